@@ -1,0 +1,1 @@
+"""An embedded engine that serves the same API on this machine."""

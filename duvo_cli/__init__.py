@@ -1,0 +1,1 @@
+"""The `duvo` command: flags in, SDK calls, text or JSON out."""
