@@ -1,0 +1,233 @@
+"""The client: settings, transport, and the collections."""
+
+from __future__ import annotations
+
+import threading
+
+from . import _config, _errors
+from ._clock import Clock
+from ._transport import Transport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+    from typing import Any
+
+    import requests
+
+    from ._agents import Agents
+    from ._runs import Runs
+    from ._teams import Teams, WhoAmI
+    from ._transport import Answer
+
+DEFAULT_TIMEOUT = 30.0
+DEFAULT_MAX_RETRIES = 3
+
+
+class Client:
+    """The way into the API. Threads may share one; it can be pickled, with its key.
+
+    Settings come from the arguments, then the environment (`DUVO_API_KEY`,
+    `DUVO_API_BASE_URL`, `DUVO_TEAM_ID`, `DUVO_PROFILE`), then the profile file.
+
+    Args:
+        api_key: the key.
+        base_url: the API's origin, without a path.
+        team_id: the team; derived from the key, once, when not given.
+        profile: a profile of the profile file: its key, base URL and team
+            beat the environment.
+        timeout: seconds for each socket operation of a request: connecting,
+            and each wait for data. Looking up a host name is not covered.
+        max_retries: how often a single call is sent again at most, where that is safe.
+        session: your own `requests.Session` (proxies, client certificates,
+            adapters). It is used as it is, one request at a time, and is
+            neither changed nor closed.
+        user_agent: put before ours in `User-Agent`.
+
+    Attributes:
+        runs: the runs.
+        agents: the agents.
+        teams: the teams.
+
+    Raises:
+        MissingCredential: there is no key anywhere.
+        ConfigError: a setting that cannot work.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        team_id: str | None = None,
+        profile: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        session: requests.Session | None = None,
+        user_agent: str | None = None,
+    ):
+        if not 0 < timeout < float("inf"):
+            raise _errors.ConfigError(f"timeout must be a number of seconds above 0, not {timeout}")
+        if max_retries < 0:
+            raise _errors.ConfigError(f"max_retries must not be negative, but is {max_retries}")
+        self.settings = _config.resolve(api_key, base_url, team_id, profile)
+        self._session = session
+        self._user_agent = user_agent
+        self._timeout = timeout
+        self._max_retries = max_retries
+        self._set_up()
+
+    def _set_up(self) -> None:
+        self.transport = Transport(
+            self.settings,
+            timeout=self._timeout,
+            max_retries=self._max_retries,
+            session=self._session,
+            user_agent=self._user_agent,
+            clock=Clock(),
+        )
+        self._deriving = threading.Lock()
+        self._agents: Agents | None = None
+
+    @property
+    def base_url(self) -> str:
+        """The API's origin."""
+        return self.settings.base_url
+
+    @property
+    def team_id(self) -> str:
+        """The team; the first time it may send `GET /v2/teams`.
+
+        Raises:
+            ConfigError: the key sees no team, or several, and none was named.
+            DuvoError: the request failed.
+        """
+        if self.settings.team_id is None:
+            with self._deriving:
+                if self.settings.team_id is None:
+                    self.settings.team_id = self._find_team()
+        return self.settings.team_id
+
+    def _find_team(self) -> str:
+        from . import _teams
+
+        if self.settings.team_may_be_in_profile and (team_id := _config.team_of_profile()):
+            return team_id
+        return _teams.derive(self)
+
+    @property
+    def runs(self) -> Runs:
+        """The runs: start, get, list, follow."""
+        from ._runs import Runs
+
+        return Runs(self)
+
+    @property
+    def agents(self) -> Agents:
+        """The agents: list, get."""
+        if self._agents is None:
+            from ._agents import Agents
+
+            self._agents = Agents(self)
+        return self._agents
+
+    @property
+    def teams(self) -> Teams:
+        """The teams: list."""
+        from ._teams import Teams
+
+        return Teams(self)
+
+    def whoami(self) -> WhoAmI:
+        """Whose key it is. Sends `GET /v2/profile` and `GET /v2/teams`.
+
+        Raises:
+            DuvoError: a request failed.
+        """
+        from . import _teams
+
+        return _teams.whoami(self)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        body: Any = None,
+    ) -> Answer:
+        """Any request of the API, with the client's key, retries and errors.
+
+        Args:
+            method: HTTP method.
+            path: from `/v2/` on; `{teamId}` in it becomes the client's team.
+            params: query.
+            body: anything JSON, or None for no body.
+
+        Raises:
+            DuvoError: the request failed.
+        """
+        return self.transport.send(
+            method.upper(), self._whole_path(path), params=_pairs(params), body=body
+        )
+
+    def paginate(
+        self, path: str, *, params: Mapping[str, str] | Sequence[tuple[str, str]] = ()
+    ) -> Any:
+        """All pages of a list call as one document of the same shape.
+
+        Sends `GET` to the path as often as there are pages. Asks for 50 items
+        a page, unless params has a limit.
+
+        Raises:
+            DuvoError: a request failed.
+        """
+        from . import _pages
+
+        whole = self._whole_path(path)
+        return _pages.joined(
+            lambda query: self.transport.send("GET", whole, params=query).data, _pairs(params), 50
+        )
+
+    def _whole_path(self, path: str) -> str:
+        if "://" in path:
+            raise _errors.ConfigError(
+                f"{path!r} is a whole URL; give the path alone, such as /v2/teams"
+            )
+        path = "/" + path.lstrip("/")
+        for name in ("{teamId}", "{team_id}"):
+            if name in path:
+                path = path.replace(name, self.team_id)
+        return path
+
+    def close(self) -> None:
+        """Close the client's connections. It can be used again, which opens new ones."""
+        self.transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        left_behind = ("transport", "_deriving", "_agents")
+        return {name: value for name, value in self.__dict__.items() if name not in left_behind}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._set_up()
+
+    def __repr__(self) -> str:
+        return f"<Client {self.base_url} team {self.settings.team_id or 'not known yet'}>"
+
+
+def _pairs(
+    params: Mapping[str, str] | Sequence[tuple[str, str]],
+) -> list[tuple[str, str]]:
+    return list(params.items()) if hasattr(params, "items") else list(params)

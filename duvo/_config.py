@@ -1,0 +1,176 @@
+"""Settings of a client: from arguments, then the environment, then the profile file."""
+
+from __future__ import annotations
+
+import logging
+import os
+from urllib.parse import urlsplit
+
+from ._errors import ConfigError, MissingCredential
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .profiles import Profile
+
+logger = logging.getLogger("duvo")
+
+DEFAULT_BASE_URL = "https://api.duvo.ai"
+
+
+class Settings:
+    """What a client needs to reach the API. Its repr never shows the key.
+
+    Args:
+        api_key: the key.
+        base_url: the API's origin.
+        team_id: the team, or None when it has to be found.
+        profile: the profile that gave some of it, or None.
+        team_may_be_in_profile: the profile file was not looked at, and may
+            name the team.
+    """
+
+    __slots__ = ("api_key", "base_url", "profile", "team_id", "team_may_be_in_profile")
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str,
+        team_id: str | None = None,
+        profile: str | None = None,
+        team_may_be_in_profile: bool = False,
+    ):
+        self.api_key = api_key
+        self.base_url = base_url
+        self.team_id = team_id
+        self.profile = profile
+        self.team_may_be_in_profile = team_may_be_in_profile
+
+    def __repr__(self) -> str:
+        return (
+            f"Settings(api_key='…', base_url={self.base_url!r}, team_id={self.team_id!r}, "
+            f"profile={self.profile!r})"
+        )
+
+
+def resolve(
+    api_key: str | None = None,
+    base_url: str | None = None,
+    team_id: str | None = None,
+    profile: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Settings from arguments, environment and profile, in that order.
+
+    A profile named here is an argument: its key, base URL and team travel
+    together and beat the environment, so that no key is ever sent to the host
+    of another profile.
+
+    Raises:
+        MissingCredential: there is no key anywhere.
+        ConfigError: a setting that cannot work, or an unreadable profile file.
+    """
+    named: Profile | None = None
+    own_key = api_key is not None
+    if profile is not None:
+        named = _profile(profile)
+        _tell_what_is_passed_over(profile, environ)
+        api_key = api_key or named.api_key
+        base_url = base_url or named.base_url or DEFAULT_BASE_URL
+        team_id = team_id or named.team_id
+    else:
+        api_key = api_key or environ.get("DUVO_API_KEY")
+        base_url = base_url or environ.get("DUVO_API_BASE_URL")
+        team_id = team_id or environ.get("DUVO_TEAM_ID")
+        if not (api_key and base_url):
+            named = _profile_in_force(environ)
+        if named is not None:
+            api_key = api_key or named.api_key
+            base_url = base_url or named.base_url
+            team_id = team_id or named.team_id
+    if not api_key:
+        raise MissingCredential(
+            "no API key: set DUVO_API_KEY, or add a profile with `duvo profiles add NAME`; "
+            "with no account, `duvo dev` serves everything on this machine"
+        )
+    return Settings(
+        checked_key(api_key),
+        checked_base_url(base_url or DEFAULT_BASE_URL),
+        team_id,
+        named.name if named else None,
+        team_may_be_in_profile=named is None and not own_key,
+    )
+
+
+def team_of_profile(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The team of the profile in force, for settings that came from the environment."""
+    profile = _profile_in_force(environ)
+    return profile.team_id if profile else None
+
+
+def checked_key(api_key: str) -> str:
+    """The key without surrounding white space; its form is not checked, but it must fit a header.
+
+    Raises:
+        ConfigError: it has a character that no header may have.
+    """
+    key = api_key.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigError(
+            "the API key has a character that cannot be sent (a space, a line break, or one "
+            "outside ASCII): copy it again"
+        )
+    return key
+
+
+def checked_base_url(base_url: str) -> str:
+    """The base URL as an origin, without a trailing slash.
+
+    Raises:
+        ConfigError: it is no http(s) origin.
+    """
+    url = base_url.strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  raises on a port that is no number
+    except ValueError as error:
+        raise ConfigError(f"the base URL {base_url!r} is not a URL ({error})") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"the base URL {base_url!r} must look like {DEFAULT_BASE_URL}")
+    if parts.username or parts.password:
+        raise ConfigError("the base URL must not carry a user name or password")
+    if parts.path or parts.query or parts.fragment:
+        origin = f"{parts.scheme}://{parts.netloc}"
+        raise ConfigError(
+            f"the base URL is an origin, without a path such as {parts.path or '?…'!r}: "
+            f"use {origin} (requests go to {origin}/v2/…)"
+        )
+    return url
+
+
+def _profile(name: str) -> Profile:
+    from . import profiles
+
+    return profiles.load().named(name)
+
+
+def _profile_in_force(environ: Mapping[str, str]) -> Profile | None:
+    from . import profiles
+
+    known = profiles.load()
+    name = environ.get("DUVO_PROFILE") or known.default
+    return known.named(name) if name else None
+
+
+def _tell_what_is_passed_over(profile: str, environ: Mapping[str, str]) -> None:
+    passed_over = [
+        name for name in ("DUVO_API_KEY", "DUVO_API_BASE_URL", "DUVO_TEAM_ID") if environ.get(name)
+    ]
+    if passed_over:
+        logger.warning(
+            "profile %r was named, so %s of the environment %s not used",
+            profile,
+            " and ".join(passed_over),
+            "is" if len(passed_over) == 1 else "are",
+        )

@@ -1,0 +1,137 @@
+"""The cursor over a run's conversation: what to read next, and what of it is new. Pure.
+
+A conversation is read by offset. Beside its place the cursor remembers the
+last ids that it handed out, no more, so that a run of a million messages costs
+no more memory than one of fifty. It reads one message again each time: when
+that one stands elsewhere than it did, the pages have shifted (a message came in
+or went away further up), and the cursor reads back until it finds its place.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from . import _wire
+from ._errors import UnexpectedAnswer
+
+PAGE = 50
+"""Messages that one read asks for; the API gives no more."""
+
+_REMEMBERED = 2 * PAGE
+_FARTHEST_BACK = 10 * PAGE
+
+
+class Page:
+    """One page as it came, checked.
+
+    Attributes:
+        messages: with our names, in the conversation's order.
+        raws: the same as the server sent them.
+        total: messages of the conversation, or None where the server tells none.
+        offset: where the page begins.
+    """
+
+    __slots__ = ("limit", "messages", "offset", "raws", "total")
+
+    def __init__(self, data: object, offset: int, limit: int):
+        answer = _wire.expect_dict(data, "the top")
+        self.raws = _wire.expect_list(answer.get("messages"), "messages")
+        self.messages = [
+            _wire.message(raw, f"messages[{number}]") for number, raw in enumerate(self.raws)
+        ]
+        total = answer.get("total")
+        self.total = int(total) if isinstance(total, (int, float)) else None
+        told = answer.get("offset")
+        if isinstance(told, (int, float)) and not isinstance(told, bool) and told != offset:
+            raise UnexpectedAnswer(
+                f"the page at offset {told:g} came where the one at {offset} was asked for"
+            )
+        self.offset = offset
+        self.limit = limit
+
+    @property
+    def reaches_end(self) -> bool:
+        """Whether nothing stands behind this page, as far as the server tells."""
+        if self.total is not None and self.messages:
+            return self.offset + len(self.messages) >= self.total
+        return len(self.messages) < self.limit
+
+
+class Cursor:
+    """A place in a conversation.
+
+    Args:
+        offset: where to begin.
+    """
+
+    def __init__(self, offset: int = 0):
+        self.offset = offset
+        self.grows_only = False
+        """Whether the server promises that its pages never shift; then nothing is read twice."""
+        self._anchor: str | None = None
+        self._recent: deque[str] = deque(maxlen=_REMEMBERED)
+        self._back = 0
+
+    @property
+    def next_offset(self) -> int:
+        """Where the next page has to begin."""
+        if self._back:
+            return max(0, self.offset - self._back)
+        return self.offset - 1 if self._checks else self.offset
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether the next page is for finding the place again."""
+        return self._back > 0
+
+    @property
+    def _checks(self) -> bool:
+        return self._anchor is not None and not self.grows_only
+
+    def place_after(self, message_id: str, offset: int) -> None:
+        """Stand behind the message of that id, which is at that offset."""
+        self._recent.append(message_id)
+        self._anchor = message_id
+        self.offset = offset + 1
+
+    def take(self, page: Page) -> list[int]:
+        """Which messages of the page are new, as indexes into it; moves the cursor.
+
+        Raises:
+            UnexpectedAnswer: the messages handed out last are not found again.
+        """
+        ids = [one["id"] for one in page.messages]
+        if self._back:
+            return self._find_place(ids, page)
+        if self._checks and ids[:1] != [self._anchor]:
+            self._back = PAGE
+            return []
+        return self._accept(ids, page, 0)
+
+    def _find_place(self, ids: list[str], page: Page) -> list[int]:
+        known = [index for index, one in enumerate(ids) if one in self._recent]
+        if known:
+            # One page back everything was remembered, so what is not known there came in since.
+            begin = 0 if self._back == PAGE else known[0]
+            self._back = 0
+            return self._accept(ids, page, begin)
+        if page.offset == 0 or self._back >= _FARTHEST_BACK:
+            self._back = PAGE
+            raise UnexpectedAnswer(
+                "the messages that were read last are not in the conversation any more"
+            )
+        self._back += PAGE
+        return []
+
+    def _accept(self, ids: list[str], page: Page, begin: int) -> list[int]:
+        recent = set(self._recent)
+        new = []
+        for index in range(begin, len(ids)):
+            if ids[index] not in recent:
+                recent.add(ids[index])
+                self._recent.append(ids[index])
+                new.append(index)
+        if ids:
+            self._anchor = ids[-1]
+            self.offset = page.offset + len(ids)
+        return new

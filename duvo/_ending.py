@@ -1,0 +1,49 @@
+"""Whether a run has ended. Pure."""
+
+from __future__ import annotations
+
+from . import _models, _wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+RESUME_GRACE = 10.0
+"""Seconds for which a run that was just resumed may still read as it did before."""
+
+
+def is_finished(status: str) -> bool:
+    """Whether our status is one of an ended run. An unknown status never is."""
+    return status in _wire.FINISHED
+
+
+class Resumed:
+    """A message was sent to a run: only an end newer than it counts.
+
+    Args:
+        message_at: the message's time on the server, or None where it told none.
+        sent_at: when it was sent, on the client's clock.
+    """
+
+    __slots__ = ("message_at", "sent_at")
+
+    def __init__(self, message_at: datetime | None, sent_at: float):
+        self.message_at = message_at
+        self.sent_at = sent_at
+
+
+def has_ended(run: dict[str, Any], resumed: Resumed | None, now: float) -> bool:
+    """Whether the run as just read has ended, and not merely before it was resumed.
+
+    Args:
+        run: with our names.
+        resumed: the last message that was sent to it from here, if any.
+        now: on the client's clock.
+    """
+    if not is_finished(run["status"]):
+        return False
+    if resumed is None or resumed.message_at is None or now - resumed.sent_at > RESUME_GRACE:
+        return True
+    ended_at = _models.timestamp(run.get("completed_at"))
+    return ended_at is None or ended_at >= resumed.message_at

@@ -1,0 +1,160 @@
+"""Reading on through an outage, within a wait or a follow."""
+
+from __future__ import annotations
+
+import logging
+
+from . import _errors, _retry
+from ._clock import WORTH_TELLING, Deadline, pause
+from ._pace import Budget
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from ._transport import Answer, Transport
+
+    T = TypeVar("T")
+
+logger = logging.getLogger("duvo")
+pace_logger = logging.getLogger("duvo.pace")
+
+OUTAGE_LIMIT = 300.0
+"""Seconds for which every read may fail before a wait or a follow gives up."""
+
+NEW_RUN_GRACE = 10.0
+"""Seconds for which a run that was just started may answer 404."""
+
+_OUTAGE_WORTH_TELLING = 2.0
+
+
+class Reader:
+    """Reads about one run until a deadline, and goes on while the server cannot be read.
+
+    Args:
+        transport: what sends.
+        run_id: the run.
+        timeout: seconds in all, or None for no end.
+        started_at: when this run was started from here, on the client's clock, or None.
+        closed: when set, reading ends with `Closed`.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        run_id: str,
+        timeout: float | None,
+        *,
+        started_at: float | None = None,
+        closed: threading.Event | None = None,
+    ):
+        self.transport = transport
+        self.run_id = run_id
+        self.clock = transport.clock
+        self.deadline = Deadline(self.clock, timeout)
+        self._started_at = started_at
+        self._closed = closed
+        self._budget = Budget()
+        self._failing_since: float | None = None
+        self._failures = 0
+        self._told = False
+
+    def send(self, path: str, params: list[tuple[str, str]]) -> Answer:
+        """GET, once: for what is given to `read`."""
+        return self.transport.send(
+            "GET", path, params=params, retries=0, deadline=self.deadline, closed=self._closed
+        )
+
+    def read(self, attempt: Callable[[], T]) -> T:
+        """What `attempt` returns, once it does.
+
+        Raises:
+            WaitTimeout: the deadline came first.
+            DuvoError: the read failed in a way that will not mend, or for
+                longer than OUTAGE_LIMIT.
+        """
+        while True:
+            self.check()
+            try:
+                answer = attempt()
+            except _errors.DuvoError as error:
+                self._bear(error)
+            else:
+                self._recovered()
+                return answer
+
+    def rest(self, seconds: float, why: str) -> None:
+        """Sleep between two reads, longer where the rate limit would not last."""
+        seconds = self.deadline.left(max(seconds, self._spare()))
+        if seconds > WORTH_TELLING:
+            pace_logger.info("asking again in %.0f s: %s", seconds, why)
+        self.clock.sleep(seconds, self._closed)
+
+    def sleep(self, seconds: float, why: str) -> None:
+        """Sleep, but not beyond the deadline."""
+        pause(self.clock, self.deadline.left(seconds), why, self._closed)
+
+    def check(self) -> None:
+        """Raise when there is no more time, or when nobody reads any more."""
+        if self._closed is not None and self._closed.is_set():
+            from ._transport import Closed
+
+            raise Closed
+        if self.deadline.passed:
+            raise self._out_of_time()
+
+    def _spare(self) -> float:
+        limit = self.transport.rate_limit
+        try:
+            remaining = float(limit.get("x-ratelimit-remaining") or limit["ratelimit-remaining"])
+            reset = float(limit.get("x-ratelimit-reset") or limit["ratelimit-reset"])
+        except (KeyError, ValueError):
+            return 0.0
+        now = self.clock.unix()
+        # One header counts in seconds from now, the other in Unix time.
+        return self._budget.wait(remaining, reset if reset > 1e9 else now + reset, now)
+
+    def _bear(self, error: _errors.DuvoError) -> None:
+        if self.deadline.passed:
+            raise self._out_of_time() from error
+        if isinstance(error, _errors.NotFound) and self._is_new():
+            self.sleep(0.5, "the run was only just started")
+            return
+        if not _retry.is_transient(error):
+            raise error
+        asked = getattr(error, "retry_after", None)
+        if isinstance(error, _errors.RateLimited):
+            self.sleep(_retry.backoff(4, asked), f"the rate limit of run {self.run_id}'s server")
+            return
+        now = self.clock.now()
+        self._failures += 1
+        if self._failing_since is None:
+            self._failing_since = now
+        lasted = now - self._failing_since
+        if lasted > OUTAGE_LIMIT:
+            raise error
+        if not self._told and (self._failures > 1 or lasted > _OUTAGE_WORTH_TELLING):
+            self._told = True
+            logger.warning("run %s cannot be read, trying on: %s", self.run_id, error)
+        self.sleep(_retry.backoff(min(self._failures, 5), asked), "the server cannot be read")
+
+    def _recovered(self) -> None:
+        if self._told and self._failing_since is not None:
+            lasted = self.clock.now() - self._failing_since
+            logger.warning("run %s can be read again after %.0f s", self.run_id, lasted)
+        self._failing_since = None
+        self._failures = 0
+        self._told = False
+
+    def _is_new(self) -> bool:
+        return self._started_at is not None and self.clock.now() - self._started_at < NEW_RUN_GRACE
+
+    def _out_of_time(self) -> _errors.WaitTimeout:
+        return _errors.WaitTimeout(
+            f"run {self.run_id} did not end within {self.deadline.timeout:g} s; it goes on: "
+            f"wait again, or stop it with `duvo runs stop {self.run_id}`",
+            run_id=self.run_id,
+            timeout=self.deadline.timeout,
+        )

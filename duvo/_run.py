@@ -1,0 +1,511 @@
+"""The handle on one run."""
+
+from __future__ import annotations
+
+import html
+
+from . import _ending, _errors, _wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from typing import Any
+
+    from ._client import Client
+    from ._following import Messages
+    from ._models import HumanRequest, Message, Reply, RunData
+    from ._on_request import OnRequest
+    from ._patience import Reader
+    from ._replies import Answers
+    from ._transport import Transport
+
+
+class Run:
+    """One run: what was last read of it as attributes, and what can be done with it.
+
+    It is made by `client.runs`. Only methods send requests; attributes show
+    what the last one brought, `refresh` brings it up to date. Two handles are
+    equal when they are on the same run.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        run_id: str,
+        answer: dict[str, Any] | None = None,
+        *,
+        listed: bool = False,
+        started_here_at: float | None = None,
+    ):
+        self.id = run_id
+        self.started_here_at = started_here_at
+        self._client = client
+        self._answer = answer
+        self._listed = listed
+        self._data: RunData | None = None
+        self._request: HumanRequest | None = None
+        self._resumed: _ending.Resumed | None = None
+        self._conversation_read = False
+        self._last_assistant_text: str | None = None
+        self._last_error: str | None = None
+        self._last_tool_error: str | None = None
+
+    @property
+    def transport(self) -> Transport:
+        """What sends this run's requests."""
+        return self._client.transport
+
+    # What was last read
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The API's last answer about this run, as it came.
+
+        Raises:
+            NotLoaded: nothing was read yet.
+        """
+        if self._answer is None:
+            raise _errors.NotLoaded(f"run {self.id} has not been read yet: call .refresh() first")
+        return self._answer
+
+    def to_dict(self) -> dict[str, Any]:
+        """The API's last answer with our words in it: what `--json` prints.
+
+        Raises:
+            NotLoaded: nothing was read yet.
+        """
+        answer = {"run": self.raw} if self._listed else self.raw
+        return _wire.run_answer(answer)
+
+    @property
+    def data(self) -> RunData:
+        """All that was last read, as one frozen object.
+
+        Raises:
+            NotLoaded: nothing was read yet.
+        """
+        if self._data is None:
+            from . import _models
+
+            raw = self.raw if self._listed else self.raw["run"]
+            self._data = _models.build(_models.RunData, _wire.run(raw), raw)
+        return self._data
+
+    @property
+    def status(self) -> str:
+        """`not_started`, `pending`, `starting`, `running`, `waiting`, `completed`, `failed`,
+        `stopped`, or a word that is newer than this library."""
+        raw = self.raw if self._listed else self.raw["run"]
+        return _wire.status(raw["status"])
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run had ended when it was last read."""
+        return _ending.is_finished(self.status)
+
+    @property
+    def agent_id(self) -> str | None:
+        """The agent's id."""
+        return self.data.agent_id
+
+    @property
+    def agent_name(self) -> str | None:
+        """The agent's name, where the call tells it (a list does)."""
+        return self.data.agent_name
+
+    @property
+    def title(self) -> str | None:
+        """The run's title, where the call tells it (a list does)."""
+        return self.data.title
+
+    @property
+    def run_number(self) -> int | None:
+        """The run's number within its agent, where the call tells it (a list does)."""
+        return self.data.run_number
+
+    @property
+    def source(self) -> str | None:
+        """What started it."""
+        return self.data.source
+
+    @property
+    def build_id(self) -> str | None:
+        """The revision that runs."""
+        return self.data.build_id
+
+    @property
+    def user_id(self) -> str | None:
+        """Whose run it is, where the call tells it (a list does)."""
+        return self.data.user_id
+
+    @property
+    def sandbox_id(self) -> str | None:
+        """The sandbox that it was started with."""
+        return self.data.sandbox_id
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When it was created."""
+        return self.data.created_at
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When it began to work."""
+        return self.data.started_at
+
+    @property
+    def completed_at(self) -> datetime | None:
+        """When it ended."""
+        return self.data.completed_at
+
+    @property
+    def updated_at(self) -> datetime | None:
+        """When it last changed."""
+        return self.data.updated_at
+
+    @property
+    def pending_request(self) -> HumanRequest | None:
+        """What the run asks a human for, as last read, or None.
+
+        Raises:
+            NotLoaded: nothing was read yet, or the run came from a list, which
+                does not tell the requests of waiting runs.
+        """
+        raw = _wire.pending_request(self.raw)
+        if raw is None:
+            if self._listed and self.status == "waiting":
+                raise _errors.NotLoaded(
+                    f"run {self.id} came from a list, which tells no human requests: "
+                    "call .refresh() first"
+                )
+            return None
+        if self._request is None:
+            from . import _models
+
+            self._request = _models.human_request(raw, self.id)
+        return self._request
+
+    @property
+    def answer(self) -> str | None:
+        """The last text of the assistant, or None when it said none.
+
+        Raises:
+            NotLoaded: the conversation was not read to the run's end: call
+                `wait`, which returns at once when the run has ended.
+        """
+        self._expect_conversation("answer")
+        return self._last_assistant_text
+
+    @property
+    def failure(self) -> str | None:
+        """Why the run failed: its error message, or else the last tool's error; None unless failed.
+
+        Raises:
+            NotLoaded: the conversation was not read to the run's end: call
+                `wait`, which returns at once when the run has ended.
+        """
+        self._expect_conversation("failure")
+        if self.status != "failed":
+            return None
+        return self._last_error or self._last_tool_error
+
+    # What can be done
+
+    def refresh(self) -> Run:
+        """Read the run again, and return this handle. Sends `GET /v2/runs/{id}`.
+
+        Raises:
+            NotFound: there is no such run, or it belongs to another team.
+            DuvoError: the request failed.
+        """
+        answer = self.transport.send("GET", self._path)
+        self._take(answer.data)
+        return self
+
+    def wait(
+        self,
+        timeout: float | None = None,
+        on_request: OnRequest = None,
+        answers: Answers | None = None,
+        check: bool = False,
+    ) -> Run:
+        """Wait until the run has ended, and return this handle, with `answer` and `failure`.
+
+        Reads `GET /v2/runs/{id}`, and at the end the last messages. Failed
+        reads are tried again for up to five minutes.
+
+        Args:
+            timeout: seconds in all; None waits for as long as it takes.
+            on_request: what to do when the run asks a human: a callable that
+                gets the request and returns True, False, a dict of answers, or
+                None to leave it; or `"approve"`, `"deny"`, `"raise"` or
+                `"leave"`. None leaves it too. A request that is left is told
+                by one WARNING, and waiting goes on.
+            answers: standing answers to questions, by key.
+            check: raise when the run did not complete.
+
+        Raises:
+            WaitTimeout: the time was up; the run goes on.
+            HumanRequestPending: nothing here may answer what the run asks.
+            RunFailed: it failed, with `check`.
+            RunStopped: it was stopped, with `check`.
+            DuvoError: the run cannot be read.
+        """
+        from . import _waiting
+
+        _waiting.wait(self, timeout, on_request, answers)
+        if check:
+            _waiting.check(self)
+        return self
+
+    def messages(
+        self,
+        follow: bool = False,
+        after: Message | str | None = None,
+        *,
+        offset: int = 0,
+        limit: int | None = None,
+        last: int | None = None,
+        timeout: float | None = None,
+        on_request: OnRequest = None,
+        answers: Answers | None = None,
+    ) -> Messages:
+        """The conversation, in order; a pending human request is its last message.
+
+        Reads `GET /v2/runs/{id}/messages` a page at a time, and `GET
+        /v2/runs/{id}` for the run's state.
+
+        Args:
+            follow: go on with what is new until the run has ended.
+            after: a message, or its id: begin behind it.
+            offset: begin with the message at this place, counted from 0.
+            limit: at most that many messages.
+            last: begin with the last so many messages.
+            timeout: seconds in all; None for no end.
+            on_request: as in `wait`, for follow; None leaves requests to whoever iterates.
+            answers: as in `wait`.
+
+        Returns:
+            An iterator that can be closed, also from another thread.
+
+        Raises:
+            WaitTimeout: while iterating: the time was up; the run goes on.
+            DuvoError: while iterating: the conversation cannot be read.
+        """
+        from ._following import Messages
+
+        return Messages(
+            self,
+            follow=follow,
+            after=after,
+            offset=offset,
+            limit=limit,
+            last=last,
+            timeout=timeout,
+            on_request=on_request,
+            answers=answers,
+        )
+
+    def send_message(self, text: str) -> Message:
+        """Post a message; a completed, waiting or stopped run goes on with it.
+
+        Sends `POST /v2/runs/{id}/messages`.
+
+        Raises:
+            Conflict: the run takes no messages (it failed).
+            OutcomeUnknown: whether the message arrived is not known.
+            DuvoError: the request failed.
+        """
+        from . import _models
+
+        answer = self.transport.send(
+            "POST",
+            f"{self._path}/messages",
+            body={"message": text},
+            find_out=f"`duvo runs messages {self.id} --tail 5` shows whether it arrived",
+        )
+        raw = _wire.expect_dict(_wire.expect_dict(answer.data, "the top").get("message"), "message")
+        message = _models.message(_wire.message(raw), raw, self.id)
+        self._resumed = _ending.Resumed(message.timestamp, self.transport.clock.now())
+        self._conversation_read = False
+        return message
+
+    def respond(
+        self,
+        approve: bool | None = None,
+        answers: Answers | None = None,
+        request_id: str | None = None,
+    ) -> Reply:
+        """Reply to what the run asks a human for.
+
+        Reads the run first: a reply that does not fit is not sent. Sends `GET
+        /v2/runs/{id}` and `POST /v2/runs/{id}/human-requests/{request}/respond`.
+
+        Args:
+            approve: True or False, for an approval.
+            answers: for questions: text by the question's id, text, header or number.
+            request_id: only if this is the request that is pending.
+
+        Raises:
+            InvalidReply: nothing is pending, or the reply does not fit it.
+            OutcomeUnknown: whether the reply arrived is not known.
+            DuvoError: the request failed.
+        """
+        from . import _replies
+
+        request = self.refresh().pending_request
+        if request is None:
+            raise _errors.InvalidReply(
+                f"run {self.id} has nothing pending (it is {self.status}); nothing was sent"
+            )
+        if request_id is not None and request_id != request.id:
+            raise _errors.InvalidReply(
+                f"run {self.id} has no pending request {request_id}; pending is {request.id}: "
+                f"{_replies.described(request)}; nothing was sent",
+                request=request,
+            )
+        return self.send_reply(request.id, _replies.body(request, approve, answers))
+
+    def send_reply(self, request_id: str, body: dict[str, Any]) -> Reply:
+        """Send a reply as it is, to that request; `respond` is what checks it first."""
+        from . import _models
+
+        answer = self.transport.send(
+            "POST",
+            f"{self._path}/human-requests/{quoted(request_id)}/respond",
+            body=body,
+            find_out=f"`duvo runs get {self.id}` shows whether the request is still pending",
+        )
+        raw = _wire.expect_dict(
+            _wire.expect_dict(answer.data, "the top").get("human_request"), "human_request"
+        )
+        fields = {name: value for name, value in raw.items() if value is not None}
+        return _models.build(_models.Reply, fields, raw)
+
+    def stop(self) -> Run:
+        """Stop the run, and return this handle, read anew: see its `status`.
+
+        A run that had ended before stays as it ended. Sends `POST
+        /v2/runs/{id}/stop` and `GET /v2/runs/{id}`.
+
+        Raises:
+            Conflict: the server would not stop it, and it goes on.
+            DuvoError: a request failed.
+        """
+        # Stopping twice is stopping once, so it may be sent again.
+        answer = self.transport.send("POST", f"{self._path}/stop", repeatable=True)
+        self.refresh()
+        said = answer.data if isinstance(answer.data, dict) else {}
+        if not self.is_finished and said.get("success") is False:
+            raise _errors.Conflict(
+                f"run {self.id} was not stopped, it is {self.status}: "
+                f"{said.get('message') or 'the server tells no reason'}",
+                status=409,
+            )
+        return self
+
+    # What a wait or a follow brings
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it ended, and not merely before it was resumed from here."""
+        answer = {"run": self.raw} if self._listed else self.raw
+        return _ending.has_ended(
+            _wire.run(answer["run"]), self._resumed, self.transport.clock.now()
+        )
+
+    def read(self, reader: Reader, *, hold: bool = False, seen_request: str | None = None) -> None:
+        """Read the run within a wait or a follow."""
+
+        def attempt() -> None:
+            params = []
+            if hold:
+                seconds = reader.deadline.left(self.transport.long_poll)
+                params.append(("wait", f"{seconds:.1f}"))
+                if seen_request is not None:
+                    params.append(("seen_request", seen_request))
+            self._take(reader.send(self._path, params).data)
+
+        reader.read(attempt)
+
+    def note_message(self, message: Message) -> None:
+        """Remember what tells how the run came out."""
+        self._note(message.type, message.role, message.content, message.tool_result)
+
+    def note_outcome(self, messages: Iterable[dict[str, Any]]) -> None:
+        """Remember, of messages with our names, what tells how the run came out."""
+        for message in messages:
+            self._note(
+                message.get("type"),
+                message.get("role"),
+                message["content"],
+                message.get("tool_result"),
+            )
+
+    def note_conversation_read(self) -> None:
+        """The conversation was read to the run's end."""
+        self._conversation_read = True
+
+    def _note(self, kind: object, role: object, content: str, result: object) -> None:
+        if role == "assistant" and content:
+            self._last_assistant_text = content
+        elif kind == "session_error" and content:
+            self._last_error = content
+        elif kind == "tool_result":
+            error = result.get("error") if isinstance(result, dict) else None
+            error = error or getattr(result, "error", None)
+            if isinstance(error, str) and error:
+                self._last_tool_error = error
+
+    def _take(self, data: Any) -> None:
+        if isinstance(data, dict) and "run" in data and data["run"] is None:
+            raise _errors.NotFound(
+                f"there is no run {self.id}; check the id; it may also belong to another team "
+                "than the key",
+                method="GET",
+                path=self._path,
+                status=404,
+            )
+        _wire.run_answer(data)
+        self._answer = data
+        self._listed = False
+        self._data = None
+        self._request = None
+
+    def _expect_conversation(self, name: str) -> None:
+        if not self._conversation_read:
+            raise _errors.NotLoaded(
+                f"the {name} of run {self.id} has not been read yet: call .wait() first, "
+                "which returns at once when the run has ended"
+            )
+
+    @property
+    def _path(self) -> str:
+        return f"/v2/runs/{quoted(self.id)}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Both are moments on the clock of this process.
+        return {**self.__dict__, "_resumed": None, "started_here_at": None}
+
+    def __repr__(self) -> str:
+        if self._answer is None:
+            return f"<Run {self.id} (not loaded)>"
+        return f"<Run {self.id} {self.status}>"
+
+    def _repr_html_(self) -> str:
+        status = "not loaded" if self._answer is None else self.status
+        return f"<code>{html.escape(self.id)}</code> <b>{html.escape(status)}</b>"
+
+    def __eq__(self, other: object) -> bool:
+        return self.id == other.id if isinstance(other, Run) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+def quoted(part: str) -> str:
+    """The text as one part of a path."""
+    from urllib.parse import quote
+
+    return quote(part, safe="")

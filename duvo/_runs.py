@@ -1,0 +1,265 @@
+"""The collection of runs."""
+
+from __future__ import annotations
+
+import heapq
+
+from . import _errors, _wire
+from ._pages import Pages
+from ._run import Run, quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from typing import Any, Literal
+
+    from ._client import Client
+    from ._on_request import OnRequest
+    from ._replies import Answers
+
+
+class Runs:
+    """The runs of the client's team."""
+
+    def __init__(self, client: Client):
+        self._client = client
+
+    def start(
+        self,
+        agent: str,
+        message: str | None = None,
+        sandbox_id: str | None = None,
+        webhook_url: str | None = None,
+    ) -> Run:
+        """Start a run. Sends `POST /v2/teams/{team}/runs`.
+
+        It is never started twice: when it is not known whether the request
+        arrived, it is sent again only to a server that is known to honour the
+        idempotency key.
+
+        Args:
+            agent: the agent's id, or its exact name.
+            message: what to tell it to begin with.
+            sandbox_id: a sandbox whose files the run gets.
+            webhook_url: where the server posts the run's events.
+
+        Raises:
+            NotFound: there is no such agent.
+            AmbiguousAgent: several agents share the name.
+            OutcomeUnknown: whether the run was started is not known.
+            DuvoError: the request failed.
+        """
+        client = self._client
+        agent_id = client.agents.id_of(agent)
+        body = {
+            "agent_id": agent_id,
+            "message": message,
+            "sandbox_id": sandbox_id,
+            "webhook_url": webhook_url,
+        }
+        answer = client.transport.send(
+            "POST",
+            self._path,
+            body={name: value for name, value in body.items() if value is not None},
+            find_out=f"`duvo runs list --agent {agent_id} --since 5m` shows whether it was started",
+        )
+        data = _wire.run_answer(answer.data)
+        return Run(
+            client, data["run"]["id"], answer.data, started_here_at=client.transport.clock.now()
+        )
+
+    def run(self, run_id: str) -> Run:
+        """A handle on a run that is known by its id. Sends nothing."""
+        return Run(self._client, run_id)
+
+    def get(self, run_id: str) -> Run:
+        """A run, read once. Sends `GET /v2/runs/{id}`.
+
+        Raises:
+            NotFound: there is no such run, or it belongs to another team.
+            DuvoError: the request failed.
+        """
+        return self.run(run_id).refresh()
+
+    def list(
+        self,
+        status: str | None = None,
+        agent: str | None = None,
+        since: datetime | str | None = None,
+        *,
+        user_id: str | None = None,
+        case_queue_id: str | None = None,
+        source: str | None = None,
+        search: str | None = None,
+        has_issues: bool | None = None,
+        issue_severity: str | None = None,
+        sort_order: Literal["asc", "desc"] = "desc",
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> RunList:
+        """Runs, the newest first, read a page at a time from `GET /v2/teams/{team}/runs`.
+
+        Args:
+            status: one of a run's statuses, or `needs_attention`.
+            agent: an agent's id, or its exact name.
+            since: created at or after this time; without a zone it is local time.
+            user_id: started by this user.
+            case_queue_id: of the cases of this queue.
+            source: started from there.
+            search: with these words.
+            has_issues: whether its evaluation found issues.
+            issue_severity: `critical`, `medium` or `low`.
+            sort_order: by creation: `desc` or `asc`.
+            limit: at most that many.
+            offset: leave out that many first.
+
+        Raises:
+            ConfigError: a filter that cannot work.
+            DuvoError: while iterating: a request failed.
+        """
+        if offset < 0 or (limit is not None and limit < 0):
+            raise _errors.ConfigError("offset and limit must not be negative")
+        filters = {
+            "agent_id": self._client.agents.id_of(agent) if agent is not None else None,
+            "since": _moment(since) if since is not None else None,
+            "user_id": user_id,
+            "case_queue_id": case_queue_id,
+            "source": source,
+            "search": search,
+            "has_issues": None if has_issues is None else str(has_issues).lower(),
+            "issue_severity": issue_severity,
+            "sort_order": sort_order,
+        }
+        params = [(name, value) for name, value in filters.items() if value is not None]
+        return RunList(self._client, self._path, params, status, sort_order, limit, offset)
+
+    def ask(
+        self,
+        agent: str,
+        message: str | None = None,
+        *,
+        on_request: OnRequest = None,
+        answers: Answers | None = None,
+        timeout: float | None = None,
+        check: bool = False,
+    ) -> Run:
+        """Start a run, wait for its end, and return it with its `answer`.
+
+        Args:
+            agent: the agent's id, or its exact name.
+            message: what to tell it to begin with.
+            on_request: as in `Run.wait`.
+            answers: as in `Run.wait`.
+            timeout: seconds to wait, counted from the start of the run.
+            check: as in `Run.wait`.
+
+        Raises:
+            DuvoError: as `start` and `Run.wait` do.
+        """
+        run = self.start(agent, message)
+        return run.wait(timeout, on_request, answers, check)
+
+    @property
+    def _path(self) -> str:
+        return f"/v2/teams/{quoted(self._client.team_id)}/runs"
+
+
+class RunList:
+    """Runs, read a page at a time as they are wanted.
+
+    Attributes:
+        total: how many there are in all, as last told, or None.
+        more: whether a limit cut the list.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        path: str,
+        params: list[tuple[str, str]],
+        status: str | None,
+        sort_order: str,
+        limit: int | None,
+        offset: int,
+    ):
+        self._client = client
+        self._newest_first = sort_order == "desc"
+        self._limit = limit
+        self._offset = offset
+        # The server may call a stopped run by either word, and take either as a filter.
+        words = ("interrupted", "stopped") if status in ("stopped", "interrupted") else (status,)
+        merged = len(words) > 1
+        self._pages = [
+            Pages(
+                client.transport,
+                path,
+                "data",
+                params=params if word is None else [*params, ("status", word)],
+                limit=None if merged else limit,
+                offset=0 if merged else offset,
+            )
+            for word in words
+        ]
+        self._cut = False
+        self._runs = self._merged() if merged else self._plain(self._pages[0])
+
+    @property
+    def total(self) -> int | None:
+        """How many there are in all, once a page was read, or None."""
+        return self._pages[0].total if len(self._pages) == 1 else None
+
+    @property
+    def more(self) -> bool:
+        """Whether a limit cut the list."""
+        return self._cut or any(pages.more for pages in self._pages)
+
+    def __iter__(self) -> Iterator[Run]:
+        return self._runs
+
+    def __next__(self) -> Run:
+        return next(self._runs)
+
+    def _plain(self, items: Iterator[dict[str, Any]] | Pages) -> Iterator[Run]:
+        for raw in items:
+            _wire.run(raw)
+            yield Run(self._client, raw["id"], raw, listed=True)
+
+    def _merged(self) -> Iterator[Run]:
+        both = heapq.merge(
+            *(_unless_refused(pages) for pages in self._pages),
+            key=lambda raw: str(raw.get("created_at")),
+            reverse=self._newest_first,
+        )
+        passed = given = 0
+        last: set[str] = set()
+        for raw in both:
+            if raw["id"] in last or _wire.run(raw)["status"] != "stopped":
+                continue
+            last = {raw["id"]} if len(last) > 200 else last | {raw["id"]}
+            if passed < self._offset:
+                passed += 1
+                continue
+            if given == self._limit:
+                self._cut = True
+                return
+            given += 1
+            yield Run(self._client, raw["id"], raw, listed=True)
+
+
+def _unless_refused(pages: Pages) -> Iterator[dict[str, Any]]:
+    try:
+        yield from pages
+    except _errors.InvalidRequest:
+        return
+
+
+def _moment(since: datetime | str) -> str:
+    from . import _models
+
+    moment = _models.timestamp(since) if isinstance(since, str) else since
+    if moment is None:
+        raise _errors.ConfigError(f"{since!r} is no time such as 2026-01-31T12:00:00Z")
+    from datetime import timezone
+
+    return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,94 @@
+"""Teams, and whose key it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import field, frozen
+
+from . import _errors, _models, _wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._client import Client
+
+
+@frozen(kw_only=True)
+class WhoAmI:
+    """Whose key it is, and where it leads.
+
+    Attributes:
+        profile: the person.
+        teams: the teams that the key sees.
+        team_id: the team in force, or None when the key sees several.
+        base_url: the API's origin.
+        raw: both answers as the API sent them.
+    """
+
+    profile: _models.UserProfile
+    teams: tuple[_models.Team, ...]
+    team_id: str | None
+    base_url: str
+    raw: dict[str, Any] = field(repr=False, eq=False)
+
+
+class Teams:
+    """The teams that the key sees."""
+
+    def __init__(self, client: Client):
+        self._client = client
+
+    def list(self) -> list[_models.Team]:
+        """The teams. Sends `GET /v2/teams`.
+
+        Raises:
+            DuvoError: the request failed.
+        """
+        return [_models.build(_models.Team, raw, raw) for raw in read_teams(self._client)]
+
+
+def read_teams(client: Client) -> list[dict[str, Any]]:
+    """The teams that the key sees, as they came."""
+    data = client.transport.send("GET", "/v2/teams").data
+    teams = _wire.expect_list(_wire.expect_dict(data, "the top").get("teams"), "teams")
+    for number, team in enumerate(teams):
+        where = f"teams[{number}]"
+        _wire.expect_text(_wire.expect_dict(team, where).get("id"), f"{where}.id")
+    return teams
+
+
+def whoami(client: Client) -> WhoAmI:
+    """Whose key it is; see `Client.whoami`."""
+    data = _wire.expect_dict(client.transport.send("GET", "/v2/profile").data, "the top")
+    raw = _wire.expect_dict(data.get("profile"), "profile")
+    profile = _models.build(_models.UserProfile, {**raw, "team_id": raw.get("teamId")}, raw)
+    teams = client.teams.list()
+    try:
+        team_id: str | None = client.team_id
+    except _errors.ConfigError:
+        team_id = None
+    return WhoAmI(
+        profile=profile,
+        teams=tuple(teams),
+        team_id=team_id,
+        base_url=client.base_url,
+        raw={"profile": raw, "teams": [team.raw for team in teams]},
+    )
+
+
+def derive(client: Client) -> str:
+    """The one team of the key.
+
+    Raises:
+        ConfigError: the key sees no team, or several.
+    """
+    teams = read_teams(client)
+    if len(teams) == 1:
+        return str(teams[0]["id"])
+    if not teams:
+        raise _errors.ConfigError("this key sees no team; ask its creator which team it is for")
+    listed = ", ".join(f"{team['id']} ({team.get('name')})" for team in teams)
+    raise _errors.ConfigError(
+        f"this key sees {len(teams)} teams: name one with --team, team_id= or DUVO_TEAM_ID: "
+        + listed
+    )

@@ -1,0 +1,450 @@
+"""The one function that sends a request; the only file that knows requests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import threading
+import uuid
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from . import __version__, _errors, _retry
+from ._clock import Clock, pause
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    import requests
+
+    from ._clock import Deadline
+    from ._config import Settings
+    from ._sessions import Sessions
+
+logger = logging.getLogger("duvo")
+
+_MOST_REDIRECTS = 5
+_MOST_AT_ONCE = 65536
+
+
+class Answer:
+    """A successful answer.
+
+    Attributes:
+        status: HTTP status.
+        headers: its headers; names in any case.
+        content: the body's bytes.
+        data: the body as JSON, or None when it is empty.
+        request_id: the server's id of the request, or None.
+    """
+
+    __slots__ = ("content", "data", "headers", "request_id", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], content: bytes, data: Any):
+        self.status = status
+        self.headers = headers
+        self.content = content
+        self.data = data
+        self.request_id = headers.get("x-request-id")
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status}, {len(self.content)} bytes>"
+
+
+class Closed(Exception):
+    """The one who reads has closed the follow; never leaves the library."""
+
+
+class Transport:
+    """Sends requests with the client's settings.
+
+    Args:
+        settings: key and base URL.
+        timeout: seconds for each socket operation of a request.
+        max_retries: how often a single call is sent again at most.
+        session: the caller's own `requests.Session`, used as it is, one
+            request at a time; None for one session a thread.
+        user_agent: put before ours in `User-Agent`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        timeout: float,
+        max_retries: int,
+        session: requests.Session | None,
+        user_agent: str | None,
+        clock: Clock,
+    ):
+        self.settings = settings
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.clock = clock
+        self.honours_idempotency = False
+        self.long_poll = 0.0
+        self.rate_limit: Mapping[str, str] = {}
+        self._callers = session
+        self._turn = threading.Lock()
+        self._sessions: Sessions | None = None
+        ours = f"duvo-python/{__version__}"
+        self._headers = {
+            "Accept": "application/json",
+            "User-Agent": f"{user_agent} {ours}" if user_agent else ours,
+        }
+
+    def close(self) -> None:
+        """Close the connections of every thread; a caller's own session stays open."""
+        with self._turn:
+            sessions, self._sessions = self._sessions, None
+        if sessions is not None:
+            sessions.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        body: Any = None,
+        repeatable: bool | None = None,
+        find_out: str = "",
+        retries: int | None = None,
+        deadline: Deadline | None = None,
+        closed: threading.Event | None = None,
+    ) -> Answer:
+        """Send one request, and send it again where that is safe.
+
+        Args:
+            method: HTTP method.
+            path: from `/v2/` on, quoted.
+            params: query, as pairs.
+            body: anything JSON, or None for no body.
+            repeatable: sending it twice is harmless; None: when it is a GET or HEAD.
+            find_out: how to find out whether a change happened.
+            retries: in place of the client's `max_retries`.
+            deadline: no socket operation and no pause goes beyond it.
+            closed: when set, a body that is being read is given up.
+
+        Raises:
+            DuvoError: as `_errors` draws them; OutcomeUnknown for a change
+                that may or may not have happened.
+        """
+        reading = method in ("GET", "HEAD")
+        if repeatable is None:
+            repeatable = reading
+        headers = dict(self._headers)
+        content = None
+        if body is not None:
+            content = _encode(body)
+            headers["Content-Type"] = "application/json"
+        if not reading:
+            headers["Idempotency-Key"] = str(uuid.uuid4())
+
+        def once() -> Answer:
+            return self._exchange(method, path, params, content, headers, deadline, closed)
+
+        try:
+            try:
+                return once()
+            except _errors.DuvoError as error:
+                most = self.max_retries if retries is None else retries
+                if most <= 0:
+                    raise
+                return self._again(error, once, repeatable, most, deadline, closed)
+        except _errors.DuvoError as error:
+            if repeatable or not _retry.leaves_outcome_unknown(error):
+                raise
+            raise _errors.OutcomeUnknown(
+                f"whether {method} {path} happened is not known: {error}; it was not sent again, "
+                f"since that could do it twice{'; ' + find_out if find_out else ''}",
+                method=method,
+                path=path,
+            ) from error
+
+    def _again(
+        self,
+        first: _errors.DuvoError,
+        once: Callable[[], Answer],
+        repeatable: bool,
+        most: int,
+        deadline: Deadline | None,
+        closed: threading.Event | None,
+    ) -> Answer:
+        def may(error: BaseException) -> bool:
+            # Read anew each time: the failed answer itself may show that the key is honoured.
+            return (
+                isinstance(error, _errors.DuvoError)
+                and _retry.may_send_again(error, repeatable=repeatable or self.honours_idempotency)
+                and (getattr(error, "retry_after", None) or 0.0) <= _retry.LONGEST_WAIT
+                and not (deadline is not None and deadline.passed)
+            )
+
+        if not may(first):
+            raise first
+        import tenacity
+
+        failures = iter([first])
+
+        def attempt() -> Answer:
+            for error in failures:
+                raise error
+            return once()
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            seconds = _retry.backoff(state.attempt_number, getattr(error, "retry_after", None))
+            return deadline.left(seconds) if deadline is not None else seconds
+
+        def sleep(seconds: float) -> None:
+            pause(self.clock, seconds, "before sending the request again", closed)
+
+        def tell(state: tenacity.RetryCallState) -> None:
+            logger.debug("sending it again, attempt %d", state.attempt_number + 1)
+
+        again = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(may),
+            wait=wait,
+            stop=tenacity.stop_after_attempt(most + 1),
+            sleep=sleep,
+            before_sleep=tell,
+            reraise=True,
+        )
+        return again(attempt)
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        params: Sequence[tuple[str, str]],
+        content: bytes | None,
+        headers: Mapping[str, str],
+        deadline: Deadline | None,
+        closed: threading.Event | None,
+    ) -> Answer:
+        import requests
+
+        url = self.settings.base_url + path
+        if params:
+            url += ("&" if "?" in path else "?") + urlencode(params)
+        began = self.clock.now()
+        try:
+            with self._session() as session:
+                response = self._follow_redirects(
+                    session, method, path, url, content, headers, deadline
+                )
+                try:
+                    payload = _read(response, deadline, closed, method, path)
+                finally:
+                    response.close()
+        except requests.RequestException as error:
+            failure = self._failure(error, method, path, deadline)
+            logger.debug("%s %s failed: %s", method, path, failure)
+            raise failure from error
+        return self._answer(response, payload, method, path, self.clock.now() - began)
+
+    def _follow_redirects(
+        self,
+        session: requests.Session,
+        method: str,
+        path: str,
+        url: str,
+        content: bytes | None,
+        headers: Mapping[str, str],
+        deadline: Deadline | None,
+    ) -> requests.Response:
+        for _ in range(_MOST_REDIRECTS + 1):
+            seconds = deadline.left(self.timeout) if deadline is not None else self.timeout
+            if seconds <= 0:
+                raise _errors.TimeoutError(
+                    f"{method} {path}: no time was left to send it",
+                    method=method,
+                    path=path,
+                    arrived=False,
+                )
+            response = session.request(
+                method,
+                url,
+                data=content,
+                headers=headers,
+                auth=_auth(self.settings.api_key),
+                timeout=seconds,
+                allow_redirects=False,
+                stream=True,
+            )
+            target = response.headers.get("location")
+            if response.status_code not in (301, 302, 307, 308) or not target:
+                return response
+            response.close()
+            target = urljoin(url, target)
+            if not _same_host(url, target):
+                raise _errors.ConfigError(
+                    f"{method} {path} was redirected to another host "
+                    f"({urlsplit(target).hostname}), where the key must not go; "
+                    "check the base URL",
+                    method=method,
+                    path=path,
+                )
+            url = target
+        raise _errors.ConfigError(
+            f"{method} {path} was redirected more than {_MOST_REDIRECTS} times",
+            method=method,
+            path=path,
+        )
+
+    def _answer(
+        self,
+        response: requests.Response,
+        payload: bytes,
+        method: str,
+        path: str,
+        seconds: float,
+    ) -> Answer:
+        headers = response.headers
+        status = response.status_code
+        request_id = headers.get("x-request-id")
+        logger.debug(
+            "%s %s -> %d in %.0f ms (request id %s)",
+            method,
+            path,
+            status,
+            seconds * 1000,
+            request_id or "none",
+        )
+        self._learn(headers)
+        data, readable = _decode(payload)
+        if status >= 400:
+            raise _errors.from_status(
+                status,
+                method=method,
+                path=path,
+                body=data,
+                request_id=request_id,
+                retry_after=_retry.retry_after(headers, self.clock.unix()),
+                secret=self.settings.api_key,
+            )
+        if not readable or status >= 300:
+            kind = headers.get("content-type", "no content type").split(";")[0]
+            raise _errors.UnexpectedAnswer(
+                f"{method} {path} was answered {status} with {kind} that is no JSON "
+                f"({len(payload)} bytes); a proxy or a login page may stand between, "
+                "or the answer was cut",
+                method=method,
+                path=path,
+            )
+        return Answer(status, headers, payload, data)
+
+    def _learn(self, headers: Mapping[str, str]) -> None:
+        if "duvo-idempotency" in headers:
+            self.honours_idempotency = True
+        if "duvo-long-poll" in headers:
+            with contextlib.suppress(ValueError):
+                self.long_poll = min(60.0, float(headers["duvo-long-poll"]))
+        if "x-ratelimit-remaining" in headers or "ratelimit-remaining" in headers:
+            self.rate_limit = headers
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[requests.Session]:
+        if self._callers is not None:
+            with self._turn:
+                yield self._callers
+            return
+        with self._turn:
+            if self._sessions is None:
+                from ._sessions import Sessions
+
+                self._sessions = Sessions(self.settings.base_url)
+            sessions = self._sessions
+        yield sessions.of_this_thread()
+
+    def _failure(
+        self,
+        error: requests.RequestException,
+        method: str,
+        path: str,
+        deadline: Deadline | None,
+    ) -> _errors.DuvoError:
+        from ._failures import explain
+
+        trust = self._sessions.trust if self._sessions is not None else "the caller's session"
+        return explain(error, method, path, self.settings, self.timeout, trust)
+
+
+def _auth(api_key: str) -> Any:
+    # A callable beats both ~/.netrc and whatever the session carries.
+    def bearer(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {api_key}"
+        return request
+
+    return bearer
+
+
+def _encode(body: Any) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise _errors.DuvoError(f"the request's body cannot be sent as JSON: {error}") from None
+
+
+def _decode(payload: bytes) -> tuple[Any, bool]:
+    if not payload.strip():
+        return None, True
+    try:
+        return json.loads(payload), True
+    except (ValueError, RecursionError):
+        return None, False
+
+
+def _read(
+    response: requests.Response,
+    deadline: Deadline | None,
+    closed: threading.Event | None,
+    method: str,
+    path: str,
+) -> bytes:
+    if deadline is None and closed is None:
+        return response.content
+    return b"".join(_pieces(response, deadline, closed, method, path))
+
+
+def _pieces(
+    response: requests.Response,
+    deadline: Deadline | None,
+    closed: threading.Event | None,
+    method: str,
+    path: str,
+) -> Iterator[bytes]:
+    # A held request sends a space now and then, and a bad server drips: each
+    # piece is the chance to see that nobody waits any more.
+    import requests
+    import urllib3
+
+    try:
+        while True:
+            piece = response.raw.read1(_MOST_AT_ONCE, decode_content=True)
+            if not piece:
+                return
+            yield piece
+            if closed is not None and closed.is_set():
+                raise Closed
+            if deadline is not None and deadline.passed:
+                raise _errors.TimeoutError(
+                    f"{method} {path}: the answer was still coming when the time was up",
+                    method=method,
+                    path=path,
+                )
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.ReadTimeout(error) from error
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+
+
+def _same_host(one: str, other: str) -> bool:
+    a, b = urlsplit(one), urlsplit(other)
+    if a.hostname != b.hostname:
+        return False
+    if a.scheme == b.scheme:
+        return a.port == b.port
+    return a.scheme == "http" and b.scheme == "https" and b.port in (None, 443)
