@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import _models, _wire
+from . import _times, _wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,5 +45,5 @@ def has_ended(run: dict[str, Any], resumed: Resumed | None, now: float) -> bool:
         return False
     if resumed is None or resumed.message_at is None or now - resumed.sent_at > RESUME_GRACE:
         return True
-    ended_at = _models.timestamp(run.get("completed_at"))
+    ended_at = _times.timestamp(run.get("completed_at"))
     return ended_at is None or ended_at >= resumed.message_at

@@ -43,9 +43,7 @@ def explain(
     host = urlsplit(settings.base_url).netloc
     causes = list(_chain(error))
     arrived = not any(isinstance(cause, _NEVER_SENT) for cause in causes)
-    if isinstance(error, requests.Timeout) or any(
-        isinstance(cause, urllib3.exceptions.TimeoutError) for cause in causes
-    ):
+    if _is_timeout(error, causes):
         what = "answered nothing" if arrived else "could not be connected to"
         return _errors.TimeoutError(
             f"{method} {path}: {host} {what} within {timeout:g} s",
@@ -99,6 +97,17 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(cause))
         yield cause
         todo += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
+
+
+def _is_timeout(error: requests.RequestException, causes: list[BaseException]) -> bool:
+    if isinstance(error, requests.Timeout):
+        return True
+    # urllib3 counts a refused connection among the timeouts; it is none.
+    return any(
+        isinstance(cause, urllib3.exceptions.TimeoutError)
+        and not isinstance(cause, urllib3.exceptions.NewConnectionError)
+        for cause in causes
+    )
 
 
 def _tls_reason(causes: list[BaseException]) -> str | None:

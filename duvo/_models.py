@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import cattrs
 from attrs import field, frozen
@@ -12,6 +12,7 @@ from cattrs import Converter
 
 from . import _wire
 from ._errors import UnexpectedAnswer
+from ._times import timestamp
 
 
 @frozen(kw_only=True)
@@ -253,20 +254,6 @@ class RunData:
     raw: dict[str, Any] = field(repr=False, eq=False, factory=dict)
 
 
-def timestamp(value: object) -> datetime | None:
-    """A time of the API; None for null and for what is no time."""
-    if not isinstance(value, str):
-        return None
-    try:
-        # Python 3.10 knows no "Z", and no fraction of other than 3 or 6 digits.
-        head, dot, tail = value.replace("Z", "+00:00").partition(".")
-        digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]
-        zone = tail[len(digits) :]
-        return datetime.fromisoformat(head + dot + digits[:6].ljust(6, "0") + zone if dot else head)
-    except ValueError:
-        return None
-
-
 T = TypeVar("T")
 
 
@@ -293,12 +280,16 @@ def _converter(*, detailed: bool) -> Converter:
             raise ValueError("an object was due")
         return value
 
+    def is_object(kind: Any) -> bool:
+        return get_origin(kind) in (dict, Mapping)
+
     converter.register_structure_hook(str, text)
     converter.register_structure_hook(bool, truth)
     converter.register_structure_hook(int, number)
-    converter.register_structure_hook(datetime | None, lambda value, _: timestamp(value))
-    converter.register_structure_hook(dict[str, Any], as_it_is)
-    converter.register_structure_hook(Mapping[str, Any], as_it_is)
+    converter.register_structure_hook_func(
+        lambda kind: kind == datetime | None, lambda value, _: timestamp(value)
+    )
+    converter.register_structure_hook_func(is_object, as_it_is)
     return converter
 
 

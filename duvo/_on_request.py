@@ -43,6 +43,10 @@ class Responder:
             raise ConfigError(
                 f"on_request is {on_request!r}; it takes a callable or one of {', '.join(_WORDS)}"
             )
+        if isinstance(answers, (list, tuple)):
+            for text in answers:
+                if "=" not in text:
+                    raise ConfigError(f"the standing answer {text!r} is no KEY=ANSWER")
         self._on_request = on_request
         self._answers = answers
         self._warn = warn

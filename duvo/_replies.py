@@ -66,7 +66,7 @@ def match(request: HumanRequest, answers: Answers) -> tuple[dict[str, str], list
     names = _names(request.questions)
     found: dict[str, str] = {}
     unknown = []
-    for key, text in _pairs(answers, names):
+    for key, text in _pairs(answers, names, request):
         question = names.get(key)
         if question is None:
             unknown.append(key)
@@ -102,14 +102,16 @@ def _names(questions: Sequence[Question]) -> dict[str, Question]:
     return names
 
 
-def _pairs(answers: Answers, names: Mapping[str, Question]) -> list[tuple[str, str]]:
-    if not isinstance(answers, (str, bytes)) and hasattr(answers, "items"):
+def _pairs(
+    answers: Answers, names: Mapping[str, Question], request: HumanRequest
+) -> list[tuple[str, str]]:
+    if hasattr(answers, "items"):
         return [(str(key), _joined(text)) for key, text in answers.items()]
-    texts: Sequence[str] = [answers] if isinstance(answers, str) else list(answers)
-    return [_split(text, names) for text in texts]
+    texts: Sequence[str] = [answers] if isinstance(answers, str) else answers
+    return [_split(text, names, request) for text in texts]
 
 
-def _split(text: str, names: Mapping[str, Question]) -> tuple[str, str]:
+def _split(text: str, names: Mapping[str, Question], request: HumanRequest) -> tuple[str, str]:
     # A question may itself hold "=": the longest known key wins.
     known = [name for name in names if text.startswith(f"{name}=")]
     if known:
@@ -117,7 +119,7 @@ def _split(text: str, names: Mapping[str, Question]) -> tuple[str, str]:
         return key, text[len(key) + 1 :]
     key, found, value = text.partition("=")
     if not found:
-        raise InvalidReply(f"{text!r} is no KEY=ANSWER")
+        raise _unfit(f"{text!r} is no KEY=ANSWER", request)
     return key, value
 
 

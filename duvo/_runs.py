@@ -255,9 +255,9 @@ def _unless_refused(pages: Pages) -> Iterator[dict[str, Any]]:
 
 
 def _moment(since: datetime | str) -> str:
-    from . import _models
+    from . import _times
 
-    moment = _models.timestamp(since) if isinstance(since, str) else since
+    moment = _times.timestamp(since) if isinstance(since, str) else since
     if moment is None:
         raise _errors.ConfigError(f"{since!r} is no time such as 2026-01-31T12:00:00Z")
     from datetime import timezone

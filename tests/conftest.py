@@ -1,0 +1,45 @@
+"""What tests of every kind are given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import duvo
+from tests.clocks import StoppedClock
+from tests.hosted import KEY, TEAM, Hosted, serving
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting, profile or proxy of whoever runs the tests is seen by any of them."""
+    for name in list(os.environ):
+        if name.startswith("DUVO_") or name.lower().endswith("_proxy") or "CA_BUNDLE" in name:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("DUVO_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("DUVO_STATE_DIR", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def hosted() -> Iterator[Hosted]:
+    """A running server that speaks the hosted API's shapes only."""
+    with serving(Hosted()) as server:
+        yield server
+
+
+@pytest.fixture
+def client(hosted: Hosted) -> Iterator[duvo.Client]:
+    """A client of the hosted server."""
+    with duvo.Client(api_key=KEY, base_url=hosted.base_url, team_id=TEAM) as client:
+        yield client
+
+
+@pytest.fixture
+def clock(client: duvo.Client) -> StoppedClock:
+    """The client's clock, which passes only by its sleeping."""
+    clock = StoppedClock()
+    client.transport.clock = clock
+    return clock
