@@ -124,7 +124,23 @@ class OutcomeUnknown(DuvoError):
 
 
 class UnexpectedAnswer(DuvoError):
-    """The server's answer is not what the API says (HTML, cut JSON, a missing field)."""
+    """The server's answer is not what the API says (HTML, cut JSON, a missing field).
+
+    Attributes:
+        may_pass: whether asking again may well bring a better one: true of an
+            answer that could not be read at all.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        may_pass: bool = False,
+    ):
+        super().__init__(message, method=method, path=path)
+        self.may_pass = may_pass
 
 
 class NotLoaded(DuvoError, AttributeError):

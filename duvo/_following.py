@@ -58,7 +58,12 @@ class Messages:
         self._responder = Responder(on_request, answers, warn=False)
         self._closed = threading.Event()
         self._reader = Reader(
-            run.transport, run.id, timeout, started_at=run.started_here_at, closed=self._closed
+            run.transport,
+            run.id,
+            timeout,
+            started_at=run.started_here_at,
+            closed=self._closed,
+            patient=follow,
         )
         self._cursor = Cursor(offset)
         self._shown_requests: set[str] = set()

@@ -39,6 +39,7 @@ class Reader:
         timeout: seconds in all, or None for no end.
         started_at: when this run was started from here, on the client's clock, or None.
         closed: when set, reading ends with `Closed`.
+        patient: go on through an outage; else fail as a single call does.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Reader:
         *,
         started_at: float | None = None,
         closed: threading.Event | None = None,
+        patient: bool = True,
     ):
         self.transport = transport
         self.run_id = run_id
@@ -56,6 +58,7 @@ class Reader:
         self.deadline = Deadline(self.clock, timeout)
         self._started_at = started_at
         self._closed = closed
+        self._patient = patient
         self._budget = Budget()
         self._failing_since: float | None = None
         self._failures = 0
@@ -64,7 +67,12 @@ class Reader:
     def send(self, path: str, params: list[tuple[str, str]]) -> Answer:
         """GET, once: for what is given to `read`."""
         return self.transport.send(
-            "GET", path, params=params, retries=0, deadline=self.deadline, closed=self._closed
+            "GET",
+            path,
+            params=params,
+            retries=0 if self._patient else None,
+            deadline=self.deadline,
+            closed=self._closed,
         )
 
     def read(self, attempt: Callable[[], T]) -> T:
@@ -122,7 +130,7 @@ class Reader:
         if isinstance(error, _errors.NotFound) and self._is_new():
             self.sleep(0.5, "the run was only just started")
             return
-        if not _retry.is_transient(error):
+        if not _retry.is_transient(error) or self._has_tried_enough(error):
             raise error
         asked = getattr(error, "retry_after", None)
         if isinstance(error, _errors.RateLimited):
@@ -139,6 +147,12 @@ class Reader:
             self._told = True
             logger.warning("run %s cannot be read, trying on: %s", self.run_id, error)
         self.sleep(_retry.backoff(min(self._failures, 5), asked), "the server cannot be read")
+
+    def _has_tried_enough(self, error: _errors.DuvoError) -> bool:
+        if self._patient:
+            return False
+        # The transport has sent it again already; a wrong page it cannot know.
+        return not isinstance(error, _errors.UnexpectedAnswer) or self._failures >= 3
 
     def _recovered(self) -> None:
         if self._told and self._failing_since is not None:

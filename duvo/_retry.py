@@ -35,7 +35,9 @@ def is_transient(error: errors.DuvoError) -> bool:
         return False
     if isinstance(error, errors.APIError):
         return error.status == 429 or error.status in _TRANSIENT
-    return isinstance(error, (errors.ConnectionError, errors.TimeoutError, errors.UnexpectedAnswer))
+    if isinstance(error, errors.UnexpectedAnswer):
+        return error.may_pass
+    return isinstance(error, (errors.ConnectionError, errors.TimeoutError))
 
 
 def surely_not_done(error: errors.DuvoError) -> bool:

@@ -333,6 +333,7 @@ class Transport:
                 "or the answer was cut",
                 method=method,
                 path=path,
+                may_pass=True,
             )
         return Answer(status, headers, payload, data)
 

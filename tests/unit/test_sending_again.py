@@ -12,7 +12,7 @@ import pytest
 import duvo
 from duvo import _retry
 from tests.clocks import StoppedClock
-from tests.hosted import AGENT, KEY, TEAM, Drop, Hosted, Seen, serving
+from tests.hosted import AGENT, Drop, Hosted, Seen
 
 
 def starts(hosted: Hosted) -> list[Seen]:
@@ -204,37 +204,32 @@ def test_a_long_pause_is_told_at_info(
     assert ["20 s" in one.getMessage() for one in caplog.records] == [True]
 
 
-def test_connections_are_kept_between_requests_of_a_follow(hosted: Hosted) -> None:
-    ports: set[int] = set()
-    with (
-        serving(hosted),
-        duvo.Client(api_key=KEY, base_url=hosted.base_url, team_id=TEAM) as client,
-    ):
-        original = socket.create_connection
+def test_a_conversation_read_once_through_fails_as_a_single_call_does(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+) -> None:
+    hosted.before = lambda seen: (502, {"error": "x"})
+    with pytest.raises(duvo.ServerError):
+        list(client.runs.run(hosted.start()).messages())
+    assert len(hosted.requests) == 4
 
-        run_id = hosted.start()
-        for number in range(300):
-            hosted.say(run_id, str(number))
-        hosted.end(run_id)
 
-        def counted(*args: Any, **rest: Any) -> socket.socket:
-            connection = original(*args, **rest)
-            ports.add(connection.getsockname()[1])
-            return connection
+def test_connections_are_kept_between_requests_of_a_follow(
+    hosted: Hosted, client: duvo.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import urllib3.util.connection
 
-        import urllib3.util.connection as urllib3_connection
+    opened: list[object] = []
+    create = urllib3.util.connection.create_connection
 
-        kept = urllib3_connection.create_connection
-        try:
+    def counted(*args: Any, **rest: Any) -> socket.socket:
+        opened.append(args)
+        return create(*args, **rest)
 
-            def create(*args: Any, **rest: Any) -> socket.socket:
-                connection = kept(*args, **rest)
-                ports.add(connection.getsockname()[1])
-                return connection
-
-            urllib3_connection.create_connection = create
-            assert len(list(client.runs.run(run_id).messages(follow=True, timeout=20))) == 300
-        finally:
-            urllib3_connection.create_connection = kept
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", counted)
+    run_id = hosted.start()
+    for number in range(300):
+        hosted.say(run_id, str(number))
+    hosted.end(run_id)
+    assert len(list(client.runs.run(run_id).messages(follow=True, timeout=20))) == 300
     assert len(hosted.requests) > 6
-    assert len(ports) == 1
+    assert len(opened) == 1

@@ -1,0 +1,113 @@
+"""Every error: its text says what failed, and it survives pickling and copying."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+
+import pytest
+
+import duvo
+from duvo import _errors
+
+ALL = [
+    kind
+    for _, kind in inspect.getmembers(_errors, inspect.isclass)
+    if issubclass(kind, duvo.DuvoError)
+]
+
+
+def made(kind: type[duvo.DuvoError]) -> duvo.DuvoError:
+    if issubclass(kind, duvo.APIError):
+        return kind(
+            "GET /v2/teams was answered 418 (teapot)",
+            method="GET",
+            path="/v2/teams",
+            status=418,
+            code="teapot",
+            message="short and stout",
+            request_id="req-1",
+            retry_after=2.5,
+        )
+    if issubclass(kind, (duvo.ConnectionError, duvo.TimeoutError)):
+        return kind("GET /v2/teams: no answer", method="GET", path="/v2/teams", arrived=False)
+    return kind("GET /v2/teams: what went wrong")
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+def test_it_survives_pickling_and_copying(kind: type[duvo.DuvoError]) -> None:
+    error = made(kind)
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(again) is kind
+        assert str(again) == str(error) != ""
+        assert again.__dict__ == error.__dict__
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+def test_it_is_public_under_its_own_name(kind: type[duvo.DuvoError]) -> None:
+    assert getattr(duvo, kind.__name__) is kind
+    assert kind.__name__ in duvo.__all__
+
+
+def test_the_tree_at_the_top_of_the_file_is_the_tree() -> None:
+    drawn = [line for line in (_errors.__doc__ or "").splitlines() if "──" in line]
+    names = [line.split("──")[1].split()[0] for line in drawn]
+    assert sorted(names) == sorted(kind.__name__ for kind in ALL if kind is not duvo.DuvoError)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, duvo.InvalidRequest),
+        (401, duvo.AuthenticationError),
+        (403, duvo.PermissionDenied),
+        (404, duvo.NotFound),
+        (409, duvo.Conflict),
+        (413, duvo.InvalidRequest),
+        (418, duvo.InvalidRequest),
+        (422, duvo.InvalidRequest),
+        (429, duvo.RateLimited),
+        (500, duvo.ServerError),
+        (599, duvo.ServerError),
+    ],
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": "teapot", "message": "short\nand stout"},
+        {"code": "teapot", "message": "short and stout", "request_id": "req-9", "details": {}},
+    ],
+)
+def test_both_shapes_of_error_are_read(
+    status: int, kind: type[duvo.APIError], body: dict[str, object]
+) -> None:
+    error = _errors.from_status(
+        status,
+        method="POST",
+        path="/v2/x",
+        body=body,
+        request_id="req-9",
+        retry_after=None,
+        secret="dv_secret",
+    )
+    assert type(error) is kind
+    assert (error.status, error.code, error.request_id) == (status, "teapot", "req-9")
+    text = str(error)
+    assert text.startswith(f"POST /v2/x was answered {status} (teapot: short and stout)")
+    assert "req-9" in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("body", [None, [], "text", {"error": {"nested": 1}}, {"message": None}])
+def test_a_body_of_another_shape_gives_an_error_all_the_same(body: object) -> None:
+    error = _errors.from_status(
+        500,
+        method="GET",
+        path="/v2/x",
+        body=body,
+        request_id=None,
+        retry_after=None,
+        secret="dv_secret",
+    )
+    assert str(error) == "GET /v2/x was answered 500"
