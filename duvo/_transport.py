@@ -240,7 +240,7 @@ class Transport:
                 finally:
                     response.close()
         except requests.RequestException as error:
-            failure = self._failure(error, method, path, deadline)
+            failure = self._failure(error, method, path)
             logger.debug("%s %s failed: %s", method, path, failure)
             raise failure from error
         return self._answer(response, payload, method, path, self.clock.now() - began)
@@ -365,7 +365,6 @@ class Transport:
         error: requests.RequestException,
         method: str,
         path: str,
-        deadline: Deadline | None,
     ) -> _errors.DuvoError:
         from ._failures import explain
 

@@ -17,7 +17,11 @@ from tests.hosted import KEY, TEAM, Hosted, serving
 def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting, profile or proxy of whoever runs the tests is seen by any of them."""
     for name in list(os.environ):
-        if name.startswith("DUVO_") or name.lower().endswith("_proxy") or "CA_BUNDLE" in name:
+        if (
+            name.startswith(("DUVO_", "SSL_CERT"))
+            or "CA_BUNDLE" in name
+            or "_PROXY" in name.upper()
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DUVO_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("DUVO_STATE_DIR", str(tmp_path / "state"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
+import ssl
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -271,8 +273,8 @@ def _item(run: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(hosted: Hosted) -> Iterator[Hosted]:
-    """The server, on a free port of loopback, until the block ends."""
+def serving(hosted: Hosted, context: ssl.SSLContext | None = None) -> Iterator[Hosted]:
+    """The server, on a free port of loopback, until the block ends; with a context, over TLS."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -317,12 +319,22 @@ def serving(hosted: Hosted) -> Iterator[Hosted]:
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 
+        def handle(self) -> None:
+            # A client that does not trust the certificate hangs up in the handshake.
+            with contextlib.suppress(ssl.SSLError, ConnectionError):
+                super().handle()
+
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     hosted.base_url = f"http://127.0.0.1:{server.server_port}"
+    if context is not None:
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        hosted.base_url = hosted.base_url.replace("http", "https")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

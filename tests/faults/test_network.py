@@ -1,0 +1,154 @@
+"""Proxies and certificates, as the environment tells them; through the SDK and the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+import duvo
+from tests.hosted import KEY, TEAM, Hosted, serving
+from tests.proxy import Proxy, proxying
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """A certificate authority that nobody else knows."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
+    """Its certificate, as a file."""
+    file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return str(file)
+
+
+@pytest.fixture
+def secured(authority: trustme.CA) -> Iterator[Hosted]:
+    """The hosted server over TLS, with a certificate of that authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    with serving(Hosted(), context) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    """A proxy on loopback."""
+    with proxying() as proxy:
+        yield proxy
+
+
+def teams(base_url: str) -> list[str]:
+    with duvo.Client(api_key=KEY, base_url=base_url, max_retries=0) as client:
+        return [team.id for team in client.teams.list()]
+
+
+def command(base_url: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["duvo", "api", "GET", "/v2/teams"],
+        env={**os.environ, "DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": base_url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
+def test_a_plain_request_goes_through_the_proxy(
+    hosted: Hosted, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, proxy.url)
+    assert teams(hosted.base_url) == [TEAM]
+    assert proxy.asked == [f"GET {hosted.base_url}/v2/teams"]
+
+
+def test_the_command_goes_through_the_proxy_and_trusts_the_named_authority(
+    secured: Hosted, proxy: Proxy, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    monkeypatch.setenv("SSL_CERT_FILE", ca_file)
+    answer = command(secured.base_url)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["teams"][0]["id"] == TEAM
+    assert proxy.asked == [f"CONNECT {secured.base_url.removeprefix('https://')}"]
+
+
+def test_no_proxy_goes_past_it(
+    hosted: Hosted, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert teams(hosted.base_url) == [TEAM]
+    assert proxy.asked == []
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_the_environment_names_the_authority(
+    secured: Hosted, ca_file: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, ca_file)
+    assert teams(secured.base_url) == [TEAM]
+
+
+def test_the_environment_is_read_once_for_each_client(
+    secured: Hosted, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", ca_file)
+    with duvo.Client(api_key=KEY, base_url=secured.base_url) as client:
+        client.teams.list()
+        monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+        assert client.teams.list()[0].id == TEAM
+
+
+def test_a_callers_session_beats_the_environment(
+    secured: Hosted, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import requests
+
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
+    with requests.Session() as session:
+        session.verify = ca_file
+        with duvo.Client(api_key=KEY, base_url=secured.base_url, session=session) as client:
+            assert client.teams.list()[0].id == TEAM
+
+
+def test_an_untrusted_server_is_told_whole_and_not_asked_again(
+    secured: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        duvo.Client(api_key=KEY, base_url=secured.base_url, team_id=TEAM) as client,
+        pytest.raises(duvo.TLSError) as caught,
+    ):
+        client.runs.start("22222222-2222-4222-8222-222222222222")
+    text = str(caught.value)
+    assert secured.base_url.removeprefix("https://") in text
+    assert "certificate" in text
+    assert "cacert.pem (the default)" in text
+    assert "set SSL_CERT_FILE" in text
+    assert secured.requests == []
+
+
+def test_the_error_tells_which_variable_named_the_ca_file(
+    secured: Hosted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(other))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
+    with pytest.raises(duvo.TLSError, match=r"other\.pem \(from REQUESTS_CA_BUNDLE\)"):
+        teams(secured.base_url)
+
+
+def test_a_ca_file_that_is_none_is_told(secured: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent.pem")
+    with pytest.raises(duvo.ConfigError, match=r"SSL_CERT_FILE names /nonexistent\.pem"):
+        teams(secured.base_url)

@@ -1,0 +1,156 @@
+"""Servers that answer slowly or never: every wait has an end, and closing ends it at once."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import duvo
+from tests.hosted import KEY, TEAM
+
+RUN = "33333333-3333-4333-8333-333333333333"
+HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nduvo-long-poll: 25\r\n"
+    b"transfer-encoding: chunked\r\n\r\n"
+)
+
+
+@contextmanager
+def raw_server(serve: Callable[[socket.socket, bytes], None]) -> Iterator[str]:
+    """A server whose answers are written by hand; gets each request's head."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def handle(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            while head := connection.recv(65536):
+                serve(connection, head)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=handle, args=(connection,), daemon=True).start()
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+def chunk(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+def answer(connection: socket.socket, body: bytes) -> None:
+    connection.sendall(HEAD + chunk(body) + b"0\r\n\r\n")
+
+
+def holding(stop: threading.Event, beat: float) -> Callable[[socket.socket, bytes], None]:
+    """Holds every request that asks for it, with a space now and then."""
+
+    def serve(connection: socket.socket, head: bytes) -> None:
+        if b"wait=" in head.split(b"\r\n")[0]:
+            connection.sendall(HEAD)
+            while not stop.wait(beat):
+                connection.sendall(chunk(b" "))
+        elif b"/messages" in head.split(b"\r\n")[0]:
+            answer(connection, b'{"messages": [], "total": 0, "limit": 50, "offset": 0}')
+        else:
+            answer(connection, b'{"run": {"id": "' + RUN.encode() + b'", "status": "running"}}')
+
+    return serve
+
+
+def test_a_held_request_ends_within_a_second_of_close() -> None:
+    stop = threading.Event()
+    with (
+        raw_server(holding(stop, 0.5)) as base_url,
+        duvo.Client(api_key=KEY, base_url=base_url, team_id=TEAM) as client,
+    ):
+        messages = client.runs.run(RUN).messages(follow=True)
+        closed_at: list[float] = []
+
+        def close() -> None:
+            closed_at.append(time.monotonic())
+            messages.close()
+
+        threading.Timer(0.6, close).start()
+        assert list(messages) == []
+        assert time.monotonic() - closed_at[0] < 1
+        stop.set()
+
+
+def test_a_dripping_answer_is_bounded_by_the_time_given() -> None:
+    stop = threading.Event()
+    with (
+        raw_server(holding(stop, 0.05)) as base_url,
+        duvo.Client(api_key=KEY, base_url=base_url, team_id=TEAM) as client,
+    ):
+        began = time.monotonic()
+        try:
+            client.runs.run(RUN).wait(timeout=1)
+        except duvo.WaitTimeout as error:
+            assert error.timeout == 1
+        else:
+            raise AssertionError("it ended though the run did not")
+        assert time.monotonic() - began < 1.5
+        stop.set()
+
+
+def test_a_body_of_told_length_that_drips_is_bounded_too() -> None:
+    stop = threading.Event()
+
+    def drip(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n")
+        while not stop.wait(0.05):
+            connection.sendall(b" ")
+
+    with (
+        raw_server(drip) as base_url,
+        duvo.Client(api_key=KEY, base_url=base_url, team_id=TEAM) as client,
+    ):
+        began = time.monotonic()
+        try:
+            client.runs.run(RUN).wait(timeout=1)
+        except duvo.WaitTimeout:
+            pass
+        else:
+            raise AssertionError("it ended though the run did not")
+        assert time.monotonic() - began < 1.5
+        stop.set()
+
+
+def test_the_interpreter_exits_without_a_word_after_a_break() -> None:
+    stop = threading.Event()
+    code = f"""
+import duvo, threading
+client = duvo.Client(api_key="x", base_url=BASE, team_id="{TEAM}")
+messages = client.runs.run("{RUN}").messages(follow=True)
+threading.Timer(0.3, messages.close).start()
+for message in messages:
+    break
+other = client.runs.run("{RUN}").messages(follow=True, timeout=0.5)
+try:
+    next(other)
+except duvo.WaitTimeout:
+    pass
+"""
+    with raw_server(holding(stop, 0.1)) as base_url:
+        done = subprocess.run(
+            [sys.executable, "-X", "dev", "-W", "error", "-c", f"BASE = {base_url!r}{code}"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        stop.set()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
