@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 
 
@@ -10,10 +11,15 @@ def timestamp(value: object) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        # Python 3.10 knows no "Z", and no fraction of other than 3 or 6 digits.
-        head, dot, tail = value.replace("Z", "+00:00").partition(".")
-        digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]
-        zone = tail[len(digits) :]
-        return datetime.fromisoformat(head + dot + digits[:6].ljust(6, "0") + zone if dot else head)
+        if sys.version_info >= (3, 11):
+            return datetime.fromisoformat(value)
+        return datetime.fromisoformat(_for_python_3_10(value))
     except ValueError:
         return None
+
+
+def _for_python_3_10(value: str) -> str:
+    # It knows no "Z", and no fraction of other than 3 or 6 digits.
+    head, dot, tail = value.replace("Z", "+00:00").partition(".")
+    digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]
+    return f"{head}.{digits[:6].ljust(6, '0')}{tail[len(digits) :]}" if dot else head

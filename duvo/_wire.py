@@ -84,8 +84,9 @@ def message(raw: object, where: str = "message") -> dict[str, Any]:
         UnexpectedAnswer: it is no object with an id.
     """
     given = expect_dict(raw, where)
+    expect_text(given.get("id"), f"{where}.id")
+    ours = {**given, "content": content(given)}
     kind = given.get("type")
-    ours = {**given, "id": expect_text(given.get("id"), f"{where}.id"), "content": content(given)}
     if isinstance(kind, str) and kind in _ROLE_OF_TYPE:
         ours["role"] = _ROLE_OF_TYPE[kind]
     return ours

@@ -9,7 +9,7 @@ import pytest
 
 import duvo
 from duvo import _wire
-from duvo._times import timestamp
+from duvo._times import _for_python_3_10, timestamp
 from tests.hosted import Hosted
 
 
@@ -174,3 +174,5 @@ def test_to_dict_has_our_word_for_the_status_and_raw_the_servers(
 )
 def test_times_of_every_form_are_read(text: object, moment: datetime | None) -> None:
     assert timestamp(text) == moment
+    if isinstance(text, str) and moment is not None:
+        assert datetime.fromisoformat(_for_python_3_10(text)) == moment

@@ -1,0 +1,49 @@
+"""A typed page of 50 messages beside a bare one: `python -m tests.benchmarks.pages`."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import requests
+
+import duvo
+from tests.hosted import KEY, TEAM, Hosted, serving
+
+ROUNDS = 400
+
+
+def main() -> None:
+    """Read the same page both ways in turn, and print the ratio of the medians."""
+    with serving(Hosted()) as hosted, requests.Session() as session:
+        run_id = hosted.start()
+        for number in range(50):
+            hosted.say(run_id, f"This is what I found in document {number}. " * 4)
+        hosted.conversations[run_id] *= 40
+        client = duvo.Client(api_key=KEY, base_url=hosted.base_url, team_id=TEAM)
+        run = client.runs.run(run_id)
+        url = f"{hosted.base_url}/v2/runs/{run_id}/messages?limit=50&offset=0"
+
+        def typed() -> int:
+            return sum(1 for _ in run.messages(limit=50))
+
+        def bare() -> int:
+            answer = session.get(url, headers={"Authorization": f"Bearer {KEY}"}, timeout=30)
+            return len(answer.json()["messages"])
+
+        times: dict[Callable[[], int], list[float]] = {typed: [], bare: []}
+        for _ in range(ROUNDS):
+            for read, values in times.items():
+                began = time.perf_counter()
+                assert read() == 50
+                values.append(time.perf_counter() - began)
+        client.close()
+    ours, theirs = (statistics.median(values) for values in times.values())
+    print(f"typed page of 50    {ours * 1000:.2f} ms")
+    print(f"Session.get().json() {theirs * 1000:.2f} ms")
+    print(f"ratio {ours / theirs:.2f} (target 1.1)")
+
+
+if __name__ == "__main__":
+    main()
