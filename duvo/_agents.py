@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from . import _errors, _wire
+from . import _errors, _paths, _wire
 from ._pages import Pages
-from ._run import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class Agents:
         from . import _models
 
         agent_id = self.id_of(agent)
-        answer = self._client.transport.send("GET", f"/v2/agents/{quoted(agent_id)}")
+        answer = self._client.transport.send("GET", _paths.agent(agent_id))
         raw = _wire.expect_dict(_wire.expect_dict(answer.data, "the top").get("agent"), "agent")
         return _models.build(_models.Agent, raw, raw)
 
@@ -107,7 +106,7 @@ class AgentList:
     def __iter__(self) -> Iterator[Agent]:
         from . import _models
 
-        path = f"/v2/teams/{quoted(self._client.team_id)}/agents"
+        path = _paths.agents(self._client.team_id)
         self._pages = Pages(self._client.transport, path, "agents", limit=self._limit)
         for raw in self._pages:
             yield _models.build(_models.Agent, raw, raw)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 
-from . import _models, _pace, _wire
+from . import _models, _pace, _paths, _wire
+from ._bodies import Closed
 from ._conversation import PAGE, Cursor, Page
 from ._errors import ConfigError, NotFound
 from ._on_request import Responder
 from ._patience import Reader
-from ._transport import Closed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Messages:
             patient=follow,
         )
         self._cursor = Cursor(offset)
+        self._whole = after is None and last is None and offset == 0
         self._shown_requests: set[str] = set()
         self._messages = self._follow() if follow else self._once()
 
@@ -115,11 +116,12 @@ class Messages:
     def _follow(self) -> Iterator[Message]:
         self._find_beginning()
         wait = 0.0
+        hold = False
         while True:
             # Whatever the run's state is found to be, its messages are read
             # once more before that is told: they may have come in between.
             arrived = False
-            for message in self._up_to_now(hold=not wait):
+            for message in self._up_to_now(hold=hold):
                 arrived = True
                 yield message
             self._run.read(self._reader)
@@ -130,12 +132,11 @@ class Messages:
                     arrived = True
                     yield message
                 if ended:
-                    self._run.note_conversation_read()
+                    self._run.outcome.is_read = self._whole
                     return
                 yield from self._new_request()
             if self._run.transport.long_poll:
-                self._cursor.grows_only = True
-                wait = 0.0
+                hold = self._cursor.grows_only = True
                 continue
             wait = _pace.next_wait(wait, activity=arrived or news)
             self._reader.rest(wait, f"run {self._run.id} has nothing new yet")
@@ -145,7 +146,7 @@ class Messages:
             page, new = self._read(PAGE, hold=hold)
             hold = False
             for message in new:
-                self._run.note_message(message)
+                self._run.outcome.note(message.type, message.role, message.content, message.raw)
                 yield message
             if not self._cursor.looks_back and (page.reaches_end or not new):
                 return
@@ -172,7 +173,7 @@ class Messages:
         seconds = self._run.transport.long_poll if hold else 0.0
         if seconds:
             params.append(("wait", f"{self._reader.deadline.left(seconds):.1f}"))
-        answer = self._reader.send(f"/v2/runs/{self._run.id}/messages", params)
+        answer = self._reader.send(_paths.messages(self._run.id), params)
         return Page(answer.data, offset, limit)
 
     def _message(self, ours: dict[str, Any], raw: dict[str, Any]) -> Message:

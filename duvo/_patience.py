@@ -107,7 +107,7 @@ class Reader:
     def check(self) -> None:
         """Raise when there is no more time, or when nobody reads any more."""
         if self._closed is not None and self._closed.is_set():
-            from ._transport import Closed
+            from ._bodies import Closed
 
             raise Closed
         if self.deadline.passed:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 
-from . import _ending, _errors, _wire
+from . import _ending, _errors, _paths, _wire
+from ._outcome import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
     from typing import Any
 
@@ -46,10 +46,7 @@ class Run:
         self._data: RunData | None = None
         self._request: HumanRequest | None = None
         self._resumed: _ending.Resumed | None = None
-        self._conversation_read = False
-        self._last_assistant_text: str | None = None
-        self._last_error: str | None = None
-        self._last_tool_error: str | None = None
+        self.outcome = Outcome()
 
     @property
     def transport(self) -> Transport:
@@ -195,7 +192,7 @@ class Run:
                 `wait`, which returns at once when the run has ended.
         """
         self._expect_conversation("answer")
-        return self._last_assistant_text
+        return self.outcome.answer
 
     @property
     def failure(self) -> str | None:
@@ -206,9 +203,7 @@ class Run:
                 `wait`, which returns at once when the run has ended.
         """
         self._expect_conversation("failure")
-        if self.status != "failed":
-            return None
-        return self._last_error or self._last_tool_error
+        return self.outcome.failure if self.status == "failed" else None
 
     # What can be done
 
@@ -219,7 +214,7 @@ class Run:
             NotFound: there is no such run, or it belongs to another team.
             DuvoError: the request failed.
         """
-        answer = self.transport.send("GET", self._path)
+        answer = self.transport.send("GET", _paths.run(self.id))
         self._take(answer.data)
         return self
 
@@ -321,14 +316,14 @@ class Run:
 
         answer = self.transport.send(
             "POST",
-            f"{self._path}/messages",
+            _paths.messages(self.id),
             body={"message": text},
             find_out=f"`duvo runs messages {self.id} --tail 5` shows whether it arrived",
         )
         raw = _wire.expect_dict(_wire.expect_dict(answer.data, "the top").get("message"), "message")
         message = _models.message(_wire.message(raw), raw, self.id)
         self._resumed = _ending.Resumed(message.timestamp, self.transport.clock.now())
-        self._conversation_read = False
+        self.outcome.is_read = False
         return message
 
     def respond(
@@ -373,7 +368,7 @@ class Run:
 
         answer = self.transport.send(
             "POST",
-            f"{self._path}/human-requests/{quoted(request_id)}/respond",
+            _paths.reply(self.id, request_id),
             body=body,
             find_out=f"`duvo runs get {self.id}` shows whether the request is still pending",
         )
@@ -394,7 +389,7 @@ class Run:
             DuvoError: a request failed.
         """
         # Stopping twice is stopping once, so it may be sent again.
-        answer = self.transport.send("POST", f"{self._path}/stop", repeatable=True)
+        answer = self.transport.send("POST", _paths.stop(self.id), repeatable=True)
         self.refresh()
         said = answer.data if isinstance(answer.data, dict) else {}
         if not self.is_finished and said.get("success") is False:
@@ -425,38 +420,9 @@ class Run:
                 params.append(("wait", f"{seconds:.1f}"))
                 if seen_request is not None:
                     params.append(("seen_request", seen_request))
-            self._take(reader.send(self._path, params).data)
+            self._take(reader.send(_paths.run(self.id), params).data)
 
         reader.read(attempt)
-
-    def note_message(self, message: Message) -> None:
-        """Remember what tells how the run came out."""
-        self._note(message.type, message.role, message.content, message.tool_result)
-
-    def note_outcome(self, messages: Iterable[dict[str, Any]]) -> None:
-        """Remember, of messages with our names, what tells how the run came out."""
-        for message in messages:
-            self._note(
-                message.get("type"),
-                message.get("role"),
-                message["content"],
-                message.get("tool_result"),
-            )
-
-    def note_conversation_read(self) -> None:
-        """The conversation was read to the run's end."""
-        self._conversation_read = True
-
-    def _note(self, kind: object, role: object, content: str, result: object) -> None:
-        if role == "assistant" and content:
-            self._last_assistant_text = content
-        elif kind == "session_error" and content:
-            self._last_error = content
-        elif kind == "tool_result":
-            error = result.get("error") if isinstance(result, dict) else None
-            error = error or getattr(result, "error", None)
-            if isinstance(error, str) and error:
-                self._last_tool_error = error
 
     def _take(self, data: Any) -> None:
         if isinstance(data, dict) and "run" in data and data["run"] is None:
@@ -464,7 +430,7 @@ class Run:
                 f"there is no run {self.id}; check the id; it may also belong to another team "
                 "than the key",
                 method="GET",
-                path=self._path,
+                path=_paths.run(self.id),
                 status=404,
             )
         _wire.run_answer(data)
@@ -474,15 +440,11 @@ class Run:
         self._request = None
 
     def _expect_conversation(self, name: str) -> None:
-        if not self._conversation_read:
+        if not self.outcome.is_read:
             raise _errors.NotLoaded(
                 f"the {name} of run {self.id} has not been read yet: call .wait() first, "
                 "which returns at once when the run has ended"
             )
-
-    @property
-    def _path(self) -> str:
-        return f"/v2/runs/{quoted(self.id)}"
 
     def __getstate__(self) -> dict[str, Any]:
         # Both are moments on the clock of this process.
@@ -502,10 +464,3 @@ class Run:
 
     def __hash__(self) -> int:
         return hash(self.id)
-
-
-def quoted(part: str) -> str:
-    """The text as one part of a path."""
-    from urllib.parse import quote
-
-    return quote(part, safe="")

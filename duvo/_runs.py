@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import heapq
 
-from . import _errors, _wire
+from . import _errors, _paths, _wire
 from ._pages import Pages
-from ._run import Run, quoted
+from ._run import Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Runs:
 
     @property
     def _path(self) -> str:
-        return f"/v2/teams/{quoted(self._client.team_id)}/runs"
+        return _paths.runs(self._client.team_id)
 
 
 class RunList:

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from . import _errors, _models, _wire
+from . import _errors, _models, _paths, _wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Teams:
 
 def read_teams(client: Client) -> list[dict[str, Any]]:
     """The teams that the key sees, as they came."""
-    data = client.transport.send("GET", "/v2/teams").data
+    data = client.transport.send("GET", _paths.TEAMS).data
     teams = _wire.expect_list(_wire.expect_dict(data, "the top").get("teams"), "teams")
     for number, team in enumerate(teams):
         where = f"teams[{number}]"
@@ -59,7 +59,7 @@ def read_teams(client: Client) -> list[dict[str, Any]]:
 
 def whoami(client: Client) -> WhoAmI:
     """Whose key it is; see `Client.whoami`."""
-    data = _wire.expect_dict(client.transport.send("GET", "/v2/profile").data, "the top")
+    data = _wire.expect_dict(client.transport.send("GET", _paths.PROFILE).data, "the top")
     raw = _wire.expect_dict(data.get("profile"), "profile")
     profile = _models.build(_models.UserProfile, {**raw, "team_id": raw.get("teamId")}, raw)
     teams = client.teams.list()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import threading
 import uuid
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from . import __version__, _errors, _retry
+from . import __version__, _bodies, _errors, _retry
 from ._clock import Clock, pause
 
 TYPE_CHECKING = False
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("duvo")
 
 _MOST_REDIRECTS = 5
-_MOST_AT_ONCE = 65536
 
 
 class Answer:
@@ -51,10 +49,6 @@ class Answer:
 
     def __repr__(self) -> str:
         return f"<Answer {self.status}, {len(self.content)} bytes>"
-
-
-class Closed(Exception):
-    """The one who reads has closed the follow; never leaves the library."""
 
 
 class Transport:
@@ -138,7 +132,7 @@ class Transport:
         headers = dict(self._headers)
         content = None
         if body is not None:
-            content = _encode(body)
+            content = _bodies.encode(body)
             headers["Content-Type"] = "application/json"
         if not reading:
             headers["Idempotency-Key"] = str(uuid.uuid4())
@@ -236,7 +230,7 @@ class Transport:
                     session, method, path, url, content, headers, deadline
                 )
                 try:
-                    payload = _read(response, deadline, closed, method, path)
+                    payload = _bodies.read(response, deadline, closed, method, path)
                 finally:
                     response.close()
         except requests.RequestException as error:
@@ -314,7 +308,7 @@ class Transport:
             request_id or "none",
         )
         self._learn(headers)
-        data, readable = _decode(payload)
+        data, readable = _bodies.decode(payload)
         if status >= 400:
             raise _errors.from_status(
                 status,
@@ -379,66 +373,6 @@ def _auth(api_key: str) -> Any:
         return request
 
     return bearer
-
-
-def _encode(body: Any) -> bytes:
-    try:
-        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
-        raise _errors.DuvoError(f"the request's body cannot be sent as JSON: {error}") from None
-
-
-def _decode(payload: bytes) -> tuple[Any, bool]:
-    if not payload.strip():
-        return None, True
-    try:
-        return json.loads(payload), True
-    except (ValueError, RecursionError):
-        return None, False
-
-
-def _read(
-    response: requests.Response,
-    deadline: Deadline | None,
-    closed: threading.Event | None,
-    method: str,
-    path: str,
-) -> bytes:
-    if deadline is None and closed is None:
-        return response.content
-    return b"".join(_pieces(response, deadline, closed, method, path))
-
-
-def _pieces(
-    response: requests.Response,
-    deadline: Deadline | None,
-    closed: threading.Event | None,
-    method: str,
-    path: str,
-) -> Iterator[bytes]:
-    # A held request sends a space now and then, and a bad server drips: each
-    # piece is the chance to see that nobody waits any more.
-    import requests
-    import urllib3
-
-    try:
-        while True:
-            piece = response.raw.read1(_MOST_AT_ONCE, decode_content=True)
-            if not piece:
-                return
-            yield piece
-            if closed is not None and closed.is_set():
-                raise Closed
-            if deadline is not None and deadline.passed:
-                raise _errors.TimeoutError(
-                    f"{method} {path}: the answer was still coming when the time was up",
-                    method=method,
-                    path=path,
-                )
-    except urllib3.exceptions.ReadTimeoutError as error:
-        raise requests.ReadTimeout(error) from error
-    except urllib3.exceptions.HTTPError as error:
-        raise requests.exceptions.ChunkedEncodingError(error) from error
 
 
 def _same_host(one: str, other: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from . import _pace
+from . import _pace, _paths
 from ._conversation import PAGE, Page
 from ._errors import DuvoError, NotLoaded, RunFailed, RunStopped
 from ._on_request import Responder
@@ -76,7 +76,7 @@ def _read_outcome(run: Run, reader: Reader) -> None:
 
 
 def _read_from_the_end(run: Run, reader: Reader) -> None:
-    path = f"/v2/runs/{run.id}/messages"
+    path = _paths.messages(run.id)
 
     def read(offset: int) -> Page:
         params = [("limit", str(PAGE)), ("offset", str(offset))]
@@ -85,12 +85,12 @@ def _read_from_the_end(run: Run, reader: Reader) -> None:
     page = read(0)
     end = page.total
     if end is None:
-        run.note_outcome(page.messages)
+        run.outcome.note_page(page.messages)
         while not page.reaches_end:
             page = read(page.offset + len(page.messages))
-            run.note_outcome(page.messages)
+            run.outcome.note_page(page.messages)
     elif end <= len(page.messages):
-        run.note_outcome(page.messages)
+        run.outcome.note_page(page.messages)
     else:
         newest_first: list[Page] = []
         while end > 0:
@@ -99,5 +99,5 @@ def _read_from_the_end(run: Run, reader: Reader) -> None:
             if any(one.get("role") == "assistant" for one in newest_first[-1].messages):
                 break
         for page in reversed(newest_first):
-            run.note_outcome(page.messages)
-    run.note_conversation_read()
+            run.outcome.note_page(page.messages)
+    run.outcome.is_read = True

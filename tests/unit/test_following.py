@@ -469,3 +469,32 @@ def test_following_a_million_messages_takes_no_more_memory_than_a_thousand(
         assert tracemalloc.get_traced_memory()[0] - at_first < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_conversation_followed_from_its_beginning_tells_the_answer(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    run_id = hosted.start()
+    first = hosted.say(run_id, "the answer")
+    hosted.say(run_id, "tidying up", type="thinking")
+    hosted.end(run_id)
+    run = client.runs.run(run_id)
+    list(run.messages(follow=True))
+    assert run.answer == "the answer"
+    partly = client.runs.run(run_id)
+    list(partly.messages(follow=True, after=first))
+    with pytest.raises(duvo.NotLoaded, match=r"\.wait\(\)"):
+        _ = partly.answer
+
+
+def test_a_request_that_is_pending_already_is_shown_before_anything_is_held(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    run_id = hosted.start()
+    last = hosted.say(run_id, "checking")
+    hosted.ask(run_id)
+    hosted.headers["duvo-long-poll"] = "25"
+    client.runs.get(run_id)
+    message = next(client.runs.run(run_id).messages(follow=True, after=last))
+    assert message.is_pending_request
+    assert not [one for one in hosted.requests if "wait" in one.query]
