@@ -1,0 +1,258 @@
+"""The routes of the API."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from . import _answers, _bodies, _commands, _idempotency, _reading, _statuses
+from ._commands import Change
+from ._engine import Engine
+from ._guard import LONG_POLL, Guard
+from ._long_poll import LongPolls
+from ._rate_limit import RateLimit
+from ._refusals import Refused, error_body
+
+_MOST = 2**53 - 1
+"""The largest offset, as the API has it."""
+
+
+class Api:
+    """Answers requests from what the engine has and does."""
+
+    def __init__(self, engine: Engine, long_polls: LongPolls):
+        self._engine = engine
+        self._long_polls = long_polls
+
+    async def teams(self, request: Request) -> Response:
+        return JSONResponse({"teams": [_answers.team()]})
+
+    async def profile(self, request: Request) -> Response:
+        return JSONResponse({"profile": _answers.profile()})
+
+    async def agents(self, request: Request) -> Response:
+        _check_team(request)
+        limit = _bodies.whole_number(request, "limit", 20, 1, 100)
+        offset = _bodies.whole_number(request, "offset", 0, 0, _MOST)
+        _bodies.parameter(request, "include_schedules", ("true", "false"))
+        automation = _bodies.parameter(request, "automation_id")
+        if automation is not None:
+            _bodies.uuid_text(automation, "automation_id")
+        last_runs = await self._engine.transact(_reading.last_runs)
+        every = [] if automation else list(self._engine.agents.values())
+        page = every[offset : offset + limit]
+        return JSONResponse(
+            {
+                "agents": [_answers.agent_item(one, last_runs.get(one.id)) for one in page],
+                "total": len(every),
+                "limit": limit,
+                "offset": offset,
+            }
+        )
+
+    async def agent(self, request: Request) -> Response:
+        agent_id = _bodies.uuid_text(request.path_params["agent_id"], "agent_id")
+        found = self._engine.agents.get(agent_id)
+        if found is None:
+            raise _no_agent()
+        return JSONResponse({"agent": _answers.agent(found), "user_context": {"pinned_at": None}})
+
+    async def runs_of_team(self, request: Request) -> Response:
+        return await (self.start_run if request.method == "POST" else self.runs)(request)
+
+    async def conversation(self, request: Request) -> Response:
+        return await (self.post_message if request.method == "POST" else self.messages)(request)
+
+    async def start_run(self, request: Request) -> Response:
+        _check_team(request)
+        raw = await _bodies.read_body(request)
+        body = _bodies.json_object(raw)
+        agent_id = _bodies.text_field(body, "agent_id")
+        if agent_id is None:
+            raise Refused(400, "agent_id is missing")
+        agent = self._engine.agents.get(_bodies.uuid_text(agent_id, "agent_id"))
+        if agent is None:
+            raise _no_agent()
+        work = functools.partial(
+            _commands.start,
+            agent=agent,
+            run_id=_commands.new_run_id(),
+            message=_bodies.text_field(body, "message") or None,
+            sandbox_id=_bodies.text_field(body, "sandbox_id"),
+            webhook_url=_bodies.text_field(body, "webhook_url"),
+        )
+        return await self._change(request, raw, work)
+
+    async def runs(self, request: Request) -> Response:
+        _check_team(request)
+        limit = _bodies.whole_number(request, "limit", 20, 1, 100)
+        offset = _bodies.whole_number(request, "offset", 0, 0, _MOST)
+        _bodies.parameter(request, "sort_by", ("created_at",))
+        order = _bodies.parameter(request, "sort_order", ("asc", "desc"))
+        work = functools.partial(
+            _reading.run_list,
+            filters=_filters(request),
+            offset=offset,
+            limit=limit,
+            newest_first=order != "asc",
+        )
+        return JSONResponse(await self._engine.transact(work))
+
+    async def run(self, request: Request) -> Response:
+        run_id = _run_id(request)
+        seen = _bodies.parameter(request, "seen_request")
+
+        def is_due(view: _reading.RunView) -> bool:
+            return view.ended or (view.request_id is not None and view.request_id != seen)
+
+        return await self._long_polls.answer(
+            run_id,
+            _bodies.seconds(request, "wait", LONG_POLL),
+            lambda: self._engine.transact(functools.partial(_reading.run, run_id=run_id)),
+            is_due,
+            lambda view: view.body,
+        )
+
+    async def messages(self, request: Request) -> Response:
+        run_id = _run_id(request)
+        limit = _bodies.whole_number(request, "limit", 20, 1, 50)
+        offset = _bodies.whole_number(request, "offset", 0, 0, _MOST)
+        read = functools.partial(_reading.page, run_id=run_id, offset=offset, limit=limit)
+        return await self._long_polls.answer(
+            run_id,
+            _bodies.seconds(request, "wait", LONG_POLL),
+            lambda: self._engine.transact(read),
+            lambda view: view.ended or bool(view.body["messages"]),
+            lambda view: view.body,
+        )
+
+    async def post_message(self, request: Request) -> Response:
+        run_id = _run_id(request)
+        raw = await _bodies.read_body(request)
+        text = _bodies.text_field(_bodies.json_object(raw), "message")
+        if not text:
+            raise Refused(400, "message is missing or empty")
+        work = functools.partial(
+            _commands.post, run_id=run_id, text=text, deliver=self._engine.deliver
+        )
+        return await self._change(request, raw, work)
+
+    async def respond(self, request: Request) -> Response:
+        run_id = _run_id(request)
+        request_id = _bodies.uuid_text(request.path_params["request_id"], "request_id")
+        raw = await _bodies.read_body(request)
+        body = _bodies.json_object(raw)
+        answers = body.get("answers")
+        for key, value in answers.items() if isinstance(answers, dict) else ():
+            _bodies.checked_text(key, "answers")
+            if isinstance(value, str):
+                _bodies.checked_text(value, "answers")
+        work = functools.partial(
+            _commands.respond,
+            run_id=run_id,
+            request_id=request_id,
+            body=body,
+            deliver=self._engine.deliver,
+        )
+        return await self._change(request, raw, work)
+
+    async def stop(self, request: Request) -> Response:
+        run_id = _run_id(request)
+        raw = await _bodies.read_body(request)
+        return await self._change(request, raw, functools.partial(_commands.stop, run_id=run_id))
+
+    async def _change(
+        self, request: Request, raw: bytes, work: Callable[[sa.Connection], Change]
+    ) -> Response:
+        key = request.headers.get("idempotency-key")
+        if key is not None:
+            if not 0 < len(key) <= 255 or not key.isprintable():
+                raise Refused(400, "Idempotency-Key must be 1 to 255 printable characters")
+            digest = _idempotency.fingerprint(request.method, request.url.path, raw)
+            once, first = key, work
+
+            def work(connection: sa.Connection) -> Change:
+                return _idempotency.once(connection, once, digest, lambda: first(connection))
+
+        change = await self._engine.change(work)
+        return JSONResponse(change.body, change.status)
+
+
+def make_app(
+    engine: Engine, long_polls: LongPolls, *, key: str, rate_limit: RateLimit | None
+) -> ASGIApp:
+    """The API as an ASGI application."""
+    api = Api(engine, long_polls)
+    run = "/v2/runs/{run_id}"
+    app = Starlette(
+        routes=[
+            Route("/v2/teams", api.teams),
+            Route("/v2/profile", api.profile),
+            Route("/v2/teams/{team_id}/agents", api.agents),
+            Route("/v2/agents/{agent_id}", api.agent),
+            Route("/v2/teams/{team_id}/runs", api.runs_of_team, methods=["GET", "POST"]),
+            Route(run, api.run),
+            Route(f"{run}/messages", api.conversation, methods=["GET", "POST"]),
+            Route(f"{run}/human-requests/{{request_id}}/respond", api.respond, methods=["POST"]),
+            Route(f"{run}/stop", api.stop, methods=["POST"]),
+        ],
+        exception_handlers={Refused: _refused, HTTPException: _unrouted},
+    )
+    app.router.redirect_slashes = False
+    return Guard(app, key=key, rate_limit=rate_limit)
+
+
+def _filters(request: Request) -> _reading.Filters:
+    words = (*_statuses.KNOWN, *_statuses.IN_FILTERS)
+    ids = {
+        name: None if text is None else _bodies.uuid_text(text, name)
+        for name in ("agent_id", "user_id", "case_queue_id", "digest_id")
+        for text in (_bodies.parameter(request, name),)
+    }
+    issues = _bodies.parameter(request, "has_issues", ("true", "false"))
+    severity = _bodies.parameter(request, "issue_severity", ("critical", "medium", "low"))
+    return _reading.Filters(
+        status=_bodies.parameter(request, "status", words),
+        agent_id=ids["agent_id"],
+        user_id=ids["user_id"],
+        source=_bodies.parameter(request, "source"),
+        search=_bodies.parameter(request, "search"),
+        since=_bodies.moment(request, "since"),
+        # Queues, digests and evaluations are not part of this engine: nothing matches them.
+        nothing=bool(ids["case_queue_id"] or ids["digest_id"] or severity or issues == "true"),
+    )
+
+
+def _check_team(request: Request) -> None:
+    if request.path_params["team_id"] != _answers.TEAM_ID:
+        raise Refused(404, "there is no such team, or the key belongs to another")
+
+
+def _run_id(request: Request) -> str:
+    return _bodies.uuid_text(request.path_params["run_id"], "run_id")
+
+
+def _no_agent() -> Refused:
+    return Refused(404, "there is no such agent, or its file was not given to this server")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    # What was not read of the body must not be taken for the next request.
+    headers = {"connection": "close"} if error.status == 413 else None
+    return JSONResponse(error.answer(), error.status, headers=headers)
+
+
+async def _unrouted(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    told = {404: "there is no such path", 405: f"{request.method} is not possible here"}
+    body = error_body(error.status_code, told.get(error.status_code, error.detail))
+    return JSONResponse(body, error.status_code, headers=error.headers)

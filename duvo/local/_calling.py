@@ -1,0 +1,90 @@
+"""Calling an agent's tools, and making what goes in and out JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import random
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def json_object(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a tool as JSON gives them back.
+
+    Raises:
+        TypeError: they are no JSON object.
+    """
+    try:
+        made = json.loads(json.dumps(dict(arguments), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"the arguments of a tool must be a JSON object: {error}") from error
+    if not isinstance(made, dict):
+        raise TypeError("the arguments of a tool must be a JSON object")
+    return made
+
+
+async def outcome(
+    function: Callable[..., Any], arguments: Mapping[str, Any], key: str
+) -> dict[str, Any]:
+    """Call a tool and return `{"result": …}` or `{"error": text}`."""
+    keywords = dict(arguments)
+    try:
+        if _takes_key(function):
+            keywords["idempotency_key"] = key
+        if inspect.iscoroutinefunction(function):
+            result = await function(**keywords)
+        else:
+            result = await _in_thread(lambda: function(**keywords))
+            if inspect.isawaitable(result):
+                result = await result
+        return {"result": json.loads(json.dumps(result, allow_nan=False))}
+    except Exception as error:
+        text = str(error)
+        kind = type(error).__name__
+        return {"error": f"{kind}: {text}" if text else kind}
+
+
+def random_number() -> float:
+    """A random number from 0 to 1, unaffected by `random.seed`."""
+    return random.SystemRandom().random()
+
+
+def _takes_key(function: Callable[..., Any]) -> bool:
+    try:
+        return "idempotency_key" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+async def _in_thread(function: Callable[[], Any]) -> Any:
+    # A thread of its own, not one of a pool: a tool that hangs keeps neither the
+    # engine's own work nor the interpreter's exit waiting.
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Any] = loop.create_future()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(result)
+        elif isinstance(error, Exception) and not isinstance(error, StopIteration):
+            done.set_exception(error)
+        else:
+            done.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
+
+    def call() -> None:
+        result, failure = None, None
+        try:
+            result = function()
+        except BaseException as error:
+            failure = error
+        try:
+            loop.call_soon_threadsafe(settle, result, failure)
+        except RuntimeError:
+            return  # the engine was closed meanwhile
+
+    threading.Thread(target=call, name="duvo-tool", daemon=True).start()
+    return await done

@@ -1,0 +1,93 @@
+"""Who is let in: the holder of the key, over loopback, not through somebody's web page."""
+
+from __future__ import annotations
+
+import hmac
+import time
+import uuid
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ._rate_limit import RateLimit, Standing
+from ._refusals import Refused
+
+LONG_POLL = 25
+"""Seconds that a request is held at most; every answer tells it."""
+
+_LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+
+
+class Guard:
+    """Wraps the routes: refuses strangers, and puts the common headers on every answer."""
+
+    def __init__(self, app: ASGIApp, *, key: str, rate_limit: RateLimit | None):
+        self._app = app
+        self._key = key.encode()
+        self._rate_limit = rate_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers = Headers(scope=scope)
+        extra = [
+            ("x-request-id", f"req_{uuid.uuid4().hex}"),
+            ("duvo-idempotency", "honoured"),
+            ("duvo-long-poll", str(LONG_POLL)),
+        ]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                for name, value in extra:
+                    answer[name] = value
+            await send(message)
+
+        try:
+            self._check_origin(headers)
+            self._check_key(headers)
+            standing = self._count()
+        except Refused as refused:
+            await JSONResponse(refused.answer(), refused.status)(scope, receive, send_with_headers)
+            return
+        if standing is not None:
+            extra += standing.headers()
+            if standing.retry_after is not None:
+                refused = Refused(
+                    429,
+                    f"more than {standing.limit} requests a minute; wait {standing.retry_after} s",
+                )
+                answer = JSONResponse(refused.answer(), refused.status)
+                await answer(scope, receive, send_with_headers)
+                return
+        await self._app(scope, receive, send_with_headers)
+
+    def _check_origin(self, headers: Headers) -> None:
+        # A page that a browser shows may name this machine as its own host (DNS rebinding).
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or _host_name(f"//{hosts[0]}") not in _LOOPBACK:
+            raise Refused(403, "this server answers on loopback alone; the Host header is another")
+        for origin in headers.getlist("origin"):
+            if _host_name(origin) not in _LOOPBACK:
+                raise Refused(403, "requests from web pages of other origins are refused")
+
+    def _check_key(self, headers: Headers) -> None:
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        # The servers' way to read header bytes; compared as bytes, in constant time.
+        matches = hmac.compare_digest(given.strip().encode("latin-1"), self._key)
+        if scheme.lower() != "bearer" or not matches:
+            raise Refused(
+                401, "the key is missing or not this server's; send Authorization: Bearer <key>"
+            )
+
+    def _count(self) -> Standing | None:
+        return None if self._rate_limit is None else self._rate_limit.count(time.time())
+
+
+def _host_name(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None

@@ -1,0 +1,44 @@
+"""The key that opens an engine: made once for each database, kept beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from .errors import EngineError
+
+
+def key_in(file: Path) -> str:
+    """The key kept in that file, which is made where it is missing.
+
+    Raises:
+        EngineError: the file cannot be read or made, or holds no key.
+    """
+    try:
+        with contextlib.suppress(FileExistsError):
+            _write_new(file, f"dv_local_{secrets.token_hex(20)}")
+        key = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EngineError(f"{file}: the key cannot be kept there ({_why(error)})") from None
+    if not key.isascii() or not key.isprintable() or " " in key or len(key) < 16:
+        raise EngineError(f"{file}: holds no key; remove the file, and a new one is made")
+    return key
+
+
+def _write_new(file: Path, text: str) -> None:
+    # Whole from the beginning: a file that is cut off by a crash would stay for ever.
+    spare = file.with_name(f"{file.name}.{os.getpid()}")
+    spare.unlink(missing_ok=True)
+    descriptor = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            opened.write(text + "\n")
+        os.link(spare, file)
+    finally:
+        spare.unlink(missing_ok=True)
+
+
+def _why(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -1,0 +1,107 @@
+"""Where a database stands, and what stands beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import attrs
+import platformdirs
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from .errors import DatabaseDamaged, EngineError
+
+
+def state_folder() -> Path:
+    """The folder of what the engine keeps; `DUVO_STATE_DIR` names another."""
+    named = os.environ.get("DUVO_STATE_DIR")
+    return Path(named) if named else platformdirs.user_state_path("duvo", appauthor=False)
+
+
+def default_database() -> Path:
+    """The file in which `duvo dev` keeps its runs."""
+    return state_folder() / "dev.sqlite"
+
+
+@attrs.frozen
+class Location:
+    """A database, and the file of its key.
+
+    Attributes:
+        url: as SQLAlchemy takes it.
+        file: of a SQLite database, None for PostgreSQL.
+        key_file: where the key of its API is kept.
+        throw_away: the folder to remove when the engine is closed, or None.
+    """
+
+    url: URL
+    file: Path | None
+    key_file: Path
+    throw_away: Path | None = None
+
+    @property
+    def shown(self) -> str:
+        """The file or the URL, without a password."""
+        return str(self.file) if self.file else self.url.render_as_string(hide_password=True)
+
+
+def locate(database: str | os.PathLike[str] | None) -> Location:
+    """Make out what a user named as the database.
+
+    Args:
+        database: a file, a URL (`sqlite:///…`, `postgresql://…`), or None for
+            one in a new folder that is to be thrown away.
+
+    Raises:
+        EngineError: the URL is none that the engine can use.
+        DatabaseDamaged: there is no such folder.
+    """
+    if database is None:
+        folder = Path(tempfile.mkdtemp(prefix="duvo-"))
+        return attrs.evolve(_in_file(folder / "engine.sqlite"), throw_away=folder)
+    text = os.fspath(database)
+    if "://" not in text:
+        return _in_file(Path(text))
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise EngineError("the database's URL cannot be read; write postgresql://…") from None
+    kind = url.get_backend_name()
+    if kind == "sqlite" and url.database and url.database != ":memory:":
+        return _in_file(Path(url.database))
+    if kind in ("postgresql", "postgres"):
+        return _on_server(url.set(drivername="postgresql+psycopg"))
+    raise EngineError(
+        f"{url.drivername}: not a database for the engine; "
+        f"name a file, or a URL like postgresql://user@host/name"
+    )
+
+
+def make_state_folder() -> Path:
+    """The state folder, made for its owner alone where it is missing."""
+    folder = state_folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def _in_file(path: Path) -> Location:
+    file = path.expanduser().absolute()
+    if file.parent == state_folder().absolute():
+        make_state_folder()
+    file = file.resolve()
+    if not file.parent.is_dir():
+        raise DatabaseDamaged(f"{path}: there is no folder {file.parent}; make it first")
+    if file.exists() and not file.is_file():
+        raise DatabaseDamaged(f"{path}: not a file; name the file of the database")
+    url = URL.create("sqlite", database=str(file))
+    return Location(url, file, file.with_name(file.name + ".key"))
+
+
+def _on_server(url: URL) -> Location:
+    # Whoever has another password for the same database must find the same key.
+    named = url.set(password=None).render_as_string()
+    digest = hashlib.sha256(named.encode()).hexdigest()[:16]
+    return Location(url, None, state_folder() / f"postgresql-{digest}.key")

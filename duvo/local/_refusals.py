@@ -1,0 +1,38 @@
+"""Requests that the engine does not carry out, with the answer that tells why."""
+
+from __future__ import annotations
+
+_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "payload_too_large",
+    422: "unprocessable",
+    429: "rate_limited",
+}
+
+
+class Refused(Exception):
+    """A request that is answered with an error.
+
+    Attributes:
+        status: the HTTP status, 400 to 429.
+        message: what was wrong, and what to do.
+    """
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+    def answer(self) -> dict[str, str]:
+        """The body in the API's shape."""
+        return error_body(self.status, self.message)
+
+
+def error_body(status: int, message: str) -> dict[str, str]:
+    """The body of an error in the API's shape."""
+    return {"error": _CODES.get(status, "error"), "message": message}

@@ -1,0 +1,240 @@
+"""The engine behind a socket, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+
+from . import _ports
+from .agents import Agent
+from .errors import EngineError, MissingExtra
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+    from ._location import Location
+    from ._store import Store
+
+
+class Server:
+    """Serves the API for the given agents on this machine.
+
+        with Server([invoices]) as server:
+            client = duvo.Client(api_key=server.api_key, base_url=server.base_url)
+
+    It runs in a thread and an event loop of its own, so that it can be used
+    from a script, a notebook cell or an async test alike. There is one in a
+    process at a time. Its methods may be called from any thread.
+
+    Args:
+        agents: the agents to serve.
+        database: a file or a URL; None for one that is thrown away at the end.
+        port: on 127.0.0.1; 0 for any free one, None for 7411 or the next free one.
+        rate_limit: requests a minute, or None for no limit.
+        examples: whether to serve the built-in examples too.
+
+    Attributes:
+        base_url, api_key, team_id, port: how it is reached, once started.
+        database: the file, or the URL without its password.
+        key_file: where the key is kept.
+        agents: all that it serves.
+        waiting_for: the names of agents that were not given while runs wait
+            for them.
+
+    Raises:
+        MissingExtra: the packages that the engine runs on are not installed.
+        EngineError: two agents have one name, or the rate limit is none.
+    """
+
+    def __init__(
+        self,
+        agents: Iterable[Agent] = (),
+        *,
+        database: str | os.PathLike[str] | None = None,
+        port: int | None = None,
+        rate_limit: int | None = None,
+        examples: bool = True,
+    ):
+        _check_extra()
+        if rate_limit is not None and rate_limit < 1:
+            raise EngineError("the rate limit must be 1 request a minute or more")
+        self.agents = _together(agents, examples)
+        self.base_url = ""
+        self.api_key = ""
+        self.team_id = ""
+        self.port = 0
+        self.database = ""
+        self.key_file = Path()
+        self.waiting_for: tuple[str, ...] = ()
+        self._named_database = database
+        self._named_port = port
+        self._rate_limit = rate_limit
+        self._change = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._leave: asyncio.Event | None = None
+
+    def __repr__(self) -> str:
+        where = self.base_url or "not started"
+        return f"<duvo.local.Server {where}>"
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Begin to serve; returns when requests are answered.
+
+        Raises:
+            EngineError: it cannot start; the error's class and text tell why.
+        """
+        with self._change:
+            if self._thread is not None:
+                raise EngineError("the engine has been started already; make another Server")
+            from ._location import locate
+
+            location = locate(self._named_database)
+            try:
+                self._start(location)
+            except BaseException:
+                _throw_away(location)
+                raise
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Stop serving. Runs that have not ended stay as they are and go on when it starts again.
+
+        Args:
+            timeout: seconds to wait for it at most.
+        """
+        with self._change:
+            thread, loop, leave = self._thread, self._loop, self._leave
+            if thread is None or loop is None or leave is None or not thread.is_alive():
+                return
+            loop.call_soon_threadsafe(leave.set)
+            thread.join(timeout)
+
+    def _start(self, location: Location) -> None:
+        from . import _answers
+        from ._keys import key_in
+        from ._location import make_state_folder
+        from ._store import Store
+
+        listening = _ports.listen(self._named_port)
+        try:
+            if location.file is None:
+                make_state_folder()
+            store = Store(location)
+            try:
+                self.api_key = key_in(location.key_file)
+                started: Future[tuple[str, ...]] = Future()
+                thread = threading.Thread(
+                    target=self._serve,
+                    args=(store, listening, location, started),
+                    name="duvo-engine",
+                    daemon=True,
+                )
+                thread.start()
+            except BaseException:
+                store.close()
+                raise
+        except BaseException:
+            listening.close()
+            raise
+        self.waiting_for = started.result()
+        self._thread = thread
+        self.port = int(listening.getsockname()[1])
+        self.base_url = f"http://{_ports.HOST}:{self.port}"
+        self.team_id = _answers.TEAM_ID
+        self.database = location.shown
+        self.key_file = location.key_file
+
+    def _serve(
+        self,
+        store: Store,
+        listening: socket.socket,
+        location: Location,
+        started: Future[tuple[str, ...]],
+    ) -> None:
+        try:
+            asyncio.run(self._serve_until_left(store, listening, started))
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+        finally:
+            listening.close()
+            store.close()
+            _throw_away(location)
+
+    async def _serve_until_left(
+        self, store: Store, listening: socket.socket, started: Future[tuple[str, ...]]
+    ) -> None:
+        from ._app import make_app
+        from ._engine import Engine
+        from ._http import serving
+        from ._long_poll import LongPolls
+        from ._rate_limit import RateLimit
+
+        self._loop, self._leave = asyncio.get_running_loop(), asyncio.Event()
+        limit = None if self._rate_limit is None else RateLimit(self._rate_limit)
+        engine = Engine(store, self.agents)
+        await engine.launch()
+        try:
+            long_polls = LongPolls(engine.notifier)
+            app = make_app(engine, long_polls, key=self.api_key, rate_limit=limit)
+            async with serving(app, listening):
+                started.set_result(engine.waiting_for)
+                await self._leave.wait()
+                long_polls.close()
+        finally:
+            await engine.close()
+
+
+def _together(given: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
+    agents: dict[str, Agent] = {}
+    for one in given:
+        if not isinstance(one, Agent):
+            raise EngineError(f"{one!r} is no agent; decorate an async function with @agent(name)")
+        if agents.setdefault(one.name, one) is not one:
+            raise EngineError(f"two agents are named {one.name!r}; give each its own name")
+    if examples:
+        from .examples import EXAMPLES
+
+        for one in EXAMPLES:
+            # An agent of the user's replaces the example that has its name.
+            agents.setdefault(one.name, one)
+    return tuple(agents.values())
+
+
+def _check_extra() -> None:
+    for package in ("dbos", "starlette", "uvicorn"):
+        try:
+            found = importlib.util.find_spec(package) is not None
+        except ValueError:
+            found = False
+        if not found:
+            raise MissingExtra(
+                f"the engine needs packages that are missing ({package}); "
+                f'install them: pip install "duvo[local]"'
+            )
+
+
+def _throw_away(location: Location) -> None:
+    if location.throw_away is not None:
+        shutil.rmtree(location.throw_away, ignore_errors=True)

@@ -1,0 +1,17 @@
+"""The words for where a run is."""
+
+from __future__ import annotations
+
+PENDING = "pending"
+RUNNING = "running"
+WAITING = "waiting"
+COMPLETED = "completed"
+FAILED = "failed"
+INTERRUPTED = "interrupted"
+
+ENDED = (COMPLETED, FAILED, INTERRUPTED)
+RESUMABLE = (COMPLETED, INTERRUPTED)
+KNOWN = ("not_started", PENDING, "starting", RUNNING, WAITING, *ENDED)
+
+IN_FILTERS = {"stopped": INTERRUPTED, "needs_attention": WAITING}
+"""Words that only the filters of lists know."""

@@ -1,0 +1,204 @@
+"""A turn in the database: how it begins, what it asks, what was posted to it, how it ends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from . import _entries, _schema, _statuses
+from ._appending import NOW, TurnEnded, append_op
+from .context import Message
+
+runs, messages, requests = _schema.runs, _schema.messages, _schema.requests
+
+_POSTED = sa.and_(messages.c.role == "user", messages.c.op.is_(None), messages.c.data.is_(None))
+
+
+@attrs.frozen
+class Beginning:
+    """Where a turn starts from, the same however often it is recovered.
+
+    Attributes:
+        agent_id: of the agent that carries the turn out.
+        message: the text that began the turn, or None.
+        conversation: what stood before it.
+        op: the agent's count at the beginning.
+        recorded: how far the count had come when the turn was last left.
+        inbox: up to which place the agent knows what was posted.
+    """
+
+    agent_id: str
+    message: str | None
+    conversation: tuple[Message, ...]
+    op: int
+    recorded: int
+    inbox: int
+
+
+def agent_of(connection: sa.Connection, run_id: str, turn: int) -> str | None:
+    """The id of the run's agent, or None when this turn is over."""
+    return connection.scalar(
+        sa.select(runs.c.agent_id).where(
+            runs.c.id == run_id, runs.c.turn == turn, runs.c.status.not_in(_statuses.ENDED)
+        )
+    )
+
+
+def begin(connection: sa.Connection, run_id: str, turn: int) -> Beginning:
+    """Begin a turn, or find again where it began.
+
+    Raises:
+        TurnEnded: the turn is over.
+    """
+    row = connection.execute(
+        sa.select(runs).where(runs.c.id == run_id, runs.c.turn == turn)
+    ).one_or_none()
+    if row is None:
+        raise TurnEnded
+    op = row.turn_ops + 1
+    append_op(
+        connection,
+        run_id,
+        turn,
+        op,
+        _entries.session("started"),
+        status=_statuses.RUNNING,
+        **({} if row.started_at else {"started_at": NOW}),
+    )
+    # What was posted before this mark belongs to the beginning, what came after to the inbox.
+    mark = connection.scalar(
+        sa.select(messages.c.seq).where(messages.c.run_id == run_id, messages.c.op == op)
+    )
+    first = connection.execute(
+        sa.select(messages.c.seq, messages.c.text)
+        .where(
+            messages.c.run_id == run_id,
+            messages.c.seq > row.turn_messages,
+            messages.c.seq < mark,
+            _POSTED,
+        )
+        .order_by(messages.c.seq)
+        .limit(1)
+    ).one_or_none()
+    return Beginning(
+        agent_id=row.agent_id,
+        message=first.text if first else None,
+        conversation=_conversation(connection, run_id, row.turn_messages),
+        op=op,
+        recorded=max(row.ops, op),
+        inbox=first.seq if first else row.turn_messages,
+    )
+
+
+def open_request(
+    connection: sa.Connection,
+    run_id: str,
+    turn: int,
+    op: int,
+    entry: _entries.Entry,
+    request_id: str,
+    spec: dict[str, Any],
+) -> None:
+    """Make the run wait for a human, once for each `op`.
+
+    Raises:
+        TurnEnded: the turn is over.
+    """
+    row = append_op(
+        connection,
+        run_id,
+        turn,
+        op,
+        entry,
+        status=_statuses.WAITING,
+        pending_request_id=request_id,
+    )
+    if row is not None:
+        connection.execute(
+            requests.insert().values(
+                id=request_id,
+                run_id=run_id,
+                turn=turn,
+                spec=json.dumps(spec),
+                status="pending",
+                created_at=row.updated_at,
+            )
+        )
+
+
+def answer_to(connection: sa.Connection, request_id: str) -> str | None:
+    """The reply as JSON text, or None while there is none.
+
+    Raises:
+        TurnEnded: the request is void.
+    """
+    row = connection.execute(
+        sa.select(requests.c.status, requests.c.answer).where(requests.c.id == request_id)
+    ).one()
+    if row.status == "cancelled":
+        raise TurnEnded
+    return str(row.answer) if row.status == "answered" else None
+
+
+def posted_since(connection: sa.Connection, run_id: str, seq: int) -> tuple[list[str], int]:
+    """The texts posted after that place, and the place of the last of them."""
+    found = connection.execute(
+        sa.select(messages.c.seq, messages.c.text)
+        .where(messages.c.run_id == run_id, messages.c.seq > seq, _POSTED)
+        .order_by(messages.c.seq)
+    ).all()
+    return [row.text for row in found], found[-1].seq if found else seq
+
+
+def complete(connection: sa.Connection, run_id: str, turn: int, op: int) -> None:
+    """End the turn well.
+
+    Raises:
+        TurnEnded: it is over already.
+    """
+    append_op(
+        connection,
+        run_id,
+        turn,
+        op,
+        _entries.session("completed"),
+        status=_statuses.COMPLETED,
+        finished_at=NOW,
+    )
+
+
+def fail(connection: sa.Connection, run_id: str, turn: int, reason: str) -> None:
+    """End the turn with an error, whatever the agent's count is.
+
+    Raises:
+        TurnEnded: it is over already.
+    """
+    op = connection.scalar(sa.select(runs.c.ops).where(runs.c.id == run_id, runs.c.turn == turn))
+    append_op(
+        connection,
+        run_id,
+        turn,
+        (op or 0) + 1,
+        _entries.session("error", reason),
+        status=_statuses.FAILED,
+        failure=reason,
+        finished_at=NOW,
+        pending_request_id=None,
+    )
+
+
+def _conversation(connection: sa.Connection, run_id: str, end: int) -> tuple[Message, ...]:
+    if end == 0:
+        return ()
+    found = connection.execute(
+        sa.select(messages)
+        .where(messages.c.run_id == run_id, messages.c.seq <= end)
+        .order_by(messages.c.seq)
+    )
+    return tuple(
+        Message(row.role, row.type, row.text or "", json.loads(row.data) if row.data else None)
+        for row in found
+    )

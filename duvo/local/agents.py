@@ -1,0 +1,74 @@
+"""Agents: async functions with a name."""
+
+from __future__ import annotations
+
+import inspect
+import uuid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .context import RunContext
+
+    AgentFunction = Callable[[RunContext], Awaitable[object]]
+
+_NAMESPACE = uuid.UUID("8d1c4f0e-2f6b-5f0a-9d52-6f6b1d0a7411")
+
+
+def agent_id(name: str) -> str:
+    """The id of the agent of that name: the same on every machine and after every restart."""
+    return str(uuid.uuid5(_NAMESPACE, name))
+
+
+class Agent:
+    """An async function that the engine runs, under a name.
+
+    Attributes:
+        id: follows from the name alone.
+        name: what people start it by.
+        function: called with the `RunContext` of each turn.
+        description: a line for people, or None.
+    """
+
+    __slots__ = ("description", "function", "id", "name")
+
+    def __init__(self, name: str, function: AgentFunction, description: str | None = None):
+        self.id = agent_id(name)
+        self.name = name
+        self.function = function
+        self.description = description
+
+    def __call__(self, run: RunContext) -> Awaitable[object]:
+        return self.function(run)
+
+    def __repr__(self) -> str:
+        return f"<Agent {self.name!r} {self.id}>"
+
+
+def agent(name: str, *, description: str | None = None) -> Callable[[AgentFunction], Agent]:
+    """Make an agent of an async function.
+
+    Args:
+        name: what people start it by. Its id follows from it, so runs are
+            found again as long as the name stays.
+        description: a line for people; the function's docstring otherwise.
+
+    Returns:
+        A decorator; the decorated name is the `Agent`.
+
+    Raises:
+        TypeError: the name is no text, or the function is not async.
+        ValueError: the name is empty or has control characters.
+    """
+    if not isinstance(name, str):
+        raise TypeError('an agent needs a name: @agent("Invoice approver")')
+    if not name.strip() or not name.isprintable():
+        raise ValueError(f"an agent's name is a line of printable text, not {name!r}")
+
+    def decorate(function: AgentFunction) -> Agent:
+        if not inspect.iscoroutinefunction(function):
+            raise TypeError(f"agent {name!r} must be an async function: async def …(run)")
+        return Agent(name, function, description or inspect.getdoc(function))
+
+    return decorate

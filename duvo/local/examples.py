@@ -1,0 +1,70 @@
+"""Agents to try things out with."""
+
+from __future__ import annotations
+
+from .agents import agent
+from .context import RunContext
+from .questions import Question
+
+_INVOICES = {"INV-1042": 1280.50, "INV-1043": 96.00}
+
+
+@agent("Talker", description="Says a few words and is done.")
+async def talker(run: RunContext) -> None:
+    await run.say("Hello! I only talk.")
+    if run.message:
+        await run.say(f"You said: {run.message}")
+    await run.say("That is all. Send me another message, and I go on.")
+
+
+@agent("Invoice approver", description="Looks an invoice up and posts it when approved.")
+async def invoice_approver(run: RunContext) -> None:
+    number = next((word for word in (run.message or "").split() if word in _INVOICES), "INV-1042")
+    await run.say(f"Checking {number}")
+    total = await run.tool("lookup_invoice", {"number": number}, _look_up)
+    if await run.approval(f"Post {number}?", description=f"The total is {total:.2f} EUR."):
+        await run.tool("post_invoice", {"number": number, "total": total}, _post)
+        await run.say(f"{number} is posted.")
+    else:
+        await run.say(f"{number} is left alone.")
+
+
+@agent("Travel booker", description="Asks two questions before it does anything.")
+async def travel_booker(run: RunContext) -> None:
+    where = Question("Where shall the trip go?", header="City", options=["Prague", "Vienna"])
+    what = Question(
+        "What shall be booked?",
+        header="Parts",
+        options=["train", "hotel", "museum"],
+        multi_select=True,
+    )
+    answers = await run.ask(where, what, description="Two things are open.")
+    await run.say(f"Booked for {answers[where.text]}: {answers[what.text]}.")
+
+
+@agent("Failing", description="Begins well and fails.")
+async def failing(run: RunContext) -> None:
+    await run.say("So far so good.")
+    raise RuntimeError("this agent always fails")
+
+
+@agent("Endless worker", description="Works until it is stopped.")
+async def endless_worker(run: RunContext) -> None:
+    count = 0
+    while True:
+        count += 1
+        await run.say(f"Working, part {count}")
+        for text in await run.inbox():
+            await run.say(f"Noted: {text}")
+        await run.sleep(2)
+
+
+def _look_up(number: str) -> float:
+    return _INVOICES[number]
+
+
+def _post(number: str, total: float, idempotency_key: str) -> str:
+    return f"{number} posted once under {idempotency_key}"
+
+
+EXAMPLES = (talker, invoice_approver, travel_booker, failing, endless_worker)
