@@ -24,9 +24,10 @@ def may_send_again(error: errors.DuvoError, *, repeatable: bool) -> bool:
         repeatable: sending it twice does what sending it once does: a read, or
             a change whose idempotency key this server has shown to honour.
     """
-    if surely_not_done(error):
-        return True
-    return repeatable and is_transient(error)
+    asked = getattr(error, "retry_after", None)
+    if asked is not None and asked > LONGEST_WAIT:
+        return False
+    return surely_not_done(error) or (repeatable and is_transient(error))
 
 
 def is_transient(error: errors.DuvoError) -> bool:

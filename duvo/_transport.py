@@ -13,7 +13,7 @@ from ._clock import Clock, pause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     import requests
@@ -129,27 +129,42 @@ class Transport:
         reading = method in ("GET", "HEAD")
         if repeatable is None:
             repeatable = reading
-        headers = dict(self._headers)
-        content = None
-        if body is not None:
-            content = _bodies.encode(body)
-            headers["Content-Type"] = "application/json"
+        call = self._call(method, path, params, body, deadline, closed)
         if not reading:
-            headers["Idempotency-Key"] = str(uuid.uuid4())
+            call.headers["Idempotency-Key"] = str(uuid.uuid4())
+        most = self.max_retries if retries is None else retries
+        unknown = False
 
         def once() -> Answer:
-            return self._exchange(method, path, params, content, headers, deadline, closed)
+            nonlocal unknown
+            try:
+                return self._exchange(call)
+            except _errors.DuvoError as error:
+                unknown = unknown or _retry.leaves_outcome_unknown(error)
+                raise
+
+        def may(error: BaseException) -> bool:
+            # Read anew each time: the failed answer itself may show that the key is honoured.
+            return (
+                isinstance(error, _errors.DuvoError)
+                and _retry.may_send_again(error, repeatable=repeatable or self.honours_idempotency)
+                and not (deadline is not None and deadline.passed)
+            )
+
+        def sleep(seconds: float) -> None:
+            pause(self.clock, seconds, "before sending the request again", closed)
 
         try:
             try:
                 return once()
             except _errors.DuvoError as error:
-                most = self.max_retries if retries is None else retries
-                if most <= 0:
+                if most <= 0 or not may(error):
                     raise
-                return self._again(error, once, repeatable, most, deadline, closed)
+                from ._resending import resend
+
+                return resend(once, error, may, most, sleep, deadline)
         except _errors.DuvoError as error:
-            if repeatable or not _retry.leaves_outcome_unknown(error):
+            if repeatable or not (unknown and _retry.is_transient(error)):
                 raise
             raise _errors.OutcomeUnknown(
                 f"whether {method} {path} happened is not known: {error}; it was not sent again, "
@@ -158,113 +173,54 @@ class Transport:
                 path=path,
             ) from error
 
-    def _again(
-        self,
-        first: _errors.DuvoError,
-        once: Callable[[], Answer],
-        repeatable: bool,
-        most: int,
-        deadline: Deadline | None,
-        closed: threading.Event | None,
-    ) -> Answer:
-        def may(error: BaseException) -> bool:
-            # Read anew each time: the failed answer itself may show that the key is honoured.
-            return (
-                isinstance(error, _errors.DuvoError)
-                and _retry.may_send_again(error, repeatable=repeatable or self.honours_idempotency)
-                and (getattr(error, "retry_after", None) or 0.0) <= _retry.LONGEST_WAIT
-                and not (deadline is not None and deadline.passed)
-            )
-
-        if not may(first):
-            raise first
-        import tenacity
-
-        failures = iter([first])
-
-        def attempt() -> Answer:
-            for error in failures:
-                raise error
-            return once()
-
-        def wait(state: tenacity.RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            seconds = _retry.backoff(state.attempt_number, getattr(error, "retry_after", None))
-            return deadline.left(seconds) if deadline is not None else seconds
-
-        def sleep(seconds: float) -> None:
-            pause(self.clock, seconds, "before sending the request again", closed)
-
-        def tell(state: tenacity.RetryCallState) -> None:
-            logger.debug("sending it again, attempt %d", state.attempt_number + 1)
-
-        again = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(may),
-            wait=wait,
-            stop=tenacity.stop_after_attempt(most + 1),
-            sleep=sleep,
-            before_sleep=tell,
-            reraise=True,
-        )
-        return again(attempt)
-
-    def _exchange(
+    def _call(
         self,
         method: str,
         path: str,
         params: Sequence[tuple[str, str]],
-        content: bytes | None,
-        headers: Mapping[str, str],
+        body: Any,
         deadline: Deadline | None,
         closed: threading.Event | None,
-    ) -> Answer:
-        import requests
-
+    ) -> _Call:
         url = self.settings.base_url + path
         if params:
             url += ("&" if "?" in path else "?") + urlencode(params)
+        headers = dict(self._headers)
+        content = None
+        if body is not None:
+            content = _bodies.encode(body)
+            headers["Content-Type"] = "application/json"
+        return _Call(method, path, url, headers, content, deadline, closed)
+
+    def _exchange(self, call: _Call) -> Answer:
+        import requests
+
         began = self.clock.now()
         try:
             with self._session() as session:
-                response = self._follow_redirects(
-                    session, method, path, url, content, headers, deadline
-                )
+                response = self._follow_redirects(session, call)
                 try:
-                    payload = _bodies.read(response, deadline, closed, method, path)
+                    payload = _bodies.read(
+                        response, call.deadline, call.closed, call.method, call.path
+                    )
                 finally:
                     response.close()
         except requests.RequestException as error:
-            failure = self._failure(error, method, path)
-            logger.debug("%s %s failed: %s", method, path, failure)
+            failure = self._failure(error, call)
+            logger.debug("%s %s failed: %s", call.method, call.path, failure)
             raise failure from error
-        return self._answer(response, payload, method, path, self.clock.now() - began)
+        return self._answer(response, payload, call, self.clock.now() - began)
 
-    def _follow_redirects(
-        self,
-        session: requests.Session,
-        method: str,
-        path: str,
-        url: str,
-        content: bytes | None,
-        headers: Mapping[str, str],
-        deadline: Deadline | None,
-    ) -> requests.Response:
+    def _follow_redirects(self, session: requests.Session, call: _Call) -> requests.Response:
+        url = call.url
         for _ in range(_MOST_REDIRECTS + 1):
-            seconds = deadline.left(self.timeout) if deadline is not None else self.timeout
-            if seconds <= 0:
-                raise _errors.TimeoutError(
-                    f"{method} {path}: no time was left to send it",
-                    method=method,
-                    path=path,
-                    arrived=False,
-                )
             response = session.request(
-                method,
+                call.method,
                 url,
-                data=content,
-                headers=headers,
+                data=call.content,
+                headers=call.headers,
                 auth=_auth(self.settings.api_key),
-                timeout=seconds,
+                timeout=self._seconds(call),
                 allow_redirects=False,
                 stream=True,
             )
@@ -275,27 +231,40 @@ class Transport:
             target = urljoin(url, target)
             if not _same_host(url, target):
                 raise _errors.ConfigError(
-                    f"{method} {path} was redirected to another host "
+                    f"{call.method} {call.path} was redirected to another host "
                     f"({urlsplit(target).hostname}), where the key must not go; "
                     "check the base URL",
-                    method=method,
-                    path=path,
+                    method=call.method,
+                    path=call.path,
                 )
             url = target
         raise _errors.ConfigError(
-            f"{method} {path} was redirected more than {_MOST_REDIRECTS} times",
-            method=method,
-            path=path,
+            f"{call.method} {call.path} was redirected more than {_MOST_REDIRECTS} times",
+            method=call.method,
+            path=call.path,
         )
+
+    def _seconds(self, call: _Call) -> float:
+        if call.deadline is None:
+            return self.timeout
+        seconds = call.deadline.left(self.timeout)
+        if seconds <= 0:
+            raise _errors.TimeoutError(
+                f"{call.method} {call.path}: no time was left to send it",
+                method=call.method,
+                path=call.path,
+                arrived=False,
+            )
+        return seconds
 
     def _answer(
         self,
         response: requests.Response,
         payload: bytes,
-        method: str,
-        path: str,
+        call: _Call,
         seconds: float,
     ) -> Answer:
+        method, path = call.method, call.path
         headers = response.headers
         status = response.status_code
         request_id = headers.get("x-request-id")
@@ -354,16 +323,35 @@ class Transport:
             sessions = self._sessions
         yield sessions.of_this_thread()
 
-    def _failure(
-        self,
-        error: requests.RequestException,
-        method: str,
-        path: str,
-    ) -> _errors.DuvoError:
+    def _failure(self, error: requests.RequestException, call: _Call) -> _errors.DuvoError:
         from ._failures import explain
 
         trust = self._sessions.trust if self._sessions is not None else "the caller's session"
-        return explain(error, method, path, self.settings, self.timeout, trust)
+        return explain(error, call.method, call.path, self.settings, self.timeout, trust)
+
+
+class _Call:
+    """One request, the same at each attempt."""
+
+    __slots__ = ("closed", "content", "deadline", "headers", "method", "path", "url")
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        url: str,
+        headers: dict[str, str],
+        content: bytes | None,
+        deadline: Deadline | None,
+        closed: threading.Event | None,
+    ):
+        self.method = method
+        self.path = path
+        self.url = url
+        self.headers = headers
+        self.content = content
+        self.deadline = deadline
+        self.closed = closed
 
 
 def _auth(api_key: str) -> Any:

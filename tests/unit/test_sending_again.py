@@ -150,6 +150,24 @@ def test_a_server_that_honours_the_key_is_sent_a_dropped_start_again(
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
 
 
+def test_a_start_that_may_have_happened_stays_unknown_whatever_comes_after(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+) -> None:
+    hosted.headers["duvo-idempotency"] = "honoured"
+    client.runs.get(hosted.start())
+    answers = itertools.count()
+
+    def drop_then_refuse(seen: Seen) -> Any:
+        if not next(answers):
+            raise Drop
+        return 503, {"error": "busy"}, {"retry-after": "1"}
+
+    hosted.before = drop_then_refuse
+    with pytest.raises(duvo.OutcomeUnknown):
+        client.runs.start(AGENT)
+    assert len(starts(hosted)) == 4
+
+
 def test_a_stop_is_sent_again_since_twice_is_once(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock
 ) -> None:
