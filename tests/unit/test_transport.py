@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import pickle
 import threading
@@ -208,3 +209,14 @@ def test_a_null_run_is_a_missing_run(hosted: Hosted, client: duvo.Client) -> Non
 def test_an_id_that_is_none_is_not_found(hosted: Hosted, client: duvo.Client) -> None:
     with pytest.raises(duvo.NotFound, match="'abc' is not a run id"):
         client.runs.get("abc")
+
+
+def test_it_works_where_a_loop_is_running(hosted: Hosted, client: duvo.Client) -> None:
+    run_id = hosted.start()
+    hosted.say(run_id, "hello")
+    hosted.end(run_id)
+
+    async def in_a_notebook_cell() -> list[str]:
+        return [message.content for message in client.runs.run(run_id).messages(follow=True)]
+
+    assert asyncio.run(in_a_notebook_cell()) == ["hello"]
