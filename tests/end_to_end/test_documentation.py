@@ -1,0 +1,154 @@
+"""Every command and every program of the README and the docs runs as it stands."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import duvo
+from duvo import profiles
+from duvo.local import Server
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language: str) -> Iterator[object]:
+    """Each block of that language, with the page and the line it stands on."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for found in BLOCK.finditer(text):
+            if found[1] == language:
+                line = text.count("\n", 0, found.start()) + 1
+                yield pytest.param(found[2], id=f"{page.name}:{line}")
+
+
+def commands() -> Iterator[object]:
+    """Each command of the console blocks, with the page and the line it stands on."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for found in BLOCK.finditer(text):
+            if found[1] == "console":
+                first = text.count("\n", 0, found.start()) + 2
+                for number, line in enumerate(found[2].splitlines(), first):
+                    if line.startswith("$ "):
+                        yield pytest.param(line[2:], id=f"{page.name}:{number}")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Server]:
+    """An engine with the example agents."""
+    with Server(port=0) as server:
+        yield server
+
+
+@pytest.fixture
+def environment(engine: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What leads to the engine, and the profile `local` besides; a home of its own."""
+    monkeypatch.setenv("DUVO_API_KEY", engine.api_key)
+    monkeypatch.setenv("DUVO_API_BASE_URL", engine.base_url)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    profiles.add("local", engine.api_key, engine.base_url)
+    return dict(os.environ)
+
+
+def a_waiting_run(engine: Server) -> str:
+    with duvo.Client(api_key=engine.api_key, base_url=engine.base_url) as client:
+        run = client.runs.start("Invoice approver")
+        with pytest.raises(duvo.HumanRequestPending):
+            run.wait(timeout=30, on_request="raise")
+        return run.id
+
+
+@pytest.mark.parametrize("program", list(blocks("python")))
+def test_programs_run(
+    program: str, environment: dict[str, str], tmp_path: Path, engine: Server
+) -> None:
+    if "run.messages(follow=True)" in program and "Talker" not in program:
+        assert "respond" in program, "it would wait for an answer that nobody gives"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", list(commands()))
+def test_commands_run(
+    command: str, environment: dict[str, str], tmp_path: Path, engine: Server
+) -> None:
+    if "-m pytest" in command:
+        assert command.endswith((ROOT / ".ci" / "run").read_text().strip().splitlines()[-1])
+        return
+    if re.search(r"\bRUN\b", command):
+        command = re.sub(r"\bRUN\b", a_waiting_run(engine), command)
+    for file in re.findall(r"\b\w+\.py\b", command):
+        (tmp_path / file).write_text(source_of(file))
+    # The package is installed here already, in the version under test.
+    shell = f'python() {{ [ "$2" = pip ] || command python "$@"; }}\n{command}'
+    if stays(command):
+        until_it_is_ready_then_interrupt(shell, environment, tmp_path)
+        return
+    if command.endswith(" --follow"):
+        shell += " --on-request approve --timeout 30"
+    done = subprocess.run(
+        ["bash", "-c", shell],
+        env=environment,
+        cwd=tmp_path,
+        input=f"{engine.api_key}\n",
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def source_of(file: str) -> str:
+    """The program of the docs whose agent gives the file its name."""
+    name = Path(file).stem
+    for page in PAGES:
+        for found in BLOCK.finditer(page.read_text(encoding="utf-8")):
+            if found[1] == "python" and f"def {name}(" in found[2]:
+                return found[2]
+    raise AssertionError(f"no page has the agent {name}")
+
+
+def stays(command: str) -> bool:
+    """Whether it goes on until it is interrupted."""
+    return command.startswith("duvo dev") and " -- " not in command and "--help" not in command
+
+
+def until_it_is_ready_then_interrupt(shell: str, environment: dict[str, str], folder: Path) -> None:
+    process = subprocess.Popen(
+        ["bash", "-c", f"{shell} & pid=$!; trap 'kill -INT $pid; wait $pid; exit' TERM; wait $pid"],
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    said = ""
+    try:
+        deadline = time.monotonic() + 30
+        while "http://127.0.0.1" not in said and time.monotonic() < deadline:
+            said += process.stdout.readline()
+        assert "http://127.0.0.1" in said
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        rest, _ = process.communicate(timeout=20)
+    assert "Traceback" not in said + rest
