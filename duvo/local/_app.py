@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,6 +22,8 @@ from ._guard import LONG_POLL, Guard
 from ._long_poll import LongPolls
 from ._rate_limit import RateLimit
 from ._refusals import Refused, error_body
+
+logger = logging.getLogger("duvo.local")
 
 _MOST = 2**53 - 1
 """The largest offset, as the API has it."""
@@ -204,7 +208,12 @@ def make_app(
             Route(f"{run}/human-requests/{{request_id}}/respond", api.respond, methods=["POST"]),
             Route(f"{run}/stop", api.stop, methods=["POST"]),
         ],
-        exception_handlers={Refused: _refused, HTTPException: _unrouted},
+        exception_handlers={
+            Refused: _refused,
+            HTTPException: _unrouted,
+            # Caught here, not at the outermost: that one would raise it again.
+            DBAPIError: _database_away,
+        },
     )
     app.router.redirect_slashes = False
     return Guard(app, key=key, rate_limit=rate_limit)
@@ -249,6 +258,11 @@ async def _refused(request: Request, error: Exception) -> Response:
     # What was not read of the body must not be taken for the next request.
     headers = {"connection": "close"} if error.status == 413 else None
     return JSONResponse(error.answer(), error.status, headers=headers)
+
+
+async def _database_away(request: Request, error: Exception) -> Response:
+    logger.error("%s %s: the database failed: %s", request.method, request.url.path, error)
+    return JSONResponse(error_body(500, "the database failed; the server's log tells more"), 500)
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:

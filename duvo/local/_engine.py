@@ -11,7 +11,7 @@ import contextlib
 import functools
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -21,9 +21,11 @@ from dbos import error as dbos_error
 
 from . import _idempotency, _reading, _turns
 from ._commands import Change
+from ._loggers import borrowed
 from ._notifier import Notifier
 from ._store import Store
 from ._turn import RunningTurn
+from ._turns import AgentChanged
 from .agents import Agent
 from .errors import EngineError
 
@@ -35,10 +37,6 @@ _TIDYING = 60.0
 """Seconds between two removals of what recovery needs no longer."""
 
 _serving: Engine | None = None
-
-
-class AgentChanged(Exception):
-    """The agent's code did something else than when this run was last carried on."""
 
 
 @DBOS.workflow(name="duvo_turn", max_recovery_attempts=None)
@@ -61,11 +59,12 @@ class Engine:
         self.notifier = Notifier()
         self.waiting_for: tuple[str, ...] = ()
         self._store = store
+        self._client: DBOSClient | None = None
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="duvo-database")
         self._turns: dict[str, RunningTurn] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._executions: set[asyncio.Task[Any]] = set()
-        self._logging = contextlib.ExitStack()
+        self._loggers = contextlib.ExitStack()
 
     async def launch(self) -> None:
         """Go on with the turns that were left, on the running loop.
@@ -74,12 +73,13 @@ class Engine:
             EngineError: another engine runs in this process.
         """
         global _serving
+        self._loop = asyncio.get_running_loop()
         if _serving is not None:
             raise EngineError("another engine runs in this process; close it first")
         _serving = self
-        self._loop = asyncio.get_running_loop()
-        self._logging.enter_context(_as_it_was(logging.getLogger("dbos")))
-        file = self._store.engine.dialect.name == "sqlite"
+        # DBOS takes its logger over for the whole process.
+        self._loggers.enter_context(borrowed("dbos", logging.CRITICAL))
+        self._loggers.enter_context(borrowed("uvicorn.error", logging.CRITICAL))
         config = DBOSConfig(
             name="duvo-local",
             system_database_url=self._store.engine.url.render_as_string(hide_password=False),
@@ -88,10 +88,9 @@ class Engine:
             application_version="duvo-1",
             executor_id="local",
             max_executor_threads=10,
-            log_level="ERROR",
-            run_migrations=True,
-            # On a file it asks the database for each waiter; nobody waits inside of it here.
-            notification_listener_polling_interval_sec=60.0 if file else 1.0,
+            log_level="CRITICAL",
+            # Nobody waits inside of it here; this is how long its thread outlives a close.
+            notification_listener_polling_interval_sec=0.1,
         )
         DBOS(config=config)
         DBOS.launch()
@@ -104,6 +103,9 @@ class Engine:
     async def close(self) -> None:
         """Leave every turn as it stands, to be gone on with by the next engine."""
         global _serving
+        if _serving is not self:
+            self._pool.shutdown(wait=False)
+            return
         for task in (*self._executions, *self._tasks):
             task.cancel()
         leaving = {*self._executions, *self._tasks}
@@ -112,7 +114,7 @@ class Engine:
         try:
             await self._loop.run_in_executor(self._pool, self._destroy)
         finally:
-            self._logging.close()
+            self._loggers.close()
             self._pool.shutdown(wait=False, cancel_futures=True)
             _serving = None
 
@@ -142,6 +144,7 @@ class Engine:
         self, connection: sa.Connection, run_id: str, turn: int, request_id: str, text: str
     ) -> None:
         """Hand a reply to the turn that waits for it, within the caller's transaction."""
+        assert self._client is not None
         self._client.send_in_transaction(
             connection, _workflow_id(run_id, turn), text, request_id, idempotency_key=request_id
         )
@@ -161,6 +164,11 @@ class Engine:
                 await turn.park()
                 return
             await turn.carry_out(self.agents[agent_id])
+        except Exception:
+            logger.exception(
+                "run %s cannot be carried on; it is tried again at the next start", run_id
+            )
+            raise
         finally:
             self._executions.discard(task)
             if self._turns.get(run_id) is turn:
@@ -175,7 +183,7 @@ class Engine:
         try:
             text = await DBOS.run_step_async({"name": name}, recorded)
         except dbos_error.DBOSUnexpectedStepError as error:
-            raise AgentChanged(_CHANGED) from error
+            raise AgentChanged from error
         return json.loads(text)
 
     async def receive(self, topic: str) -> str | None:
@@ -183,7 +191,7 @@ class Engine:
         try:
             text: str | None = await DBOS.recv_async(topic, timeout_seconds=0)
         except dbos_error.DBOSUnexpectedStepError as error:
-            raise AgentChanged(_CHANGED) from error
+            raise AgentChanged from error
         return text
 
     def _follow_up(self, change: Change) -> None:
@@ -233,28 +241,10 @@ class Engine:
                 await DBOS.delete_workflows_async([one.workflow_id for one in ended])
 
     def _destroy(self) -> None:
-        self._client.destroy()
+        if self._client is not None:
+            self._client.destroy()
         DBOS.destroy(workflow_completion_timeout_sec=0)
-
-
-_CHANGED = "the agent's code changed while this run was in progress; start a new run"
 
 
 def _workflow_id(run_id: str, turn: int) -> str:
     return f"{run_id}:{turn}"
-
-
-@contextlib.contextmanager
-def _as_it_was(log: logging.Logger) -> Iterator[None]:
-    # DBOS takes its logger over for the whole process.
-    handlers, filters = list(log.handlers), list(log.filters)
-    level, propagate = log.level, log.propagate
-    try:
-        yield
-    finally:
-        for handler in log.handlers:
-            if handler not in handlers:
-                handler.close()
-        log.handlers[:], log.filters[:] = handlers, filters
-        log.setLevel(level)
-        log.propagate = propagate

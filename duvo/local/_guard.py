@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ._rate_limit import RateLimit, Standing
+from ._rate_limit import RateLimit
 from ._refusals import Refused
 
 LONG_POLL = 25
@@ -48,20 +48,11 @@ class Guard:
         try:
             self._check_origin(headers)
             self._check_key(headers)
-            standing = self._count()
+            self._count(extra)
         except Refused as refused:
-            await JSONResponse(refused.answer(), refused.status)(scope, receive, send_with_headers)
+            answer = JSONResponse(refused.answer(), refused.status)
+            await answer(scope, receive, send_with_headers)
             return
-        if standing is not None:
-            extra += standing.headers()
-            if standing.retry_after is not None:
-                refused = Refused(
-                    429,
-                    f"more than {standing.limit} requests a minute; wait {standing.retry_after} s",
-                )
-                answer = JSONResponse(refused.answer(), refused.status)
-                await answer(scope, receive, send_with_headers)
-                return
         await self._app(scope, receive, send_with_headers)
 
     def _check_origin(self, headers: Headers) -> None:
@@ -75,15 +66,23 @@ class Guard:
 
     def _check_key(self, headers: Headers) -> None:
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        # The servers' way to read header bytes; compared as bytes, in constant time.
+        # Compared as bytes: texts that are not ASCII cannot be compared in constant time.
         matches = hmac.compare_digest(given.strip().encode("latin-1"), self._key)
         if scheme.lower() != "bearer" or not matches:
             raise Refused(
                 401, "the key is missing or not this server's; send Authorization: Bearer <key>"
             )
 
-    def _count(self) -> Standing | None:
-        return None if self._rate_limit is None else self._rate_limit.count(time.time())
+    def _count(self, extra: list[tuple[str, str]]) -> None:
+        if self._rate_limit is None:
+            return
+        standing = self._rate_limit.count(time.time())
+        extra += standing.headers()
+        if standing.retry_after is not None:
+            raise Refused(
+                429,
+                f"more than {standing.limit} requests a minute; wait {standing.retry_after} s",
+            )
 
 
 def _host_name(url: str) -> str | None:

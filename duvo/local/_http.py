@@ -21,7 +21,6 @@ async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="critical",
         access_log=False,
         proxy_headers=False,
         server_header=False,

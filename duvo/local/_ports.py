@@ -36,7 +36,8 @@ def listen(port: int | None) -> socket.socket:
 def _bind(port: int) -> socket.socket:
     if not 0 <= port <= 65535:
         raise EngineError(f"{port} is no port; name one from 1 to 65535")
-    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # With the protocol named: asyncio sends at once (TCP_NODELAY) on such sockets alone.
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # Connections of an engine that was just closed must not keep the next one out.
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

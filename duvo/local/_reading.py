@@ -130,7 +130,7 @@ def last_runs(connection: sa.Connection) -> dict[str, int]:
     rows = connection.execute(
         sa.select(runs.c.agent_id, sa.func.max(runs.c.created_at)).group_by(runs.c.agent_id)
     )
-    return {agent_id: moment for agent_id, moment in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def unfinished(connection: sa.Connection) -> list[tuple[str, str, int]]:

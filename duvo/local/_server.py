@@ -194,8 +194,8 @@ class Server:
         self._loop, self._leave = asyncio.get_running_loop(), asyncio.Event()
         limit = None if self._rate_limit is None else RateLimit(self._rate_limit)
         engine = Engine(store, self.agents)
-        await engine.launch()
         try:
+            await engine.launch()
             long_polls = LongPolls(engine.notifier)
             app = make_app(engine, long_polls, key=self.api_key, rate_limit=limit)
             async with serving(app, listening):

@@ -15,6 +15,7 @@ from . import _appending, _turns
 from ._appending import TurnEnded
 from ._entries import Entry
 from ._notifier import Notifier
+from ._turns import AgentChanged
 from .agents import Agent
 from .context import RunContext
 
@@ -110,8 +111,10 @@ class RunningTurn:
             logger.debug("run %s failed", self.run_id, exc_info=error)
             await self._fail(_reason(error))
         else:
-            op = context.next_op()
-            await self._transact(_turns.complete, op, rings=True)
+            try:
+                await self._transact(_turns.complete, context.next_op(), rings=True)
+            except AgentChanged as error:
+                await self._fail(_reason(error))
 
     async def _fail(self, reason: str) -> None:
         await self._transact(_turns.fail, reason, rings=True)
@@ -176,4 +179,6 @@ async def _call(agent: Agent, context: RunContext) -> None:
 
 def _reason(error: Exception) -> str:
     text = str(error).replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(error, AgentChanged):
+        return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

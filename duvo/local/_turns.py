@@ -17,6 +17,13 @@ runs, messages, requests = _schema.runs, _schema.messages, _schema.requests
 _POSTED = sa.and_(messages.c.role == "user", messages.c.op.is_(None), messages.c.data.is_(None))
 
 
+class AgentChanged(Exception):
+    """The agent's code did something else than when this run was last carried on."""
+
+    def __str__(self) -> str:
+        return "the agent's code changed while this run was in progress; start a new run"
+
+
 @attrs.frozen
 class Beginning:
     """Where a turn starts from, the same however often it is recovered.
@@ -158,8 +165,9 @@ def complete(connection: sa.Connection, run_id: str, turn: int, op: int) -> None
 
     Raises:
         TurnEnded: it is over already.
+        AgentChanged: the agent has done less than was recorded of it.
     """
-    append_op(
+    row = append_op(
         connection,
         run_id,
         turn,
@@ -168,6 +176,8 @@ def complete(connection: sa.Connection, run_id: str, turn: int, op: int) -> None
         status=_statuses.COMPLETED,
         finished_at=NOW,
     )
+    if row is None and agent_of(connection, run_id, turn) is not None:
+        raise AgentChanged
 
 
 def fail(connection: sa.Connection, run_id: str, turn: int, reason: str) -> None:
