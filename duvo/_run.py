@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-
 from . import _ending, _errors, _paths, _wire
 from ._outcome import Outcome
 
@@ -456,6 +454,8 @@ class Run:
         return f"<Run {self.id} {self.status}>"
 
     def _repr_html_(self) -> str:
+        import html
+
         status = "not loaded" if self._answer is None else self.status
         return f"<code>{html.escape(self.id)}</code> <b>{html.escape(status)}</b>"
 

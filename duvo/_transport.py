@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import uuid
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from . import __version__, _bodies, _errors, _retry
@@ -131,6 +130,8 @@ class Transport:
             repeatable = reading
         call = self._call(method, path, params, body, deadline, closed)
         if not reading:
+            import uuid
+
             call.headers["Idempotency-Key"] = str(uuid.uuid4())
         most = self.max_retries if retries is None else retries
         unknown = False
