@@ -1,0 +1,128 @@
+"""Asking the one at the terminal what a run asks a human for."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+
+import duvo
+
+from . import human_request, terminal, typed_replies
+from .errors import CommandFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from duvo import Client, HumanRequest
+
+    T = TypeVar("T")
+
+LOOK_EVERY = 2.0
+"""Seconds between two looks at whether somebody else has answered."""
+
+
+class _GivenUp(Exception):
+    """The prompt has no more use; the text says why."""
+
+
+class Asker:
+    """Prompts for replies; what `on_request` may be.
+
+    Args:
+        client: what looks whether the request is still pending.
+        args: the command line.
+        deadline: when the whole command's time is up, on `time.monotonic`, or None.
+        shows: whether the request has to be shown first.
+    """
+
+    def __init__(
+        self, client: Client, args: argparse.Namespace, deadline: float | None, *, shows: bool
+    ):
+        self._client = client
+        self._args = args
+        self._deadline = deadline
+        self._shows = shows
+        self._paint = terminal.paint_for(sys.stderr)
+
+    def __call__(self, request: HumanRequest) -> bool | dict[str, str] | None:
+        """The reply that was typed, or None when the request is left to others."""
+        if request.type != "approval" and not request.questions:
+            return None
+        with terminal.hidden():
+            if self._shows:
+                _tell(*human_request.lines(request, self._args, self._paint))
+            try:
+                return self._reply(request)
+            except _GivenUp as why:
+                _tell("", f"duvo: {why}")
+                return None
+
+    def _reply(self, request: HumanRequest) -> bool | dict[str, str]:
+        if not request.questions:
+            return self._until_valid(request, "Approve? [y/n] ", typed_replies.decision)
+        replies = {}
+        for question in request.questions:
+            prompt = typed_replies.prompt(question)
+            _tell(*prompt[:-1])
+            replies[question.question] = self._until_valid(
+                request, prompt[-1], typed_replies.answers_to(question)
+            )
+        return replies
+
+    def _until_valid(self, request: HumanRequest, prompt: str, understand: Callable[[str], T]) -> T:
+        while True:
+            try:
+                return understand(self._line(request, prompt).strip())
+            except typed_replies.NotUnderstood as why:
+                _tell(str(why))
+
+    def _line(self, request: HumanRequest, prompt: str) -> str:
+        print(prompt, end="", file=sys.stderr, flush=True)
+        stdin = sys.stdin.fileno()
+        look_at = time.monotonic() + LOOK_EVERY
+        typed = b""
+        while not typed.endswith(b"\n"):
+            now = time.monotonic()
+            if self._deadline is not None and now >= self._deadline:
+                raise _GivenUp("the time is up; the request is still pending")
+            if now >= look_at:
+                if not self._is_pending(request):
+                    raise _GivenUp("somebody else has answered")
+                look_at = time.monotonic() + LOOK_EVERY
+            until = look_at if self._deadline is None else min(look_at, self._deadline)
+            ready, _, _ = select.select([stdin], [], [], max(0.0, until - time.monotonic()))
+            if ready:
+                piece = os.read(stdin, 65536)
+                if not piece:
+                    raise _GivenUp("left unanswered; it is still pending")
+                typed += piece
+        return typed.decode(errors="replace")
+
+    def _is_pending(self, request: HumanRequest) -> bool:
+        try:
+            pending = self._client.runs.get(request.run_id or "").pending_request
+        except duvo.DuvoError:
+            return True
+        return pending is not None and pending.id == request.id
+
+
+def check_terminal() -> None:
+    """Refuse to ask where nobody can be asked.
+
+    Raises:
+        CommandFailed: stdin or stderr is no terminal.
+    """
+    if not (terminal.is_terminal(sys.stdin) and terminal.is_terminal(sys.stderr)):
+        raise CommandFailed(
+            "--on-request ask needs a terminal; without one give --on-request "
+            "approve, deny, fail or leave, and --answer for questions"
+        )
+
+
+def _tell(*lines: str) -> None:
+    print("\n".join(lines), file=sys.stderr, flush=True)

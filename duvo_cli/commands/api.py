@@ -1,0 +1,113 @@
+"""`duvo api`: send any request of the API."""
+
+from __future__ import annotations
+
+import sys
+
+from .. import request_fields, terminal, text_input
+from ..client import client_of
+from ..errors import CommandFailed, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ..parser import Parser
+
+
+def register(parser: Parser) -> None:
+    """Add what this command takes."""
+    parser.add_argument("method", metavar="METHOD", help="GET, POST, PUT, PATCH, DELETE, …")
+    parser.add_argument("path", metavar="PATH", help="such as /v2/teams/{teamId}/runs")
+    parser.add_argument(
+        "-f",
+        "--field",
+        action="append",
+        default=[],
+        type=request_fields.text_field,
+        dest="fields",
+        metavar="KEY=TEXT",
+        help="a text; KEY[] makes an array",
+    )
+    parser.add_argument(
+        "-F",
+        "--typed-field",
+        action="append",
+        default=[],
+        type=request_fields.typed_field,
+        dest="fields",
+        metavar="KEY=VALUE",
+        help="true, false, null, a number, @FILE with JSON, or else text",
+    )
+    parser.add_argument("--input", metavar="FILE", help="the JSON body; - reads stdin")
+    parser.add_argument("--paginate", action="store_true", help="all pages, as one document")
+    parser.add_argument("-i", "--include", action="store_true", help="status and headers too")
+    parser.explain(
+        "Prints the API's answer as it came. {teamId} in the path becomes the team. With\n"
+        "GET and HEAD the fields are the query, else they are the JSON body.",
+        examples="""
+duvo api GET /v2/teams
+duvo api GET '/v2/teams/{teamId}/runs' -f status=waiting --paginate
+duvo api POST "/v2/runs/$RUN_ID/messages" -f message=Hello
+""",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Send it; returns the exit code."""
+    import duvo
+
+    method = args.method.upper()
+    if not method.isascii() or not method.isalpha():
+        raise UsageError(f"api: {args.method!r} is no HTTP method", "api")
+    reads = method in ("GET", "HEAD")
+    if args.paginate and (method != "GET" or args.include):
+        raise UsageError("api: --paginate goes with GET, and without --include", "api")
+    body = _body(args, reads=reads)
+    params = request_fields.query(args.fields) if reads or args.input is not None else []
+    with client_of(args) as client:
+        try:
+            if args.paginate:
+                _print_data(client.paginate(args.path, params=params))
+                return 0
+            answer = client.request(method, args.path, params=params, body=body)
+        except duvo.APIError as error:
+            if error.body is not None:
+                _print_data(error.body)
+            raise
+    if args.include:
+        _print_head(answer.status, answer.headers)
+    if terminal.is_terminal(sys.stdout):
+        if answer.data is not None:
+            _print_data(answer.data)
+    elif sys.stdout is not None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(answer.content)
+        sys.stdout.buffer.flush()
+    return 0
+
+
+def _body(args: argparse.Namespace, *, reads: bool) -> Any:
+    if args.input is None:
+        return request_fields.document(args.fields) if args.fields and not reads else None
+    if reads:
+        raise UsageError("api: --input does not go with GET and HEAD", "api")
+    data = text_input.read_stdin() if args.input == "-" else text_input.read_file(args.input)
+    try:
+        return request_fields.json_of(data)
+    except ValueError as error:
+        source = "stdin" if args.input == "-" else args.input
+        raise CommandFailed(f"{source} is not JSON: {error}") from None
+
+
+def _print_data(data: Any) -> None:
+    from .. import json_output
+
+    json_output.print_document(data)
+
+
+def _print_head(status: int, headers: Mapping[str, str]) -> None:
+    lines = [f"HTTP {status}", *(f"{name}: {value}" for name, value in headers.items())]
+    terminal.write("\n".join(terminal.in_one_line(line) for line in lines) + "\n")

@@ -1,0 +1,38 @@
+"""`duvo help`: explain a command or a topic."""
+
+from __future__ import annotations
+
+from .. import overview
+from ..errors import UsageError
+from ..names import COMMANDS, GROUPS
+from ..parser import parser_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from ..parser import Parser
+
+
+def register(parser: Parser) -> None:
+    """Add what this command takes."""
+    topics = ", ".join(overview.TOPICS)
+    parser.add_argument("topic", nargs="*", metavar="TOPIC", help=f"a command, or one of {topics}")
+    parser.explain(examples="duvo help exit-codes\nduvo help environment\nduvo help runs start")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explain it; returns the exit code."""
+    topic = " ".join(args.topic)
+    if not topic:
+        text = overview.overview()
+    elif topic in overview.TOPICS:
+        text = overview.TOPICS[topic]
+    elif topic in GROUPS:
+        text = overview.group_overview(topic)
+    elif topic in COMMANDS:
+        text = parser_of(topic).format_help()
+    else:
+        raise UsageError(f"there is no command or topic {topic!r}", "help")
+    print(text, end="")
+    return 0

@@ -1,0 +1,32 @@
+"""JSON on stdout: one document, or one a line."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from . import terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def print_document(data: Any) -> None:
+    """Print one document, indented."""
+    terminal.write(_encoded(data, indent=2))
+
+
+def print_line(data: Any) -> None:
+    """Print one document on one line, at once."""
+    terminal.write(_encoded(data, indent=None))
+
+
+def _encoded(data: Any, indent: int | None) -> str:
+    stdout = sys.stdout
+    if stdout is None or stdout.encoding.lower().replace("-", "") != "utf8":
+        return json.dumps(data, indent=indent)
+    # Lone surrogates leave a UTF-8 stdout as \\udXXX, which is what JSON calls them.
+    text = json.dumps(data, indent=indent, ensure_ascii=False)
+    # A terminal would obey C1 and bidi characters, which JSON leaves as they are.
+    return terminal.harmless(text) if terminal.is_terminal(stdout) else text

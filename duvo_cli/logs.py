@@ -1,0 +1,40 @@
+"""What the SDK logs, as lines on stderr."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from . import terminal
+
+
+class _Lines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.name == "duvo.pace" and record.levelno < logging.WARNING:
+            # How long until the next look is worth a word on the status line, not a line.
+            if terminal.shown is not None:
+                terminal.shown.detail = text
+            if not _debugging():
+                return
+        terminal.say(text)
+
+
+def show(*, debug: bool) -> None:
+    """Show warnings; in a terminal what takes long too; with debug each request.
+
+    Args:
+        debug: whether `--debug` was given; `DUVO_DEBUG=1` is the same.
+    """
+    logger = logging.getLogger("duvo")
+    if debug or os.environ.get("DUVO_DEBUG", "0") not in ("", "0"):
+        logger.setLevel(logging.DEBUG)
+    else:
+        logger.setLevel(logging.INFO if terminal.is_terminal(sys.stderr) else logging.WARNING)
+    if not any(isinstance(handler, _Lines) for handler in logger.handlers):
+        logger.addHandler(_Lines())
+
+
+def _debugging() -> bool:
+    return logging.getLogger("duvo").isEnabledFor(logging.DEBUG)

@@ -1,0 +1,155 @@
+"""The parser of one command: its own arguments, and the options that all share."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+from .errors import UsageError
+from .names import COMMANDS, GROUPS, module_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import NoReturn
+
+ONE_REQUEST = "seconds for one request (30)"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are ours.
+
+    Args:
+        command: the command, without `duvo`.
+    """
+
+    def __init__(self, command: str):
+        super().__init__(
+            prog=f"duvo {command}".strip(),
+            description=f"{COMMANDS[command].capitalize()}." if command in COMMANDS else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self.command = command
+        self.timeout_help = ONE_REQUEST
+        """What `--timeout` means here."""
+
+    @property
+    def option_strings(self) -> list[str]:
+        """All options, as they are typed."""
+        return list(self._option_string_actions)
+
+    def explain(self, text: str = "", *, examples: str = "", notes: str = "") -> None:
+        """Say more in the help: below the first line, and at the end."""
+        if text:
+            self.description = f"{self.description}\n\n{text}"
+        parts = [f"examples:\n{_indented(examples)}" if examples else "", notes]
+        self.epilog = "\n\n".join(part for part in parts if part)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise argparse's complaint as ours."""
+        raise UsageError(f"{self.command}: {message}", self.command)
+
+    def add_common(self) -> None:
+        """Add the options that every command has."""
+        group = self.add_argument_group("options of every command")
+        group.add_argument("--json", action="store_true", help="print JSON")
+        group.add_argument("--profile", metavar="NAME", help="use this profile")
+        group.add_argument("--team", metavar="ID", help="act in this team")
+        group.add_argument("--base-url", metavar="URL", help="the API's address")
+        group.add_argument("--timeout", type=seconds, metavar="S", help=self.timeout_help)
+        group.add_argument("--debug", action="store_true", help="tell each request on stderr")
+
+    def parse(self, argv: list[str]) -> argparse.Namespace:
+        """The arguments of this command; options and values may stand in any order.
+
+        Raises:
+            UsageError: they make no sense.
+        """
+        return self.parse_intermixed_args(self._with_values_attached(argv))
+
+    def _with_values_attached(self, argv: list[str]) -> list[str]:
+        # argparse takes a value such as "-1=x" for an option unless it is attached.
+        known = self._option_string_actions
+        attached: list[str] = []
+        words = iter(argv)
+        for word in words:
+            if word == "--":
+                return [*attached, word, *words]
+            action = known.get(word)
+            if action is None or action.nargs is not None:
+                attached.append(word)
+                continue
+            value = next(words, None)
+            if value is None or value in known or value == "--":
+                raise UsageError(f"{self.command}: {word} needs a value", self.command)
+            attached.append(f"{word}={value}" if word.startswith("--") else word + value)
+        return attached
+
+
+def module_for(command: str) -> ModuleType:
+    """The module of a command: `register(parser)` and `run(args)`."""
+    return import_module(f".commands.{module_of(command)}", __package__)
+
+
+def parser_of(command: str, module: ModuleType | None = None) -> Parser:
+    """The whole parser of a command."""
+    parser = Parser(command)
+    (module or module_for(command)).register(parser)
+    parser.add_common()
+    return parser
+
+
+def whole_tree() -> argparse.ArgumentParser:
+    """All commands as one parser: for manual pages and completion, never to parse with."""
+    from .overview import TOPICS
+
+    top = argparse.ArgumentParser(
+        prog="duvo",
+        description="Start, follow, answer and stop Duvo agent runs.",
+        epilog="\n".join(TOPICS.values()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="store_true", help="print the version")
+    branches = top.add_subparsers(metavar="COMMAND")
+    groups = {
+        group: branches.add_parser(group, help=about, description=f"{about.capitalize()}.")
+        for group, about in GROUPS.items()
+    }
+    twigs = {group: parser.add_subparsers(metavar="COMMAND") for group, parser in groups.items()}
+    for command, about in COMMANDS.items():
+        group, _, name = command.rpartition(" ")
+        own = parser_of(command)
+        (twigs[group] if group else branches).add_parser(
+            name,
+            help=about,
+            parents=[own],
+            add_help=False,
+            description=own.description,
+            epilog=own.epilog,
+            formatter_class=own.formatter_class,
+        )
+    return top
+
+
+def seconds(text: str) -> float:
+    """A number of seconds above zero, as an argument's type."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number, zero or above, as an argument's type."""
+    # int() also takes "1_0", " 1" and digits of other scripts.
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or above")
+    return int(text)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" if line else "" for line in text.strip("\n").splitlines())

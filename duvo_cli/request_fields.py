@@ -1,0 +1,79 @@
+"""`KEY=VALUE` fields as a query or as a JSON document."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentTypeError
+from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+_WORDS = {"true": True, "false": False, "null": None}
+
+
+def text_field(argument: str) -> tuple[str, Any]:
+    """Key and text, as an argument's type."""
+    key, found, value = argument.partition("=")
+    if not found or not key:
+        raise ArgumentTypeError(f"{argument!r} is no KEY=VALUE")
+    return key, value
+
+
+def typed_field(argument: str) -> tuple[str, Any]:
+    """Key and value, as an argument's type: a word, a number, a file with JSON, or text."""
+    key, value = text_field(argument)
+    if value in _WORDS:
+        return key, _WORDS[value]
+    if value.startswith("@"):
+        return key, _json_file(value[1:])
+    return key, _number(value)
+
+
+def document(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields as one JSON object; `KEY[]` collects an array."""
+    made: dict[str, Any] = {}
+    for key, value in fields:
+        if not key.endswith("[]"):
+            made[key] = value
+            continue
+        values = made.setdefault(key[:-2], [])
+        if isinstance(values, list):
+            values.append(value)
+    return made
+
+
+def query(fields: Sequence[tuple[str, Any]]) -> list[tuple[str, str]]:
+    """The fields as query pairs; those of an array repeat the key."""
+    return [
+        (key.removesuffix("[]"), value if isinstance(value, str) else json.dumps(value))
+        for key, value in fields
+    ]
+
+
+def json_of(data: bytes) -> Any:
+    """The JSON in a file or a pipe.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return json.loads(data)
+
+
+def _number(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else text
+
+
+def _json_file(name: str) -> Any:
+    try:
+        return json_of(Path(name).read_bytes())
+    except OSError as error:
+        raise ArgumentTypeError(f"cannot read {name!r}: {error.strerror}") from None
+    except ValueError as error:
+        raise ArgumentTypeError(f"{name!r} is not JSON: {error}") from None
