@@ -51,13 +51,13 @@ _HOME = {
         "Option",
         "Question",
         "Reply",
-        "RunData",
         "Team",
         "ToolCall",
         "ToolResult",
         "UserProfile",
     ),
     "_run": ("Run",),
+    "_run_data": ("RunData",),
     "_runs": ("RunList",),
     "_teams": ("WhoAmI",),
     "_transport": ("Answer",),
@@ -150,13 +150,13 @@ if TYPE_CHECKING:
         Option,
         Question,
         Reply,
-        RunData,
         Team,
         ToolCall,
         ToolResult,
         UserProfile,
     )
     from ._run import Run
+    from ._run_data import RunData
     from ._runs import RunList
     from ._teams import WhoAmI
     from ._transport import Answer

@@ -43,11 +43,12 @@ class Agents:
             AmbiguousAgent: several share the name; the error lists them.
         """
         from . import _models
+        from ._structuring import build
 
         agent_id = self.id_of(agent)
         answer = self._client.transport.send("GET", _paths.agent(agent_id))
         raw = _wire.expect_dict(_wire.expect_dict(answer.data, "the top").get("agent"), "agent")
-        return _models.build(_models.Agent, raw, raw)
+        return build(_models.Agent, raw, raw)
 
     def id_of(self, agent: str) -> str:
         """The id of an agent that is given by id or by its exact name.
@@ -105,8 +106,9 @@ class AgentList:
 
     def __iter__(self) -> Iterator[Agent]:
         from . import _models
+        from ._structuring import build
 
         path = _paths.agents(self._client.team_id)
         self._pages = Pages(self._client.transport, path, "agents", limit=self._limit)
         for raw in self._pages:
-            yield _models.build(_models.Agent, raw, raw)
+            yield build(_models.Agent, raw, raw)

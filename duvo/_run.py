@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
     from ._client import Client
     from ._following import Messages
-    from ._models import HumanRequest, Message, Reply, RunData
+    from ._models import HumanRequest, Message, Reply
     from ._on_request import OnRequest
     from ._patience import Reader
     from ._replies import Answers
+    from ._run_data import RunData
     from ._transport import Transport
 
 
@@ -81,10 +82,11 @@ class Run:
             NotLoaded: nothing was read yet.
         """
         if self._data is None:
-            from . import _models
+            from ._run_data import RunData
+            from ._structuring import build
 
             raw = self.raw if self._listed else self.raw["run"]
-            self._data = _models.build(_models.RunData, _wire.run(raw), raw)
+            self._data = build(RunData, _wire.run(raw), raw)
         return self._data
 
     @property
@@ -363,6 +365,7 @@ class Run:
     def send_reply(self, request_id: str, body: dict[str, Any]) -> Reply:
         """Send a reply as it is, to that request; `respond` is what checks it first."""
         from . import _models
+        from ._structuring import build
 
         answer = self.transport.send(
             "POST",
@@ -374,7 +377,7 @@ class Run:
             _wire.expect_dict(answer.data, "the top").get("human_request"), "human_request"
         )
         fields = {name: value for name, value in raw.items() if value is not None}
-        return _models.build(_models.Reply, fields, raw)
+        return build(_models.Reply, fields, raw)
 
     def stop(self) -> Run:
         """Stop the run, and return this handle, read anew: see its `status`.

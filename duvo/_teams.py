@@ -7,6 +7,7 @@ from typing import Any
 from attrs import field, frozen
 
 from . import _errors, _models, _paths, _wire
+from ._structuring import build
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Teams:
         Raises:
             DuvoError: the request failed.
         """
-        return [_models.build(_models.Team, raw, raw) for raw in read_teams(self._client)]
+        return [build(_models.Team, raw, raw) for raw in read_teams(self._client)]
 
 
 def read_teams(client: Client) -> list[dict[str, Any]]:
@@ -61,7 +62,7 @@ def whoami(client: Client) -> WhoAmI:
     """Whose key it is; see `Client.whoami`."""
     data = _wire.expect_dict(client.transport.send("GET", _paths.PROFILE).data, "the top")
     raw = _wire.expect_dict(data.get("profile"), "profile")
-    profile = _models.build(_models.UserProfile, {**raw, "team_id": raw.get("teamId")}, raw)
+    profile = build(_models.UserProfile, {**raw, "team_id": raw.get("teamId")}, raw)
     teams = client.teams.list()
     try:
         team_id: str | None = client.team_id

@@ -1,0 +1,37 @@
+"""What is known of a run, as one frozen object."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+
+@frozen(kw_only=True)
+class RunData:
+    """What is known of a run; which fields are there depends on the call.
+
+    Attributes:
+        id: its id.
+        status: `not_started`, `pending`, `starting`, `running`, `waiting`,
+            `completed`, `failed`, `stopped`, or a newer word.
+        raw: as the API sent it.
+    """
+
+    id: str
+    status: str
+    agent_id: str | None = None
+    agent_name: str | None = None
+    build_id: str | None = None
+    title: str | None = None
+    run_number: int | None = None
+    source: str | None = None
+    sandbox_id: str | None = None
+    user_id: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    human_in_the_loop_enabled: bool | None = None
+    raw: dict[str, Any] = field(repr=False, eq=False, factory=dict)
