@@ -9,7 +9,7 @@ import attrs
 import sqlalchemy as sa
 
 from . import _entries, _schema, _statuses
-from ._appending import NOW, TurnEnded, append_op
+from ._appending import NOW, TurnEnded, append, append_op, new_message_id
 from .context import Message
 
 runs, messages, requests = _schema.runs, _schema.messages, _schema.requests
@@ -186,17 +186,24 @@ def fail(connection: sa.Connection, run_id: str, turn: int, reason: str) -> None
     Raises:
         TurnEnded: it is over already.
     """
-    op = connection.scalar(sa.select(runs.c.ops).where(runs.c.id == run_id, runs.c.turn == turn))
-    append_op(
+    row = append(
         connection,
         run_id,
-        turn,
-        (op or 0) + 1,
         _entries.session("error", reason),
+        runs.c.turn == turn,
+        runs.c.status.not_in(_statuses.ENDED),
+        message_id=new_message_id(),
         status=_statuses.FAILED,
         failure=reason,
         finished_at=NOW,
         pending_request_id=None,
+    )
+    if row is None:
+        raise TurnEnded
+    connection.execute(
+        requests.update()
+        .where(requests.c.run_id == run_id, requests.c.status == "pending")
+        .values(status="cancelled")
     )
 
 

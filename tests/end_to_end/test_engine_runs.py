@@ -1,0 +1,368 @@
+"""What an agent does shows in its run, and what people do reaches the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from duvo.local import CallOrderError, Question, RunContext, Server, ToolFailed, agent
+from tests.local_api import LocalApi
+
+entered = threading.Event()
+cancelled = threading.Event()
+
+
+@agent("Tools")
+async def tools(run: RunContext) -> None:
+    def add(first: int, second: int) -> int:
+        return first + second
+
+    async def key(idempotency_key: str) -> str:
+        return idempotency_key
+
+    def broken() -> None:
+        raise KeyError("no such row")
+
+    await run.think("Let me see")
+    await run.say(f"sum {await run.tool('add', {'first': 1, 'second': 2}, add)}")
+    used = await run.tool("key", {}, key)
+    assert used == f"{run.id}/6", used
+    try:
+        await run.tool("broken", {}, broken)
+    except ToolFailed as error:
+        await run.say(str(error))
+    try:
+        await run.tool("no json", {}, lambda: {1, 2})
+    except ToolFailed as error:
+        await run.say(error.error)
+
+
+@agent("Approver")
+async def approver(run: RunContext) -> None:
+    approved = await run.approval("Post it?", "Total 12")
+    await run.say(f"approved {approved} {await run.inbox()}")
+
+
+@agent("Questions")
+async def questions(run: RunContext) -> None:
+    one = await run.ask("Which cost centre?", options=["A", "B"], header="Centre")
+    await run.say(repr(one))
+    two = await run.ask(Question("When?", header="Day"), "Why = because?", description="Two")
+    await run.say(repr(two))
+
+
+@agent("Memory")
+async def memory(run: RunContext) -> None:
+    texts = [one.text for one in run.conversation if one.type == "text"]
+    await run.say(f"turn {run.turn}, message {run.message}, before {texts}")
+
+
+@agent("Reader")
+async def reader(run: RunContext) -> None:
+    seen: list[str] = []
+    await run.say("reading")
+    while "enough" not in seen:
+        seen += await run.inbox()
+        await run.sleep(0.01)
+    await run.say(repr(seen))
+
+
+@agent("Stuck")
+async def stuck(run: RunContext) -> None:
+    async def wait() -> None:
+        entered.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    await run.tool("wait", {}, wait)
+
+
+@agent("Stuck in a thread")
+async def stuck_in_thread(run: RunContext) -> None:
+    def wait() -> None:
+        entered.set()
+        cancelled.wait(20)
+
+    await run.tool("wait", {}, wait)
+    await run.say("never said")
+
+
+@agent("Crowd")
+async def crowd(run: RunContext) -> None:
+    await asyncio.gather(run.say("one"), run.say("two"))
+
+
+@agent("Crowd that is caught")
+async def caught_crowd(run: RunContext) -> None:
+    first = asyncio.create_task(run.say("one"))
+    await asyncio.sleep(0)
+    with pytest.raises(CallOrderError, match=r"run\.say\(\) was called while run\.say\(\) is open"):
+        await run.say("two")
+    await first
+
+
+@agent("Leaver")
+async def leaver(run: RunContext) -> None:
+    raise SystemExit(3)
+
+
+@agent("Odd text")
+async def odd_text(run: RunContext) -> None:
+    await run.say("nul \0 and half \ud800 and \N{SNOWMAN}")
+    raise ValueError("nul \0 and half \ud800")
+
+
+@agent("Quiet")
+async def quiet(run: RunContext) -> None:
+    return
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[LocalApi]:
+    """A running engine with agents that each do one thing."""
+    given = [
+        *(tools, approver, questions, memory, reader, stuck, stuck_in_thread),
+        *(crowd, caught_crowd, leaver, odd_text, quiet),
+    ]
+    with Server(given, port=0) as server:
+        api = LocalApi.of(server)
+        yield api
+        api.close()
+
+
+def types_of(conversation: list[dict[str, Any]]) -> list[str]:
+    return [one["type"] for one in conversation]
+
+
+def test_a_conversation_has_the_message_the_session_and_what_the_agent_did(api: LocalApi) -> None:
+    run_id = api.start("Tools", "Do it")
+    run = api.wait_for_end(run_id)["run"]
+    conversation = api.conversation(run_id)
+    pair = ["tool_call", "tool_result"]
+    assert run["status"] == "completed", conversation
+    assert types_of(conversation) == [
+        *("text", "session_started", "thinking", *pair, "text"),
+        *(*pair, *pair, "text", *pair, "text", "session_completed"),
+    ]
+    assert (conversation[0]["role"], conversation[0]["text_content"]) == ("user", "Do it")
+    assert conversation[3]["role"] == conversation[4]["role"] == "assistant"
+    assert conversation[3]["tool_call"]["arguments"] == {"first": 1, "second": 2}
+    assert conversation[3]["tool_call"]["id"] == conversation[4]["tool_result"]["tool_call_id"]
+    assert conversation[4]["tool_result"]["result"] == 3
+    assert conversation[9]["tool_result"]["error"] == "KeyError: 'no such row'"
+    assert api.texts(run_id)[:2] == ["sum 3", "tool 'broken' failed: KeyError: 'no such row'"]
+    assert "not JSON serializable" in api.texts(run_id)[2]
+
+
+def test_times_rise_from_message_to_message_and_to_the_end(api: LocalApi) -> None:
+    run_id = api.start("Tools", "Do it")
+    run = api.wait_for_end(run_id)["run"]
+    times = [one["timestamp"] for one in api.conversation(run_id)]
+    assert all(earlier < later for earlier, later in pairwise(times))
+    assert run["created_at"] <= times[0] < run["started_at"] < run["completed_at"]
+    assert run["completed_at"] == times[-1]
+
+
+def test_an_approval_waits_and_goes_on_with_the_answer(api: LocalApi) -> None:
+    for approved in (True, False):
+        run_id = api.start("Approver")
+        request = api.wait_for_request(run_id)
+        assert (request["type"], request["title"]) == ("approval", "Post it?")
+        assert request["description"] == "Total 12"
+        call = api.conversation(run_id)[-1]
+        assert call["tool_call"]["name"] == "request_approval"
+        assert call["tool_call"]["arguments"] == {"title": "Post it?", "description": "Total 12"}
+        answer = api.respond(run_id, request["id"], approved=approved)["human_request"]
+        assert answer["response"] == ("approved" if approved else "denied")
+        assert "pending_human_request" not in api.wait_for_end(run_id)
+        assert api.texts(run_id) == [f"approved {approved} []"]
+        results = [one for one in api.conversation(run_id) if one["type"] == "tool_result"]
+        assert results[0]["tool_result"]["result"] == {"approved": approved}
+
+
+def test_questions_are_asked_and_answered_by_their_texts(api: LocalApi) -> None:
+    run_id = api.start("Questions")
+    request = api.wait_for_request(run_id)
+    assert request["questions"] == [
+        {
+            "question": "Which cost centre?",
+            "header": "Centre",
+            "options": [{"label": "A"}, {"label": "B"}],
+        }
+    ]
+    api.respond(run_id, request["id"], answers={"Which cost centre?": "B"})
+    api.wait_for_text(run_id, "{'Which cost centre?': 'B'}")
+    request = api.wait_for_request(run_id)
+    assert [one["question"] for one in request["questions"]] == ["When?", "Why = because?"]
+    api.respond(run_id, request["id"], answers={"Why = because?": "so", "When?": "now"})
+    api.wait_for_end(run_id)
+    assert api.texts(run_id)[-1] == "{'When?': 'now', 'Why = because?': 'so'}"
+
+
+def test_a_message_to_a_waiting_run_answers_its_question(api: LocalApi) -> None:
+    run_id = api.start("Questions")
+    api.wait_for_request(run_id)
+    posted = api.say(run_id, "B it is")["message"]
+    api.wait_for_text(run_id, "{'Which cost centre?': 'B it is'}")
+    assert posted["id"] in [one["id"] for one in api.conversation(run_id)]
+
+
+def test_a_message_to_a_run_that_asks_two_things_is_refused(api: LocalApi) -> None:
+    run_id = api.start("Questions")
+    api.say(run_id, "B") if api.wait_for_request(run_id) else None
+    api.wait_for_text(run_id, "{'Which cost centre?': 'B'}")
+    request = api.wait_for_request(run_id)
+    refused = api.say(run_id, "tomorrow", status=422)
+    assert "2 questions" in refused["message"]
+    assert api.run(run_id)["pending_human_request"]["id"] == request["id"]
+
+
+@pytest.mark.parametrize(
+    ("text", "approved"),
+    [
+        *(("yes", True), ("OK.", True), ("Approve", True)),
+        *(("no", False), ("yes, but not today", False), ("not ok", False)),
+    ],
+)
+def test_only_a_bare_word_of_consent_approves(api: LocalApi, text: str, approved: bool) -> None:
+    run_id = api.start("Approver")
+    api.wait_for_request(run_id)
+    api.say(run_id, text)
+    api.wait_for_end(run_id)
+    inbox = [] if approved else [text]
+    assert api.texts(run_id) == [f"approved {approved} {inbox}"]
+
+
+def test_messages_to_a_working_run_reach_its_inbox_once_and_in_order(api: LocalApi) -> None:
+    run_id = api.start("Reader", "not for the inbox")
+    api.wait_for_text(run_id, "reading")
+    texts = [f"note {number}" for number in range(5)]
+    for text in [*texts, "enough"]:
+        api.say(run_id, text)
+    api.wait_for_end(run_id)
+    assert api.texts(run_id)[-1] == repr([*texts, "enough"])
+
+
+def test_a_message_to_a_completed_run_begins_a_new_turn(api: LocalApi) -> None:
+    run_id = api.start("Memory", "first")
+    api.wait_for_end(run_id)
+    before = len(api.conversation(run_id))
+    posted = api.say(run_id, "second")["message"]
+    run = api.wait_for_end(run_id)["run"]
+    conversation = api.conversation(run_id)
+    assert types_of(conversation[before:]) == [
+        "text",
+        "session_started",
+        "text",
+        "session_completed",
+    ]
+    assert conversation[before]["id"] == posted["id"]
+    assert run["completed_at"] > posted["timestamp"]
+    first = "turn 1, message first, before []"
+    assert api.texts(run_id) == [
+        first,
+        f"turn 2, message second, before {['first', first]}",
+    ]
+
+
+def test_a_stopped_run_is_resumed_by_a_message(api: LocalApi) -> None:
+    run_id = api.start("Approver")
+    request = api.wait_for_request(run_id)
+    api.stop(run_id)
+    answer = api.respond(run_id, request["id"], approved=True, status=409)
+    assert "void" in answer["message"]
+    api.say(run_id, "go on")
+    again = api.wait_for_request(run_id)
+    assert again["id"] != request["id"]
+    api.respond(run_id, again["id"], approved=True)
+    assert api.wait_for_end(run_id)["run"]["status"] == "completed"
+
+
+def test_a_failed_run_tells_why_and_cannot_be_resumed(api: LocalApi) -> None:
+    run_id = api.start("Failing")
+    assert api.wait_for_end(run_id)["run"]["status"] == "failed"
+    last = api.conversation(run_id)[-1]
+    assert last["type"] == "session_error"
+    assert last["text_content"] == "RuntimeError: this agent always fails"
+    assert "failed run cannot be resumed" in api.say(run_id, "again", status=409)["message"]
+
+
+@pytest.mark.parametrize("name", ["Stuck", "Stuck in a thread"])
+def test_stopping_ends_a_run_at_once_inside_a_tool(api: LocalApi, name: str) -> None:
+    entered.clear()
+    cancelled.clear()
+    run_id = api.start(name)
+    assert entered.wait(5)
+    before = time.monotonic()
+    api.stop(run_id)
+    assert api.status(run_id) == "interrupted"
+    assert time.monotonic() - before < 1
+    if name == "Stuck":
+        assert cancelled.wait(1)
+    cancelled.set()
+    conversation = api.conversation(run_id)
+    assert types_of(conversation) == ["session_started", "tool_call", "session_interrupted"]
+    api.say(run_id, "again")
+    api.stop(run_id)
+    assert "never said" not in api.texts(run_id)
+
+
+def test_stopping_a_run_that_has_ended_changes_nothing(api: LocalApi) -> None:
+    run_id = api.start("Quiet")
+    before = api.wait_for_end(run_id)
+    assert "completed" in api.stop(run_id)["message"]
+    assert api.run(run_id) == before
+
+
+def test_two_calls_at_once_are_refused(api: LocalApi) -> None:
+    run_id = api.start("Crowd")
+    assert api.wait_for_end(run_id)["run"]["status"] == "failed"
+    assert (
+        "await each call of `run` before the next" in api.conversation(run_id)[-1]["text_content"]
+    )
+    run_id = api.start("Crowd that is caught")
+    assert api.wait_for_end(run_id)["run"]["status"] == "completed"
+    assert api.texts(run_id) == ["one"]
+
+
+def test_an_agent_that_exits_fails_alone(api: LocalApi) -> None:
+    run_id = api.start("Leaver")
+    assert api.wait_for_end(run_id)["run"]["status"] == "failed"
+    assert "SystemExit" in api.conversation(run_id)[-1]["text_content"]
+    assert api.wait_for_end(api.start("Quiet"))["run"]["status"] == "completed"
+
+
+def test_text_that_no_database_keeps_is_made_harmless(api: LocalApi) -> None:
+    run_id = api.start("Odd text")
+    api.wait_for_end(run_id)
+    assert api.texts(run_id) == ["nul \ufffd and half ? and \N{SNOWMAN}"]
+    assert api.conversation(run_id)[-1]["text_content"] == "ValueError: nul \ufffd and half ?"
+
+
+def test_every_example_runs(api: LocalApi) -> None:
+    run_id = api.start("Invoice approver", "Process INV-1043")
+    api.respond(run_id, api.wait_for_request(run_id)["id"], approved=True)
+    assert api.wait_for_end(run_id)["run"]["status"] == "completed"
+    assert api.texts(run_id)[-1] == "INV-1043 is posted."
+    run_id = api.start("Travel booker")
+    asked = api.wait_for_request(run_id)
+    answers = {one["question"]: one["options"][0]["label"] for one in asked["questions"]}
+    api.respond(run_id, asked["id"], answers=answers)
+    api.wait_for_end(run_id)
+    assert api.texts(run_id) == ["Booked for Prague: train."]
+    run_id = api.start("Talker", "hi")
+    api.wait_for_end(run_id)
+    assert "You said: hi" in api.texts(run_id)
+    run_id = api.start("Endless worker")
+    api.wait_for_text(run_id, "Working, part 1")
+    api.stop(run_id)
+    assert api.status(run_id) == "interrupted"
