@@ -91,7 +91,7 @@ class Api:
             run_id=_commands.new_run_id(),
             message=_bodies.text_field(body, "message") or None,
             sandbox_id=_bodies.text_field(body, "sandbox_id"),
-            webhook_url=_bodies.text_field(body, "webhook_url"),
+            webhook_url=_bodies.url_field(body, "webhook_url"),
         )
         return await self._change(request, raw, work)
 

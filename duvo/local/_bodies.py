@@ -7,6 +7,7 @@ import math
 import uuid
 from datetime import datetime, timezone
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -65,6 +66,23 @@ def text_field(body: dict[str, Any], name: str) -> str | None:
     if not isinstance(value, str):
         raise Refused(400, f"{name} must be text")
     return checked_text(value, name)
+
+
+def url_field(body: dict[str, Any], name: str) -> str | None:
+    """A field that holds a web address, or None where it is absent.
+
+    Raises:
+        Refused: it holds something else.
+    """
+    text = text_field(body, name)
+    try:
+        parts = urlsplit(text or "http://localhost")
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise Refused(400, f"{name} must be a URL that begins with http:// or https://")
+    return text
 
 
 def checked_text(value: str, name: str) -> str:

@@ -1,0 +1,187 @@
+"""Every answer has the hosted API's shape, strictly, and the headers that the engine adds."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from openapi_schema_validator import OAS30Validator, oas30_format_checker
+
+from duvo.local import Server
+from tests.local_api import LocalApi
+
+DESCRIPTION = Path(__file__).parents[3] / "shared" / "contract" / "duvo-openapi-v2.json"
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[LocalApi]:
+    """A running engine with the examples."""
+    with Server(port=0) as server:
+        api = LocalApi.of(server)
+        yield api
+        api.close()
+
+
+@cache
+def description() -> dict[str, Any]:
+    if not DESCRIPTION.exists():
+        pytest.skip("the API's description is not here")
+    made = json.loads(DESCRIPTION.read_text())
+    assert isinstance(made, dict)
+    return made
+
+
+def check(answer: requests.Response) -> Any:
+    """The answer's JSON, after it was held against the description."""
+    path = requests.utils.urlparse(answer.url).path
+    method = (answer.request.method or "").lower()
+    for template, methods in description()["paths"].items():
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
+        if method in methods and re.fullmatch(pattern, path):
+            break
+    else:
+        raise AssertionError(f"{method} {path} is not described")
+    answers = methods[method]["responses"]
+    assert str(answer.status_code) in answers, f"{answer.status_code} is not described"
+    schema = answers[str(answer.status_code)]["content"]["application/json"]["schema"]
+    made = answer.json()
+    validator = OAS30Validator(schema, format_checker=oas30_format_checker)
+    assert [f"{one.json_path}: {one.message}" for one in validator.iter_errors(made)] == []
+    return made
+
+
+def test_the_description_refuses_what_it_does_not_know(api: LocalApi) -> None:
+    answer = api.send("GET", "/v2/teams")
+    broken = json.loads(answer.content)
+    broken["teams"][0]["surprise"] = 1
+    answer._content = json.dumps(broken).encode()
+    with pytest.raises(AssertionError, match="surprise"):
+        check(answer)
+
+
+def test_teams_profile_and_agents(api: LocalApi) -> None:
+    teams = check(api.send("GET", "/v2/teams"))["teams"]
+    assert [one["id"] for one in teams] == [api.team]
+    assert check(api.send("GET", "/v2/profile"))["profile"]["teamId"] == api.team
+    page = check(api.send("GET", f"/v2/teams/{api.team}/agents?limit=2&offset=1"))
+    assert (page["total"], page["limit"], page["offset"], len(page["agents"])) == (5, 2, 1, 2)
+    one = page["agents"][0]
+    found = check(api.send("GET", f"/v2/agents/{one['id']}"))["agent"]
+    assert found["name"] == one["name"] == "Invoice approver"
+
+
+def test_a_run_from_its_start_over_a_request_to_its_end(api: LocalApi) -> None:
+    body = {
+        "agent_id": api.agent_id("Travel booker"),
+        "message": "Somewhere\nnice",
+        "sandbox_id": "box-1",
+        "webhook_url": "https://example.invalid/hook",
+    }
+    started = api.send("POST", f"/v2/teams/{api.team}/runs", json=body)
+    assert started.status_code == 201
+    run = check(started)["run"]
+    assert (run["status"], run["sandbox_id"], run["source"]) == ("pending", "box-1", "api")
+    request = api.wait_for_request(run["id"])
+    waiting = check(api.send("GET", f"/v2/runs/{run['id']}"))
+    assert waiting["pending_human_request"]["questions"][1]["multi_select"] is True
+    answers = {one["question"]: "Prague" for one in request["questions"]}
+    path = f"/v2/runs/{run['id']}/human-requests/{request['id']}/respond"
+    reply = check(api.send("POST", path, json={"answers": answers}))["human_request"]
+    assert (reply["id"], reply["run_id"]) == (request["id"], run["id"])
+    assert json.loads(reply["response"]) == answers
+    api.wait_for_end(run["id"])
+    ended = check(api.send("GET", f"/v2/runs/{run['id']}"))
+    assert ended["run"]["status"] == "completed"
+    page = check(api.send("GET", f"/v2/runs/{run['id']}/messages?limit=50"))
+    assert page["total"] == len(page["messages"]) == 6
+    posted = check(api.send("POST", f"/v2/runs/{run['id']}/messages", json={"message": "again"}))
+    assert posted["message"]["text_content"] == "again"
+    api.wait_for_request(run["id"])
+    assert check(api.send("POST", f"/v2/runs/{run['id']}/stop")) == {"success": True}
+    assert check(api.send("GET", f"/v2/runs/{run['id']}"))["run"]["status"] == "interrupted"
+    listed = check(api.send("GET", f"/v2/teams/{api.team}/runs?search=somewhere"))
+    assert listed["total"] == 1
+    assert listed["data"][0]["title"] == "Somewhere"
+    assert listed["data"][0]["submitted_prompt_count"] == 2
+
+
+def test_an_approval_and_every_kind_of_message(api: LocalApi) -> None:
+    run_id = api.start("Invoice approver")
+    request = api.wait_for_request(run_id)
+    check(api.send("GET", f"/v2/runs/{run_id}"))
+    path = f"/v2/runs/{run_id}/human-requests/{request['id']}/respond"
+    assert check(api.send("POST", path, json={"approved": False}))
+    api.wait_for_end(run_id)
+    check(api.send("GET", f"/v2/runs/{run_id}/messages?limit=50"))
+    failed = api.start("Failing")
+    api.wait_for_end(failed)
+    check(api.send("GET", f"/v2/runs/{failed}"))
+    check(api.send("GET", f"/v2/runs/{failed}/messages"))
+
+
+def test_a_list_is_narrowed_by_every_filter(api: LocalApi) -> None:
+    done = api.start("Talker", "A 100%_sure thing")
+    api.wait_for_end(done)
+    waiting = api.start("Invoice approver", "Wait for me")
+    api.wait_for_request(waiting)
+    stopped = api.start("Endless worker", "Work")
+    api.stop(stopped)
+
+    def found(**filters: str) -> list[str]:
+        answer = api.send("GET", f"/v2/teams/{api.team}/runs?limit=100", params=filters)
+        page = check(answer)
+        assert page["total"] == len(page["data"])
+        return [one["id"] for one in page["data"]]
+
+    assert found()[:3] == [stopped, waiting, done]
+    assert found(sort_order="asc")[-3:] == [done, waiting, stopped]
+    assert done in found(status="completed")
+    assert stopped in found(status="stopped") == found(status="interrupted")
+    assert waiting in found(status="needs_attention") == found(status="waiting")
+    assert found(status="not_started") == []
+    assert waiting in found(agent_id=api.agent_id("Invoice approver"))
+    assert done not in found(agent_id=api.agent_id("Invoice approver"))
+    assert found(search="100%_SURE") == [done]
+    assert found(search="100%x") == []
+    assert waiting in found(search="invoice APPROVER")
+    assert found(source="api") == found()
+    assert found(source="schedule") == []
+    profile = api.get("/v2/profile")["profile"]
+    assert found(user_id=profile["id"]) == found()
+    assert found(user_id=api.team) == []
+    assert found(case_queue_id=api.team) == []
+    assert found(has_issues="true") == []
+    assert found(has_issues="false") == found()
+    created = api.run(waiting)["run"]["created_at"]
+    assert set(found(since=created)) == {waiting, stopped}
+    assert found(since=created.replace("Z", "+00:00")) == found(since=created)
+    assert found(since="2999-01-01") == []
+
+
+def test_pages_of_a_list_fit_together(api: LocalApi) -> None:
+    for number in range(3):
+        api.start("Talker", f"run {number}")
+    path = f"/v2/teams/{api.team}/runs"
+    every = api.get(f"{path}?limit=100")
+    pages = [api.get(f"{path}?limit=1&offset={offset}") for offset in range(every["total"])]
+    assert [page["data"][0]["id"] for page in pages] == [one["id"] for one in every["data"]]
+    beyond = api.get(f"{path}?offset=9007199254740991")
+    assert (beyond["data"], beyond["total"]) == ([], every["total"])
+
+
+def test_every_answer_tells_what_the_engine_offers(api: LocalApi) -> None:
+    paths = ["/v2/teams", "/v2/nowhere", "/v2/runs/x", "/"]
+    answers = [api.send("GET", path) for path in paths]
+    answers.append(api.send("GET", "/v2/teams", headers={"Authorization": "Bearer no"}))
+    assert [one.status_code for one in answers] == [200, 404, 400, 404, 401]
+    for answer in answers:
+        assert answer.headers["Duvo-Idempotency"] == "honoured"
+        assert answer.headers["Duvo-Long-Poll"] == "25"
+        assert not [name for name in answer.headers if "ratelimit" in name.lower()]
+    assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
