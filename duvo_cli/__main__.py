@@ -102,7 +102,8 @@ def _without_command(found: Found) -> int:
 
 def _tell(error: Exception) -> int:
     """Say on stderr what went wrong, and give its exit code."""
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, OSError) and error.filename is None:
+        # Files and sockets are dealt with where they are used: it is the output.
         raise error
     from .errors import CommandFailed
 
@@ -116,7 +117,7 @@ def _tell(error: Exception) -> int:
             _say(str(error))
             return code
     if isinstance(error, OSError):
-        _say(str(error))
+        _say(f"{error.filename}: {error.strerror}")
         return 1
     raise error
 

@@ -25,6 +25,7 @@ TOTAL = "seconds in all; then the exit code is 124, and the run goes on"
 _FAILED = 4
 _STOPPED = 5
 _NOBODY_ANSWERS = 6
+_TIME_IS_UP = 124
 
 
 def add_options(parser: Parser) -> None:
@@ -119,6 +120,8 @@ def follow(
                     show(message)
         except duvo.HumanRequestPending as error:
             raise _nobody_answers(error, args, shown=not args.json) from None
+        except duvo.WaitTimeout:
+            raise _time_is_up(run, args) from None
     if args.json:
         from . import json_output
 
@@ -148,7 +151,7 @@ def wait(client: Client, run: Run, args: argparse.Namespace, patience: Patience)
             _print_outcome(run)
         if isinstance(error, duvo.HumanRequestPending):
             raise _nobody_answers(error, args, shown=False) from None
-        raise
+        raise _time_is_up(run, args) from None
     if args.json:
         _print_outcome(run)
     elif run.status == "completed":
@@ -190,6 +193,19 @@ def _nobody_answers(
         _show(error.request, args)
     run = f"run {error.run.id}" if error.run is not None else "the run"
     return CommandFailed(f"{run} waits for a human, and nothing here may answer", _NOBODY_ANSWERS)
+
+
+def _time_is_up(run: Run, args: argparse.Namespace) -> CommandFailed:
+    within = f"run {run.id} did not end within {args.timeout:g} s"
+    return CommandFailed(f"{within}; it goes on: {_how_to_go_on(run, args)}", _TIME_IS_UP)
+
+
+def _how_to_go_on(run: Run, args: argparse.Namespace) -> str:
+    from .client import command_line
+
+    again = command_line(args, "runs", "messages", run.id, "--follow")
+    stop = command_line(args, "runs", "stop", run.id)
+    return f"attach again with `{again}`, stop it with `{stop}`"
 
 
 def _show(request: HumanRequest, args: argparse.Namespace) -> None:
@@ -269,13 +285,7 @@ def _detachable(run: Run, args: argparse.Namespace) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        from .client import command_line
-
-        again = command_line(args, "runs", "messages", run.id, "--follow")
-        stop = command_line(args, "runs", "stop", run.id)
-        raise Interrupted(
-            f"detached; run {run.id} goes on: attach again with `{again}`, stop it with `{stop}`"
-        ) from None
+        raise Interrupted(f"detached; run {run.id} goes on: {_how_to_go_on(run, args)}") from None
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from .names import COMMANDS, GROUPS, module_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 ONE_REQUEST = "seconds for one request (30)"
 
@@ -49,6 +49,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise argparse's complaint as ours."""
         raise UsageError(f"{self.command}: {message}", self.command)
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; argparse itself would not tell when that fails."""
+        print(self.format_help(), end="", file=file)
 
     def add_common(self) -> None:
         """Add the options that every command has."""

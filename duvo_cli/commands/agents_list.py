@@ -54,9 +54,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _lines(agents: list[Agent]) -> list[str]:
     from ..table import table
-    from ..times import local
 
     if not agents:
         return ["no agents"]
-    rows = [(agent.id, local(agent.created_at), agent.name) for agent in agents]
-    return table(("ID", "CREATED", "NAME"), rows, terminal.width(sys.stdout))
+    return table(
+        ("ID", "NAME"), [(agent.id, agent.name) for agent in agents], terminal.width(sys.stdout)
+    )

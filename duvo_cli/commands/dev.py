@@ -178,7 +178,7 @@ def _tell(server: Server, args: argparse.Namespace) -> None:
             ("Database", server.database),
             ("Profile", PROFILE),
             *(
-                ("" if number else "Agents", agent.name)
+                ("" if number else "Agents", f"{agent.name:18}  {agent.description or ''}")
                 for number, agent in enumerate(server.agents)
             ),
         ]

@@ -1,0 +1,67 @@
+"""The installed command, as a subprocess."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+DUVO = str(Path(sys.executable).parent / "duvo")
+
+T = TypeVar("T")
+
+
+class Command:
+    """Runs `duvo` with an environment of its own.
+
+    Args:
+        settings: variables beside those of the test.
+    """
+
+    def __init__(self, settings: dict[str, str]):
+        self.settings = settings
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """All variables; `duvo` and this Python are on the path."""
+        path = os.pathsep.join([str(Path(DUVO).parent), os.environ["PATH"]])
+        return {**os.environ, "PATH": path, **self.settings}
+
+    def __call__(
+        self, *arguments: str, input: str = "", **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return subprocess.run(
+            [DUVO, *arguments],
+            env={**self.environment, **settings},
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
+        """Start it; whoever does ends it."""
+        return subprocess.Popen(
+            [DUVO, *arguments],
+            env={**self.environment, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def wait_for(look: Callable[[], T], seconds: float = 20.0) -> T:
+    """What `look` gives as soon as that is true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not seen within {seconds} s"
+        time.sleep(0.02)

@@ -1,0 +1,106 @@
+"""Servers that the installed command talks to, and the programs that scripts need."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import duvo
+from tests.command import DUVO, Command
+from tests.hosted import KEY, TEAM, Hosted
+
+_JQ = f"""\
+#!{sys.executable}
+import sys
+import jq
+
+raw = sys.argv[1:2] == ["-r"]
+program = jq.compile(sys.argv[-1])
+for value in program.input_text(sys.stdin.read()):
+    if raw and isinstance(value, str):
+        print(value)
+    else:
+        import json
+        print(json.dumps(value, indent=2, ensure_ascii=False))
+"""
+
+
+@pytest.fixture(scope="session")
+def dev_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What leads to a running `duvo dev`, as environment variables."""
+    folder = tmp_path_factory.mktemp("dev")
+    environment = {name: value for name, value in os.environ.items() if name[:5] != "DUVO_"}
+    environment["DUVO_CONFIG_DIR"] = str(folder / "config")
+    process = subprocess.Popen(
+        [DUVO, "dev", "--json", "--port", "0", "--database", str(folder / "engine.sqlite")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    told = json.loads(process.stdout.readline() or "null")
+    assert told, process.communicate()[1]
+    yield {
+        "DUVO_API_KEY": told["api_key"],
+        "DUVO_API_BASE_URL": told["base_url"],
+        "DUVO_TEAM_ID": told["team_id"],
+    }
+    process.send_signal(signal.SIGTERM)
+    out, errors = process.communicate(timeout=10)
+    assert (process.returncode, out) == (0, ""), errors
+
+
+@pytest.fixture
+def run_duvo(dev_settings: dict[str, str]) -> Command:
+    """The command, with the engine's settings in the environment."""
+    return Command(dev_settings)
+
+
+@pytest.fixture
+def dev_client(dev_settings: dict[str, str]) -> Iterator[duvo.Client]:
+    """A client of the engine."""
+    with duvo.Client(
+        dev_settings["DUVO_API_KEY"],
+        dev_settings["DUVO_API_BASE_URL"],
+        dev_settings["DUVO_TEAM_ID"],
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def run_duvo_hosted(hosted: Hosted) -> Command:
+    """The command, with the settings of a server of the hosted shapes in the environment."""
+    return Command(
+        {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": hosted.base_url, "DUVO_TEAM_ID": TEAM}
+    )
+
+
+@pytest.fixture
+def run_duvo_alone() -> Command:
+    """The command, without any settings."""
+    return Command({})
+
+
+@pytest.fixture
+def jq_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program `jq`: the machine's, or a small one over its Python package."""
+    if shutil.which("jq"):
+        return
+    if importlib.util.find_spec("jq") is None:
+        pytest.skip("neither the program nor the Python package jq is there")
+    folder = tmp_path / "jq"
+    folder.mkdir()
+    shim = folder / "jq"
+    shim.write_text(_JQ)
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")

@@ -1,0 +1,304 @@
+"""Starting, following and waiting, with what they print and how they exit."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import duvo
+from tests.command import Command, wait_for
+from tests.hosted import AGENT, Hosted
+
+
+def started(client: duvo.Client, agent: str, message: str | None = None) -> duvo.Run:
+    return client.runs.start(agent, message=message)
+
+
+def waiting(client: duvo.Client, agent: str) -> duvo.Run:
+    run = started(client, agent)
+    wait_for(lambda: run.refresh().pending_request)
+    return run
+
+
+def test_start_without_more_prints_the_run_and_how_to_follow_it(run_duvo: Command) -> None:
+    done = run_duvo("runs", "start", "--agent", "Talker")
+    run_id = done.stdout.split()[1]
+    assert done.stdout.startswith("run ")
+    assert f"duvo runs messages {run_id} --follow" in done.stderr
+    assert done.returncode == 0
+
+
+def test_follow_shows_the_conversation_and_the_end(run_duvo: Command) -> None:
+    done = run_duvo("runs", "start", "--agent", "Talker", "--message", "ahoj", "--follow")
+    assert "assistant  You said: ahoj" in done.stdout
+    assert done.stdout.splitlines()[-1].endswith("session completed")
+    assert "completed after" in done.stderr
+    assert done.returncode == 0
+
+
+def test_follow_in_json_is_one_object_a_line_with_the_run_first_and_last(run_duvo: Command) -> None:
+    done = run_duvo("runs", "start", "--agent", "Talker", "--follow", "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines[0]["run"]["status"] == "pending"
+    assert lines[-1]["run"]["status"] == "completed"
+    assert [line["role"] for line in lines[1:-1]] == ["system", "assistant", "assistant", "system"]
+    assert all(isinstance(line["content"], str) for line in lines[1:-1])
+
+
+def test_follow_in_json_flushes_each_line(run_duvo: Command) -> None:
+    process = run_duvo.start("runs", "start", "--agent", "Endless worker", "--follow", "--json")
+    assert process.stdout is not None
+    first = json.loads(process.stdout.readline())
+    messages = [json.loads(process.stdout.readline()) for _ in range(3)]
+    assert messages[-1]["content"].startswith("Working")
+    run_duvo("runs", "stop", first["run"]["id"])
+    rest, _ = process.communicate(timeout=20)
+    assert json.loads(rest.splitlines()[-1])["run"]["status"] == "stopped"
+    assert process.returncode == 0
+
+
+def test_follow_exits_by_the_outcome_only_when_told_to(run_duvo: Command) -> None:
+    plain = run_duvo("runs", "start", "--agent", "Failing", "--follow")
+    told = run_duvo("runs", "start", "--agent", "Failing", "--follow", "--exit-status")
+    assert (plain.returncode, told.returncode) == (0, 4)
+    for done in (plain, told):
+        assert "failed: RuntimeError: this agent always fails" in done.stderr
+
+
+def test_wait_prints_the_answer_alone(run_duvo: Command) -> None:
+    done = run_duvo("runs", "start", "--agent", "Talker", "--wait")
+    assert done.stdout == "That is all. Send me another message, and I go on.\n"
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+def test_wait_for_a_failed_run_says_why_and_exits_with_4(run_duvo: Command) -> None:
+    done = run_duvo("runs", "start", "--agent", "Failing", "--wait")
+    assert (done.stdout, done.returncode) == ("", 4)
+    assert done.stderr.startswith("duvo: run ")
+    assert done.stderr.endswith("failed: RuntimeError: this agent always fails\n")
+
+
+def test_wait_in_json_is_run_answer_and_failure(run_duvo: Command) -> None:
+    done = run_duvo("runs", "start", "--agent", "Failing", "--wait", "--json")
+    told = json.loads(done.stdout)
+    assert list(told) == ["run", "answer", "failure"]
+    assert told["run"]["status"] == "failed"
+    assert told["failure"] == "RuntimeError: this agent always fails"
+    assert done.returncode == 4
+
+
+def test_wait_for_a_stopped_run_exits_with_5(run_duvo: Command, dev_client: duvo.Client) -> None:
+    run = started(dev_client, "Endless worker").stop()
+    done = run_duvo("runs", "wait", run.id)
+    assert (done.stdout, done.returncode) == ("", 5)
+    assert "stopped" in done.stderr
+
+
+def test_wait_gives_up_when_the_time_is_up(run_duvo: Command, dev_client: duvo.Client) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    began = time.monotonic()
+    done = run_duvo("runs", "wait", run.id, "--timeout", "1", "--json")
+    assert time.monotonic() - began < 5
+    assert done.returncode == 124
+    assert f"run {run.id} did not end within 1 s; it goes on" in done.stderr
+    assert json.loads(done.stdout)["run"]["status"] == "waiting"
+    assert run.refresh().status == "waiting"
+
+
+def test_a_request_that_is_left_is_shown_with_the_command_that_answers_it(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    run = waiting(dev_client, "Travel booker")
+    done = run_duvo("runs", "wait", run.id, "--timeout", "1", "--team", dev_client.team_id)
+    assert "[City] Where shall the trip go?" in done.stderr
+    assert "- Prague" in done.stderr
+    command = f"duvo runs respond {run.id} --answer 'City=…' --answer 'Parts=…' --team"
+    assert command in done.stderr
+
+
+def test_under_fail_a_request_ends_waiting_with_6(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    done = run_duvo("runs", "wait", run.id, "--on-request", "fail")
+    assert (done.stdout, done.returncode) == ("", 6)
+    assert done.stderr.splitlines()[-1].startswith(f"duvo: run {run.id} waits for a human")
+    assert run.refresh().status == "waiting"
+
+
+def test_under_approve_a_question_without_a_standing_answer_ends_with_6(run_duvo: Command) -> None:
+    done = run_duvo(
+        "runs", "start", "--agent", "Travel booker", "--follow", "--on-request", "approve"
+    )
+    assert done.returncode == 6
+    assert "answer: duvo runs respond" in done.stdout
+
+
+def test_standing_answers_and_approvals_let_a_run_complete(run_duvo: Command) -> None:
+    start = ("runs", "start", "--wait")
+    booked = run_duvo(
+        *start, "--agent", "Travel booker", "--answer", "1=Vienna", "--answer", "Parts=train"
+    )
+    denied = run_duvo(*start, "--agent", "Invoice approver", "--on-request", "deny")
+    assert booked.stdout == "Booked for Vienna: train.\n"
+    assert denied.stdout == "INV-1042 is left alone.\n"
+
+
+def test_messages_follow_shows_the_whole_conversation_and_tail_its_end(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    run = started(dev_client, "Talker", "hi").wait()
+    whole = run_duvo("runs", "messages", run.id, "--follow")
+    tail = run_duvo("runs", "messages", run.id, "--follow", "--tail", "2")
+    assert len(whole.stdout.splitlines()) == 6
+    assert tail.stdout.splitlines() == whole.stdout.splitlines()[-2:]
+
+
+def test_messages_in_json_is_the_answer_of_the_api_with_the_documented_names(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
+    run_id = hosted.start()
+    for number in range(60):
+        hosted.say(run_id, f"line {number}")
+    request_id = hosted.ask(run_id)
+    whole = json.loads(run_duvo_hosted("runs", "messages", run_id, "--json").stdout)
+    page = json.loads(
+        run_duvo_hosted("--json", "runs", "messages", run_id, "--limit=2", "--offset=3").stdout
+    )
+    last = json.loads(run_duvo_hosted("runs", "--json", "messages", run_id, "--tail=1").stdout)
+    assert [whole[name] for name in ("total", "limit", "offset")] == [60, 60, 0]
+    assert [one["content"] for one in whole["messages"][:60]] == [f"line {n}" for n in range(60)]
+    assert whole["messages"][60]["id"] == request_id
+    assert whole["messages"][60]["status"] == "pending"
+    assert [one["content"] for one in page["messages"]] == ["line 3", "line 4"]
+    assert [page[name] for name in ("total", "limit", "offset")] == [60, 2, 3]
+    assert [one["type"] for one in last["messages"]] == ["text", "human_request"]
+    assert last["offset"] == 59
+
+
+def test_ctrl_c_detaches_and_says_how_to_go_on(run_duvo: Command, dev_client: duvo.Client) -> None:
+    run = started(dev_client, "Endless worker")
+    process = run_duvo.start("runs", "messages", run.id, "--follow")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert f"attach again with `duvo runs messages {run.id} --follow`" in errors
+    assert f"stop it with `duvo runs stop {run.id}`" in errors
+    assert run.refresh().status == "running"
+    run.stop()
+
+
+def test_ctrl_c_while_waiting_detaches_too(run_duvo: Command, dev_client: duvo.Client) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    process = run_duvo.start("runs", "wait", run.id)
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "detached" in errors
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(
+    hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
+) -> None:
+    run_id = hosted.start()
+    for _ in range(100):
+        hosted.say(run_id, "x" * 5000)
+    hosted.end(run_id)
+    for flags in ("", "--json", "--follow", "--follow --json"):
+        done = subprocess.run(
+            ["bash", "-c", f"duvo runs messages {run_id} {flags} | head -1"],
+            env=run_duvo_hosted.environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert done.stderr == ""
+        assert done.stdout.count("\n") == 1
+
+
+def test_a_full_disk_is_one_line(run_duvo_hosted: Command) -> None:
+    for arguments in ("agents list", "--help", "--version", "runs list --help"):
+        done = subprocess.run(
+            ["bash", "-c", f"duvo {arguments} > /dev/full"],
+            env=run_duvo_hosted.environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert done.returncode == 1
+        assert done.stderr.splitlines() == [
+            "duvo: the output cannot be written: No space left on device"
+        ]
+
+
+def test_closed_streams_are_no_trouble(run_duvo_hosted: Command) -> None:
+    for closed in (">&-", "2>&-", "<&-", ">&- 2>&- <&-"):
+        done = subprocess.run(
+            ["bash", "-c", f"duvo agents list {closed}; duvo runs get nope {closed}"],
+            env=run_duvo_hosted.environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert "Traceback" not in done.stderr
+        assert done.returncode == 3
+
+
+def test_the_message_of_a_start_comes_from_stdin_or_a_file(
+    hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "task.txt"
+    file.write_text("from a file, žluťoučký\n", encoding="utf-8")
+    start = ("runs", "start", "--agent", AGENT, "--message")
+    assert run_duvo_hosted(*start, "-", input="from stdin\n").returncode == 0
+    assert run_duvo_hosted(*start, f"@{file}").returncode == 0
+    assert run_duvo_hosted(*start, "@@ada please").returncode == 0
+    assert run_duvo_hosted(*start, "-x").returncode == 0
+    refused = run_duvo_hosted(*start, "@nowhere")
+    sent = [seen.json["message"] for seen in hosted.requests if seen.method == "POST"]
+    assert sent == ["from stdin\n", "from a file, žluťoučký\n", "@ada please", "-x"]
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("duvo: cannot read 'nowhere': No such file")
+
+
+def test_nothing_is_started_when_an_option_cannot_work(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
+    start = ("runs", "start", "--agent", AGENT, "--follow")
+    for wrong in (
+        ("--on-request", "ask"),
+        ("--answer", "no key"),
+        ("--timeout", "0"),
+        ("--timeout", "nan"),
+        ("--wait",),
+        ("--message", "@nowhere"),
+    ):
+        done = run_duvo_hosted(*start, *wrong)
+        assert done.returncode == 1
+        assert done.stderr.startswith("duvo: ")
+        assert len(done.stderr.splitlines()) == 1
+    assert hosted.requests == []
+
+
+def test_a_start_whose_outcome_is_not_known_says_how_to_find_out(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
+    from tests.hosted import Drop
+
+    def drop(seen: object) -> None:
+        raise Drop
+
+    hosted.after = drop
+    done = run_duvo_hosted("runs", "start", "--agent", AGENT)
+    assert done.returncode == 1
+    assert f"duvo runs list --agent {AGENT} --since 5m" in done.stderr
+    assert len(hosted.runs) == 1

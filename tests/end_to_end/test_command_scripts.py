@@ -1,0 +1,146 @@
+"""The scripts that users have, as they stand."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command, wait_for
+from tests.hosted import AGENT, Hosted, Seen
+
+WAIT = """\
+RUN_ID=$(duvo runs start --agent "$AGENT_ID" --json | jq -r '.run.id')
+while true; do
+  STATUS=$(duvo runs get "$RUN_ID" --json | jq -r '.run.status')
+  case "$STATUS" in
+    completed|failed|stopped) break ;;
+  esac
+  sleep 5
+done
+echo "Run $RUN_ID finished with status: $STATUS"
+"""
+
+APPROVE = """\
+duvo runs messages "$RUN_ID" --json \\
+  | jq -r '.messages[] | select(.type=="human_request" and .status=="pending") | .id' \\
+  | xargs -I {} duvo runs respond "$RUN_ID" --approve
+"""
+
+SAVE = """\
+duvo runs messages "$RUN_ID" --json \\
+  | jq -r '.messages[] | select(.role=="assistant") | .content' \\
+  > run-output.log
+"""
+
+pytestmark = pytest.mark.usefixtures("jq_on_path", "short_sleep")
+
+
+@pytest.fixture
+def short_sleep(tmp_path: Path) -> None:
+    """A program `sleep` that sleeps shortly."""
+    folder = tmp_path / "sleep"
+    folder.mkdir()
+    program = folder / "sleep"
+    program.write_text('#!/bin/sh\nPATH="${PATH#*:}"; exec sleep 0.05\n')
+    program.chmod(0o755)
+
+
+def bash(script: str, command: Command, folder: Path, **variables: str) -> str:
+    environment = command.environment
+    path = os.pathsep.join([str(folder / "sleep"), environment["PATH"]])
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env={**environment, "PATH": path, **variables},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def start(command: Command, agent: str) -> str:
+    started = command("runs", "start", "--agent", agent, "--json")
+    run_id = json.loads(started.stdout)["run"]["id"]
+    assert isinstance(run_id, str)
+    return run_id
+
+
+def test_the_script_that_waits_sees_the_end(run_duvo: Command, tmp_path: Path) -> None:
+    told = bash(WAIT, run_duvo, tmp_path, AGENT_ID="Talker")
+    assert told.endswith("finished with status: completed\n")
+
+
+def test_the_script_that_waits_sees_a_failure(run_duvo: Command, tmp_path: Path) -> None:
+    told = bash(WAIT, run_duvo, tmp_path, AGENT_ID="Failing")
+    assert told.endswith("finished with status: failed\n")
+
+
+def test_the_script_that_waits_sees_a_stop_on_a_server_that_calls_it_interrupted(
+    hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
+) -> None:
+    def stop_when_read(seen: Seen) -> None:
+        for run_id, run in hosted.runs.items():
+            if seen.path.endswith(run_id) and run["status"] == "running":
+                hosted.end(run_id, "interrupted")
+            elif seen.path.endswith(run_id) and run["status"] == "pending":
+                run["status"] = "running"
+
+    hosted.after = stop_when_read
+    told = bash(WAIT, run_duvo_hosted, tmp_path, AGENT_ID=AGENT)
+    assert told.endswith("finished with status: stopped\n")
+
+
+def test_the_script_that_approves_lets_the_run_go_on(run_duvo: Command, tmp_path: Path) -> None:
+    run_id = start(run_duvo, "Invoice approver")
+    wait_for(
+        lambda: "human_request" in run_duvo("runs", "messages", run_id, "--json", "--tail=1").stdout
+    )
+    bash(APPROVE, run_duvo, tmp_path, RUN_ID=run_id)
+    assert run_duvo("runs", "wait", run_id, "--timeout", "20").stdout == "INV-1042 is posted.\n"
+
+
+def test_the_script_that_approves_works_on_a_server_of_the_hosted_shapes(
+    hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
+) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id)
+    bash(APPROVE, run_duvo_hosted, tmp_path, RUN_ID=run_id)
+    sent = [seen.json for seen in hosted.requests if seen.path.endswith("/respond")]
+    assert sent == [{"approved": True}]
+
+
+def test_the_script_that_approves_does_nothing_when_nothing_is_pending(
+    hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
+) -> None:
+    run_id = hosted.start()
+    hosted.say(run_id, "Hello")
+    bash(APPROVE, run_duvo_hosted, tmp_path, RUN_ID=run_id)
+    assert hosted.count("POST", "/respond") == 0
+
+
+def test_the_script_that_saves_the_output_has_the_words_of_the_assistant_alone(
+    run_duvo: Command, tmp_path: Path
+) -> None:
+    run_id = start(run_duvo, "Invoice approver")
+    run_duvo("runs", "wait", run_id, "--on-request", "approve")
+    bash(SAVE, run_duvo, tmp_path, RUN_ID=run_id)
+    saved = (tmp_path / "run-output.log").read_text()
+    assert saved == "Checking INV-1042\nINV-1042 is posted.\n"
+
+
+def test_the_script_that_saves_the_output_has_messages_of_every_page(
+    hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
+) -> None:
+    run_id = hosted.start()
+    for number in range(120):
+        hosted.say(run_id, f"line {number}")
+    hosted.end(run_id)
+    bash(SAVE, run_duvo_hosted, tmp_path, RUN_ID=run_id)
+    saved = (tmp_path / "run-output.log").read_text()
+    assert saved == "".join(f"line {number}\n" for number in range(120))
