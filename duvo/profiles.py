@@ -19,7 +19,7 @@ from pathlib import Path
 
 from attrs import evolve, field, frozen
 
-from ._config import checked_base_url, checked_key
+from ._credentials import checked_base_url, checked_key
 from ._errors import ConfigError, UnknownProfile
 
 if sys.version_info >= (3, 11):

@@ -1,0 +1,49 @@
+"""A key and the address that it is for, checked before anything is sent. Pure."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from ._errors import ConfigError
+
+DEFAULT_BASE_URL = "https://api.duvo.ai"
+
+
+def checked_key(api_key: str) -> str:
+    """The key without surrounding white space; its form is not checked, but it must fit a header.
+
+    Raises:
+        ConfigError: it has a character that no header may have.
+    """
+    key = api_key.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigError(
+            "the API key has a character that cannot be sent (a space, a line break, or one "
+            "outside ASCII): copy it again"
+        )
+    return key
+
+
+def checked_base_url(base_url: str) -> str:
+    """The base URL as an origin, without a trailing slash.
+
+    Raises:
+        ConfigError: it is no http(s) origin.
+    """
+    url = base_url.strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  raises on a port that is no number
+    except ValueError as error:
+        raise ConfigError(f"the base URL {base_url!r} is not a URL ({error})") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"the base URL {base_url!r} must look like {DEFAULT_BASE_URL}")
+    if parts.username or parts.password:
+        raise ConfigError("the base URL must not carry a user name or password")
+    if parts.path or parts.query or parts.fragment:
+        origin = f"{parts.scheme}://{parts.netloc}"
+        raise ConfigError(
+            f"the base URL is an origin, without a path such as {parts.path or '?…'!r}: "
+            f"use {origin} (requests go to {origin}/v2/…)"
+        )
+    return url
