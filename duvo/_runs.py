@@ -202,12 +202,17 @@ class RunList:
             for word in words
         ]
         self._cut = False
+        self._overlap = False
         self._runs = self._merged() if merged else self._plain(self._pages[0])
 
     @property
     def total(self) -> int | None:
-        """How many there are in all, once a page was read, or None."""
-        return self._pages[0].total if len(self._pages) == 1 else None
+        """How many there are in all, as far as was read, or None."""
+        totals = [pages.total for pages in self._pages if pages.total is not None]
+        if not totals:
+            return None
+        # Two words that find the same runs are one word to this server.
+        return max(totals) if self._overlap else sum(totals)
 
     @property
     def more(self) -> bool:
@@ -234,7 +239,10 @@ class RunList:
         passed = given = 0
         last: set[str] = set()
         for raw in both:
-            if raw["id"] in last or _wire.run(raw)["status"] != "stopped":
+            if raw["id"] in last:
+                self._overlap = True
+                continue
+            if _wire.run(raw)["status"] != "stopped":
                 continue
             last = {raw["id"]} if len(last) > 200 else last | {raw["id"]}
             if passed < self._offset:

@@ -87,8 +87,24 @@ def test_stopped_runs_are_found_by_whichever_word_the_server_has(
         return None
 
     hosted.before = before
-    assert [run.id for run in client.runs.list(status="stopped")] == stopped[::-1]
+    runs = client.runs.list(status="stopped")
+    assert [run.id for run in runs] == stopped[::-1]
+    assert runs.total == 3
     assert [run.id for run in client.runs.list(status="stopped", offset=1, limit=1)] == [stopped[1]]
+
+
+def test_stopped_runs_that_both_words_find_are_counted_once(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    stopped = [hosted.start("interrupted") for _ in range(3)]
+
+    def either_word(seen: Any) -> Any:
+        seen.query["status"] = "interrupted"
+
+    hosted.before = either_word
+    runs = client.runs.list(status="stopped")
+    assert [run.id for run in runs] == stopped[::-1]
+    assert runs.total == 3
 
 
 def test_a_time_that_is_none_is_refused(client: duvo.Client) -> None:
