@@ -112,10 +112,11 @@ class Cursor:
     def _find_place(self, ids: list[str], page: Page) -> list[int]:
         known = [index for index, one in enumerate(ids) if one in self._recent]
         if known:
-            # One page back everything was remembered, so what is not known there came in since.
-            begin = 0 if self._back == PAGE else known[0]
+            # What stands before the first that is known may be older than what is remembered,
+            # unless all that there ever was is remembered.
+            all_known = page.offset == 0 and len(self._recent) < _REMEMBERED
             self._back = 0
-            return self._accept(ids, page, begin)
+            return self._accept(ids, page, 0 if all_known else known[0])
         if page.offset == 0 or self._back >= _FARTHEST_BACK:
             self._back = PAGE
             raise UnexpectedAnswer(
