@@ -100,22 +100,26 @@ class Engine:
             self._start(run_id, number)
         self._spawn(self._tidy())
 
-    async def close(self) -> None:
+    async def leave(self) -> None:
         """Leave every turn as it stands, to be gone on with by the next engine."""
-        global _serving
-        if _serving is not self:
-            self._pool.shutdown(wait=False)
-            return
-        for task in (*self._executions, *self._tasks):
-            task.cancel()
         leaving = {*self._executions, *self._tasks}
+        for task in leaving:
+            task.cancel()
         if leaving:
             await asyncio.wait(leaving, timeout=2)
+
+    def close(self) -> None:
+        """Give back what was taken from the process; after the loop was closed."""
+        global _serving
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if _serving is not self:
+            return
         try:
-            await self._loop.run_in_executor(self._pool, self._destroy)
+            if self._client is not None:
+                self._client.destroy()
+            DBOS.destroy(workflow_completion_timeout_sec=0)
         finally:
             self._loggers.close()
-            self._pool.shutdown(wait=False, cancel_futures=True)
             _serving = None
 
     async def transact(self, work: Callable[[sa.Connection], T], *, rings: str | None = None) -> T:
@@ -239,11 +243,6 @@ class Engine:
             )
             if ended:
                 await DBOS.delete_workflows_async([one.workflow_id for one in ended])
-
-    def _destroy(self) -> None:
-        if self._client is not None:
-            self._client.destroy()
-        DBOS.destroy(workflow_completion_timeout_sec=0)
 
 
 def _workflow_id(run_id: str, turn: int) -> str:

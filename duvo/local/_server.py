@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -20,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
 
+    from ._engine import Engine
     from ._location import Location
     from ._store import Store
 
@@ -126,8 +129,10 @@ class Server:
             thread, loop, leave = self._thread, self._loop, self._leave
             if thread is None or loop is None or leave is None or not thread.is_alive():
                 return
-            loop.call_soon_threadsafe(leave.set)
+            with contextlib.suppress(RuntimeError):  # it ends at this very moment
+                loop.call_soon_threadsafe(leave.set)
             thread.join(timeout)
+            atexit.unregister(self.close)
 
     def _start(self, location: Location) -> None:
         from . import _answers
@@ -162,6 +167,7 @@ class Server:
         self.base_url = f"http://{_ports.HOST}:{self.port}"
         self.team_id = _answers.TEAM_ID
         self.database = location.shown
+        atexit.register(self.close)
         self.key_file = location.key_file
 
     def _serve(
@@ -172,7 +178,14 @@ class Server:
         started: Future[tuple[str, ...]],
     ) -> None:
         try:
-            asyncio.run(self._serve_until_left(store, listening, started))
+            # Loaded here: they take their time, and belong to no loop.
+            from . import _app, _engine, _http  # noqa: F401
+
+            engine = _engine.Engine(store, self.agents)
+            try:
+                asyncio.run(self._serve_until_left(engine, listening, started))
+            finally:
+                engine.close()
         except BaseException as error:
             if started.done():
                 raise
@@ -183,17 +196,15 @@ class Server:
             _throw_away(location)
 
     async def _serve_until_left(
-        self, store: Store, listening: socket.socket, started: Future[tuple[str, ...]]
+        self, engine: Engine, listening: socket.socket, started: Future[tuple[str, ...]]
     ) -> None:
         from ._app import make_app
-        from ._engine import Engine
         from ._http import serving
         from ._long_poll import LongPolls
         from ._rate_limit import RateLimit
 
         self._loop, self._leave = asyncio.get_running_loop(), asyncio.Event()
         limit = None if self._rate_limit is None else RateLimit(self._rate_limit)
-        engine = Engine(store, self.agents)
         try:
             await engine.launch()
             long_polls = LongPolls(engine.notifier)
@@ -203,7 +214,7 @@ class Server:
                 await self._leave.wait()
                 long_polls.close()
         finally:
-            await engine.close()
+            await engine.leave()
 
 
 def _together(given: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:

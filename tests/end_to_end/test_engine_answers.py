@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -39,7 +40,7 @@ def description() -> dict[str, Any]:
 
 def check(answer: requests.Response) -> Any:
     """The answer's JSON, after it was held against the description."""
-    path = requests.utils.urlparse(answer.url).path
+    path = urlsplit(answer.url).path
     method = (answer.request.method or "").lower()
     for template, methods in description()["paths"].items():
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))

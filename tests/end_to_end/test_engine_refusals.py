@@ -209,22 +209,24 @@ def test_a_reply_that_does_not_fit_is_422_and_answers_nothing(
     run_id, request_id = waiting
     path = f"/v2/runs/{run_id}/human-requests/{request_id}/respond"
     where, what = (one["question"] for one in api.wait_for_request(run_id)["questions"])
-    for body in (
+    unfit: list[dict[str, Any]] = [
         {},
         {"approved": True},
         {"answers": {}},
         {"answers": {where: "Prague"}},
         {"answers": {where: "Prague", what: "hotel", "Who?": "me"}},
         {"answers": {where: "Prague", what: "hotel"}, "approved": True},
-    ):
+    ]
+    for body in unfit:
         refused(api, 422, "POST", path, json=body)
-    for body in (
+    odd: list[dict[str, Any]] = [
         {"answers": [where]},
         {"answers": {where: 1, what: "hotel"}},
         {"answers": {where: "\0", what: "hotel"}},
         {"answers": {where: "\ud800", what: "hotel"}},
         {"approved": "yes"},
-    ):
+    ]
+    for body in odd:
         refused(api, 400, "POST", path, json=body)
     assert api.run(run_id)["pending_human_request"]["id"] == request_id
     approver = api.start("Invoice approver")

@@ -1,0 +1,108 @@
+"""A request that comes twice with one key is carried out once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from duvo.local import Server
+from tests.local_api import LocalApi
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A running engine with the examples."""
+    with Server(port=0) as server:
+        yield server
+
+
+@pytest.fixture
+def api(server: Server) -> Iterator[LocalApi]:
+    """A session with it."""
+    api = LocalApi.of(server)
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def key() -> dict[str, str]:
+    """A fresh key, as a header."""
+    return {"Idempotency-Key": str(uuid.uuid4())}
+
+
+def test_a_start_that_comes_twice_starts_one_run(api: LocalApi, key: dict[str, str]) -> None:
+    path = f"/v2/teams/{api.team}/runs"
+    before = api.get(path)["total"]
+    body = {"agent_id": api.agent_id("Talker")}
+    first = api.post(path, body, status=201, headers=key)
+    api.wait_for_end(first["run"]["id"])
+    assert api.post(path, body, status=201, headers=key) == first
+    assert api.get(path)["total"] == before + 1
+
+
+def test_starts_that_come_at_the_same_time_start_one_run(
+    server: Server, api: LocalApi, key: dict[str, str]
+) -> None:
+    path = f"/v2/teams/{api.team}/runs"
+    body = {"agent_id": api.agent_id("Talker")}
+
+    def start(_: int) -> str:
+        own = LocalApi.of(server)
+        run_id = own.post(path, body, status=201, headers=key)["run"]["id"]
+        own.close()
+        return str(run_id)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(start, range(16)))) == 1
+
+
+def test_a_message_an_answer_and_a_stop_that_come_twice_count_once(
+    api: LocalApi, key: dict[str, str]
+) -> None:
+    run_id = api.start("Talker")
+    api.wait_for_end(run_id)
+    path = f"/v2/runs/{run_id}/messages"
+    message = {"message": "again"}
+    first = api.post(path, message, status=201, headers=key)
+    api.wait_for_end(run_id)
+    assert api.post(path, message, status=201, headers=key) == first
+    conversation = api.conversation(run_id)
+    assert [one.get("text_content") for one in conversation].count("again") == 1
+
+    run_id = api.start("Invoice approver")
+    request_id = api.wait_for_request(run_id)["id"]
+    path = f"/v2/runs/{run_id}/human-requests/{request_id}/respond"
+    keys = {"Idempotency-Key": f"respond {uuid.uuid4()}"}
+    answer = api.post(path, {"approved": True}, headers=keys)
+    api.wait_for_end(run_id)
+    assert api.post(path, {"approved": True}, headers=keys) == answer
+    assert api.post(f"/v2/runs/{run_id}/stop", headers={"Idempotency-Key": str(uuid.uuid4())})
+
+
+def test_a_key_that_comes_with_another_request_is_422(api: LocalApi, key: dict[str, str]) -> None:
+    run_id = api.start("Talker")
+    api.wait_for_end(run_id)
+    path = f"/v2/runs/{run_id}/messages"
+    api.post(path, {"message": "one"}, status=201, headers=key)
+    refused = api.post(path, {"message": "two"}, status=422, headers=key)
+    assert "another request" in refused["message"]
+    api.post(f"/v2/runs/{run_id}/stop", status=422, headers=key)
+
+
+def test_a_request_that_was_refused_leaves_its_key_unused(
+    api: LocalApi, key: dict[str, str]
+) -> None:
+    run_id = api.start("Invoice approver")
+    request_id = api.wait_for_request(run_id)["id"]
+    path = f"/v2/runs/{run_id}/human-requests/{request_id}/respond"
+    api.post(path, {"answers": {}}, status=422, headers=key)
+    api.post(path, {"approved": True}, headers=key)
+
+
+def test_a_key_that_is_empty_or_too_long_is_400(api: LocalApi) -> None:
+    run_id = api.start("Talker")
+    for bad in ("", "x" * 256):
+        api.post(f"/v2/runs/{run_id}/stop", status=400, headers={"Idempotency-Key": bad})

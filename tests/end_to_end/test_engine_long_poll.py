@@ -1,0 +1,150 @@
+"""A held request is answered the moment that there is something to tell."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import pytest
+
+from duvo.local import RunContext, Server, agent
+from tests.local_api import LocalApi
+
+
+@agent("Listener")
+async def listener(run: RunContext) -> None:
+    await run.say("listening")
+    while True:
+        for text in await run.inbox():
+            if text == "end":
+                return
+            await run.say(f"heard {text}")
+        await run.sleep(0.02)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A running engine."""
+    with Server([listener], port=0) as server:
+        yield server
+
+
+@pytest.fixture
+def api(server: Server) -> Iterator[LocalApi]:
+    """A session with it."""
+    api = LocalApi.of(server)
+    yield api
+    api.close()
+
+
+def test_messages_are_held_until_one_stands_at_the_offset(server: Server, api: LocalApi) -> None:
+    run_id = api.start("Listener")
+    api.wait_for_text(run_id, "listening")
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(LocalApi.of(server).get, f"/v2/runs/{run_id}/messages?offset=2&wait=20")
+        before = time.monotonic()
+        api.say(run_id, "hello")
+        page = held.result()
+        assert time.monotonic() - before < 0.5
+    assert page["messages"][0]["text_content"] == "hello"
+    api.stop(run_id)
+
+
+def test_messages_are_held_no_longer_than_asked_nor_once_the_run_has_ended(api: LocalApi) -> None:
+    run_id = api.start("Listener")
+    api.wait_for_text(run_id, "listening")
+    before = time.monotonic()
+    page = api.get(f"/v2/runs/{run_id}/messages?offset=2&wait=0.3")
+    assert 0.3 <= time.monotonic() - before < 1
+    assert (page["messages"], page["total"]) == ([], 2)
+    api.say(run_id, "end")
+    total = len(api.conversation(run_id)) if api.wait_for_end(run_id) else 0
+    before = time.monotonic()
+    page = api.get(f"/v2/runs/{run_id}/messages?offset={total}&wait=20")
+    assert time.monotonic() - before < 0.5
+    assert page["messages"] == []
+
+
+def test_a_run_is_held_until_it_has_ended(server: Server, api: LocalApi) -> None:
+    run_id = api.start("Listener")
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(LocalApi.of(server).get, f"/v2/runs/{run_id}?wait=20")
+        api.wait_for_text(run_id, "listening")
+        before = time.monotonic()
+        api.stop(run_id)
+        assert held.result()["run"]["status"] == "interrupted"
+        assert time.monotonic() - before < 0.5
+
+
+def test_a_run_is_held_until_it_asks_something_that_was_not_seen(
+    server: Server, api: LocalApi
+) -> None:
+    run_id = api.start("Invoice approver")
+    request = api.get(f"/v2/runs/{run_id}?wait=20")["pending_human_request"]
+    assert request["title"].startswith("Post")
+    before = time.monotonic()
+    path = f"/v2/runs/{run_id}?seen_request={request['id']}"
+    assert api.get(f"{path}&wait=0.3")["run"]["status"] == "waiting"
+    assert time.monotonic() - before >= 0.3
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(LocalApi.of(server).get, f"{path}&wait=20")
+        api.respond(run_id, request["id"], approved=False)
+        assert held.result()["run"]["status"] == "completed"
+
+
+def test_a_held_request_is_begun_at_once_and_shows_each_half_second_that_it_lives(
+    server: Server, api: LocalApi
+) -> None:
+    run_id = api.start("Listener")
+    api.wait_for_text(run_id, "listening")
+    answer = api.send("GET", f"/v2/runs/{run_id}/messages?offset=2&wait=1.6", stream=True)
+    began = time.monotonic()
+    assert answer.status_code == 200
+    moments = []
+    pieces = []
+    for piece in answer.iter_content(None):
+        pieces.append(piece)
+        moments.append(time.monotonic() - began)
+    assert moments[0] < 0.3
+    assert [piece for piece in pieces if not piece.strip()] == [b" "] * 4
+    assert max(later - earlier for earlier, later in pairwise(moments)) < 0.9
+
+
+def test_who_hangs_up_is_forgotten(server: Server, api: LocalApi) -> None:
+    run_id = api.start("Listener")
+    api.wait_for_text(run_id, "listening")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        head = (
+            f"GET /v2/runs/{run_id}/messages?offset=2&wait=20 HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {server.api_key}\r\n\r\n"
+        )
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    api.say(run_id, "end")
+    api.wait_for_end(run_id)
+
+
+def test_closing_lets_every_held_request_go_at_once(server: Server, api: LocalApi) -> None:
+    run_id = api.start("Listener")
+    api.wait_for_text(run_id, "listening")
+    answers: list[dict[str, object]] = []
+
+    def hold() -> None:
+        api = LocalApi.of(server)
+        answers.append(api.get(f"/v2/runs/{run_id}/messages?offset=2&wait=20"))
+        api.close()
+
+    threads = [threading.Thread(target=hold) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    api.get(f"/v2/runs/{run_id}/messages?offset=2&wait=0.4")
+    before = time.monotonic()
+    server.close()
+    for thread in threads:
+        thread.join(5)
+    assert time.monotonic() - before < 2
+    assert [one["messages"] for one in answers] == [[]] * 8

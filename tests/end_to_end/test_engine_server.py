@@ -1,0 +1,358 @@
+"""Starting and stopping an engine inside a process, and what stands beside its database."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import uuid
+import warnings
+from pathlib import Path
+
+import pytest
+
+from duvo.local import (
+    DatabaseDamaged,
+    DatabaseLocked,
+    EngineError,
+    MissingExtra,
+    PortInUse,
+    RunContext,
+    Server,
+    agent,
+    default_database,
+)
+from tests.local_api import LocalApi, wait_until
+
+
+@agent("Waiter")
+async def waiter(run: RunContext) -> None:
+    await run.approval("Go on?")
+    await run.say("went on")
+
+
+@agent("Busy")
+async def busy(run: RunContext) -> None:
+    def hang() -> None:
+        time.sleep(30)
+
+    await run.tool("hang", {}, hang)
+
+
+def mode(path: Path) -> str:
+    return oct(path.stat().st_mode & 0o777)
+
+
+def test_starting_and_stopping_leaves_the_process_as_it_was() -> None:
+    with Server(port=0):
+        pass  # what is imported once may stay imported
+    names = ["", "dbos", "uvicorn", "uvicorn.error", "uvicorn.access", "asyncio", "sqlalchemy"]
+
+    def state() -> object:
+        loggers = [logging.getLogger(name) for name in names]
+        return (
+            [(log.level, log.propagate, *log.handlers, *log.filters) for log in loggers],
+            list(warnings.filters),
+            [signal.getsignal(number) for number in signal.valid_signals()],
+            dict(os.environ),
+            threading.excepthook,
+            sys.excepthook,
+            list(sys.path),
+        )
+
+    before = state()
+    with Server([waiter], port=0) as server:
+        api = LocalApi.of(server)
+        api.wait_for_request(api.start("Waiter"))
+        api.close()
+        assert state()[1:] == before[1:]  # type: ignore[index]
+    assert state() == before
+
+
+def test_nothing_of_a_throw_away_engine_stays_behind() -> None:
+    threads = threading.active_count()
+    with Server(port=0) as server:
+        folder = Path(server.database).parent
+        assert folder.is_dir()
+    assert not folder.exists()
+    wait_until(lambda: threading.active_count() <= threads, 5, "threads were left behind")
+
+
+def test_importing_the_names_of_an_author_loads_nothing_of_the_engine() -> None:
+    program = (
+        "import sys, duvo.local; from duvo.local import agent, load_agents, Server;"
+        "print([name for name in ('dbos', 'sqlalchemy', 'starlette', 'uvicorn', 'requests')"
+        " if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize("package", ["dbos", "starlette", "uvicorn"])
+def test_without_the_extra_one_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtra, match=r'pip install "duvo\[local\]"') as caught:
+        Server()
+    assert "\n" not in str(caught.value)
+
+
+def test_it_can_be_used_where_a_loop_runs_already() -> None:
+    async def cell() -> float:
+        with Server([waiter], port=0) as server:
+            api = LocalApi.of(server)
+            runs = [api.start("Waiter") for _ in range(5)]
+            delays = []
+            for run_id in runs:
+                request = api.wait_for_request(run_id)
+                before = time.monotonic()
+                api.respond(run_id, request["id"], approved=True)
+                api.get(f"/v2/runs/{run_id}?wait=5")
+                delays.append(time.monotonic() - before)
+            api.close()
+        return sorted(delays)[2]
+
+    assert asyncio.run(cell()) < 0.1
+
+
+def test_database_key_and_side_files_are_their_owners_alone(tmp_path: Path) -> None:
+    database = tmp_path / "runs.sqlite"
+    before = os.umask(0)
+    try:
+        with Server([waiter], database=database, port=0) as server:
+            api = LocalApi.of(server)
+            api.wait_for_request(api.start("Waiter"))
+            api.close()
+            assert server.key_file == tmp_path / "runs.sqlite.key"
+            found = {path.name: mode(path) for path in tmp_path.iterdir() if path.is_file()}
+    finally:
+        os.umask(before)
+    assert {f"runs.sqlite{end}" for end in ("", "-wal", "-shm", ".lock", ".key")} <= set(found)
+    assert set(found.values()) == {"0o600"}
+
+
+def test_runs_key_and_ids_are_found_again_after_a_restart(tmp_path: Path) -> None:
+    database = tmp_path / "runs.sqlite"
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    with Server([waiter], database=str(database), port=0) as server:
+        first = (server.api_key, server.team_id, [one.id for one in server.agents])
+        api = LocalApi.of(server)
+        body = {"agent_id": api.agent_id("Waiter")}
+        started = api.post(f"/v2/teams/{api.team}/runs", body, status=201, headers=key)
+        run_id = started["run"]["id"]
+        request_id = api.wait_for_request(run_id)["id"]
+        api.close()
+    with Server([waiter], database=f"sqlite:///{database}", port=0) as server:
+        assert (server.api_key, server.team_id, [one.id for one in server.agents]) == first
+        api = LocalApi.of(server)
+        again = api.post(f"/v2/teams/{api.team}/runs", body, status=201, headers=key)
+        assert again == started
+        api.respond(run_id, request_id, approved=True)
+        api.wait_for_end(run_id)
+        assert api.texts(run_id) == ["went on"]
+        api.close()
+
+
+def test_closing_with_a_hundred_waiting_runs_is_quick_and_leaves_them_waiting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    database = tmp_path / "runs.sqlite"
+    server = Server([waiter, busy], database=database, port=0)
+    server.start()
+    api = LocalApi.of(server)
+    hanging = api.start("Busy")
+    runs = [api.start("Waiter") for _ in range(100)]
+    for run_id in runs:
+        api.wait_for_request(run_id)
+    assert api.status(hanging) == "running"
+    api.close()
+    before = time.monotonic()
+    server.close(timeout=5)
+    assert time.monotonic() - before < 3
+    with Server([waiter, busy], database=database, port=0) as server:
+        api = LocalApi.of(server)
+        assert api.get(f"/v2/teams/{api.team}/runs?status=waiting")["total"] == 100
+        assert api.status(hanging) == "running"
+        for run_id in runs[::20]:
+            api.respond(run_id, api.wait_for_request(run_id)["id"], approved=True)
+        for run_id in runs[::20]:
+            api.wait_for_end(run_id)
+        api.close()
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_starting_and_closing_from_several_threads_is_safe() -> None:
+    server = Server(port=0)
+    outcomes: list[str] = []
+
+    def start() -> None:
+        try:
+            server.start()
+            outcomes.append("started")
+        except EngineError as error:
+            outcomes.append(str(error))
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count("started") == 1
+    assert outcomes.count("the engine has been started already; make another Server") == 3
+    closers = [threading.Thread(target=server.close) for _ in range(4)]
+    for thread in closers:
+        thread.start()
+    for thread in closers:
+        thread.join()
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", server.port)).close()
+
+
+def test_a_second_engine_in_the_process_is_refused_and_the_first_lives() -> None:
+    with Server(port=0) as server:
+        with pytest.raises(EngineError, match="another engine runs in this process"):
+            Server(port=0).start()
+        api = LocalApi.of(server)
+        assert api.get("/v2/teams")
+        api.close()
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortInUse, match=rf"port {port} is in use .* --port"):
+            Server(port=port).start()
+    with Server(port=port) as server:
+        assert server.port == port
+    with Server(port=port) as server:
+        assert server.base_url == f"http://127.0.0.1:{port}"
+    with pytest.raises(EngineError, match="70000 is no port"):
+        Server(port=70000).start()
+
+
+def test_where_the_usual_port_is_taken_the_next_one_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        usual = taken.getsockname()[1]
+        monkeypatch.setattr("duvo.local._ports.DEFAULT", usual)
+        with Server() as server:
+            assert usual < server.port < usual + 100
+
+
+def test_a_junk_file_a_missing_folder_and_another_programs_database_are_refused(
+    tmp_path: Path,
+) -> None:
+    junk = tmp_path / "junk.sqlite"
+    junk.write_bytes(b"certainly no database" * 100)
+    with pytest.raises(DatabaseDamaged, match=r"junk\.sqlite: not a usable database"):
+        Server(database=junk, port=0).start()
+    assert junk.read_bytes().startswith(b"certainly")
+    with pytest.raises(DatabaseDamaged, match="there is no folder"):
+        Server(database=tmp_path / "missing" / "runs.sqlite", port=0).start()
+    with pytest.raises(DatabaseDamaged, match="not a file"):
+        Server(database=tmp_path, port=0).start()
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE bills (id INTEGER)")
+    connection.close()
+    with pytest.raises(DatabaseDamaged, match="of another program"):
+        Server(database=other, port=0).start()
+
+
+def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    database = tmp_path / "runs.sqlite"
+    with Server(database=database, port=0):
+        pass
+    connection = sqlite3.connect(database)
+    connection.execute("UPDATE duvo_meta SET version = 99")
+    connection.commit()
+    connection.close()
+    with pytest.raises(DatabaseDamaged, match="of version 99, this duvo knows 1"):
+        Server(database=database, port=0).start()
+
+
+def test_a_database_that_is_held_is_refused(tmp_path: Path) -> None:
+    database = tmp_path / "runs.sqlite"
+    with Server(database=database, port=0), pytest.raises(DatabaseLocked) as caught:
+        Server(database=database, port=0).start()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://localhost/x", "sqlite://", "sqlite:///:memory:", "http://localhost", "://"]
+)
+def test_a_url_that_is_no_database_for_it_is_refused(url: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        Server(database=url, port=0).start()
+    assert "\n" not in str(caught.value)
+
+
+def test_agents_of_one_name_and_what_is_no_agent_are_refused() -> None:
+    @agent("Waiter")
+    async def other(run: RunContext) -> None: ...
+
+    with pytest.raises(EngineError, match="two agents are named 'Waiter'"):
+        Server([waiter, other])
+    with pytest.raises(EngineError, match="is no agent"):
+        Server([print])  # type: ignore[list-item]
+    with pytest.raises(EngineError, match="rate limit"):
+        Server(rate_limit=0)
+
+
+def test_examples_can_be_left_out_or_replaced() -> None:
+    @agent("Talker")
+    async def mine(run: RunContext) -> None: ...
+
+    assert Server([mine], examples=False).agents == (mine,)
+    with_examples = Server([mine]).agents
+    assert [one.name for one in with_examples].count("Talker") == 1
+    assert with_examples[0] is mine
+
+
+def test_the_default_database_stands_in_the_state_folder(tmp_path: Path) -> None:
+    assert default_database() == tmp_path / "state" / "dev.sqlite"
+    with Server(database=default_database(), port=0) as server:
+        assert server.database == str(tmp_path / "state" / "dev.sqlite")
+    assert mode(tmp_path / "state") == "0o700"
+
+
+def test_an_engine_that_is_forgotten_ends_with_its_process(tmp_path: Path) -> None:
+    program = (
+        "from duvo.local import Server\n"
+        "server = Server(port=0)\n"
+        "server.start()\n"
+        "print(server.database)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not Path(done.stdout.strip()).exists()
+
+
+def test_a_rate_limit_is_told_and_kept() -> None:
+    with Server(port=0, rate_limit=3) as server:
+        api = LocalApi.of(server)
+        answers = [api.send("GET", "/v2/teams") for _ in range(4)]
+        api.close()
+    assert [one.status_code for one in answers] == [200, 200, 200, 429]
+    assert [one.headers["x-ratelimit-remaining"] for one in answers] == ["2", "1", "0", "0"]
+    assert {one.headers["x-ratelimit-limit"] for one in answers} == {"3"}
+    reset = int(answers[3].headers["x-ratelimit-reset"])
+    assert 0 < reset - time.time() <= 61
+    assert 1 <= int(answers[3].headers["retry-after"]) <= 60
+    assert "retry-after" not in answers[2].headers
+    assert answers[3].json()["error"] == "rate_limited"
