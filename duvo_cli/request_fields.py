@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentTypeError
+from math import isfinite
 from pathlib import Path
 
 TYPE_CHECKING = False
@@ -67,7 +68,9 @@ def _number(text: str) -> Any:
         value = json.loads(text)
     except ValueError:
         return text
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else text
+    # "NaN" and "1e999" are no numbers of JSON.
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if is_number and isfinite(value) else text
 
 
 def _json_file(name: str) -> Any:

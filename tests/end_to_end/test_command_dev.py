@@ -1,0 +1,310 @@
+"""`duvo dev`: an engine in the foreground, and one for a single program."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import duvo
+from tests.command import DUVO, Command, wait_for
+
+AGENTS = """
+import time
+from duvo.local import agent
+
+@agent("Mine")
+async def mine(run):
+    await run.say("from my file")
+
+@agent("Slow tool")
+async def slow(run):
+    await run.tool("sleep", {"seconds": 30}, lambda seconds: time.sleep(seconds))
+"""
+
+
+@pytest.fixture
+def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which programs make their temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+@pytest.fixture
+def agents_file(tmp_path: Path) -> str:
+    """A file with agents."""
+    file = tmp_path / "agents.py"
+    file.write_text(AGENTS)
+    return str(file)
+
+
+@pytest.fixture
+def dev(run_duvo_alone: Command, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A running `duvo dev` on a free port, which has told how to reach it."""
+    process = run_duvo_alone.start("dev", "--port", "0")
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def told_by(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    text = ""
+    while "Ctrl-C" not in text:
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        text += line
+    return text
+
+
+def test_it_tells_how_to_reach_it_and_the_profile_does(
+    dev: subprocess.Popen[str], run_duvo_alone: Command
+) -> None:
+    told = told_by(dev)
+    address = re.search(r"^Address   (http://127\.0\.0\.1:\d+)$", told, re.MULTILINE)
+    assert address
+    assert re.search(r"^Key       \S+$", told, re.MULTILINE)
+    assert re.search(r"^Database  .*dev\.sqlite$", told, re.MULTILINE)
+    assert "Invoice approver" in told
+    command = re.search(r"^  duvo (.*)$", told, re.MULTILINE)
+    assert command
+    first = run_duvo_alone(*command[1].replace("'", "").split())
+    assert first.returncode == 0, first.stderr
+    assert "Hello! I only talk." in first.stdout
+    who = run_duvo_alone("whoami", "--profile", "local")
+    assert address[1] in who.stdout
+
+
+def test_the_profile_of_the_engine_does_not_become_the_default_one(
+    dev: subprocess.Popen[str], run_duvo_alone: Command
+) -> None:
+    told_by(dev)
+    assert run_duvo_alone("whoami").returncode == 2
+
+
+def test_key_and_database_are_for_their_owner_alone(
+    dev: subprocess.Popen[str], run_duvo_alone: Command
+) -> None:
+    told_by(dev)
+    state = Path(os.environ["DUVO_STATE_DIR"])
+    files = [file for file in state.rglob("*") if file.is_file()]
+    assert files
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_soon_with_runs_waiting_and_they_go_on_the_next_time(
+    number: signal.Signals, run_duvo_alone: Command
+) -> None:
+    first = run_duvo_alone.start("dev", "--port", "0")
+    told_by(first)
+    with duvo.Client(profile="local") as client:
+        runs = [client.runs.start("Invoice approver") for _ in range(100)]
+        wait_for(lambda: runs[-1].refresh().pending_request)
+    follower = run_duvo_alone.start("--profile", "local", "runs", "wait", runs[0].id)
+    assert follower.stderr is not None
+    follower.stderr.readline()
+    began = time.monotonic()
+    first.send_signal(number)
+    _, errors = first.communicate(timeout=20)
+    assert time.monotonic() - began < 5
+    assert first.returncode == 0
+    assert "Traceback" not in errors
+    second = run_duvo_alone.start("dev", "--port", "0")
+    told_by(second)
+    try:
+        with duvo.Client(profile="local") as client:
+            run = client.runs.get(runs[-1].id)
+            assert run.status == "waiting"
+            run.respond(approve=True)
+            assert run.wait(timeout=20).answer == "INV-1042 is posted."
+    finally:
+        follower.kill()
+        follower.communicate()
+        second.terminate()
+        second.communicate()
+
+
+def test_it_ends_soon_while_a_tool_blocks_a_thread(
+    run_duvo_alone: Command, agents_file: str
+) -> None:
+    process = run_duvo_alone.start("dev", agents_file, "--port", "0")
+    told_by(process)
+    with duvo.Client(profile="local") as client:
+        run = client.runs.start("Slow tool")
+        wait_for(lambda: any(one.tool_call for one in run.messages()))
+    began = time.monotonic()
+    process.terminate()
+    process.communicate(timeout=20)
+    assert time.monotonic() - began < 5.5
+    assert process.returncode == 0
+
+
+def test_agents_of_files_are_served_and_examples_can_be_left_out(
+    run_duvo_alone: Command, agents_file: str
+) -> None:
+    done = run_duvo_alone(
+        "dev", agents_file, "--no-examples", "--", DUVO, "agents", "list", "--json"
+    )
+    names = [agent["name"] for agent in json.loads(done.stdout)["agents"]]
+    assert names == ["Mine", "Slow tool"]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (None, "agents.py"),
+        ("def broken(:", "agents.py"),
+        ("import nowhere_at_all", "nowhere_at_all"),
+        ("x = 1", "no agent"),
+        ("raise SystemExit(0)", "agents.py"),
+    ],
+)
+def test_a_bad_file_of_agents_is_one_line(
+    content: str | None, what: str, run_duvo_alone: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "agents.py"
+    if content is not None:
+        file.write_text(content)
+    done = run_duvo_alone("dev", str(file))
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr.startswith("duvo: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert what in done.stderr
+
+
+def test_a_port_in_use_is_one_line_that_names_it(run_duvo_alone: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run_duvo_alone("dev", "--port", str(port))
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert str(port) in done.stderr
+    assert "--port" in done.stderr
+
+
+def test_a_second_engine_on_one_database_is_refused(
+    dev: subprocess.Popen[str], run_duvo_alone: Command
+) -> None:
+    told_by(dev)
+    done = run_duvo_alone("dev", "--port", "0")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_database_that_is_none_is_one_line(run_duvo_alone: Command, tmp_path: Path) -> None:
+    junk = tmp_path / "junk.sqlite"
+    junk.write_bytes(b"this is no database" * 500)
+    for database in (str(junk), str(tmp_path / "nowhere" / "x.sqlite"), "mysql://x/y"):
+        done = run_duvo_alone("dev", "--database", database)
+        assert done.returncode == 1
+        assert done.stderr.startswith("duvo: ")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_missing_extra_is_one_line_that_says_how_to_install_it(
+    run_duvo_alone: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nfor name in ('dbos', 'starlette', 'uvicorn', 'sqlalchemy'):\n"
+        "    sys.modules[name] = None\n"
+    )
+    for arguments in (("dev",), ("dev", "--", "true")):
+        done = run_duvo_alone(*arguments, PYTHONPATH=str(tmp_path))
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1
+        assert "duvo[local]" in done.stderr
+
+
+def test_a_program_gets_the_settings_and_nothing_is_left_behind(
+    run_duvo_alone: Command, own_temporary_folder: Path
+) -> None:
+    script = 'printf "%s\\n" "$DUVO_API_BASE_URL" "${DUVO_PROFILE-none}"; duvo agents list --json'
+    done = run_duvo_alone(
+        "dev", "--", "bash", "-c", script, DUVO_PROFILE="work", HTTP_PROXY="http://127.0.0.1:1"
+    )
+    address, profile, *rest = done.stdout.splitlines()
+    assert address.startswith("http://127.0.0.1:")
+    assert profile == "none"
+    assert json.loads("\n".join(rest))["total"] == 5
+    assert list(own_temporary_folder.iterdir()) == []
+    assert not Path(os.environ["DUVO_CONFIG_DIR"]).exists()
+    assert not Path(os.environ["DUVO_STATE_DIR"]).exists()
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])))
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        (["true"], 0),
+        (["bash", "-c", "exit 37"], 37),
+        (["bash", "-c", "kill -9 $$"], 137),
+        (["bash", "-c", "kill -TERM $$"], 143),
+        (["no-such-program-anywhere"], 127),
+        (["/etc/passwd"], 126),
+    ],
+)
+def test_the_exit_code_of_the_program_is_passed_on(
+    program: list[str], code: int, run_duvo_alone: Command, own_temporary_folder: Path
+) -> None:
+    done = run_duvo_alone("dev", "--", *program)
+    assert (done.stdout, done.returncode) == ("", code)
+    assert "Traceback" not in done.stderr
+    assert list(own_temporary_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signals_are_passed_on_to_the_program(
+    number: signal.Signals, run_duvo_alone: Command, own_temporary_folder: Path
+) -> None:
+    script = (
+        "import signal, sys\n"
+        "for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):\n"
+        "    signal.signal(number, lambda got, frame: sys.exit(got + 40))\n"
+        "print('ready', flush=True)\n"
+        "signal.pause()\n"
+    )
+    process = run_duvo_alone.start("dev", "--", sys.executable, "-c", script)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (number + 40, "")
+    assert list(own_temporary_folder.iterdir()) == []
+
+
+def test_everything_behind_the_first_dashes_is_the_program(run_duvo_alone: Command) -> None:
+    done = run_duvo_alone("dev", "--no-examples", "--", "printf", "%s|", "--json", "--", "-x")
+    assert done.stdout == "--json|--|-x|"
+    assert run_duvo_alone("dev", "--").returncode == 1
+
+
+def test_a_rate_limit_is_kept(run_duvo_alone: Command) -> None:
+    script = (
+        "import duvo\n"
+        "with duvo.Client(max_retries=0) as client:\n"
+        "    for _ in range(3):\n"
+        "        print(client.request('GET', '/v2/teams').headers['x-ratelimit-remaining'])\n"
+        "    try:\n"
+        "        client.request('GET', '/v2/teams')\n"
+        "    except duvo.RateLimited as error:\n"
+        "        print(error.status, error.retry_after > 0)\n"
+    )
+    done = run_duvo_alone("dev", "--rate-limit", "3", "--", sys.executable, "-c", script)
+    assert done.stdout.splitlines() == ["2", "1", "0", "429 True"], done.stderr

@@ -1,0 +1,135 @@
+"""What the shell is told: one line on stderr, and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command
+from tests.hosted import KEY, TEAM, Hosted
+
+NOWHERE = "99999999-9999-4999-8999-999999999999"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "code"),
+    [
+        ("runs get nope", {}, 3),
+        (f"runs get {NOWHERE}", {}, 3),
+        (f"runs messages {NOWHERE}", {}, 3),
+        (f"runs wait {NOWHERE}", {}, 3),
+        ("runs start --agent Nobody", {}, 3),
+        ("agents get Nobody", {}, 3),
+        ("api GET /v2/nothing", {}, 3),
+        ("runs list", {"DUVO_API_KEY": "wrong"}, 2),
+        ("runs list", {"DUVO_API_KEY": ""}, 2),
+        ("runs list --profile none", {}, 2),
+        ("runs list", {"DUVO_API_BASE_URL": "http://127.0.0.1:9"}, 1),
+        ("runs list", {"DUVO_API_BASE_URL": "https://api.duvo.ai/v2"}, 1),
+        ("runs list --base-url nonsense", {}, 1),
+        ("", {}, 1),
+        ("runs", {}, 1),
+        ("nothing", {}, 1),
+        ("runs nothing", {}, 1),
+        ("--nothing", {}, 1),
+        ("runs get", {}, 1),
+        ("runs get a b", {}, 1),
+        ("runs list --limit -1", {}, 1),
+        ("runs list --limit", {}, 1),
+        ("runs list --lim 3", {}, 1),
+        ("runs list --since yesterday", {}, 1),
+        ("runs list --since 99999999w", {}, 1),
+        ("runs list --since 2026-99-99", {}, 1),
+        ("runs respond x", {}, 1),
+        ("runs respond x --approve --deny", {}, 1),
+        ("runs respond x --approve --answer a=b", {}, 1),
+        ("runs respond x --answer nothing", {}, 1),
+        ("runs messages x --follow --limit 3", {}, 1),
+        ("runs messages x --offset 1 --tail 1", {}, 1),
+        ("api GET", {}, 1),
+        ("api G/ET /v2/teams", {}, 1),
+        ("api GET /v2/teams --input -", {}, 1),
+        ("api POST /v2/teams --paginate", {}, 1),
+        ("api GET https://elsewhere.example/v2/teams", {}, 1),
+        ("dev --port 70000", {}, 1),
+        ("dev --rate-limit 0", {}, 1),
+        ("completion tcsh", {}, 1),
+        ("help nothing", {}, 1),
+        ("profiles use nobody", {}, 2),
+        ("profiles remove nobody", {}, 2),
+    ],
+)
+def test_an_error_is_one_line_and_a_code(
+    arguments: str, settings: dict[str, str], code: int, run_duvo_hosted: Command
+) -> None:
+    done = run_duvo_hosted(*arguments.split(), **settings)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith("duvo: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert KEY not in done.stderr
+
+
+def test_the_answer_to_a_refused_api_call_is_printed_too(run_duvo_hosted: Command) -> None:
+    done = run_duvo_hosted("api", "GET", "/v2/nothing")
+    assert json.loads(done.stdout) == {"error": "not_found"}
+
+
+def test_a_server_that_fails_is_one_line(hosted: Hosted, run_duvo_hosted: Command) -> None:
+    hosted.before = lambda seen: (500, {"error": "internal", "message": "\x1b[31mred\nlines"})
+    done = run_duvo_hosted("api", "POST", "/v2/x")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "\x1b" not in done.stderr
+
+
+def test_debug_tells_each_request_without_the_key(run_duvo_hosted: Command) -> None:
+    for arguments, settings in ((("--debug",), {}), ((), {"DUVO_DEBUG": "1"})):
+        done = run_duvo_hosted("runs", "list", *arguments, **settings)
+        assert re.search(rf"duvo: GET /v2/teams/{TEAM}/runs.* 200 ", done.stderr)
+        assert "req-" in done.stderr
+        assert KEY not in done.stderr
+    quiet = run_duvo_hosted("runs", "list", DUVO_DEBUG="0")
+    assert quiet.stderr == ""
+
+
+@pytest.mark.parametrize("config", ["none", "invalid", "unreadable", "folder"])
+def test_help_and_version_need_nothing(
+    config: str, run_duvo_alone: Command, tmp_path: Path
+) -> None:
+    folder = Path(os.environ["DUVO_CONFIG_DIR"])
+    folder.mkdir()
+    file = folder / "profiles.toml"
+    if config == "invalid":
+        file.write_text("= nonsense [")
+    elif config == "unreadable":
+        file.symlink_to(file)
+    elif config == "folder":
+        file.mkdir()
+    for arguments in (
+        "--version",
+        "--help",
+        "runs --help",
+        "runs start --help",
+        "help",
+        "help exit-codes",
+        "help environment",
+        "help runs list",
+        "dev --help",
+    ):
+        done = run_duvo_alone(*arguments.split(), HOME="", COLUMNS="80")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout
+        again = run_duvo_alone(*arguments.split(), COLUMNS="80")
+        assert again.stdout == done.stdout
+
+
+def test_help_of_a_command_is_its_help_topic(run_duvo_alone: Command) -> None:
+    assert (
+        run_duvo_alone("help", "runs", "start").stdout
+        == run_duvo_alone("runs", "start", "--help").stdout
+    )
+    assert run_duvo_alone("help").stdout == run_duvo_alone("--help").stdout

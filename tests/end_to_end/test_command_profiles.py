@@ -1,0 +1,84 @@
+"""Profiles: where the key comes from, and where it never goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+from tests.command import Command
+from tests.hosted import KEY, Hosted
+
+
+def test_the_key_is_read_from_stdin_and_kept_for_its_owner_alone(
+    run_duvo_alone: Command,
+) -> None:
+    done = run_duvo_alone("profiles", "add", "work", "--team-id", "t1", input=f"  {KEY}\n")
+    file = Path(os.environ["DUVO_CONFIG_DIR"]) / "profiles.toml"
+    assert done.returncode == 0, done.stderr
+    assert KEY not in done.stdout + done.stderr
+    assert KEY in file.read_text()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_the_first_profile_is_the_default_one_until_another_is(
+    hosted: Hosted, run_duvo_alone: Command
+) -> None:
+    add = ("profiles", "add")
+    run_duvo_alone(*add, "work", "--base-url", hosted.base_url, input=KEY)
+    run_duvo_alone(*add, "other", "--base-url", "http://127.0.0.1:9", input="other-key")
+    assert run_duvo_alone("whoami").returncode == 0
+    listed = run_duvo_alone("profiles", "list")
+    assert [line.split()[:2] for line in listed.stdout.splitlines()[1:]] == [
+        ["*", "work"],
+        ["other", "…"],
+    ]
+    run_duvo_alone("profiles", "use", "other")
+    assert run_duvo_alone("whoami").returncode == 1
+    assert run_duvo_alone("whoami", DUVO_PROFILE="work").returncode == 0
+    run_duvo_alone("profiles", "remove", "other")
+    told = json.loads(run_duvo_alone("profiles", "list", "--json").stdout)
+    assert told["default"] is None
+    assert [profile["name"] for profile in told["profiles"]] == ["work"]
+    assert run_duvo_alone("whoami").returncode == 2
+
+
+def test_no_list_shows_a_key(run_duvo_alone: Command) -> None:
+    key = "dv_abcdefghijklmnopqrstuvwxyz"
+    run_duvo_alone("profiles", "add", "long", input=key)
+    run_duvo_alone("profiles", "add", "short", input="abc123")
+    for arguments in (("profiles", "list"), ("profiles", "list", "--json")):
+        told = run_duvo_alone(*arguments).stdout
+        assert key[:8] not in told
+        assert "abc123" not in told
+    assert "…wxyz" in run_duvo_alone("profiles", "list").stdout
+
+
+def test_no_key_is_one_line(run_duvo_alone: Command) -> None:
+    for given in ("", "\n", "a b", "klíč"):
+        done = run_duvo_alone("profiles", "add", "work", input=given)
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1
+    assert not Path(os.environ["DUVO_CONFIG_DIR"]).exists()
+
+
+def test_a_named_profile_beats_the_environment_and_says_so(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
+    run_duvo_hosted("profiles", "add", "work", "--base-url", hosted.base_url, input=KEY)
+    done = run_duvo_hosted("whoami", "--profile", "work", DUVO_API_KEY="wrong")
+    assert done.returncode == 0
+    assert "DUVO_API_KEY" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_broken_profile_file_is_one_line(run_duvo_alone: Command) -> None:
+    folder = Path(os.environ["DUVO_CONFIG_DIR"])
+    folder.mkdir()
+    (folder / "profiles.toml").write_text("[profiles.x]\napi_key = 3\n")
+    for arguments in (("profiles", "list"), ("runs", "list"), ("profiles", "use", "x")):
+        done = run_duvo_alone(*arguments)
+        assert (done.stdout, done.returncode) == ("", 1)
+        assert "profiles.toml" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
