@@ -1,0 +1,255 @@
+"""What the command does in a terminal: prompts, colour, the status line, and what must not pass."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import duvo
+from tests.command import DUVO, Command, wait_for
+from tests.hosted import Hosted
+from tests.pseudo_terminal import PseudoTerminal
+
+
+def terminal(command: Command, *arguments: str, **settings: str) -> PseudoTerminal:
+    return PseudoTerminal([DUVO, *arguments], {**command.environment, **settings})
+
+
+def waiting(client: duvo.Client, agent: str) -> duvo.Run:
+    run = client.runs.start(agent)
+    wait_for(lambda: run.refresh().pending_request)
+    return run
+
+
+def test_ask_prompts_for_an_approval_and_again_after_nonsense(run_duvo: Command) -> None:
+    arguments = ["runs", "start", "--agent"]
+    with terminal(run_duvo, *arguments, "Invoice approver", "--follow", "--on-request=ask") as tty:
+        tty.expect("Post INV-1042")
+        tty.expect(r"Approve\? \[y/n\] ")
+        tty.type("perhaps\n")
+        tty.expect("type y to approve or n to deny")
+        tty.expect(r"Approve\? \[y/n\] ")
+        tty.type("y\n")
+        tty.expect("INV-1042 is posted")
+        assert tty.end() == 0
+
+
+def test_ask_prompts_for_each_question(run_duvo: Command, dev_client: duvo.Client) -> None:
+    run = waiting(dev_client, "Travel booker")
+    with terminal(run_duvo, "runs", "wait", run.id, "--on-request", "ask") as tty:
+        tty.expect("Where shall the trip go")
+        tty.expect("Number: ")
+        tty.type("3\n")
+        tty.expect("'3' is none of 1 to 2")
+        tty.expect("Number: ")
+        tty.type("2\n")
+        tty.expect("Numbers, joined by commas: ")
+        tty.type("1, museum\n")
+        assert tty.end() == 0
+        assert "Booked for Vienna: train,museum." in tty.seen
+
+
+def test_ask_gives_the_prompt_up_when_somebody_else_has_answered(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    with terminal(run_duvo, "runs", "messages", run.id, "--follow", "--on-request", "ask") as tty:
+        tty.expect(r"Approve\? \[y/n\] ")
+        run.respond(approve=False)
+        tty.expect("somebody else has answered")
+        tty.expect("INV-1042 is left alone")
+        assert tty.end() == 0
+
+
+def test_ask_gives_the_prompt_up_when_the_time_is_up(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    with terminal(run_duvo, "runs", "wait", run.id, "--on-request", "ask", "--timeout", "1") as tty:
+        tty.expect(r"Approve\? \[y/n\] ")
+        tty.expect("the time is up")
+        assert tty.end() == 124
+
+
+def test_the_end_of_input_leaves_the_request(run_duvo: Command, dev_client: duvo.Client) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    with terminal(run_duvo, "runs", "wait", run.id, "--on-request", "ask") as tty:
+        tty.expect(r"Approve\? \[y/n\] ")
+        tty.type("\x04")
+        tty.expect("left unanswered; it is still pending")
+        run.respond(approve=True)
+        assert tty.end() == 0
+
+
+def test_ctrl_c_at_a_prompt_detaches(run_duvo: Command, dev_client: duvo.Client) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    with terminal(run_duvo, "runs", "wait", run.id, "--on-request", "ask") as tty:
+        tty.expect(r"Approve\? \[y/n\] ")
+        tty.type("\x03")
+        tty.expect("detached")
+        assert tty.end() == 130
+        assert "Traceback" not in tty.seen
+
+
+def test_the_status_line_goes_away_again(run_duvo: Command, dev_client: duvo.Client) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    with terminal(run_duvo, "runs", "wait", run.id, NO_COLOR="1") as tty:
+        tty.expect(rf"run {run.id[:8]} waiting · 0:0\d")
+        tty.type("\x03")
+        assert tty.end() == 130
+        assert tty.seen.index("\r\x1b[K") < tty.seen.index("detached")
+        after = tty.seen[tty.seen.index("detached") :]
+        assert "\x1b" not in after
+
+
+def test_a_status_line_stands_only_in_a_terminal(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    done = run_duvo("runs", "wait", run.id, "--timeout", "2.5")
+    assert "waiting ·" not in done.stderr
+    assert "\x1b" not in done.stderr + done.stdout
+
+
+def test_there_is_colour_in_a_terminal_unless_it_is_not_wanted(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
+    run_id = hosted.start()
+    hosted.say(run_id, "Hello")
+    hosted.end(run_id)
+    with terminal(run_duvo_hosted, "runs", "messages", run_id) as tty:
+        assert tty.end() == 0
+        assert "\x1b[32massistant" in tty.seen
+    with terminal(run_duvo_hosted, "runs", "messages", run_id, NO_COLOR="1") as tty:
+        assert tty.end() == 0
+        assert "\x1b" not in tty.seen
+    assert "\x1b" not in run_duvo_hosted("runs", "messages", run_id).stdout
+
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x00\x7f\u202egnp.exe\r\nnext\rline"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "runs messages RUN",
+        "runs messages RUN --follow",
+        "runs messages RUN --json",
+        "runs wait RUN",
+        "runs get RUN",
+        "runs list",
+        "agents list",
+        "api GET /v2/runs/RUN/messages",
+    ],
+)
+def test_control_characters_of_others_never_reach_the_terminal(
+    command: str, hosted: Hosted, run_duvo_hosted: Command
+) -> None:
+    run_id = hosted.start("waiting" if "get" in command else "running", source=EVIL)
+    hosted.agents[0]["name"] = EVIL
+    call = {"id": "c", "name": EVIL, "arguments": {EVIL: EVIL}}
+    hosted.say(run_id, EVIL, type="tool_call", text_content=None, tool_call=call)
+    result = {"tool_call_id": "c", "error": EVIL}
+    hosted.say(run_id, EVIL, type="tool_result", text_content=None, tool_result=result)
+    hosted.say(run_id, EVIL, type=EVIL, role=EVIL)
+    hosted.say(run_id, EVIL)
+    if "get" in command:
+        question = {"question": EVIL, "header": EVIL, "options": [{"label": EVIL}]}
+        hosted.ask(run_id, type="question", title=EVIL, description=EVIL, questions=[question])
+    else:
+        hosted.end(run_id)
+    with terminal(run_duvo_hosted, *command.replace("RUN", run_id).split(), NO_COLOR="1") as tty:
+        assert tty.end() == 0
+    shown = tty.seen.replace("\r\n", "\n").replace("\r\x1b[K", "")
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
+    assert "gnp.exe" in shown or "wait" in command or "list" in command
+
+
+def test_long_lines_are_wrapped_under_their_column(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
+    run_id = hosted.start()
+    hosted.say(run_id, "word " * 60)
+    hosted.end(run_id)
+    with terminal(run_duvo_hosted, "runs", "messages", run_id, NO_COLOR="1") as tty:
+        tty.end()
+    lines = tty.seen.splitlines()
+    assert all(len(line) <= 100 for line in lines)
+    assert [line for line in lines if line.startswith(" " * 21 + "word")]
+
+
+def test_stop_asks_in_a_terminal(hosted: Hosted, run_duvo_hosted: Command) -> None:
+    run_id = hosted.start()
+    for keys, code in (("n\n", 1), ("\n", 1), ("\x04", 1), ("\x03", 130), ("y\n", 0)):
+        with terminal(run_duvo_hosted, "runs", "stop", run_id) as tty:
+            tty.expect(r"which is running\? \[y/N\] ")
+            tty.type(keys)
+            assert tty.end() == code
+    assert hosted.count("POST", "/stop") == 1
+    with terminal(run_duvo_hosted, "runs", "stop", "-y", hosted.start()) as tty:
+        assert tty.end() == 0
+
+
+def test_the_key_of_a_profile_is_asked_for_and_not_shown(run_duvo_alone: Command) -> None:
+    with terminal(run_duvo_alone, "profiles", "add", "work") as tty:
+        tty.expect("API key")
+        tty.type("dv_secret_of_mine_1234\n")
+        assert tty.end() == 0
+        assert "secret" not in tty.seen
+    file = Path(os.environ["DUVO_CONFIG_DIR"]) / "profiles.toml"
+    assert "dv_secret_of_mine_1234" in file.read_text()
+
+
+def test_ctrl_c_reaches_the_program_of_dev_once(run_duvo_alone: Command) -> None:
+    script = (
+        "import signal, time\n"
+        "got = []\n"
+        "signal.signal(signal.SIGINT, lambda number, frame: got.append(number))\n"
+        "print('ready', flush=True)\n"
+        "while not got: time.sleep(0.01)\n"
+        "time.sleep(0.3)\n"
+        "print('got', len(got))\n"
+    )
+    with terminal(run_duvo_alone, "dev", "--", sys.executable, "-c", script) as tty:
+        tty.expect("ready")
+        tty.type("\x03")
+        assert tty.end() == 0
+        assert "got 1" in tty.seen
+
+
+def test_a_whole_session_in_tmux(run_duvo: Command, tmp_path: Path) -> None:
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not on this machine")
+    socket = str(tmp_path / "tmux")
+    environment = {**run_duvo.environment, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+
+    def tmux(*arguments: str) -> str:
+        return subprocess.run(
+            ["tmux", "-u", "-S", socket, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        ).stdout
+
+    follow = [DUVO, "runs", "start", "--agent", "Invoice approver", "--follow", "--on-request=ask"]
+    shell = f"{shlex.join(follow)}; echo exit $?; cat"
+    tmux("new-session", "-d", "-x", "110", "-y", "40", shell)
+    try:
+        wait_for(lambda: "Approve? [y/n]" in tmux("capture-pane", "-p"))
+        tmux("send-keys", "y", "Enter")
+        wait_for(lambda: "exit 0" in tmux("capture-pane", "-p"))
+        screen = tmux("capture-pane", "-p")
+    finally:
+        tmux("kill-server")
+    assert "assistant  INV-1042 is posted." in screen
+    assert "→ post_invoice" in screen
+    assert "·" not in screen
