@@ -33,9 +33,11 @@ def once(
         Refused: the key came with another request.
     """
     new = connection.execute(
-        _insert(connection).values(key=key, request_hash=request_hash, created_at=unix_ms())
-    ).rowcount
-    if not new:
+        _insert(connection)
+        .values(key=key, request_hash=request_hash, created_at=unix_ms())
+        .returning(table.c.key)
+    ).one_or_none()
+    if new is None:
         row = connection.execute(sa.select(table).where(table.c.key == key)).one()
         if row.request_hash != request_hash:
             raise Refused(422, "this Idempotency-Key came with another request; make a new key")

@@ -1,0 +1,66 @@
+"""Runs that wait cost next to nothing: no thread each, and nothing that asks again and again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from duvo.local import RunContext, Server, agent
+from tests.local_api import LocalApi, wait_until
+
+WAITING = 200
+
+
+@agent("Waiter")
+async def waiter(run: RunContext) -> None:
+    await run.approval("Go on?")
+    await run.say("went on")
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[LocalApi]:
+    """An engine in which 200 runs wait for a human."""
+    with Server([waiter], port=0, examples=False) as server:
+        api = LocalApi.of(server)
+        for _ in range(WAITING):
+            api.start("Waiter")
+        path = f"/v2/teams/{api.team}/runs?limit=1&status=waiting"
+        wait_until(lambda: api.get(path)["total"] == WAITING, 30, "not all of them wait")
+        yield api
+        api.close()
+
+
+def test_waiting_runs_take_no_threads(api: LocalApi) -> None:
+    assert threading.active_count() <= 25
+
+
+def test_nothing_asks_the_database_for_each_waiting_run(api: LocalApi) -> None:
+    run_id = api.get(f"/v2/teams/{api.team}/runs?limit=1")["data"][0]["id"]
+    total = api.get(f"/v2/runs/{run_id}/messages")["total"]
+    statements: list[str] = []
+
+    def count(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        statements.append(statement)
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", count)
+    try:
+        api.get(f"/v2/runs/{run_id}/messages?offset={total}&wait=2")
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", count)
+    assert 2 <= len(statements) < 20, statements
+
+
+def test_an_answer_wakes_its_run_at_once(api: LocalApi) -> None:
+    delays = []
+    for run in api.get(f"/v2/teams/{api.team}/runs?limit=20&status=waiting")["data"]:
+        request = api.run(run["id"])["pending_human_request"]
+        before = time.monotonic()
+        api.respond(run["id"], request["id"], approved=True)
+        assert api.get(f"/v2/runs/{run['id']}?wait=5")["run"]["status"] == "completed"
+        delays.append(time.monotonic() - before)
+    assert sorted(delays)[len(delays) // 2] < 0.1
