@@ -1,0 +1,135 @@
+"""Agents: what makes one, and what a file of them may look like."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from duvo.local import AgentFileError, RunContext, agent, load_agents
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a file of agents and returns its path."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "my_agents.py"
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    return write
+
+
+def test_an_agents_id_follows_from_its_name_for_ever() -> None:
+    @agent("Invoice approver")
+    async def one(run: RunContext) -> None: ...
+
+    assert one.id == "acb49086-f4cb-5876-b29a-bb67418af699"
+
+
+def test_an_agent_is_described_by_its_docstring_or_its_description() -> None:
+    @agent("One")
+    async def one(run: RunContext) -> None:
+        """Does one thing."""
+
+    @agent("Two", description="Does two things.")
+    async def two(run: RunContext) -> None:
+        """Does one thing."""
+
+    assert (one.description, two.description) == ("Does one thing.", "Does two things.")
+
+
+def test_what_cannot_be_an_agent_is_refused_where_it_stands() -> None:
+    with pytest.raises(TypeError, match="must be an async function"):
+        agent("Sync")(lambda run: None)  # type: ignore[arg-type, return-value]
+    with pytest.raises(TypeError, match="needs a name"):
+        agent(lambda run: None)  # type: ignore[arg-type]
+    for name in ("", " ", "two\nlines", "nul \0"):
+        with pytest.raises(ValueError, match="a line of printable text"):
+            agent(name)
+
+
+def test_a_file_gives_its_agents_in_its_order(write: Write) -> None:
+    path = write(
+        """
+        from duvo.local import agent
+
+        @agent("Second")
+        async def b(run): ...
+
+        @agent("First")
+        async def a(run): ...
+
+        also = a
+        """
+    )
+    assert [one.name for one in load_agents(path)] == ["Second", "First"]
+    assert [one.name for one in load_agents(str(path))] == ["Second", "First"]
+
+
+def test_a_file_may_import_its_neighbours_and_the_path_stays_as_it_was(
+    write: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "neighbour_of_agents.py").write_text("NAME = 'From next door'\n")
+    before = list(sys.path)
+    path = write(
+        """
+        from dataclasses import dataclass
+        from neighbour_of_agents import NAME
+        from duvo.local import agent
+
+        @dataclass
+        class State:
+            count: int = 0
+
+        @agent(NAME)
+        async def a(run): ...
+        """
+    )
+    assert [one.name for one in load_agents(path)] == ["From next door"]
+    assert sys.path == before
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x = 1\n", "no agents; decorate an async function"),
+        ("x = 1\ndef broken(:\n", r"my_agents\.py, line 2: SyntaxError: invalid syntax"),
+        ("\nimport no_such_module_at_all\n", "line 2: ModuleNotFoundError: No module named"),
+        ("def f():\n    raise OSError('two\\nlines')\nf()\n", "line 2: OSError: two lines"),
+        ("import sys\nsys.exit(1)\n", "it exits when it is imported"),
+        (
+            "from duvo.local import agent\n"
+            "@agent('One')\nasync def a(run): ...\n"
+            "@agent('One')\nasync def b(run): ...\n",
+            "two agents are named 'One'",
+        ),
+        (
+            "from duvo.local import agent\n@agent('One')\ndef a(run): ...\n",
+            "line 2: TypeError: agent 'One' must be an async function",
+        ),
+    ],
+)
+def test_a_bad_file_is_told_in_one_line(write: Write, text: str, expected: str) -> None:
+    path = write(text)
+    with pytest.raises(AgentFileError, match=expected) as caught:
+        load_agents(path)
+    assert "\n" not in str(caught.value)
+    assert "my_agents.py" in str(caught.value)
+
+
+def test_a_missing_file_or_one_of_another_kind_is_told(tmp_path: Path) -> None:
+    with pytest.raises(AgentFileError, match="there is no such file"):
+        load_agents(tmp_path / "missing.py")
+    with pytest.raises(AgentFileError, match="there is no such file"):
+        load_agents(tmp_path)
+    other = tmp_path / "agents.txt"
+    other.write_text("")
+    with pytest.raises(AgentFileError, match=r"must end in \.py"):
+        load_agents(other)

@@ -1,0 +1,31 @@
+"""The limit of requests a minute."""
+
+from __future__ import annotations
+
+from duvo.local._rate_limit import RateLimit
+
+
+def test_requests_are_counted_down_refused_and_counted_anew() -> None:
+    limit = RateLimit(2)
+    assert [limit.count(100.0).remaining for _ in range(2)] == [1, 0]
+    over = limit.count(130.5)
+    assert (over.remaining, over.resets_at, over.retry_after) == (0, 160, 30)
+    assert limit.count(160.0).retry_after is None
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
+    limit = RateLimit(1)
+    limit.count(10_000.0)
+    assert limit.count(10_001.0).retry_after == 59
+    assert limit.count(5_000.0).retry_after is None
+
+
+def test_a_refusal_tells_when_to_come_back() -> None:
+    limit = RateLimit(1)
+    assert "retry-after" not in dict(limit.count(0.0).headers())
+    assert dict(limit.count(59.9).headers()) == {
+        "x-ratelimit-limit": "1",
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": "60",
+        "retry-after": "1",
+    }
