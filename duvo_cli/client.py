@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 import duvo
 
 from . import logs
@@ -48,4 +46,6 @@ def command_line(args: argparse.Namespace, *words: str) -> str:
         if value is not None
         for part in (flag, value)
     ]
+    import shlex
+
     return shlex.join(["duvo", *words, *settings])

@@ -24,7 +24,7 @@ def print_line(data: Any) -> None:
 
 def _encoded(data: Any, indent: int | None) -> str:
     stdout = sys.stdout
-    if stdout is None or stdout.encoding.lower().replace("-", "") != "utf8":
+    if stdout is None or (stdout.encoding or "").lower().replace("-", "") != "utf8":
         return json.dumps(data, indent=indent)
     # Lone surrogates leave a UTF-8 stdout as \\udXXX, which is what JSON calls them.
     text = json.dumps(data, indent=indent, ensure_ascii=False)

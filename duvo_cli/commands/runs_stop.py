@@ -28,7 +28,7 @@ def register(parser: Parser) -> None:
         "it is, which is no error.",
         examples="""
 duvo runs stop "$RUN_ID"
-duvo runs list --status running --json | jq -r '.data[].id' | xargs -n1 duvo runs stop
+duvo runs list --status running --json | jq -r '.data[].id' | xargs -I ID duvo runs stop ID
 """,
     )
 

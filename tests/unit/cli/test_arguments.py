@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from duvo import Option, Question
+from duvo_cli import request_fields, typed_replies
+from duvo_cli.times import since
+
+
+@pytest.mark.parametrize(
+    ("text", "ago"),
+    [
+        ("45s", timedelta(seconds=45)),
+        ("30m", timedelta(minutes=30)),
+        ("2h", timedelta(hours=2)),
+        ("7d", timedelta(days=7)),
+        ("1w", timedelta(weeks=1)),
+    ],
+)
+def test_a_while_ago_is_counted_from_now(text, ago):
+    moment = since(text)
+    assert isinstance(moment, datetime)
+    assert abs(datetime.now(timezone.utc) - ago - moment) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("text", ["2026-01-31", "2026-01-31T12:00:00Z"])
+def test_a_time_is_passed_on(text):
+    assert since(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2 h", "2y", "-2h", "²h", "999999999w"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(ArgumentTypeError):
+        since(text)
+
+
+COST_CENTRE = Question(question="Which?", options=(Option(label="A b"), Option(label="2")))
+PARTS = Question(
+    question="Which?", options=(Option(label="x"), Option(label="y, z")), multi_select=True
+)
+
+
+@pytest.mark.parametrize(("text", "label"), [("1", "A b"), ("a B", "A b"), ("2", "2")])
+def test_an_option_is_given_by_label_or_by_number(text, label):
+    assert typed_replies.answers_to(COST_CENTRE)(text) == label
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"), [("1", "x"), ("1, 2", "x,y, z"), ("y, z", "y, z"), ("x,1", "x,x")]
+)
+def test_several_options_are_joined_by_commas(text, labels):
+    assert typed_replies.answers_to(PARTS)(text) == labels
+
+
+@pytest.mark.parametrize("text", ["", "3", "0", "C", "1,2", "-1", "²"])
+def test_what_is_no_option_is_not_understood(text):
+    with pytest.raises(typed_replies.NotUnderstood):
+        typed_replies.answers_to(COST_CENTRE)(text)
+
+
+def test_a_question_without_options_takes_any_text_but_none():
+    free = typed_replies.answers_to(Question(question="Why?"))
+    assert free("because = 3") == "because = 3"
+    with pytest.raises(typed_replies.NotUnderstood):
+        free("")
+
+
+def test_only_clear_words_decide():
+    assert typed_replies.decision("Yes") is True
+    assert typed_replies.decision("n") is False
+    for text in ("", "ok?", "1", "yep"):
+        with pytest.raises(typed_replies.NotUnderstood):
+            typed_replies.decision(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("k=true", True),
+        ("k=null", None),
+        ("k=3", 3),
+        ("k=-1.5e3", -1500.0),
+        ("k=03", "03"),
+        ("k=NaN", "NaN"),
+        ("k=1e999", "1e999"),
+        ('k="x"', '"x"'),
+        ("k=[1]", "[1]"),
+        ("k=", ""),
+    ],
+)
+def test_a_typed_field_is_a_word_a_number_or_text(text, value):
+    assert request_fields.typed_field(text) == ("k", value)
+
+
+def test_a_typed_field_reads_json_from_a_file(tmp_path):
+    file = tmp_path / "x.json"
+    file.write_text('{"a": [1]}')
+    assert request_fields.typed_field(f"k=@{file}") == ("k", {"a": [1]})
+    file.write_text("{")
+    with pytest.raises(ArgumentTypeError, match="is not JSON"):
+        request_fields.typed_field(f"k=@{file}")
+    with pytest.raises(ArgumentTypeError, match="No such file"):
+        request_fields.typed_field("k=@nowhere.json")
+
+
+@pytest.mark.parametrize("text", ["k", "=v", ""])
+def test_a_field_needs_a_key_and_a_value(text):
+    with pytest.raises(ArgumentTypeError):
+        request_fields.text_field(text)

@@ -1,0 +1,97 @@
+"""What the command loads before it does anything: its start-up time, as names."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.hosted import KEY, TEAM, Hosted
+
+SCRIPT = """
+import contextlib, io, json, sys
+before = set(sys.modules)
+from duvo_cli.__main__ import main
+with contextlib.redirect_stdout(io.StringIO()):
+    code = main(sys.argv[1:])
+print(json.dumps([code, sorted(set(sys.modules) - before)]))
+"""
+
+HEAVY = {
+    "asyncio",
+    "attr",
+    "attrs",
+    "cattrs",
+    "dataclasses",
+    "dbos",
+    "inspect",
+    "platformdirs",
+    "requests",
+    "sqlalchemy",
+    "starlette",
+    "tenacity",
+    "tomli",
+    "tomllib",
+    "typing",
+    "uvicorn",
+}
+
+
+def loaded_by(*arguments: str, **settings: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", SCRIPT, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, names = json.loads(done.stdout)
+    assert code == 0, done.stderr
+    return set(names)
+
+
+def roots(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
+
+
+def test_version_loads_no_parser():
+    loaded = loaded_by("--version")
+    assert not {"argparse", "gettext", "re"} & loaded
+    assert {name for name in loaded if name.startswith("duvo")} == {
+        "duvo",
+        "duvo_cli",
+        "duvo_cli.__main__",
+    }
+
+
+@pytest.mark.parametrize("arguments", ["--help", "runs --help", "help", "help exit-codes"])
+def test_help_loads_nothing_heavy(arguments: str):
+    assert not HEAVY & roots(loaded_by(*arguments.split()))
+
+
+def test_the_help_of_all_loads_no_argparse():
+    assert "argparse" not in loaded_by("--help")
+
+
+def test_getting_a_run_as_json_loads_its_own_parser_and_little_beside_requests(hosted: Hosted):
+    settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": hosted.base_url, "DUVO_TEAM_ID": TEAM}
+    loaded = loaded_by("runs", "get", hosted.start(), "--json", **settings)
+    own = {name for name in loaded if name.startswith("duvo_cli.")}
+    assert own == {
+        "duvo_cli.__main__",
+        "duvo_cli.client",
+        "duvo_cli.commands",
+        "duvo_cli.commands.runs_get",
+        "duvo_cli.errors",
+        "duvo_cli.json_output",
+        "duvo_cli.logs",
+        "duvo_cli.names",
+        "duvo_cli.parser",
+        "duvo_cli.terminal",
+    }
+    unwanted = {"attr", "attrs", "cattrs", "tenacity", "platformdirs", "tomllib", "tomli", "shlex"}
+    assert not unwanted & roots(loaded)
+    assert "requests" in loaded

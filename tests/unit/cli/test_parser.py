@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import shlex
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+
+import duvo_cli.commands
+from duvo_cli import names, parser
+from duvo_cli.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "arguments"),
+    [
+        ("runs get x", "runs get", ["x"]),
+        ("--json runs get x", "runs get", ["--json", "x"]),
+        ("runs --profile runs get x", "runs get", ["--profile", "runs", "x"]),
+        ("--timeout=3 --team whoami whoami", "whoami", ["--timeout=3", "--team", "whoami"]),
+        ("api GET /v2/x", "api", ["GET", "/v2/x"]),
+        ("dev -- runs get", "dev", ["--", "runs", "get"]),
+        ("--help", None, ["--help"]),
+    ],
+)
+def test_the_command_is_found_whatever_options_stand_before_it(line, name, arguments):
+    found = names.find(line.split())
+    assert (found.name, found.arguments) == (name, arguments)
+
+
+def test_an_unknown_command_names_a_close_one():
+    with pytest.raises(UsageError, match="did you mean `duvo runs messages`"):
+        names.find(["runs", "mesages"])
+
+
+def test_options_with_a_value_before_the_command_are_those_of_the_parser():
+    common = parser.Parser("whoami")
+    common.add_common()
+    with_value = {
+        option
+        for option in common.option_strings
+        if option.startswith("--") and option not in ("--json", "--debug", "--help")
+    }
+    assert with_value == names.OPTIONS_WITH_VALUE
+
+
+def test_every_command_has_its_module_and_every_module_its_command():
+    folder = Path(duvo_cli.commands.__file__).parent
+    modules = {file.stem for file in folder.glob("*.py")} - {"__init__"}
+    assert modules == {names.module_of(command) for command in names.COMMANDS}
+
+
+@pytest.mark.parametrize("command", names.COMMANDS)
+def test_every_command_has_the_options_of_every_command(command):
+    made = parser.parser_of(command)
+    common = {"--json", "--profile", "--team", "--base-url", "--timeout", "--debug", "--help"}
+    assert common <= set(made.option_strings)
+    assert "%(" not in made.format_help()
+
+
+def examples_of(command: str) -> list[list[str]]:
+    """The arguments of each `duvo` in the examples, up to what belongs to the shell."""
+    found = []
+    for line in (parser.parser_of(command).epilog or "").splitlines():
+        if "duvo " in line and line.startswith("  "):
+            words = shlex.shlex(line[line.rindex("duvo ") :], posix=True, punctuation_chars=True)
+            words.whitespace_split = True
+            found.append(list(takewhile(lambda word: word[0] not in "|&<>()", words))[1:])
+    return found
+
+
+@pytest.mark.parametrize("command", names.COMMANDS)
+def test_every_example_in_the_help_of_a_command_makes_sense(command):
+    examples = examples_of(command)
+    assert examples or command == "profiles list"
+    for words in examples:
+        found = names.find(words)
+        assert found.name
+        own = takewhile(lambda word: word != "--", found.arguments)
+        parser.parser_of(found.name).parse(list(own))
+
+
+@pytest.mark.parametrize(
+    ("words", "answers"),
+    [
+        (["--answer", "-1=x"], ["-1=x"]),
+        (["--answer", "--x=y"], ["--x=y"]),
+        (["--answer=-1=x"], ["-1=x"]),
+        (["--answer", "a b=c d", "--answer", "Is a=b?=yes"], ["a b=c d", "Is a=b?=yes"]),
+    ],
+)
+def test_values_may_begin_with_a_dash(words, answers):
+    args = parser.parser_of("runs respond").parse(["RUN", *words])
+    assert (args.run_id, args.answer) == ("RUN", answers)
+
+
+def test_a_value_that_is_an_option_is_missing():
+    with pytest.raises(UsageError, match="--agent needs a value"):
+        parser.parser_of("runs start").parse(["--agent", "--follow"])
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x", ""])
+def test_a_time_is_a_number_of_seconds_above_zero(text):
+    with pytest.raises(UsageError, match="no number of seconds"):
+        parser.parser_of("runs wait").parse(["RUN", "--timeout", text])
+
+
+@pytest.mark.parametrize("text", ["-1", "1.5", "x", "", "1_0", "٣", "9" * 30])
+def test_a_count_is_a_whole_number(text):
+    with pytest.raises(UsageError, match="whole number"):
+        parser.parser_of("runs list").parse(["--limit", text])

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from duvo_cli.table import cut, displayed, fields, table
+from duvo_cli.times import lasted
+
+
+def test_columns_are_aligned_by_what_a_terminal_shows():
+    assert table(("A", "B"), [("日本", "x"), ("e\u0301", "y"), ("long one", "z")]) == [
+        "A         B",
+        "日本      x",
+        "e\u0301         y",
+        "long one  z",
+    ]
+
+
+def test_a_cell_stays_on_its_line_and_lines_are_cut_to_the_terminal():
+    assert table(("A", "B"), [("x\ny", "one\x1btwo three")], 12) == ["A    B", "x y  one␛tw…"]
+
+
+def test_wide_text_is_cut_by_what_it_takes():
+    assert cut("日本語", 5) == "日本…"
+    assert displayed(cut("日本語", 4)) <= 4
+
+
+def test_fields_without_a_value_are_left_out():
+    assert fields([("One", "1"), ("Empty", ""), ("Three", "3")]) == ["One    1", "Three  3"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.25, "250 ms"), (12.34, "12.3 s"), (245, "4 min 5 s"), (7380, "2 h 3 min"), (-1, "0 ms")],
+)
+def test_how_long_something_took_is_told_in_the_unit_that_fits(seconds, text):
+    begin = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    assert lasted(begin, begin + timedelta(seconds=seconds)) == text
