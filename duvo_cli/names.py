@@ -52,6 +52,11 @@ class Found:
         self.arguments = arguments
 
 
+def sentence(about: str) -> str:
+    """What a command or a group is about, as a sentence."""
+    return f"{about[:1].upper()}{about[1:]}."
+
+
 def module_of(command: str) -> str:
     """The module under `duvo_cli.commands` that has the command."""
     return command.replace(" ", "_").replace("-", "_")

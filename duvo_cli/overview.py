@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .names import COMMANDS, GROUPS
+from .names import COMMANDS, GROUPS, sentence
 
 _COMMON = {
     "--json": "print JSON, as the API sends it, with the documented names added",
@@ -83,7 +83,7 @@ def group_overview(group: str) -> str:
         [
             f"usage: duvo {group} COMMAND …",
             "",
-            f"{GROUPS[group].capitalize()}.",
+            sentence(GROUPS[group]),
             "",
             *_rows(_commands(group)),
             "",

@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 
 from .errors import UsageError
-from .names import COMMANDS, GROUPS, module_of
+from .names import COMMANDS, module_of, sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, command: str):
         super().__init__(
             prog=f"duvo {command}".strip(),
-            description=f"{COMMANDS[command].capitalize()}." if command in COMMANDS else None,
+            description=sentence(COMMANDS[command]) if command in COMMANDS else None,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -38,6 +38,11 @@ class Parser(argparse.ArgumentParser):
     def option_strings(self) -> list[str]:
         """All options, as they are typed."""
         return list(self._option_string_actions)
+
+    @property
+    def sections(self) -> list[tuple[str, list[argparse.Action]]]:
+        """The arguments under their headings, for pages that are written about them."""
+        return [(group.title or "", group._group_actions) for group in self._action_groups]
 
     def explain(self, text: str = "", *, examples: str = "", notes: str = "") -> None:
         """Say more in the help: below the first line, and at the end."""
@@ -102,38 +107,6 @@ def parser_of(command: str, module: ModuleType | None = None) -> Parser:
     (module or module_for(command)).register(parser)
     parser.add_common()
     return parser
-
-
-def whole_tree() -> argparse.ArgumentParser:
-    """All commands as one parser: for manual pages and completion, never to parse with."""
-    from .overview import TOPICS
-
-    top = argparse.ArgumentParser(
-        prog="duvo",
-        description="Start, follow, answer and stop Duvo agent runs.",
-        epilog="\n".join(TOPICS.values()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    top.add_argument("--version", action="store_true", help="print the version")
-    branches = top.add_subparsers(metavar="COMMAND")
-    groups = {
-        group: branches.add_parser(group, help=about, description=f"{about.capitalize()}.")
-        for group, about in GROUPS.items()
-    }
-    twigs = {group: parser.add_subparsers(metavar="COMMAND") for group, parser in groups.items()}
-    for command, about in COMMANDS.items():
-        group, _, name = command.rpartition(" ")
-        own = parser_of(command)
-        (twigs[group] if group else branches).add_parser(
-            name,
-            help=about,
-            parents=[own],
-            add_help=False,
-            description=own.description,
-            epilog=own.epilog,
-            formatter_class=own.formatter_class,
-        )
-    return top
 
 
 def seconds(text: str) -> float:

@@ -1,0 +1,65 @@
+"""The manual pages of an installed wheel."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the wheel, built from these sources, was installed."""
+    source = tmp_path_factory.mktemp("source")
+    for name in ("duvo", "duvo_cli"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, source / name, ignore=ignored)
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    prefix = tmp_path_factory.mktemp("prefix")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--prefix"]
+    done = subprocess.run([*install, str(prefix), str(source)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return prefix
+
+
+def man(prefix: Path, *arguments: str) -> str:
+    if shutil.which("man") is None:
+        pytest.skip("man is not on this machine")
+    found = [*prefix.rglob("share/man")]
+    assert len(found) == 1
+    done = subprocess.run(
+        ["man", *arguments],
+        env={**os.environ, "MANPATH": str(found[0]), "MANWIDTH": "80", "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_man_duvo_tells_of_the_commands_and_the_exit_codes(prefix: Path) -> None:
+    assert man(prefix, "-w", "duvo").strip().endswith("share/man/man1/duvo.1")
+    page = man(prefix, "duvo")
+    assert "duvo - runs of Duvo agents" in page
+    assert "runs start" in page
+    assert "124  the time was up" in page
+    assert "DUVO_API_KEY" in page
+
+
+def test_every_command_has_a_page_of_its_own(prefix: Path) -> None:
+    page = man(prefix, "duvo-runs-start")
+    assert "duvo-runs-start - start a run" in page
+    assert "--on-request" in page
+    assert "duvo runs start" in page
+
+
+def test_the_installed_command_is_the_one_of_these_sources(prefix: Path) -> None:
+    (package,) = prefix.rglob("duvo_cli/__main__.py")
+    assert package.read_bytes() == (ROOT / "duvo_cli" / "__main__.py").read_bytes()
