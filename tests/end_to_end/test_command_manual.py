@@ -22,11 +22,20 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, source / name, ignore=ignored)
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
+    wheels = tmp_path_factory.mktemp("wheels")
     prefix = tmp_path_factory.mktemp("prefix")
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--prefix"]
-    done = subprocess.run([*install, str(prefix), str(source)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    pip = (sys.executable, "-m", "pip")
+    run(*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(source))
+    run(sys.executable, "-m", "venv", "--without-pip", str(prefix))
+    (wheel,) = wheels.glob("*.whl")
+    python = str(prefix / "bin" / "python")
+    run(*pip, "--python", python, "install", "--quiet", "--no-deps", "--no-index", str(wheel))
     return prefix
+
+
+def run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def man(prefix: Path, *arguments: str) -> str:
