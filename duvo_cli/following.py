@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 
 from . import terminal
-from .errors import CommandFailed, Interrupted
+from .errors import CommandFailed, Interrupted, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ def add_options(parser: Parser) -> None:
     group.add_argument(
         "--on-request",
         choices=("ask", "approve", "deny", "fail", "leave"),
-        default="leave",
         help="ask: prompt here; approve, deny: reply so to every approval; fail: end with exit "
         "code 6; leave: show it, and go on until it is answered elsewhere (the default)",
     )
@@ -71,12 +70,21 @@ class Patience:
         return None if self.deadline is None else max(0.001, self.deadline - time.monotonic())
 
 
-def check_options(args: argparse.Namespace) -> None:
+def check_options(args: argparse.Namespace, command: str, *, waits: bool = True) -> None:
     """Refuse what cannot work before anything is started.
+
+    Args:
+        args: the command line.
+        command: the command, without `duvo`.
+        waits: whether the command is to wait or to follow.
 
     Raises:
         CommandFailed: there is no terminal to ask in.
+        UsageError: a reply to requests is given to a command that will meet none.
     """
+    if not waits and (args.on_request or args.answer):
+        name = "--on-request" if args.on_request else "--answer"
+        raise UsageError(f"{command}: {name} goes with waiting or following", command)
     if args.on_request == "ask":
         from .asking import check_terminal
 
@@ -173,7 +181,7 @@ def _on_request(
         from .asking import Asker
 
         return Asker(client, args, patience.deadline, shows=not shown_by_follow)
-    if args.on_request == "leave":
+    if args.on_request in (None, "leave"):
         return None if shown_by_follow else _left(args)
     return "raise" if args.on_request == "fail" else args.on_request
 

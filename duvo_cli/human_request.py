@@ -37,7 +37,7 @@ def how_to_answer(request: HumanRequest, args: argparse.Namespace, paint: Paint)
             word for one in request.questions for word in ("--answer", f"{in_one_line(one.key)}=…")
         ]
         return [_command("answer", command_line(args, *respond, *answers), paint)]
-    if request.type == "approval" and getattr(args, "on_request", "leave") in ("approve", "deny"):
+    if request.type == "approval" and getattr(args, "on_request", None) in ("approve", "deny"):
         return [paint(f"--on-request {args.on_request} replies", "dim")]
     if request.type == "approval":
         return [

@@ -60,7 +60,10 @@ def json_of(data: bytes) -> Any:
     Raises:
         ValueError: it is none.
     """
-    return json.loads(data)
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _number(text: str) -> Any:

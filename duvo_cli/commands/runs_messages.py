@@ -46,9 +46,9 @@ def run(args: argparse.Namespace) -> int:
     """Show it; returns the exit code."""
     if args.follow and args.limit is not None:
         raise UsageError("--limit does not go with --follow; --tail N does", "runs messages")
+    following.check_options(args, "runs messages", waits=args.follow)
     begin = {"offset": args.offset or 0} if args.tail is None else {"last": args.tail}
     if args.follow:
-        following.check_options(args)
         patience = following.Patience(args.timeout)
         with client_of(args, waits=True) as client:
             return following.follow(client, client.runs.run(args.run_id), args, patience, **begin)

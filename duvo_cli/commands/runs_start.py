@@ -47,9 +47,9 @@ RUN_ID=$(duvo runs start --agent "$AGENT_ID" --json | jq -r '.run.id')
 
 def run(args: argparse.Namespace) -> int:
     """Start it; returns the exit code."""
-    following.check_options(args)
-    message = None if args.message is None else text_input.text_of(args.message)
     waits = args.follow or args.wait
+    following.check_options(args, "runs start", waits=waits)
+    message = None if args.message is None else text_input.text_of(args.message)
     patience = following.Patience(args.timeout if waits else None)
     with client_of(args, waits=waits) as client:
         started = _start(client, args, message)

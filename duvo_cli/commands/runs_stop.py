@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         from .. import json_output
 
-        json_output.print_document(handle.to_dict())
+        stopped = handle.status == "stopped"
+        json_output.print_document({"success": stopped, **handle.to_dict()})
     elif handle.status == "stopped":
         terminal.write(f"run {handle.id} stopped")
     else:

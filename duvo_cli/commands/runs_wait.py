@@ -30,7 +30,7 @@ duvo runs wait "$RUN_ID" --json | jq -r .answer
 
 def run(args: argparse.Namespace) -> int:
     """Wait; returns the exit code."""
-    following.check_options(args)
+    following.check_options(args, "runs wait")
     patience = following.Patience(args.timeout)
     with client_of(args, waits=True) as client:
         return following.wait(client, client.runs.run(args.run_id), args, patience)

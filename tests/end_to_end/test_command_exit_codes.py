@@ -50,6 +50,8 @@ NOWHERE = "99999999-9999-4999-8999-999999999999"
         ("runs respond x --answer nothing", {}, 1),
         ("runs messages x --follow --limit 3", {}, 1),
         ("runs messages x --offset 1 --tail 1", {}, 1),
+        ("runs messages x --on-request approve", {}, 1),
+        ("runs start --agent x --answer a=b", {}, 1),
         ("api GET", {}, 1),
         ("api G/ET /v2/teams", {}, 1),
         ("api GET /v2/teams --input -", {}, 1),

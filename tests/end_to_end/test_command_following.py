@@ -302,3 +302,20 @@ def test_a_start_whose_outcome_is_not_known_says_how_to_find_out(
     assert done.returncode == 1
     assert f"duvo runs list --agent {AGENT} --since 5m" in done.stderr
     assert len(hosted.runs) == 1
+
+
+def test_an_outage_is_two_lines_and_loses_nothing(hosted: Hosted, run_duvo_hosted: Command) -> None:
+    run_id = hosted.start()
+    for number in range(3):
+        hosted.say(run_id, f"line {number}")
+    hosted.end(run_id)
+    hosted.before = lambda seen: (
+        (502, b"<html>bad gateway</html>") if 1 < len(hosted.requests) < 6 else None
+    )
+    done = run_duvo_hosted("runs", "messages", run_id, "--follow")
+    assert [line[-6:] for line in done.stdout.splitlines()[1:]] == ["line 0", "line 1", "line 2"]
+    told = [line for line in done.stderr.splitlines() if "read" in line]
+    assert len(told) == 2
+    assert "cannot be read, trying on" in told[0]
+    assert "can be read again" in told[1]
+    assert done.returncode == 0

@@ -243,3 +243,9 @@ def test_api_input_that_is_no_json_is_one_line(run_duvo_hosted: Command) -> None
     done = run_duvo_hosted("api", "POST", "/v2/x", "--input", "-", input="{")
     assert (done.stdout, done.returncode) == ("", 1)
     assert done.stderr.startswith("duvo: stdin is not JSON")
+
+
+def test_api_input_that_is_nested_too_deeply_is_one_line(run_duvo_hosted: Command) -> None:
+    done = run_duvo_hosted("api", "POST", "/v2/x", "--input", "-", input="[" * 100_000)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
