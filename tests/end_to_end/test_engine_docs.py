@@ -1,0 +1,69 @@
+"""Every example of the page on writing agents runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from duvo.local import Server, load_agents
+from tests.local_api import LocalApi, wait_until
+
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLES = re.findall(r"```python\n(.*?)```", (DOCS / "writing-agents.md").read_text(), re.S)
+FILES = [text for text in EXAMPLES if "Server(" not in text]
+SCRIPTS = [text for text in EXAMPLES if "Server(" in text]
+
+SAID = {
+    "Greeter": "Hello, Ada!",
+    "Line counter": r"That did not work: FileNotFoundError: .*",
+    "Buyer": "Ordered: 3 in red for A",
+    "Counter": r"Turn 1\. Before: \[\]\. Now: Ada",
+    "Sampler": "Done",
+    "Payer": r"Paid 12\.5 for INV-1042",
+}
+
+
+def test_the_page_has_examples() -> None:
+    assert (len(FILES), len(SCRIPTS)) == (6, 1)
+
+
+@pytest.mark.parametrize("text", FILES, ids=lambda text: re.findall(r'@agent\("(.*)"', text)[0])
+def test_an_example_runs_as_a_file_of_its_own(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "example.py"
+    file.write_text(text)
+    (agent,) = load_agents(file)
+    with Server([agent], port=0, examples=False) as server:
+        api = LocalApi.of(server)
+        run_id = api.start(agent.name, "Ada")
+
+        def answered_and_ended() -> bool:
+            found = api.run(run_id)
+            request = found.get("pending_human_request")
+            if request and request["type"] == "approval":
+                api.respond(run_id, request["id"], approved=True)
+            elif request:
+                answers = {
+                    one["question"]: one["options"][0]["label"] if "options" in one else "3"
+                    for one in request["questions"]
+                }
+                api.respond(run_id, request["id"], answers=answers)
+            return found["run"]["completed_at"] is not None
+
+        wait_until(answered_and_ended, 10, "the example did not end")
+        assert api.status(run_id) == "completed", api.conversation(run_id)[-1]
+        assert re.fullmatch(SAID[agent.name], api.texts(run_id)[-1])
+        api.close()
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_a_script_of_the_page_runs(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "script.py"
+    file.write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(file)], capture_output=True, text=True, timeout=30
+    )
+    assert (done.returncode, done.stderr) == (0, "")
