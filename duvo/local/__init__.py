@@ -12,8 +12,8 @@ with Server([greeter]) as server:
 
 _HOME = {
     "_agent_file": ("load_agents",),
-    "_location": ("default_database",),
     "_server": ("Server",),
+    "_state": ("default_database",),
     "agents": ("Agent", "agent"),
     "context": ("Message", "RunContext"),
     "errors": (
@@ -53,8 +53,8 @@ __all__ = [
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._agent_file import load_agents
-    from ._location import default_database
     from ._server import Server
+    from ._state import default_database
     from .agents import Agent, agent
     from .context import Message, RunContext
     from .errors import (

@@ -70,7 +70,8 @@ class Engine:
         """Go on with the turns that were left, on the running loop.
 
         Raises:
-            EngineError: another engine runs in this process.
+            EngineError: another engine runs in this process, or the database
+                cannot be prepared.
         """
         global _serving
         self._loop = asyncio.get_running_loop()
@@ -92,9 +93,13 @@ class Engine:
             # Nobody waits inside of it here; this is how long its thread outlives a close.
             notification_listener_polling_interval_sec=0.1,
         )
-        DBOS(config=config)
-        DBOS.launch()
-        self._client = DBOSClient(system_database_engine=self._store.engine)
+        try:
+            DBOS(config=config)
+            DBOS.launch()
+            self._client = DBOSClient(system_database_engine=self._store.engine)
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise EngineError(f"the engine cannot use the database: {reason}") from error
         await self._tell_what_waits()
         for run_id, number in await self.transact(_reading.accepted):
             self._start(run_id, number)

@@ -8,22 +8,11 @@ import tempfile
 from pathlib import Path
 
 import attrs
-import platformdirs
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from ._state import make_state_folder, state_folder
 from .errors import DatabaseDamaged, EngineError
-
-
-def state_folder() -> Path:
-    """The folder of what the engine keeps; `DUVO_STATE_DIR` names another."""
-    named = os.environ.get("DUVO_STATE_DIR")
-    return Path(named) if named else platformdirs.user_state_path("duvo", appauthor=False)
-
-
-def default_database() -> Path:
-    """The file in which `duvo dev` keeps its runs."""
-    return state_folder() / "dev.sqlite"
 
 
 @attrs.frozen
@@ -78,13 +67,6 @@ def locate(database: str | os.PathLike[str] | None) -> Location:
         f"{url.drivername}: not a database for the engine; "
         f"name a file, or a URL like postgresql://user@host/name"
     )
-
-
-def make_state_folder() -> Path:
-    """The state folder, made for its owner alone where it is missing."""
-    folder = state_folder()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
 
 
 def _in_file(path: Path) -> Location:

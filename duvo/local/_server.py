@@ -137,7 +137,7 @@ class Server:
     def _start(self, location: Location) -> None:
         from . import _answers
         from ._keys import key_in
-        from ._location import make_state_folder
+        from ._state import make_state_folder
         from ._store import Store
 
         listening = _ports.listen(self._named_port)

@@ -18,6 +18,7 @@ from ._notifier import Notifier
 from ._turns import AgentChanged
 from .agents import Agent
 from .context import RunContext
+from .errors import CallOrderError
 
 T = TypeVar("T")
 
@@ -112,8 +113,8 @@ class RunningTurn:
             await self._fail(_reason(error))
         else:
             try:
-                await self._transact(_turns.complete, context.next_op(), rings=True)
-            except AgentChanged as error:
+                await self._transact(_turns.complete, context.end(), rings=True)
+            except (AgentChanged, CallOrderError) as error:
                 await self._fail(_reason(error))
 
     async def _fail(self, reason: str) -> None:

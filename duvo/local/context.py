@@ -101,12 +101,12 @@ class RunContext:
     async def say(self, text: str) -> None:
         """Append words of the agent to the conversation."""
         with self._call("say"):
-            await self._turn.append(self.next_op(), _entries.assistant_text(_text(text)))
+            await self._turn.append(self._next_op(), _entries.assistant_text(_text(text)))
 
     async def think(self, text: str) -> None:
         """Append thinking of the agent to the conversation."""
         with self._call("think"):
-            await self._turn.append(self.next_op(), _entries.thinking(_text(text)))
+            await self._turn.append(self._next_op(), _entries.thinking(_text(text)))
 
     async def tool(
         self,
@@ -135,7 +135,7 @@ class RunContext:
         """
         with self._call("tool"):
             shown = _calling.json_object(arguments)
-            op = self.next_op()
+            op = self._next_op()
             call_id = self._id_of(op)
             await self._turn.append(op, _entries.tool_call(call_id, name, shown))
             key = f"{self.id}/{op}"
@@ -145,7 +145,7 @@ class RunContext:
 
             outcome = await self._turn.step(f"tool {name}", call)
             result = _entries.tool_result(call_id, **outcome)
-            await self._turn.append(self.next_op(), result)
+            await self._turn.append(self._next_op(), result)
             if "error" in outcome:
                 raise ToolFailed(name, outcome["error"])
             return outcome["result"]
@@ -257,7 +257,7 @@ class RunContext:
     async def _request(
         self, name: str, shown: dict[str, Any], spec: dict[str, Any]
     ) -> dict[str, Any]:
-        op = self.next_op()
+        op = self._next_op()
         request_id = self._id_of(op)
         call = _entries.tool_call(request_id, name, _calling.json_object(shown))
         await self._turn.open_request(op, call, request_id, spec)
@@ -265,8 +265,17 @@ class RunContext:
         assert isinstance(reply, dict)
         return reply
 
-    def next_op(self) -> int:
-        """Count one more thing that the agent does; for the engine alone."""
+    def end(self) -> int:
+        """Count the end of the turn, after the agent's function; for the engine alone.
+
+        Raises:
+            CallOrderError: the function left a call open.
+        """
+        if self._open is not None:
+            raise CallOrderError(f"run.{self._open}() was not awaited to its end")
+        return self._next_op()
+
+    def _next_op(self) -> int:
         self._op += 1
         return self._op
 

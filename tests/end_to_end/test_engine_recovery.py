@@ -91,6 +91,14 @@ class Engine:
         self.process: subprocess.Popen[str] | None = None
 
     def start(self, *, with_agents: bool = True) -> LocalApi:
+        """Begin, and return a session once requests are answered."""
+        process = self.begin(with_agents=with_agents)
+        assert process.stdout is not None
+        line = process.stdout.readline().split()
+        assert line, self.stderr
+        return LocalApi(*line)
+
+    def begin(self, *, with_agents: bool = True) -> subprocess.Popen[str]:
         with (self.folder / "stderr.txt").open("a") as stderr:
             self.process = subprocess.Popen(
                 [
@@ -104,10 +112,7 @@ class Engine:
                 stderr=stderr,
                 text=True,
             )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline().split()
-        assert line, (self.folder / "stderr.txt").read_text()
-        return LocalApi(*line)
+        return self.process
 
     def kill(self) -> None:
         assert self.process is not None
@@ -182,6 +187,30 @@ def test_killed_at_random_moments_runs_complete_with_nothing_lost_or_doubled(
     )
     assert len(ended) == 4 * 8 + 3 * 4
     assert sum(ended.values()) - len(ended) <= 6 * (len(workers) + len(askers))
+    api.close()
+
+
+def test_a_kill_while_the_engine_starts_harms_nothing(engine: Engine) -> None:
+    chance = random.Random(5)
+    engine.begin()
+    for _ in range(4):
+        time.sleep(chance.uniform(0.1, 0.5))
+        engine.kill()
+        engine.begin()
+    engine.kill()
+    api = engine.start()
+    asker, worker = api.start("Asker"), api.start("Worker", "job")
+    request = api.wait_for_request(asker)
+    engine.kill()
+    for _ in range(4):
+        engine.begin()
+        time.sleep(chance.uniform(0.2, 0.8))
+        engine.kill()
+    api = engine.start()
+    api.respond(asker, request["id"], approved=True)
+    api.wait_for_text(asker, "went 0")
+    assert api.wait_for_end(worker)["run"]["status"] == "completed"
+    assert api.texts(worker) == ["got job", *(f"step {step}" for step in range(8)), "end"]
     api.close()
 
 

@@ -110,6 +110,12 @@ async def caught_crowd(run: RunContext) -> None:
     await first
 
 
+@agent("Forgetful")
+async def forgetful(run: RunContext) -> None:
+    run.forgotten = asyncio.create_task(run.sleep(0.2))  # type: ignore[attr-defined]
+    await asyncio.sleep(0)
+
+
 @agent("Leaver")
 async def leaver(run: RunContext) -> None:
     raise SystemExit(3)
@@ -131,7 +137,7 @@ def api() -> Iterator[LocalApi]:
     """A running engine with agents that each do one thing."""
     given = [
         *(tools, approver, questions, memory, reader, stuck, stuck_in_thread),
-        *(crowd, caught_crowd, leaver, odd_text, quiet),
+        *(crowd, caught_crowd, forgetful, leaver, odd_text, quiet),
     ]
     with Server(given, port=0) as server:
         api = LocalApi.of(server)
@@ -332,6 +338,13 @@ def test_two_calls_at_once_are_refused(api: LocalApi) -> None:
     run_id = api.start("Crowd that is caught")
     assert api.wait_for_end(run_id)["run"]["status"] == "completed"
     assert api.texts(run_id) == ["one"]
+
+
+def test_a_call_that_is_left_open_fails_the_run(api: LocalApi) -> None:
+    run_id = api.start("Forgetful")
+    assert api.wait_for_end(run_id)["run"]["status"] == "failed"
+    last = api.conversation(run_id)[-1]["text_content"]
+    assert last == "CallOrderError: run.sleep() was not awaited to its end"
 
 
 def test_an_agent_that_exits_fails_alone(api: LocalApi) -> None:

@@ -95,6 +95,24 @@ def test_importing_the_names_of_an_author_loads_nothing_of_the_engine() -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+def test_an_authors_names_and_files_need_none_of_the_engines_packages(tmp_path: Path) -> None:
+    file = tmp_path / "agents.py"
+    file.write_text("from duvo.local import agent\n@agent('One')\nasync def one(run): pass\n")
+    program = (
+        "import sys\n"
+        "for name in ('dbos', 'sqlalchemy', 'starlette', 'uvicorn'): sys.modules[name] = None\n"
+        "import duvo.local\n"
+        "for name in duvo.local.__all__: getattr(duvo.local, name)\n"
+        "print(duvo.local.load_agents(sys.argv[1])[0].name, duvo.local.default_database().name)\n"
+        "try: duvo.local.Server()\n"
+        "except duvo.local.MissingExtra: print('missing')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(file)], capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("One dev.sqlite\nmissing\n", "")
+
+
 @pytest.mark.parametrize("package", ["dbos", "starlette", "uvicorn"])
 def test_without_the_extra_one_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, package: str
@@ -188,6 +206,32 @@ def test_closing_with_a_hundred_waiting_runs_is_quick_and_leaves_them_waiting(
         api.close()
     assert caplog.records == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_recovery_needs_no_longer_is_removed_and_the_run_can_still_be_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("duvo.local._engine._TIDYING", 0.05)
+    database = tmp_path / "runs.sqlite"
+    with Server([waiter], database=database, port=0) as server:
+        api = LocalApi.of(server)
+        done, waiting = api.start("Talker", "hi"), api.start("Waiter")
+        api.wait_for_end(done)
+        request = api.wait_for_request(waiting)
+
+        def kept() -> list[str]:
+            connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+            rows = connection.execute("SELECT workflow_uuid FROM workflow_status").fetchall()
+            connection.close()
+            return [row[0] for row in rows]
+
+        wait_until(lambda: kept() == [f"{waiting}:1"], 5, "the ended turn is still kept")
+        api.say(done, "again")
+        api.wait_for_end(done)
+        assert "You said: again" in api.texts(done)
+        api.respond(waiting, request["id"], approved=True)
+        api.wait_for_end(waiting)
+        api.close()
 
 
 def test_starting_and_closing_from_several_threads_is_safe() -> None:
