@@ -57,8 +57,6 @@ duvo api POST "/v2/runs/$RUN_ID/messages" -f message=Hello
 
 def run(args: argparse.Namespace) -> int:
     """Send it; returns the exit code."""
-    import duvo
-
     method = args.method.upper()
     if not method.isascii() or not method.isalpha():
         raise UsageError(f"api: {args.method!r} is no HTTP method", "api")
@@ -68,15 +66,10 @@ def run(args: argparse.Namespace) -> int:
     body = _body(args, reads=reads)
     params = request_fields.query(args.fields) if reads or args.input is not None else []
     with client_of(args) as client:
-        try:
-            if args.paginate:
-                _print_data(client.paginate(args.path, params=params))
-                return 0
-            answer = client.request(method, args.path, params=params, body=body)
-        except duvo.APIError as error:
-            if error.body is not None:
-                _print_data(error.body)
-            raise
+        if args.paginate:
+            _print_data(client.paginate(args.path, params=params))
+            return 0
+        answer = client.request(method, args.path, params=params, body=body)
     if args.include:
         _print_head(answer.status, answer.headers)
     if terminal.is_terminal(sys.stdout):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import following, terminal
+from .. import following, replies, terminal
 from ..client import client_of
 from ..errors import UsageError
 from ..parser import count
@@ -29,7 +29,7 @@ def register(parser: Parser) -> None:
         action="store_true",
         help="with --follow: exit with 4 when the run failed, 5 when it was stopped",
     )
-    following.add_options(parser)
+    replies.add_options(parser)
     parser.timeout_help = f"with --follow {following.TOTAL}; without, seconds for one request (30)"
     parser.explain(
         "The whole conversation, unless --limit, --offset or --tail says otherwise. A\n"
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """Show it; returns the exit code."""
     if args.follow and args.limit is not None:
         raise UsageError("--limit does not go with --follow; --tail N does", "runs messages")
-    following.check_options(args, "runs messages", waits=args.follow)
+    replies.check_options(args, "runs messages", waits=args.follow)
     begin = {"offset": args.offset or 0} if args.tail is None else {"last": args.tail}
     if args.follow:
         patience = following.Patience(args.timeout)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import terminal
 from ..client import client_of
-from ..following import key_and_text
+from ..replies import key_and_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

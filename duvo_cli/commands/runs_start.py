@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import following, terminal, text_input
+from .. import following, replies, terminal, text_input
 from ..client import client_of, command_line
 from ..errors import Interrupted
 
@@ -29,7 +29,7 @@ def register(parser: Parser) -> None:
         action="store_true",
         help="with --follow: exit with 4 when the run failed, 5 when it was stopped",
     )
-    following.add_options(parser)
+    replies.add_options(parser)
     parser.timeout_help = (
         f"with --follow or --wait {following.TOTAL}; without, seconds for one request (30)"
     )
@@ -48,7 +48,7 @@ RUN_ID=$(duvo runs start --agent "$AGENT_ID" --json | jq -r '.run.id')
 def run(args: argparse.Namespace) -> int:
     """Start it; returns the exit code."""
     waits = args.follow or args.wait
-    following.check_options(args, "runs start", waits=waits)
+    replies.check_options(args, "runs start", waits=waits)
     message = None if args.message is None else text_input.text_of(args.message)
     patience = following.Patience(args.timeout if waits else None)
     with client_of(args, waits=waits) as client:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import following
+from .. import following, replies
 from ..client import client_of
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def register(parser: Parser) -> None:
     """Add what this command takes."""
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
-    following.add_options(parser)
+    replies.add_options(parser)
     parser.timeout_help = following.TOTAL
     parser.explain(
         "Prints the run's last text when it completed. The exit code tells how it ended:\n"
@@ -30,7 +30,7 @@ duvo runs wait "$RUN_ID" --json | jq -r .answer
 
 def run(args: argparse.Namespace) -> int:
     """Wait; returns the exit code."""
-    following.check_options(args, "runs wait")
+    replies.check_options(args, "runs wait")
     patience = following.Patience(args.timeout)
     with client_of(args, waits=True) as client:
         return following.wait(client, client.runs.run(args.run_id), args, patience)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -73,11 +72,6 @@ def test_an_error_is_one_line_and_a_code(
     assert done.stderr.startswith("duvo: ")
     assert len(done.stderr.splitlines()) == 1
     assert KEY not in done.stderr
-
-
-def test_the_answer_to_a_refused_api_call_is_printed_too(run_duvo_hosted: Command) -> None:
-    done = run_duvo_hosted("api", "GET", "/v2/nothing")
-    assert json.loads(done.stdout) == {"error": "not_found"}
 
 
 def test_a_server_that_fails_is_one_line(hosted: Hosted, run_duvo_hosted: Command) -> None:
