@@ -173,11 +173,10 @@ class Engine:
                 await turn.park()
                 return
             await turn.carry_out(self.agents[agent_id])
-        except Exception:
-            logger.exception(
-                "run %s cannot be carried on; it is tried again at the next start", run_id
-            )
-            raise
+        except Exception as error:
+            logger.error("run %s stands still until the next start: %s", run_id, error)
+            # An end would be recorded, and the turn never be gone on with.
+            await turn.park()
         finally:
             self._executions.discard(task)
             if self._turns.get(run_id) is turn:
@@ -222,7 +221,13 @@ class Engine:
     def _spawn(self, work: Any) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            logger.error("something is left for the next start: %s", error)
 
     def _soon(self, function: Callable[..., Any], *arguments: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more

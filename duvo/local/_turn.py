@@ -94,11 +94,12 @@ class RunningTurn:
         self._job = asyncio.create_task(_call(agent, context))
         if self._ended:
             self._job.cancel()
+        self._job.add_done_callback(_looked_at)
         try:
             await asyncio.wait({self._job})
         except asyncio.CancelledError:
             # The engine closes: the turn stays as it is and is recovered by the next one.
-            self._job.cancel()
+            self.end()
             raise
         if self._ended:
             return
@@ -123,12 +124,14 @@ class RunningTurn:
     # What a RunContext asks of its turn.
 
     async def append(self, op: int, entry: Entry) -> None:
+        self._refuse_when_ended()
         if op > self._recorded:
             await self._transact(_appending.append_op, op, entry, rings=True)
 
     async def open_request(
         self, op: int, entry: Entry, request_id: str, spec: dict[str, Any]
     ) -> None:
+        self._refuse_when_ended()
         if op > self._recorded:
             await self._transact(_turns.open_request, op, entry, request_id, spec, rings=True)
 
@@ -145,6 +148,7 @@ class RunningTurn:
         return await self._execution.receive(request_id) or answer
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
+        self._refuse_when_ended()
         return await self._execution.step(name, function)
 
     async def read_inbox(self) -> list[str]:
@@ -154,7 +158,7 @@ class RunningTurn:
             )
             return [texts, seq]
 
-        texts, self._inbox = await self._execution.step("inbox", read)
+        texts, self._inbox = await self.step("inbox", read)
         return list(texts)
 
     async def sleep_until(self, moment: float) -> None:
@@ -162,6 +166,11 @@ class RunningTurn:
 
     def unix_time(self) -> float:
         return time.time()
+
+    def _refuse_when_ended(self) -> None:
+        # What a function does on its way out is no part of what it does when it goes on.
+        if self._ended:
+            raise TurnEnded
 
     async def _transact(self, work: Callable[..., T], *arguments: Any, rings: bool) -> T:
         def on(connection: sa.Connection) -> T:
@@ -176,6 +185,12 @@ async def _call(agent: Agent, context: RunContext) -> None:
     except (SystemExit, KeyboardInterrupt) as error:
         # Left alone, these would end the whole engine.
         raise RuntimeError(f"the agent raised {type(error).__name__}") from error
+
+
+def _looked_at(job: asyncio.Task[Any]) -> None:
+    # Otherwise asyncio complains about what a cancelled function raised on its way out.
+    if not job.cancelled():
+        job.exception()
 
 
 def _reason(error: Exception) -> str:

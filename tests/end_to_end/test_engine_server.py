@@ -17,6 +17,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from duvo.local import (
     DatabaseDamaged,
@@ -44,6 +45,15 @@ async def busy(run: RunContext) -> None:
         time.sleep(30)
 
     await run.tool("hang", {}, hang)
+
+
+@agent("Tidy")
+async def tidy(run: RunContext) -> None:
+    try:
+        await run.approval("Go on?")
+    finally:
+        await run.say("cleaned up")
+    await run.say("went on")
 
 
 def mode(path: Path) -> str:
@@ -206,6 +216,48 @@ def test_closing_with_a_hundred_waiting_runs_is_quick_and_leaves_them_waiting(
         api.close()
     assert caplog.records == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_function_does_while_the_engine_closes_or_it_is_stopped_is_not_recorded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = tmp_path / "runs.sqlite"
+    with Server([tidy], database=database, port=0) as server:
+        api = LocalApi.of(server)
+        closed, stopped = api.start("Tidy"), api.start("Tidy")
+        request = api.wait_for_request(closed)
+        api.wait_for_request(stopped)
+        api.stop(stopped)
+        api.close()
+    with Server([tidy], database=database, port=0) as server:
+        api = LocalApi.of(server)
+        assert api.texts(stopped) == api.texts(closed) == []
+        api.respond(closed, request["id"], approved=True)
+        api.wait_for_end(closed)
+        assert api.texts(closed) == ["cleaned up", "went on"]
+        api.close()
+    assert caplog.records == []
+
+
+def test_a_turn_that_the_database_fails_goes_on_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise sqlalchemy.exc.OperationalError("UPDATE", {}, Exception("disk I/O error"))
+
+    database = tmp_path / "runs.sqlite"
+    with monkeypatch.context() as patch, Server(database=database, port=0) as server:
+        patch.setattr("duvo.local._turns.complete", fail)
+        api = LocalApi.of(server)
+        run_id = api.start("Talker")
+        wait_until(lambda: bool(caplog.records), 5, "nothing was logged")
+        assert f"run {run_id} stands still until the next start" in caplog.text
+        api.close()
+    with Server(database=database, port=0) as server:
+        api = LocalApi.of(server)
+        assert api.wait_for_end(run_id)["run"]["status"] == "completed"
+        assert len(api.texts(run_id)) == 2
+        api.close()
 
 
 def test_what_recovery_needs_no_longer_is_removed_and_the_run_can_still_be_resumed(

@@ -112,7 +112,7 @@ def test_a_file_may_import_its_neighbours_and_the_path_stays_as_it_was(
         ),
         (
             "from duvo.local import agent\n@agent('One')\ndef a(run): ...\n",
-            "line 2: TypeError: agent 'One' must be an async function",
+            r"line [23]: TypeError: agent 'One' must be an async function",
         ),
     ],
 )
