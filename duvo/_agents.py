@@ -6,12 +6,14 @@ import re
 
 from . import _errors, _paths, _wire
 from ._pages import Pages
+from ._understanding import understanding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ._client import Client
+    from ._clock import Deadline
     from ._models import Agent
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -46,14 +48,20 @@ class Agents:
         from ._structuring import build
 
         agent_id = self.id_of(agent)
-        answer = self._client.transport.send("GET", _paths.agent(agent_id))
-        raw = _wire.expect_dict(_wire.expect_dict(answer.data, "the top").get("agent"), "agent")
-        return build(_models.Agent, raw, raw)
+        path = _paths.agent(agent_id)
+        answer = self._client._transport.send("GET", path)
+        with understanding("GET", path):
+            raw = _wire.expect_dict(_wire.expect_dict(answer.data, "the top").get("agent"), "agent")
+            return build(_models.Agent, raw, raw)
 
-    def id_of(self, agent: str) -> str:
+    def id_of(self, agent: str, deadline: Deadline | None = None) -> str:
         """The id of an agent that is given by id or by its exact name.
 
-        A name is looked up once for each client.
+        A name is looked up once for each client, in `GET /v2/teams/{team}/agents`.
+
+        Args:
+            agent: its id, or its exact name.
+            deadline: no request goes beyond it.
 
         Raises:
             NotFound: no agent has that name.
@@ -62,11 +70,15 @@ class Agents:
         if _UUID.fullmatch(agent):
             return agent
         if agent not in self._ids:
-            self._ids[agent] = self._named(agent).id
+            self._ids[agent] = self._named(agent, deadline).id
         return self._ids[agent]
 
-    def _named(self, name: str) -> Agent:
-        found = [agent for agent in self.list() if agent.name == name]
+    def _named(self, name: str, deadline: Deadline | None) -> Agent:
+        found = [
+            agent
+            for agent in AgentList(self._client, None, deadline)
+            if name in (agent.name, agent.id)
+        ]
         if not found:
             raise _errors.NotFound(
                 f"no agent is called {name!r}; `duvo agents list` shows those that there are",
@@ -89,10 +101,12 @@ class AgentList:
         more: whether a limit cut the list.
     """
 
-    def __init__(self, client: Client, limit: int | None):
+    def __init__(self, client: Client, limit: int | None, deadline: Deadline | None = None):
         self._client = client
         self._limit = limit
+        self._deadline = deadline
         self._pages: Pages | None = None
+        self._agents = self._read()
 
     @property
     def total(self) -> int | None:
@@ -105,10 +119,18 @@ class AgentList:
         return self._pages.more if self._pages else False
 
     def __iter__(self) -> Iterator[Agent]:
+        return self._agents
+
+    def __next__(self) -> Agent:
+        return next(self._agents)
+
+    def _read(self) -> Iterator[Agent]:
         from . import _models
         from ._structuring import build
 
-        path = _paths.agents(self._client.team_id)
-        self._pages = Pages(self._client.transport, path, "agents", limit=self._limit)
+        path = _paths.agents(self._client._team_id(self._deadline))
+        self._pages = Pages(
+            self._client._transport, path, "agents", limit=self._limit, deadline=self._deadline
+        )
         for raw in self._pages:
             yield build(_models.Agent, raw, raw)

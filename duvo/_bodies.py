@@ -49,26 +49,30 @@ def read(
     response: requests.Response,
     deadline: Deadline | None,
     closed: threading.Event | None,
-    method: str,
-    path: str,
+    timeout: float,
 ) -> bytes:
     """An answer's body, given up when the deadline has passed or the reader was closed.
 
+    Args:
+        response: the answer, whose body has not been read.
+        deadline: no wait for data goes beyond it.
+        closed: whether anybody still waits.
+        timeout: seconds for each wait for data.
+
     Raises:
         Closed: the reader was closed.
-        TimeoutError: the deadline passed while it was coming.
+        requests.RequestException: the body did not come whole, or not in time.
     """
     if deadline is None and closed is None:
         return response.content
-    return b"".join(_pieces(response, deadline, closed, method, path))
+    return b"".join(_pieces(response, deadline, closed, timeout))
 
 
 def _pieces(
     response: requests.Response,
     deadline: Deadline | None,
     closed: threading.Event | None,
-    method: str,
-    path: str,
+    timeout: float,
 ) -> Iterator[bytes]:
     # A held request sends a space now and then, and a bad server drips: each
     # piece is the chance to see that nobody waits any more.
@@ -77,19 +81,24 @@ def _pieces(
 
     try:
         while True:
+            if closed is not None and closed.is_set():
+                raise Closed
+            if deadline is not None:
+                if deadline.passed:
+                    raise requests.ReadTimeout("the answer was still coming")
+                _wait_no_longer_than(deadline.left(timeout), response)
             piece = response.raw.read1(_MOST_AT_ONCE, decode_content=True)
             if not piece:
                 return
             yield piece
-            if closed is not None and closed.is_set():
-                raise Closed
-            if deadline is not None and deadline.passed:
-                raise _errors.TimeoutError(
-                    f"{method} {path}: the answer was still coming when the time was up",
-                    method=method,
-                    path=path,
-                )
     except urllib3.exceptions.ReadTimeoutError as error:
         raise requests.ReadTimeout(error) from error
     except urllib3.exceptions.HTTPError as error:
         raise requests.exceptions.ChunkedEncodingError(error) from error
+
+
+def _wait_no_longer_than(seconds: float, response: requests.Response) -> None:
+    # The headers have used up some of the time that the socket was given.
+    socket = getattr(getattr(response.raw, "connection", None), "sock", None)
+    if socket is not None:
+        socket.settimeout(max(0.001, seconds))

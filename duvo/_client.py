@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     import requests
 
     from ._agents import Agents
+    from ._clock import Deadline
     from ._runs import Runs
     from ._teams import Teams, WhoAmI
     from ._transport import Answer
 
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MAX_RETRIES = 3
+
+_LONGEST_TIMEOUT = 86_400.0
 
 
 class Client:
@@ -66,10 +69,14 @@ class Client:
         session: requests.Session | None = None,
         user_agent: str | None = None,
     ):
-        if not 0 < timeout < float("inf"):
-            raise _errors.ConfigError(f"timeout must be a number of seconds above 0, not {timeout}")
+        if not 0 < timeout <= _LONGEST_TIMEOUT:
+            raise _errors.ConfigError(
+                f"timeout must be seconds above 0 and at most {_LONGEST_TIMEOUT:g}, not {timeout}"
+            )
         if max_retries < 0:
             raise _errors.ConfigError(f"max_retries must not be negative, but is {max_retries}")
+        if user_agent is not None and not (user_agent.isascii() and user_agent.isprintable()):
+            raise _errors.ConfigError("user_agent must be printable ASCII")
         self.settings = _config.resolve(api_key, base_url, team_id, profile)
         self._session = session
         self._user_agent = user_agent
@@ -78,7 +85,7 @@ class Client:
         self._set_up()
 
     def _set_up(self) -> None:
-        self.transport = Transport(
+        self._transport = Transport(
             self.settings,
             timeout=self._timeout,
             max_retries=self._max_retries,
@@ -102,18 +109,21 @@ class Client:
             ConfigError: the key sees no team, or several, and none was named.
             DuvoError: the request failed.
         """
+        return self._team_id(None)
+
+    def _team_id(self, deadline: Deadline | None) -> str:
         if self.settings.team_id is None:
             with self._deriving:
                 if self.settings.team_id is None:
-                    self.settings.team_id = self._find_team()
+                    self.settings.team_id = self._find_team(deadline)
         return self.settings.team_id
 
-    def _find_team(self) -> str:
+    def _find_team(self, deadline: Deadline | None) -> str:
         from . import _teams
 
         if self.settings.team_may_be_in_profile and (team_id := _config.team_of_profile()):
             return team_id
-        return _teams.derive(self)
+        return _teams.derive(self, deadline)
 
     @property
     def runs(self) -> Runs:
@@ -167,7 +177,9 @@ class Client:
         Raises:
             DuvoError: the request failed.
         """
-        return self.transport.send(
+        if not (method.isascii() and method.isalpha()):
+            raise _errors.ConfigError(f"{method!r} is no HTTP method")
+        return self._transport.send(
             method.upper(), self._whole_path(path), params=_pairs(params), body=body
         )
 
@@ -186,7 +198,7 @@ class Client:
 
         whole = self._whole_path(path)
         return _pages.joined(
-            lambda query: self.transport.send("GET", whole, params=query).data, _pairs(params), 50
+            lambda query: self._transport.send("GET", whole, params=query).data, _pairs(params), 50
         )
 
     def _whole_path(self, path: str) -> str:
@@ -202,7 +214,7 @@ class Client:
 
     def close(self) -> None:
         """Close the client's connections. It can be used again, which opens new ones."""
-        self.transport.close()
+        self._transport.close()
 
     def __enter__(self) -> Client:
         return self
@@ -216,7 +228,7 @@ class Client:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        left_behind = ("transport", "_deriving", "_agents")
+        left_behind = ("_transport", "_deriving", "_agents")
         return {name: value for name, value in self.__dict__.items() if name not in left_behind}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

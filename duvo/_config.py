@@ -70,24 +70,28 @@ def resolve(
         ConfigError: a setting that cannot work, or an unreadable profile file.
     """
     named: Profile | None = None
-    own_key = api_key is not None
+    team_may_be_in_profile = False
     if profile is not None:
         named = _profile(profile)
         _tell_what_is_passed_over(profile, environ)
-        api_key = api_key or named.api_key
+        api_key = named.api_key if api_key is None else api_key
         base_url = base_url or named.base_url or DEFAULT_BASE_URL
         team_id = team_id or named.team_id
     else:
-        api_key = api_key or environ.get("DUVO_API_KEY")
         base_url = base_url or environ.get("DUVO_API_BASE_URL")
         team_id = team_id or environ.get("DUVO_TEAM_ID")
-        if not (api_key and base_url):
+        own_key = api_key is not None
+        if api_key is None:
+            api_key = environ.get("DUVO_API_KEY") or None
+        # A key that is given in the call is not sent to the host of whatever profile there is.
+        if not own_key and not (api_key and base_url):
             named = _profile_in_force(environ)
+        team_may_be_in_profile = named is None and not own_key
         if named is not None:
             api_key = api_key or named.api_key
             base_url = base_url or named.base_url
             team_id = team_id or named.team_id
-    if not api_key:
+    if api_key is None:
         raise MissingCredential(
             "no API key: set DUVO_API_KEY, or add a profile with `duvo profiles add NAME`; "
             "with no account, `duvo dev` serves everything on this machine"
@@ -97,7 +101,7 @@ def resolve(
         checked_base_url(base_url or DEFAULT_BASE_URL),
         team_id,
         named.name if named else None,
-        team_may_be_in_profile=named is None and not own_key,
+        team_may_be_in_profile,
     )
 
 

@@ -19,6 +19,7 @@ PAGE = 50
 
 _REMEMBERED = 2 * PAGE
 _FARTHEST_BACK = 10 * PAGE
+_MOST_LOSSES = 3
 
 
 class Page:
@@ -39,12 +40,11 @@ class Page:
         self.messages = [
             _wire.message(raw, f"messages[{number}]") for number, raw in enumerate(self.raws)
         ]
-        total = answer.get("total")
-        self.total = int(total) if isinstance(total, (int, float)) else None
-        told = answer.get("offset")
-        if isinstance(told, (int, float)) and not isinstance(told, bool) and told != offset:
+        self.total = _wire.count(answer.get("total"))
+        told = _wire.count(answer.get("offset"))
+        if told is not None and told != offset:
             raise UnexpectedAnswer(
-                f"the page at offset {told:g} came where the one at {offset} was asked for",
+                f"the page at offset {told} came where the one at {offset} was asked for",
                 may_pass=True,
             )
         self.offset = offset
@@ -53,25 +53,32 @@ class Page:
     @property
     def reaches_end(self) -> bool:
         """Whether nothing stands behind this page, as far as the server tells."""
-        if self.total is not None and self.messages:
+        if self.total is not None:
             return self.offset + len(self.messages) >= self.total
-        return len(self.messages) < self.limit
+        return not self.messages
 
 
 class Cursor:
     """A place in a conversation.
 
-    Args:
-        offset: where to begin.
+    Attributes:
+        offset: the place.
+        grows_only: the server promises that its pages never shift; then
+            nothing is read twice.
+        caught_up: whether the page taken last ended where the conversation ends.
+        is_doubtful: whether what the server told with that page contradicts it.
     """
 
     def __init__(self, offset: int = 0):
         self.offset = offset
         self.grows_only = False
-        """Whether the server promises that its pages never shift; then nothing is read twice."""
+        self.caught_up = False
+        self.is_doubtful = False
+        self._farthest = 0
         self._anchor: str | None = None
         self._recent: deque[str] = deque(maxlen=_REMEMBERED)
         self._back = 0
+        self._losses = 0
 
     @property
     def next_offset(self) -> int:
@@ -79,11 +86,6 @@ class Cursor:
         if self._back:
             return max(0, self.offset - self._back)
         return self.offset - 1 if self._checks else self.offset
-
-    @property
-    def looks_back(self) -> bool:
-        """Whether the next page is for finding the place again."""
-        return self._back > 0
 
     @property
     def _checks(self) -> bool:
@@ -102,12 +104,24 @@ class Cursor:
             UnexpectedAnswer: the messages handed out last are not found again.
         """
         ids = [one["id"] for one in page.messages]
+        self.caught_up = False
         if self._back:
             return self._find_place(ids, page)
         if self._checks and ids[:1] != [self._anchor]:
             self._back = PAGE
             return []
-        return self._accept(ids, page, 0)
+        new = self._accept(ids, page, 0)
+        self._judge(page, new)
+        return new
+
+    def _judge(self, page: Page, new: list[int]) -> None:
+        # Only a page that holds less than was asked for can be the last one,
+        # and without a total only one that brings nothing.
+        short = len(page.messages) < page.limit and page.total is not None
+        self.caught_up = not new or (short and page.reaches_end)
+        promised = page.total is not None and page.total > self.offset
+        self.is_doubtful = promised or self.offset < self._farthest
+        self._farthest = max(self._farthest, self.offset)
 
     def _find_place(self, ids: list[str], page: Page) -> list[int]:
         known = [index for index, one in enumerate(ids) if one in self._recent]
@@ -115,16 +129,21 @@ class Cursor:
             # What stands before the first that is known may be older than what is remembered,
             # unless all that there ever was is remembered.
             all_known = page.offset == 0 and len(self._recent) < _REMEMBERED
-            self._back = 0
+            self._back = self._losses = 0
             return self._accept(ids, page, 0 if all_known else known[0])
-        if page.offset == 0 or self._back >= _FARTHEST_BACK:
-            self._back = PAGE
-            raise UnexpectedAnswer(
-                "the messages that were read last are not in the conversation any more",
-                may_pass=True,
-            )
-        self._back += PAGE
-        return []
+        if page.offset > 0 and self._back < _FARTHEST_BACK:
+            self._back += PAGE
+            return []
+        self._losses += 1
+        if page.offset == 0 and self._losses > _MOST_LOSSES:
+            # All that was handed out is gone for good: what stands here now is new.
+            self._back = self._losses = 0
+            return self._accept(ids, page, 0)
+        self._back = PAGE
+        raise UnexpectedAnswer(
+            "the messages that were read last are not in the conversation any more",
+            may_pass=True,
+        )
 
     def _accept(self, ids: list[str], page: Page, begin: int) -> list[int]:
         recent = set(self._recent)
@@ -136,5 +155,7 @@ class Cursor:
                 new.append(index)
         if ids:
             self._anchor = ids[-1]
-            self.offset = page.offset + len(ids)
+        elif page.offset == 0:
+            self._anchor = None
+        self.offset = page.offset + len(ids)
         return new

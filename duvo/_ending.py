@@ -24,13 +24,15 @@ class Resumed:
     Args:
         message_at: the message's time on the server, or None where it told none.
         sent_at: when it was sent, on the client's clock.
+        ended_before: `completed_at` as it was read before the message, if it was.
     """
 
-    __slots__ = ("message_at", "sent_at")
+    __slots__ = ("ended_before", "message_at", "sent_at")
 
-    def __init__(self, message_at: datetime | None, sent_at: float):
+    def __init__(self, message_at: datetime | None, sent_at: float, ended_before: object):
         self.message_at = message_at
         self.sent_at = sent_at
+        self.ended_before = ended_before
 
 
 def has_ended(run: dict[str, Any], resumed: Resumed | None, now: float) -> bool:
@@ -43,7 +45,9 @@ def has_ended(run: dict[str, Any], resumed: Resumed | None, now: float) -> bool:
     """
     if not is_finished(run["status"]):
         return False
-    if resumed is None or resumed.message_at is None or now - resumed.sent_at > RESUME_GRACE:
+    if resumed is None or now - resumed.sent_at > RESUME_GRACE:
         return True
     ended_at = _times.timestamp(run.get("completed_at"))
-    return ended_at is None or ended_at >= resumed.message_at
+    if ended_at is None or resumed.message_at is None:
+        return run.get("completed_at") != resumed.ended_before
+    return ended_at >= resumed.message_at

@@ -180,6 +180,7 @@ class APIError(DuvoError):
         message: the server's sentence, or None.
         request_id: the server's id of the request, or None.
         retry_after: seconds that the server asked to wait, or None.
+        body: the answer's JSON, without the key; None where it had none.
     """
 
     def __init__(
@@ -315,7 +316,7 @@ def from_status(
     fields = body if isinstance(body, dict) else {}
     code = _text(fields.get("code"), secret) or _text(fields.get("error"), secret)
     message = _text(fields.get("message"), secret)
-    request_id = request_id or _text(fields.get("request_id"), secret)
+    request_id = _text(request_id, secret) or _text(fields.get("request_id"), secret)
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else InvalidRequest)
     if status == 400 and (no_run := _what_is_no_run_id(path)):
         kind = NotFound
@@ -342,7 +343,7 @@ def from_status(
         message=message,
         request_id=request_id,
         retry_after=retry_after,
-        body=body,
+        body=_without(secret, body),
     )
 
 
@@ -354,6 +355,14 @@ def _what_is_no_run_id(path: str) -> str | None:
     ):
         return None
     return unquote(found[1])
+
+
+def _without(secret: str, body: Any) -> Any:
+    if isinstance(body, str):
+        return body.replace(secret, "[key]") if secret else body
+    if isinstance(body, dict):
+        return {_without(secret, key): _without(secret, value) for key, value in body.items()}
+    return [_without(secret, one) for one in body] if isinstance(body, list) else body
 
 
 def _text(value: object, secret: str) -> str | None:

@@ -23,7 +23,7 @@ _NEVER_SENT = (
 
 
 def explain(
-    error: requests.RequestException,
+    error: Exception,
     method: str,
     path: str,
     settings: Settings,
@@ -37,7 +37,7 @@ def explain(
         method: of the request.
         path: of the request.
         settings: where it went.
-        timeout: seconds for each socket operation.
+        timeout: seconds that it had.
         trust: which CA file was in force, and where that came from.
     """
     host = urlsplit(settings.base_url).netloc
@@ -77,7 +77,7 @@ def explain(
                 "`duvo dev` starts a local engine"
             )
         return _errors.ConnectionError(text, method=method, path=path, arrived=False)
-    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
+    if isinstance(error, (requests.exceptions.InvalidURL, ValueError)):
         return _errors.ConfigError(f"{method} {path}: {reason}", method=method, path=path)
     return _errors.ConnectionError(
         f"{method} {path}: the connection to {host} broke ({reason})",
@@ -99,7 +99,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         todo += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
 
 
-def _is_timeout(error: requests.RequestException, causes: list[BaseException]) -> bool:
+def _is_timeout(error: Exception, causes: list[BaseException]) -> bool:
     if isinstance(error, requests.Timeout):
         return True
     # urllib3 counts a refused connection among the timeouts; it is none.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from . import _replies
-from ._errors import APIError, ConfigError, HumanRequestPending
+from ._errors import APIError, ConfigError, DuvoError, HumanRequestPending, OutcomeUnknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, TypeAlias
 
     from ._models import HumanRequest
+    from ._patience import Reader
     from ._replies import Answers, AnswerText
     from ._run import Run
 
@@ -52,8 +53,13 @@ class Responder:
         self._warn = warn
         self._met: str | None = None
 
-    def meet(self, run: Run, request: HumanRequest) -> None:
+    def meet(self, run: Run, request: HumanRequest, reader: Reader) -> None:
         """Reply to the request, or leave it.
+
+        Args:
+            run: the run that asks.
+            request: what it asks.
+            reader: bears outages until its deadline, for the reply too.
 
         Raises:
             HumanRequestPending: nothing here may answer it.
@@ -65,13 +71,13 @@ class Responder:
         choice = self._on_request
         standing = _replies.standing(request, self._answers)
         if standing is not None:
-            self._send(run, request, standing)
+            self._send(run, request, standing, reader)
         elif choice is None or choice == "leave":
             self._leave(run, request)
         elif not isinstance(choice, str):
-            self._decide(run, request, choice(request))
+            self._decide(run, request, choice(request), reader)
         elif choice != "raise" and request.type == "approval":
-            self._send(run, request, {"approved": choice == "approve"})
+            self._send(run, request, {"approved": choice == "approve"}, reader)
         else:
             raise HumanRequestPending(
                 f"run {run.id} waits for a human, and nothing here may answer: "
@@ -89,22 +95,30 @@ class Responder:
                 _replies.how_to_answer(request),
             )
 
-    def _decide(self, run: Run, request: HumanRequest, decision: Decision) -> None:
+    def _decide(self, run: Run, request: HumanRequest, decision: Decision, reader: Reader) -> None:
         if decision is None:
             return
         if isinstance(decision, bool):
-            self._send(run, request, _replies.body(request, approve=decision))
+            body = _replies.body(request, approve=decision)
         else:
-            self._send(run, request, _replies.body(request, answers=decision))
+            body = _replies.body(request, answers=decision)
+        self._send(run, request, body, reader)
 
-    def _send(self, run: Run, request: HumanRequest, body: dict[str, Any]) -> None:
-        try:
-            run.send_reply(request.id, body)
-        except APIError as error:
-            if error.status not in (400, 404, 409, 422):
-                raise
-            run.refresh()
-            pending = run.pending_request
-            if pending is not None and pending.id == request.id:
-                raise
-            logger.info("run %s: the request was answered elsewhere", run.id)
+    def _send(self, run: Run, request: HumanRequest, body: dict[str, Any], reader: Reader) -> None:
+        def attempt() -> None:
+            try:
+                run._send_reply(request.id, body, reader)
+            except (OutcomeUnknown, APIError) as error:
+                if isinstance(error, APIError) and error.status not in (400, 404, 409, 422):
+                    raise
+                # Whoever replied, a request takes one reply: what counts is whether it is open.
+                run._read_once(reader)
+                pending = run.pending_request
+                if pending is None or pending.id != request.id:
+                    logger.info("run %s: the request has been answered", run.id)
+                elif isinstance(error.__cause__, DuvoError):
+                    raise error.__cause__ from None
+                else:
+                    raise
+
+        reader.read(attempt)

@@ -49,4 +49,4 @@ class Budget:
             return 0.0
         if remaining <= 0:
             return seconds
-        return seconds * spent / remaining
+        return min(seconds, seconds * spent / remaining)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import deque
 
 from . import _wire
+from ._errors import ConfigError, UnexpectedAnswer
+from ._understanding import understanding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
+    from ._clock import Deadline
     from ._transport import Transport
 
 _REMEMBERED = 200
+_MOST_REPEATED = 3
 
 
 class Pages:
@@ -29,6 +33,8 @@ class Pages:
         params: query without limit and offset.
         size: items that a page may have at most.
         offset: where to begin.
+        limit: items at most.
+        deadline: no request goes beyond it.
 
     Attributes:
         total: items of the whole list as last told, or None.
@@ -44,9 +50,11 @@ class Pages:
         size: int = 100,
         offset: int = 0,
         limit: int | None = None,
+        deadline: Deadline | None = None,
     ):
         self.total: int | None = None
         self.more = False
+        self._deadline = deadline
         self._read = self._items(transport, path, name, tuple(params), size, offset, limit)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -66,27 +74,33 @@ class Pages:
         limit: int | None,
     ) -> Iterator[dict[str, Any]]:
         recent: deque[str] = deque(maxlen=_REMEMBERED)
-        given = 0
+        given = repeated = 0
         while limit is None or given < limit:
             # One more than wanted tells whether there is more, where no total does.
             ask = size if limit is None else min(size, limit - given + 1)
             query = [*params, ("limit", str(ask)), ("offset", str(offset))]
-            answer = _wire.expect_dict(transport.send("GET", path, params=query).data, "the top")
-            page = _wire.expect_list(answer.get(name), name)
-            total = answer.get("total")
-            self.total = int(total) if isinstance(total, (int, float)) else None
+            data = transport.send("GET", path, params=query, deadline=self._deadline).data
+            with understanding("GET", path):
+                answer = _wire.expect_dict(data, "the top")
+                page = _wire.expect_list(answer.get(name), name)
+                for number, raw in enumerate(page):
+                    item = _wire.expect_dict(raw, f"{name}[{number}]")
+                    _wire.expect_text(item.get("id"), f"{name}[{number}].id")
+            self.total = _wire.count(answer.get("total"))
             offset += len(page)
-            for number, raw in enumerate(page):
-                item = _wire.expect_dict(raw, f"{name}[{number}]")
-                key = _wire.expect_text(item.get("id"), f"{name}[{number}].id")
-                if key in recent:
+            before = given
+            for item in page:
+                if item["id"] in recent:
                     continue
                 if given == limit:
                     self.more = True
                     return
-                recent.append(key)
+                recent.append(item["id"])
                 given += 1
                 yield item
+            repeated = repeated + 1 if page and given == before else 0
+            if repeated == _MOST_REPEATED:
+                raise UnexpectedAnswer(f"{path} gives the same items again and again")
             if not page or (self.total is not None and offset >= self.total):
                 return
             if self.total is None and len(page) < ask:
@@ -105,27 +119,46 @@ def joined(
 
     Args:
         send: sends the call with these query pairs, and returns the JSON.
-        params: query; a limit or an offset in it is kept for the first page.
+        params: query; a limit in it is the size of the pages, an offset the beginning.
         size: items to ask for, where params has no limit.
+
+    Raises:
+        ConfigError: the offset is no number.
     """
     given = dict(params)
-    offset = int(given.get("offset", "0"))
+    offset = _offset(given.get("offset", "0"))
     rest = [pair for pair in params if pair[0] not in ("limit", "offset")]
     limit = given.get("limit", str(size))
     whole: dict[str, Any] | None = None
+    seen: set[str] = set()
     while True:
         data = send([*rest, ("limit", limit), ("offset", str(offset))])
-        names = (
-            [name for name, value in data.items() if isinstance(value, list)]
-            if isinstance(data, dict) and "total" in data
-            else []
-        )
-        if len(names) != 1:
+        name = _name_of_items(data)
+        if name is None:
             return data if whole is None else whole
-        page = data[names[0]]
+        page = data[name]
         if whole is None:
-            whole = {**data, names[0]: []}
-        whole[names[0]].extend(page)
+            whole = {**data, name: []}
+        new = [item for item in page if not (_has_id(item) and item["id"] in seen)]
+        seen.update(item["id"] for item in new if _has_id(item))
+        whole[name].extend(new)
         offset += len(page)
-        if not page or offset >= data["total"]:
+        if not new or offset >= data["total"]:
             return whole
+
+
+def _name_of_items(data: Any) -> str | None:
+    if not isinstance(data, dict) or _wire.count(data.get("total")) is None:
+        return None
+    names = [name for name, value in data.items() if isinstance(value, list)]
+    return names[0] if len(names) == 1 else None
+
+
+def _has_id(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("id"), str)
+
+
+def _offset(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ConfigError(f"the offset {text!r} is no whole number")
+    return int(text)

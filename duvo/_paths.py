@@ -44,4 +44,4 @@ def stop(run_id: str) -> str:
 
 
 def _part(text: str) -> str:
-    return quote(text, safe="")
+    return quote(text, safe="", errors="surrogatepass")

@@ -28,6 +28,7 @@ NEW_RUN_GRACE = 10.0
 """Seconds for which a run that was just started may answer 404."""
 
 _OUTAGE_WORTH_TELLING = 2.0
+_LONGEST_SLEEP = 3600.0
 
 
 class Reader:
@@ -52,6 +53,8 @@ class Reader:
         closed: threading.Event | None = None,
         patient: bool = True,
     ):
+        if timeout is not None and not timeout > 0:
+            raise _errors.ConfigError(f"timeout must be seconds above 0, not {timeout}")
         self.transport = transport
         self.run_id = run_id
         self.clock = transport.clock
@@ -134,7 +137,8 @@ class Reader:
             raise error
         asked = getattr(error, "retry_after", None)
         if isinstance(error, _errors.RateLimited):
-            self.sleep(_retry.backoff(4, asked), f"the rate limit of run {self.run_id}'s server")
+            seconds = min(_LONGEST_SLEEP, _retry.backoff(4, asked))
+            self.sleep(seconds, f"the rate limit of run {self.run_id}'s server")
             return
         now = self.clock.now()
         self._failures += 1
@@ -146,7 +150,11 @@ class Reader:
         if not self._told and (self._failures > 1 or lasted > _OUTAGE_WORTH_TELLING):
             self._told = True
             logger.warning("run %s cannot be read, trying on: %s", self.run_id, error)
-        self.sleep(_retry.backoff(min(self._failures, 5), asked), "the server cannot be read")
+        # A server that asks for patience gets no more than an outage gets.
+        left = OUTAGE_LIMIT - lasted + 1.0
+        self.sleep(
+            min(left, _retry.backoff(min(self._failures, 5), asked)), "the server cannot be read"
+        )
 
     def _has_tried_enough(self, error: _errors.DuvoError) -> bool:
         if self._patient:

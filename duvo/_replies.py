@@ -106,8 +106,10 @@ def _pairs(
     answers: Answers, names: Mapping[str, Question], request: HumanRequest
 ) -> list[tuple[str, str]]:
     if hasattr(answers, "items"):
-        return [(str(key), _joined(text)) for key, text in answers.items()]
-    texts: Sequence[str] = [answers] if isinstance(answers, str) else answers
+        return [(str(key), _joined(text, str(key), request)) for key, text in answers.items()]
+    texts = [answers] if isinstance(answers, str) else answers
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(one, str) for one in texts):
+        raise _unfit(f"{answers!r} are no answers: give them by key, or as KEY=ANSWER", request)
     return [_split(text, names, request) for text in texts]
 
 
@@ -123,8 +125,12 @@ def _split(text: str, names: Mapping[str, Question], request: HumanRequest) -> t
     return key, value
 
 
-def _joined(text: AnswerText) -> str:
-    return text if isinstance(text, str) else ",".join(text)
+def _joined(text: AnswerText, key: str, request: HumanRequest) -> str:
+    if isinstance(text, str):
+        return text
+    if not isinstance(text, (list, tuple)) or not all(isinstance(one, str) for one in text):
+        raise _unfit(f"the answer to {key!r} is {text!r}, which is no text", request)
+    return ",".join(text)
 
 
 def _unfit(why: str, request: HumanRequest) -> InvalidReply:

@@ -60,12 +60,11 @@ def leaves_outcome_unknown(error: errors.DuvoError) -> bool:
 def backoff(attempt: int, retry_after: float | None = None) -> float:
     """Seconds before sending again after that many failed attempts.
 
-    What the server asks for, or else 0.5 s doubling up to 8 s, with jitter so
-    that many clients do not come back at the same moment.
+    0.5 s doubling up to 8 s, with jitter so that many clients do not come back
+    at the same moment; or what the server asks for, where that is longer.
     """
-    if retry_after is not None:
-        return retry_after
-    return min(8.0, 0.5 * 2.0 ** (attempt - 1)) * random.uniform(0.75, 1.0)
+    ours = min(8.0, 0.5 * 2.0 ** (attempt - 1)) * random.uniform(0.75, 1.0)
+    return max(ours, retry_after or 0.0)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from . import _ending, _errors, _paths, _wire
 from ._outcome import Outcome
+from ._understanding import understanding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from typing import Any
 
@@ -38,25 +40,24 @@ class Run:
         started_here_at: float | None = None,
     ):
         self.id = run_id
-        self.started_here_at = started_here_at
+        self._started_here_at = started_here_at
         self._client = client
         self._answer = answer
         self._listed = listed
         self._data: RunData | None = None
         self._request: HumanRequest | None = None
         self._resumed: _ending.Resumed | None = None
-        self.outcome = Outcome()
+        self._outcome = Outcome()
 
     @property
-    def transport(self) -> Transport:
-        """What sends this run's requests."""
-        return self._client.transport
+    def _transport(self) -> Transport:
+        return self._client._transport
 
     # What was last read
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The API's last answer about this run, as it came.
+        """The API's last answer about this run, as it came; for a run of a list, its item there.
 
         Raises:
             NotLoaded: nothing was read yet.
@@ -192,7 +193,7 @@ class Run:
                 `wait`, which returns at once when the run has ended.
         """
         self._expect_conversation("answer")
-        return self.outcome.answer
+        return self._outcome.answer
 
     @property
     def failure(self) -> str | None:
@@ -203,7 +204,7 @@ class Run:
                 `wait`, which returns at once when the run has ended.
         """
         self._expect_conversation("failure")
-        return self.outcome.failure if self.status == "failed" else None
+        return self._outcome.failure if self.status == "failed" else None
 
     # What can be done
 
@@ -214,7 +215,7 @@ class Run:
             NotFound: there is no such run, or it belongs to another team.
             DuvoError: the request failed.
         """
-        answer = self.transport.send("GET", _paths.run(self.id))
+        answer = self._transport.send("GET", _paths.run(self.id))
         self._take(answer.data)
         return self
 
@@ -314,16 +315,17 @@ class Run:
         """
         from . import _models
 
-        answer = self.transport.send(
-            "POST",
-            _paths.messages(self.id),
-            body={"message": text},
-            find_out=f"`duvo runs messages {self.id} --tail 5` shows whether it arrived",
-        )
-        raw = _wire.expect_dict(_wire.expect_dict(answer.data, "the top").get("message"), "message")
-        message = _models.message(_wire.message(raw), raw, self.id)
-        self._resumed = _ending.Resumed(message.timestamp, self.transport.clock.now())
-        self.outcome.is_read = False
+        path = _paths.messages(self.id)
+        find_out = f"`duvo runs messages {self.id}` shows whether it arrived"
+        ended_before = self._completed_at_on_the_wire()
+        answer = self._transport.send("POST", path, body={"message": text}, find_out=find_out)
+        self._resumed = _ending.Resumed(None, self._transport.clock.now(), ended_before)
+        self._outcome.is_read = False
+        with understanding("POST", path, find_out):
+            raw = _wire.expect_dict(answer.data, "the top").get("message")
+            raw = _wire.expect_dict(raw, "message")
+            message = _models.message(_wire.message(raw), raw, self.id)
+        self._resumed.message_at = message.timestamp
         return message
 
     def respond(
@@ -360,24 +362,7 @@ class Run:
                 f"{_replies.described(request)}; nothing was sent",
                 request=request,
             )
-        return self.send_reply(request.id, _replies.body(request, approve, answers))
-
-    def send_reply(self, request_id: str, body: dict[str, Any]) -> Reply:
-        """Send a reply as it is, to that request; `respond` is what checks it first."""
-        from . import _models
-        from ._structuring import build
-
-        answer = self.transport.send(
-            "POST",
-            _paths.reply(self.id, request_id),
-            body=body,
-            find_out=f"`duvo runs get {self.id}` shows whether the request is still pending",
-        )
-        raw = _wire.expect_dict(
-            _wire.expect_dict(answer.data, "the top").get("human_request"), "human_request"
-        )
-        fields = {name: value for name, value in raw.items() if value is not None}
-        return build(_models.Reply, fields, raw)
+        return self._send_reply(request.id, _replies.body(request, approve, answers))
 
     def stop(self) -> Run:
         """Stop the run, and return this handle, read anew: see its `status`.
@@ -390,7 +375,7 @@ class Run:
             DuvoError: a request failed.
         """
         # Stopping twice is stopping once, so it may be sent again.
-        answer = self.transport.send("POST", _paths.stop(self.id), repeatable=True)
+        answer = self._transport.send("POST", _paths.stop(self.id), repeatable=True)
         self.refresh()
         said = answer.data if isinstance(answer.data, dict) else {}
         if not self.is_finished and said.get("success") is False:
@@ -401,29 +386,55 @@ class Run:
             )
         return self
 
-    # What a wait or a follow brings
+    # What a wait or a follow does
 
     @property
-    def has_ended(self) -> bool:
+    def _has_ended(self) -> bool:
         """Whether it ended, and not merely before it was resumed from here."""
         answer = {"run": self.raw} if self._listed else self.raw
         return _ending.has_ended(
-            _wire.run(answer["run"]), self._resumed, self.transport.clock.now()
+            _wire.run(answer["run"]), self._resumed, self._transport.clock.now()
         )
 
-    def read(self, reader: Reader, *, hold: bool = False, seen_request: str | None = None) -> None:
-        """Read the run within a wait or a follow."""
+    def _read(self, reader: Reader, *, hold: bool = False, seen_request: str | None = None) -> None:
+        params = []
+        if hold:
+            seconds = reader.deadline.left(self._transport.long_poll)
+            params.append(("wait", f"{seconds:.1f}"))
+            if seen_request is not None:
+                params.append(("seen_request", seen_request))
+        reader.read(lambda: self._read_once(reader, params))
 
-        def attempt() -> None:
-            params = []
-            if hold:
-                seconds = reader.deadline.left(self.transport.long_poll)
-                params.append(("wait", f"{seconds:.1f}"))
-                if seen_request is not None:
-                    params.append(("seen_request", seen_request))
-            self._take(reader.send(_paths.run(self.id), params).data)
+    def _read_once(self, reader: Reader, params: Sequence[tuple[str, str]] = ()) -> None:
+        self._take(reader.send(_paths.run(self.id), list(params)).data)
 
-        reader.read(attempt)
+    def _send_reply(
+        self, request_id: str, body: dict[str, Any], reader: Reader | None = None
+    ) -> Reply:
+        from . import _models
+        from ._structuring import build
+
+        path = _paths.reply(self.id, request_id)
+        find_out = f"`duvo runs get {self.id}` shows whether the request is still pending"
+        answer = self._transport.send(
+            "POST",
+            path,
+            body=body,
+            find_out=find_out,
+            retries=None if reader is None else 0,
+            deadline=None if reader is None else reader.deadline,
+        )
+        with understanding("POST", path, find_out):
+            raw = _wire.expect_dict(answer.data, "the top").get("human_request")
+            raw = _wire.expect_dict(raw, "human_request")
+            fields = {name: value for name, value in raw.items() if value is not None}
+            return build(_models.Reply, fields, raw)
+
+    def _completed_at_on_the_wire(self) -> object:
+        if self._answer is None:
+            return None
+        raw = self.raw if self._listed else self.raw["run"]
+        return raw.get("completed_at")
 
     def _take(self, data: Any) -> None:
         if isinstance(data, dict) and "run" in data and data["run"] is None:
@@ -434,14 +445,19 @@ class Run:
                 path=_paths.run(self.id),
                 status=404,
             )
-        _wire.run_answer(data)
+        path = _paths.run(self.id)
+        with understanding("GET", path):
+            told = _wire.run_answer(data)["run"]["id"]
+            if told.casefold() != self.id.casefold():
+                raise _errors.UnexpectedAnswer(f"the answer is about run {told}", may_pass=True)
+            _wire.pending_request(data)
         self._answer = data
         self._listed = False
         self._data = None
         self._request = None
 
     def _expect_conversation(self, name: str) -> None:
-        if not self.outcome.is_read:
+        if not self._outcome.is_read:
             raise _errors.NotLoaded(
                 f"the {name} of run {self.id} has not been read yet: call .wait() first, "
                 "which returns at once when the run has ended"
@@ -449,7 +465,7 @@ class Run:
 
     def __getstate__(self) -> dict[str, Any]:
         # Both are moments on the clock of this process.
-        return {**self.__dict__, "_resumed": None, "started_here_at": None}
+        return {**self.__dict__, "_resumed": None, "_started_here_at": None}
 
     def __repr__(self) -> str:
         if self._answer is None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import heapq
 
 from . import _errors, _paths, _wire
+from ._clock import Deadline
 from ._pages import Pages
 from ._run import Run
+from ._understanding import understanding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,24 +52,36 @@ class Runs:
             OutcomeUnknown: whether the run was started is not known.
             DuvoError: the request failed.
         """
+        return self._start(agent, message, sandbox_id, webhook_url)
+
+    def _start(
+        self,
+        agent: str,
+        message: str | None,
+        sandbox_id: str | None = None,
+        webhook_url: str | None = None,
+        deadline: Deadline | None = None,
+    ) -> Run:
         client = self._client
-        agent_id = client.agents.id_of(agent)
+        agent_id = client.agents.id_of(agent, deadline)
         body = {
             "agent_id": agent_id,
             "message": message,
             "sandbox_id": sandbox_id,
             "webhook_url": webhook_url,
         }
-        answer = client.transport.send(
+        path = _paths.runs(client._team_id(deadline))
+        find_out = f"`duvo runs list --agent {agent_id} --since 5m` shows whether it was started"
+        answer = client._transport.send(
             "POST",
-            self._path,
+            path,
             body={name: value for name, value in body.items() if value is not None},
-            find_out=f"`duvo runs list --agent {agent_id} --since 5m` shows whether it was started",
+            find_out=find_out,
+            deadline=deadline,
         )
-        data = _wire.run_answer(answer.data)
-        return Run(
-            client, data["run"]["id"], answer.data, started_here_at=client.transport.clock.now()
-        )
+        with understanding("POST", path, find_out):
+            run_id = _wire.run_answer(answer.data)["run"]["id"]
+        return Run(client, run_id, answer.data, started_here_at=client._transport.clock.now())
 
     def run(self, run_id: str) -> Run:
         """A handle on a run that is known by its id. Sends nothing."""
@@ -157,8 +171,19 @@ class Runs:
         Raises:
             DuvoError: as `start` and `Run.wait` do.
         """
-        run = self.start(agent, message)
-        return run.wait(timeout, on_request, answers, check)
+        if timeout is not None and not timeout > 0:
+            raise _errors.ConfigError(f"timeout must be seconds above 0, not {timeout}")
+        deadline = Deadline(self._client._transport.clock, timeout)
+        try:
+            run = self._start(agent, message, deadline=deadline)
+        except _errors.DuvoError as error:
+            if not deadline.passed:
+                raise
+            raise _errors.WaitTimeout(
+                f"no answer within {timeout:g} s: {error}", timeout=timeout
+            ) from error
+        left = None if timeout is None else max(0.001, deadline.left(timeout))
+        return run.wait(left, on_request, answers, check)
 
     @property
     def _path(self) -> str:
@@ -192,7 +217,7 @@ class RunList:
         merged = len(words) > 1
         self._pages = [
             Pages(
-                client.transport,
+                client._transport,
                 path,
                 "data",
                 params=params if word is None else [*params, ("status", word)],
@@ -270,4 +295,7 @@ def _moment(since: datetime | str) -> str:
         raise _errors.ConfigError(f"{since!r} is no time such as 2026-01-31T12:00:00Z")
     from datetime import timezone
 
-    return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    try:
+        return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    except (OverflowError, ValueError):
+        raise _errors.ConfigError(f"{since!r} is too far away for a time") from None

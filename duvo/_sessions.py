@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import threading
+import weakref
 from urllib.parse import urlsplit
 
 import requests
@@ -39,7 +40,8 @@ class Sessions:
         if urlsplit(base_url).scheme == "https":
             self._context, self.trust = _trusting(environ)
         self._of_thread = threading.local()
-        self._all: list[requests.Session] = []
+        # A thread that ends takes its session along.
+        self._all: weakref.WeakSet[requests.Session] = weakref.WeakSet()
 
     def of_this_thread(self) -> requests.Session:
         """The session of the thread that asks, made when it first asks."""
@@ -53,12 +55,12 @@ class Sessions:
             if self._context is not None:
                 session.mount("https://", _Adapter(self._context))
             self._of_thread.session = session
-            self._all.append(session)
+            self._all.add(session)
         return session
 
     def close(self) -> None:
         """Close all of them."""
-        for session in self._all:
+        for session in list(self._all):
             session.close()
         self._all.clear()
 

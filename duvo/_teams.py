@@ -8,10 +8,12 @@ from attrs import field, frozen
 
 from . import _errors, _models, _paths, _wire
 from ._structuring import build
+from ._understanding import understanding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._client import Client
+    from ._clock import Deadline
 
 
 @frozen(kw_only=True)
@@ -45,24 +47,28 @@ class Teams:
         Raises:
             DuvoError: the request failed.
         """
-        return [build(_models.Team, raw, raw) for raw in read_teams(self._client)]
+        teams = read_teams(self._client)
+        with understanding("GET", _paths.TEAMS):
+            return [build(_models.Team, raw, raw) for raw in teams]
 
 
-def read_teams(client: Client) -> list[dict[str, Any]]:
+def read_teams(client: Client, deadline: Deadline | None = None) -> list[dict[str, Any]]:
     """The teams that the key sees, as they came."""
-    data = client.transport.send("GET", _paths.TEAMS).data
-    teams = _wire.expect_list(_wire.expect_dict(data, "the top").get("teams"), "teams")
-    for number, team in enumerate(teams):
-        where = f"teams[{number}]"
-        _wire.expect_text(_wire.expect_dict(team, where).get("id"), f"{where}.id")
+    data = client._transport.send("GET", _paths.TEAMS, deadline=deadline).data
+    with understanding("GET", _paths.TEAMS):
+        teams = _wire.expect_list(_wire.expect_dict(data, "the top").get("teams"), "teams")
+        for number, team in enumerate(teams):
+            where = f"teams[{number}]"
+            _wire.expect_text(_wire.expect_dict(team, where).get("id"), f"{where}.id")
     return teams
 
 
 def whoami(client: Client) -> WhoAmI:
     """Whose key it is; see `Client.whoami`."""
-    data = _wire.expect_dict(client.transport.send("GET", _paths.PROFILE).data, "the top")
-    raw = _wire.expect_dict(data.get("profile"), "profile")
-    profile = build(_models.UserProfile, {**raw, "team_id": raw.get("teamId")}, raw)
+    data = client._transport.send("GET", _paths.PROFILE).data
+    with understanding("GET", _paths.PROFILE):
+        raw = _wire.expect_dict(_wire.expect_dict(data, "the top").get("profile"), "profile")
+        profile = build(_models.UserProfile, {**raw, "team_id": raw.get("teamId")}, raw)
     teams = client.teams.list()
     try:
         team_id: str | None = client.team_id
@@ -77,13 +83,13 @@ def whoami(client: Client) -> WhoAmI:
     )
 
 
-def derive(client: Client) -> str:
+def derive(client: Client, deadline: Deadline | None = None) -> str:
     """The one team of the key.
 
     Raises:
         ConfigError: the key sees no team, or several.
     """
-    teams = read_teams(client)
+    teams = read_teams(client, deadline)
     if len(teams) == 1:
         return str(teams[0]["id"])
     if not teams:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import datetime, timezone
 
 
 def timestamp(value: object) -> datetime | None:
-    """A time of the API; None for null and for what is no time."""
+    """A time of the API, UTC where it names no zone; None for null and for what is no time."""
     if not isinstance(value, str):
         return None
     try:
         if sys.version_info >= (3, 11):
-            return datetime.fromisoformat(value)
-        return datetime.fromisoformat(_for_python_3_10(value))
+            moment = datetime.fromisoformat(value)
+        else:
+            moment = datetime.fromisoformat(_for_python_3_10(value))
     except ValueError:
         return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _for_python_3_10(value: str) -> str:

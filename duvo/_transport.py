@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("duvo")
 
 _MOST_REDIRECTS = 5
+_PORTS = {"http": 80, "https": 443}
 
 
 class Answer:
@@ -78,10 +80,13 @@ class Transport:
         self.clock = clock
         self.honours_idempotency = False
         self.long_poll = 0.0
+        """Seconds for which this server holds a request; 0 where it does not offer to."""
         self.rate_limit: Mapping[str, str] = {}
         self._callers = session
         self._turn = threading.Lock()
+        self._opening = threading.Lock()
         self._sessions: Sessions | None = None
+        self._process = os.getpid()
         ours = f"duvo-python/{__version__}"
         self._headers = {
             "Accept": "application/json",
@@ -90,7 +95,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections of every thread; a caller's own session stays open."""
-        with self._turn:
+        with self._opening:
             sessions, self._sessions = self._sessions, None
         if sessions is not None:
             sessions.close()
@@ -185,7 +190,8 @@ class Transport:
     ) -> _Call:
         url = self.settings.base_url + path
         if params:
-            url += ("&" if "?" in path else "?") + urlencode(params)
+            query = urlencode(params, errors="surrogatepass")
+            url += f"{'&' if '?' in path else '?'}{query}"
         headers = dict(self._headers)
         content = None
         if body is not None:
@@ -198,15 +204,16 @@ class Transport:
 
         began = self.clock.now()
         try:
-            with self._session() as session:
+            with self._session(call) as session:
                 response = self._follow_redirects(session, call)
                 try:
-                    payload = _bodies.read(
-                        response, call.deadline, call.closed, call.method, call.path
-                    )
+                    payload = _bodies.read(response, call.deadline, call.closed, self.timeout)
                 finally:
                     response.close()
-        except requests.RequestException as error:
+        except (requests.RequestException, UnicodeError, ValueError) as error:
+            # What is chained may be printed, and the request has the key in its headers.
+            if isinstance(error, requests.RequestException):
+                error.request = None
             failure = self._failure(error, call)
             logger.debug("%s %s failed: %s", call.method, call.path, failure)
             raise failure from error
@@ -229,16 +236,14 @@ class Transport:
             if response.status_code not in (301, 302, 307, 308) or not target:
                 return response
             response.close()
-            target = urljoin(url, target)
             if not _same_host(url, target):
                 raise _errors.ConfigError(
-                    f"{call.method} {call.path} was redirected to another host "
-                    f"({urlsplit(target).hostname}), where the key must not go; "
-                    "check the base URL",
+                    f"{call.method} {call.path} was redirected to {target[:200]!r}, which is "
+                    "another host, where the key must not go; check the base URL",
                     method=call.method,
                     path=call.path,
                 )
-            url = target
+            url = urljoin(url, target)
         raise _errors.ConfigError(
             f"{call.method} {call.path} was redirected more than {_MOST_REDIRECTS} times",
             method=call.method,
@@ -304,19 +309,34 @@ class Transport:
     def _learn(self, headers: Mapping[str, str]) -> None:
         if "duvo-idempotency" in headers:
             self.honours_idempotency = True
-        if "duvo-long-poll" in headers:
+        # A held request would keep the caller's one session from everybody else.
+        if "duvo-long-poll" in headers and self._callers is None:
             with contextlib.suppress(ValueError):
-                self.long_poll = min(60.0, float(headers["duvo-long-poll"]))
+                seconds = float(headers["duvo-long-poll"])
+                self.long_poll = min(60.0, seconds) if seconds >= 1 else 0.0
         if "x-ratelimit-remaining" in headers or "ratelimit-remaining" in headers:
             self.rate_limit = headers
 
     @contextlib.contextmanager
-    def _session(self) -> Iterator[requests.Session]:
+    def _session(self, call: _Call) -> Iterator[requests.Session]:
         if self._callers is not None:
-            with self._turn:
+            if not self._turn.acquire(timeout=self._seconds(call)):
+                raise _errors.TimeoutError(
+                    f"{call.method} {call.path}: your session was in use all the time",
+                    method=call.method,
+                    path=call.path,
+                    arrived=False,
+                )
+            try:
                 yield self._callers
+            finally:
+                self._turn.release()
             return
-        with self._turn:
+        with self._opening:
+            if self._process != os.getpid():
+                # A forked process must not speak over its parent's connections.
+                self._process = os.getpid()
+                self._sessions = None
             if self._sessions is None:
                 from ._sessions import Sessions
 
@@ -324,11 +344,14 @@ class Transport:
             sessions = self._sessions
         yield sessions.of_this_thread()
 
-    def _failure(self, error: requests.RequestException, call: _Call) -> _errors.DuvoError:
+    def _failure(self, error: Exception, call: _Call) -> _errors.DuvoError:
         from ._failures import explain
 
         trust = self._sessions.trust if self._sessions is not None else "the caller's session"
-        return explain(error, call.method, call.path, self.settings, self.timeout, trust)
+        seconds = self.timeout
+        if call.deadline is not None and call.deadline.timeout is not None:
+            seconds = min(seconds, call.deadline.timeout)
+        return explain(error, call.method, call.path, self.settings, seconds, trust)
 
 
 class _Call:
@@ -364,10 +387,14 @@ def _auth(api_key: str) -> Any:
     return bearer
 
 
-def _same_host(one: str, other: str) -> bool:
-    a, b = urlsplit(one), urlsplit(other)
-    if a.hostname != b.hostname:
+def _same_host(url: str, target: str) -> bool:
+    try:
+        here, there = urlsplit(url), urlsplit(urljoin(url, target))
+        port = there.port or _PORTS.get(there.scheme)
+    except ValueError:
         return False
-    if a.scheme == b.scheme:
-        return a.port == b.port
-    return a.scheme == "http" and b.scheme == "https" and b.port in (None, 443)
+    if here.hostname != there.hostname or there.scheme not in _PORTS:
+        return False
+    if here.scheme == there.scheme:
+        return port == (here.port or _PORTS[here.scheme])
+    return there.scheme == "https" and port == 443

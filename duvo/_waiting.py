@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from . import _pace, _paths
+from . import _pace
 from ._conversation import PAGE, Page
+from ._conversation_pages import ConversationPages
 from ._errors import DuvoError, NotLoaded, RunFailed, RunStopped
 from ._on_request import Responder
+from ._outcome import Outcome
 from ._patience import Reader
 
 TYPE_CHECKING = False
@@ -27,26 +29,28 @@ def wait(
 ) -> None:
     """Return when the run has ended; see `Run.wait`."""
     responder = Responder(on_request, answers, warn=True)
-    reader = Reader(run.transport, run.id, timeout, started_at=run.started_here_at)
+    reader = Reader(run._transport, run.id, timeout, started_at=run._started_here_at)
+    clock = reader.clock
     seconds = 0.0
     seen: str | None = None
     last: tuple[str, str | None] | None = None
     hold = False
     while True:
-        run.read(reader, hold=hold, seen_request=seen)
-        if run.has_ended:
+        asked_at = clock.now()
+        run._read(reader, hold=hold, seen_request=seen)
+        if run._has_ended:
             break
         request = run.pending_request
         if request is not None:
             seen = request.id
-            responder.meet(run, request)
-        hold = run.transport.long_poll > 0
-        if hold:
-            continue
+            responder.meet(run, request, reader)
         now = (run.status, seen)
         seconds = _pace.next_wait(seconds, activity=now != last)
+        was_held = hold and clock.now() - asked_at >= _pace.FIRST
+        hold = run._transport.long_poll > 0
+        if not hold or not (now != last or was_held):
+            reader.rest(seconds, f"run {run.id} is {run.status}")
         last = now
-        reader.rest(seconds, f"run {run.id} is {run.status}")
     _read_outcome(run, reader)
 
 
@@ -76,28 +80,34 @@ def _read_outcome(run: Run, reader: Reader) -> None:
 
 
 def _read_from_the_end(run: Run, reader: Reader) -> None:
-    path = _paths.messages(run.id)
+    pages = ConversationPages(run.id, reader)
+    outcome = Outcome()
+    page = pages.read(0, PAGE)
+    if page.total is not None and page.total > len(page.messages):
+        page = _last_words(pages, page.total, outcome)
+    outcome.note_page(page.messages)
+    # Behind what the server counted there may be more, and where it counts nothing there is.
+    while page.messages and not (page.reaches_end and len(page.messages) < PAGE):
+        page = pages.read(page.offset + len(page.messages), PAGE)
+        outcome.note_page(page.messages)
+    outcome.is_read = True
+    run._outcome = outcome
 
-    def read(offset: int) -> Page:
-        params = [("limit", str(PAGE)), ("offset", str(offset))]
-        return reader.read(lambda: Page(reader.send(path, params).data, offset, PAGE))
 
-    page = read(0)
-    end = page.total
-    if end is None:
-        run.outcome.note_page(page.messages)
-        while not page.reaches_end:
-            page = read(page.offset + len(page.messages))
-            run.outcome.note_page(page.messages)
-    elif end <= len(page.messages):
-        run.outcome.note_page(page.messages)
-    else:
-        newest_first: list[Page] = []
-        while end > 0:
-            end = max(0, end - PAGE)
-            newest_first.append(read(end))
-            if any(one.get("role") == "assistant" for one in newest_first[-1].messages):
-                break
-        for page in reversed(newest_first):
-            run.outcome.note_page(page.messages)
-    run.outcome.is_read = True
+def _last_words(pages: ConversationPages, total: int, outcome: Outcome) -> Page:
+    """Read back to where the assistant last spoke, note what follows, and give the last page."""
+    end = total
+    newest_first = [pages.read(max(0, end - PAGE), PAGE)]
+    if not newest_first[0].messages:
+        end = pages.end()
+        newest_first = [pages.read(max(0, end - PAGE), PAGE)]
+    while newest_first[-1].offset > 0 and not _assistant_speaks(newest_first[-1]):
+        end = newest_first[-1].offset
+        newest_first.append(pages.read(max(0, end - PAGE), min(PAGE, end)))
+    for page in reversed(newest_first[1:]):
+        outcome.note_page(page.messages)
+    return newest_first[0]
+
+
+def _assistant_speaks(page: Page) -> bool:
+    return any(one.get("role") == "assistant" and one["content"] for one in page.messages)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 
 from ._errors import UnexpectedAnswer
+from ._times import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
 _STOPPED = frozenset({"interrupted", "stopped", "canceled", "cancelled"})
@@ -60,6 +62,13 @@ def expect_text(value: object, where: str) -> str:
     return value
 
 
+def count(value: object) -> int | None:
+    """A number of things, or None where the server tells none that could be one."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if 0 <= value < 2**53 else None
+
+
 def run(raw: dict[str, Any]) -> dict[str, Any]:
     """A run with our word for its status."""
     return {**raw, "status": status(expect_text(raw.get("status"), "run.status"))}
@@ -90,6 +99,11 @@ def message(raw: object, where: str = "message") -> dict[str, Any]:
     if isinstance(kind, str) and kind in _ROLE_OF_TYPE:
         ours["role"] = _ROLE_OF_TYPE[kind]
     return ours
+
+
+def moment(raw: dict[str, Any]) -> datetime | None:
+    """When a message was said, or None."""
+    return timestamp(raw.get("timestamp"))
 
 
 def content(raw: dict[str, Any]) -> str:

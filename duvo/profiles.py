@@ -12,9 +12,11 @@ It is TOML, readable by its owner alone, and replaced in one step when it change
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from attrs import evolve, field, frozen
@@ -126,15 +128,16 @@ def add(
     profile = Profile(
         name, checked_key(api_key), checked_base_url(base_url) if base_url else None, team_id
     )
-    known = load()
-    first = default is None and not known.profiles
-    _save(
-        evolve(
-            known,
-            default=name if default or first else known.default,
-            profiles={**known.profiles, name: profile},
+    with _alone():
+        known = load()
+        first = default is None and not known.profiles
+        _save(
+            evolve(
+                known,
+                default=name if default or first else known.default,
+                profiles={**known.profiles, name: profile},
+            )
         )
-    )
     return profile
 
 
@@ -145,9 +148,10 @@ def use(name: str) -> None:
         UnknownProfile: there is none of that name.
         ConfigError: the file cannot be written.
     """
-    known = load()
-    known.named(name)
-    _save(evolve(known, default=name))
+    with _alone():
+        known = load()
+        known.named(name)
+        _save(evolve(known, default=name))
 
 
 def remove(name: str) -> None:
@@ -157,10 +161,11 @@ def remove(name: str) -> None:
         UnknownProfile: there is none of that name.
         ConfigError: the file cannot be written.
     """
-    known = load()
-    known.named(name)
-    rest = {key: profile for key, profile in known.profiles.items() if key != name}
-    _save(Profiles(None if known.default == name else known.default, rest))
+    with _alone():
+        known = load()
+        known.named(name)
+        rest = {key: profile for key, profile in known.profiles.items() if key != name}
+        _save(Profiles(None if known.default == name else known.default, rest))
 
 
 def _from_toml(data: dict[str, object], file: Path) -> Profiles:
@@ -190,6 +195,22 @@ def _from_toml(data: dict[str, object], file: Path) -> Profiles:
     return Profiles(default, profiles)
 
 
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Let nobody else change the file meanwhile."""
+    folder = path().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise ConfigError(f"cannot write the profile file {path()}: {error.strerror}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
 def _save(profiles: Profiles) -> None:
     import tomli_w
 
@@ -214,7 +235,6 @@ def _save(profiles: Profiles) -> None:
 def _replace(file: Path, text: str) -> None:
     # mkstemp makes the file 0600; only the rename makes it seen.
     try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=".profiles-")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:

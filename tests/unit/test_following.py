@@ -204,7 +204,7 @@ def test_a_normal_end_means_that_the_final_status_was_read(
         return status, body
 
     hosted.before = cut
-    client.transport.clock = StoppedClock()
+    client._transport.clock = StoppedClock()
     got = contents(client.runs.run(run_id).messages(follow=True))
     assert final_status_sent
     assert got == [str(n) for n in range(71)]
@@ -457,7 +457,7 @@ def test_following_a_million_messages_takes_no_more_memory_than_a_thousand(
         data = {"messages": page, "total": total, "limit": 50, "offset": offset}
         return Answer(200, {}, b"", data)
 
-    monkeypatch.setattr(client.transport, "send", send)
+    monkeypatch.setattr(client._transport, "send", send)
     messages = client.runs.run("r").messages(follow=True)
     for _ in range(1000):
         next(messages)

@@ -53,7 +53,7 @@ def test_the_key_never_goes_to_another_host(hosted: Hosted, client: duvo.Client)
     with serving(Hosted()) as other:
         target = other.base_url.replace("127.0.0.1", "localhost") + "/v2/x"
         hosted.before = lambda seen: (308, b"", {"location": target})
-        with pytest.raises(duvo.ConfigError, match="redirected to another host"):
+        with pytest.raises(duvo.ConfigError, match="which is another host"):
             client.runs.get(hosted.start())
         assert other.requests == []
 
