@@ -273,7 +273,7 @@ class Transport:
         method, path = call.method, call.path
         headers = response.headers
         status = response.status_code
-        request_id = headers.get("x-request-id")
+        request_id = (headers.get("x-request-id") or "").replace(self.settings.api_key, "[key]")
         logger.debug(
             "%s %s -> %d in %.0f ms (request id %s)",
             method,

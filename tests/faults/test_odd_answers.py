@@ -1,0 +1,448 @@
+"""Servers that contradict themselves: nothing lost, no endless loop, no error but ours."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pickle
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import duvo
+from tests.clocks import StoppedClock
+from tests.hosted import AGENT, KEY, Drop, Hosted, Seen
+
+
+def contents(messages: Any) -> list[str]:
+    return [message.content for message in messages]
+
+
+def numbers(count: int) -> list[str]:
+    return [str(number) for number in range(count)]
+
+
+@pytest.fixture
+def long_run(hosted: Hosted) -> str:
+    """A completed run of 120 messages."""
+    run_id = hosted.start()
+    for number in range(120):
+        hosted.say(run_id, str(number))
+    hosted.end(run_id)
+    return run_id
+
+
+def pages(
+    hosted: Hosted, change: Callable[[int, dict[str, Any]], dict[str, Any]]
+) -> Callable[[Seen], Any]:
+    """Changes each page of messages; the change gets how many came before."""
+    count = itertools.count()
+
+    def answer(seen: Seen) -> Any:
+        if not seen.path.endswith("/messages") or seen.method != "GET":
+            return None
+        status, body = hosted.answer(seen)
+        return status, change(next(count), body)
+
+    return answer
+
+
+WRONG = {
+    "one empty page": lambda count, page: {**page, "messages": []} if count == 1 else page,
+    "a total that is the page's length": lambda count, page: {
+        **page,
+        "total": len(page["messages"]),
+    },
+    "a total that promises more": lambda count, page: {**page, "total": 500},
+    "no total": lambda count, page: {k: v for k, v in page.items() if k != "total"},
+    "a total that is no number": lambda count, page: {**page, "total": "many"},
+    "a total beyond counting": lambda count, page: {**page, "total": 1e300},
+    "a total of null": lambda count, page: {**page, "total": None},
+    "a total that is true": lambda count, page: {**page, "total": True},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_conversation_is_whole_whatever_the_server_counts(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock, long_run: str, wrong: str
+) -> None:
+    run = client.runs.run(long_run)
+    for read in (
+        lambda: contents(run.messages()),
+        lambda: contents(run.messages(follow=True)),
+    ):
+        hosted.before = pages(hosted, WRONG[wrong])
+        assert read() == numbers(120)
+    hosted.before = pages(hosted, WRONG[wrong])
+    assert client.runs.run(long_run).wait().answer == "119"
+    assert len(hosted.requests) < 80
+
+
+def test_pages_smaller_than_asked_for_and_without_a_total_are_all_read(
+    hosted: Hosted, client: duvo.Client, long_run: str
+) -> None:
+    hosted.before = pages(
+        hosted, lambda count, page: {"messages": page["messages"][:20], "offset": page["offset"]}
+    )
+    run = client.runs.run(long_run)
+    assert contents(run.messages()) == numbers(120)
+    assert contents(run.messages(last=3)) == ["117", "118", "119"]
+
+
+def test_a_shift_while_the_end_is_read_loses_nothing(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+) -> None:
+    run_id = hosted.start()
+    for number in range(100):
+        hosted.say(run_id, str(number))
+
+    def change_as_it_ends(seen: Seen) -> None:
+        if seen.path.endswith(run_id) and hosted.runs[run_id]["status"] == "running":
+            del hosted.conversations[run_id][70]
+            for number in range(100, 120):
+                hosted.say(run_id, str(number))
+            hosted.end(run_id)
+
+    hosted.before = change_as_it_ends
+    assert contents(client.runs.run(run_id).messages(follow=True)) == numbers(120)
+
+
+def test_a_replica_that_lags_at_the_end_is_asked_again(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+) -> None:
+    run_id = hosted.start()
+    for number in range(10):
+        hosted.say(run_id, str(number))
+
+    def end(now: float) -> None:
+        if hosted.runs[run_id]["status"] == "running":
+            hosted.say(run_id, "10")
+            hosted.end(run_id)
+            hosted.before = pages(
+                hosted,
+                lambda count, page: (
+                    {**page, "messages": page["messages"][:-2], "total": 9} if count < 3 else page
+                ),
+            )
+
+    clock.on_sleep = end
+    assert contents(client.runs.run(run_id).messages(follow=True)) == numbers(11)
+
+
+def test_a_message_that_is_replaced_ends_no_follow(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+) -> None:
+    run_id = hosted.start()
+    hosted.say(run_id, "preparing")
+    sleeps = itertools.count()
+
+    def replace(now: float) -> None:
+        sleep = next(sleeps)
+        if sleep == 1:
+            hosted.conversations[run_id].clear()
+            hosted.say(run_id, "prepared")
+        if sleep == 12:
+            hosted.end(run_id)
+
+    clock.on_sleep = replace
+    assert contents(client.runs.run(run_id).messages(follow=True)) == ["preparing", "prepared"]
+
+
+def test_peeking_into_a_conversation_does_not_spoil_the_answer(
+    hosted: Hosted, client: duvo.Client, long_run: str
+) -> None:
+    run = client.runs.run(long_run).wait()
+    next(run.messages(follow=True))
+    list(run.messages(last=1))
+    assert run.answer == "119"
+
+
+def test_an_error_while_iterating_is_no_end(hosted: Hosted, client: duvo.Client) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id)
+    messages = client.runs.run(run_id).messages(follow=True, on_request="raise")
+    assert next(messages).is_pending_request
+    for _ in range(2):
+        with pytest.raises(duvo.HumanRequestPending):
+            next(messages)
+
+
+def test_nothing_more_comes_after_close(hosted: Hosted, client: duvo.Client, long_run: str) -> None:
+    messages = client.runs.run(long_run).messages(follow=True)
+    next(messages)
+    messages.close()
+    assert list(messages) == []
+
+
+def test_a_request_that_was_answered_since_is_a_place_to_go_on_from(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    run_id = hosted.start()
+    hosted.say(run_id, "checking")
+    hosted.ask(run_id)
+    run = client.runs.run(run_id)
+    asked = list(run.messages())[-1]
+    run.respond(approve=True)
+    hosted.say(run_id, "posted")
+    hosted.end(run_id)
+    assert contents(run.messages(follow=True, after=asked)) == ["posted"]
+    with pytest.raises(duvo.NotFound, match="give the message itself"):
+        next(run.messages(follow=True, after=asked.id))
+
+
+def test_a_request_that_was_shown_before_is_still_replied_to(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+) -> None:
+    run_id = hosted.start()
+    request_id = hosted.ask(run_id)
+    clock.on_sleep = lambda now: None if hosted.pending else hosted.end(run_id)
+    run = client.runs.run(run_id)
+    assert list(run.messages(follow=True, after=request_id, on_request="approve")) == []
+    assert run.status == "completed"
+
+
+@pytest.mark.parametrize(
+    "fault", ["502 after it was done", "dropped before", "429", "dropped after"]
+)
+def test_a_reply_bears_an_outage_and_is_made_once(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock, fault: str
+) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id)
+    faults = itertools.count()
+    done = itertools.count()
+
+    def before(seen: Seen) -> Any:
+        if seen.path.endswith("/respond") and not next(faults):
+            if fault == "dropped before":
+                raise Drop
+            if fault == "429":
+                return 429, {"error": "slow down"}, {"retry-after": "3"}
+        return None
+
+    def after(seen: Seen) -> Any:
+        if seen.path.endswith("/respond"):
+            next(done)
+            if fault == "dropped after":
+                raise Drop
+            if fault == "502 after it was done":
+                return 502, {"error": "bad gateway"}
+        return None
+
+    hosted.before, hosted.after = before, after
+    clock.on_sleep = lambda now: None if hosted.pending else hosted.end(run_id)
+    assert client.runs.run(run_id).wait(on_request="approve", timeout=100).status == "completed"
+    assert next(done) == 1
+
+
+def test_a_reply_ends_with_the_time_given(hosted: Hosted, client: duvo.Client) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id)
+    hosted.before = lambda seen: time.sleep(3) if seen.path.endswith("/respond") else None
+    began = time.monotonic()
+    with pytest.raises(duvo.WaitTimeout):
+        client.runs.run(run_id).wait(timeout=1, on_request="approve")
+    assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize("slow", ["/agents", "/runs"])
+def test_ask_ends_with_the_time_given(hosted: Hosted, client: duvo.Client, slow: str) -> None:
+    hosted.before = lambda seen: time.sleep(3) if seen.path.endswith(slow) else None
+    began = time.monotonic()
+    with pytest.raises(duvo.WaitTimeout, match="no answer within 1 s"):
+        client.runs.ask("Invoice approver", "go", timeout=1)
+    assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_a_time_that_is_none_is_refused(
+    hosted: Hosted, client: duvo.Client, timeout: float
+) -> None:
+    with pytest.raises(duvo.ConfigError, match="above 0"):
+        client.runs.run(hosted.start()).wait(timeout=timeout)
+
+
+@pytest.mark.parametrize("retry_after", ["0", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_asks_for_no_pause_is_not_hammered(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock, retry_after: str, status: int
+) -> None:
+    run_id = hosted.start()
+    hosted.end(run_id)
+    hosted.before = lambda seen: (
+        (status, {"error": "x"}, {"retry-after": retry_after}) if clock.time < 1030 else None
+    )
+    client.runs.run(run_id).wait()
+    assert len(hosted.requests) < 40
+
+
+def test_a_server_that_asks_for_a_day_gets_no_more_than_an_outage(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+) -> None:
+    hosted.before = lambda seen: (503, {"error": "x"}, {"retry-after": "1e12"})
+    began = clock.time
+    with pytest.raises(duvo.ServerError):
+        client.runs.run(hosted.start()).wait()
+    assert clock.time - began < 320
+
+
+@pytest.mark.parametrize("offered", ["25", "-5", "0.0001", "soon"])
+def test_held_requests_that_come_back_at_once_do_not_spin(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock, offered: str
+) -> None:
+    run_id = hosted.start()
+    hosted.headers["duvo-long-poll"] = offered
+    for read in (
+        lambda: list(client.runs.run(run_id).messages(follow=True, timeout=60)),
+        lambda: client.runs.run(run_id).wait(timeout=60),
+    ):
+        hosted.requests.clear()
+        with pytest.raises(duvo.WaitTimeout):
+            read()
+        assert len(hosted.requests) < 60
+
+
+def test_a_list_that_gives_the_same_page_for_ever_is_told(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    hosted.start()
+    item = hosted.answer(Seen("GET", "/v2/teams", {"authorization": f"Bearer {KEY}"}, b""))
+    assert item[0] == 200
+    once = [{"id": f"run-{n}", "status": "running"} for n in range(100)]
+    hosted.before = lambda seen: (200, {"data": once})
+    with pytest.raises(duvo.UnexpectedAnswer, match="again and again"):
+        list(client.runs.list())
+    assert len(hosted.requests) < 10
+
+
+def test_an_answer_about_another_run_is_not_believed(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+) -> None:
+    run_id, other = hosted.start(), hosted.start("completed")
+    hosted.before = lambda seen: (200, {"run": hosted.runs[other]})
+    with pytest.raises(duvo.UnexpectedAnswer, match=f"about run {other}"):
+        client.runs.get(run_id)
+
+
+@pytest.mark.parametrize("body", [{}, {"run": None}, {"run": {"id": 3}}, [], "ok"])
+def test_a_start_whose_answer_makes_no_sense_may_have_happened(
+    hosted: Hosted, client: duvo.Client, body: Any
+) -> None:
+    hosted.before = lambda seen: (201, body)
+    with pytest.raises(duvo.OutcomeUnknown, match=r"POST /v2/teams/.*runs list --agent"):
+        client.runs.start(AGENT)
+
+
+def test_no_error_carries_the_key(
+    hosted: Hosted, client: duvo.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "duvo")
+    hosted.before = lambda seen: (
+        403,
+        {"error": KEY, "details": {KEY: [KEY]}},
+        {"x-request-id": KEY},
+    )
+    with pytest.raises(duvo.PermissionDenied) as caught:
+        client.runs.get(hosted.start())
+    assert KEY not in f"{vars(caught.value)} {caught.value}"
+    assert KEY.encode() not in pickle.dumps(caught.value)
+    assert KEY not in caplog.text
+
+    def drop(seen: Seen) -> None:
+        raise Drop
+
+    hosted.before = drop
+    client._transport.clock = StoppedClock()
+    with pytest.raises(duvo.ConnectionError) as dropped:
+        client.runs.get(hosted.start())
+    cause = dropped.value.__cause__
+    assert KEY not in f"{vars(dropped.value)} {cause!r} {vars(cause)}"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.runs.get("\ud800"),
+        lambda client: list(client.runs.list(since="0001-01-01T00:00:00+14:00")),
+        lambda client: client.request("GE T", "/v2/teams"),
+        lambda client: client.request("POST", "/v2/teams", body={"a": {1, 2}}),
+        lambda client: client.paginate("/v2/teams", params={"offset": "x"}),
+        lambda client: client.runs.run("r").respond(answers={"1": 5}),
+        lambda client: duvo.Client(api_key="x", user_agent="Приложение"),
+        lambda client: duvo.Client(api_key="x", base_url="http://a..b").teams.list(),
+        lambda client: duvo.Client(
+            api_key="x", base_url=f"http://{'a' * 64}.example", max_retries=0
+        ).teams.list(),
+        lambda client: duvo.Client(api_key="x", timeout=1e12),
+        lambda client: duvo.Client(api_key=""),
+    ],
+)
+def test_nonsense_meets_our_errors_only(
+    hosted: Hosted, client: duvo.Client, call: Callable[[duvo.Client], Any]
+) -> None:
+    with pytest.raises(duvo.DuvoError):
+        call(client)
+
+
+@pytest.mark.parametrize("location", ["http://[bad", "http://127.0.0.1:abc/", "//", "ftp://x/"])
+def test_a_redirect_to_nonsense_is_told(hosted: Hosted, client: duvo.Client, location: str) -> None:
+    hosted.before = lambda seen: (308, b"", {"location": location})
+    with pytest.raises(duvo.ConfigError):
+        client.runs.get(hosted.start())
+
+
+def mutated(value: Any, chance: random.Random) -> Any:
+    """The JSON value with one thing in it gone wrong."""
+    junk = [None, True, 3, -1, 1e300, "", "x", "\ud800", [], {}, [None], {"id": None}]
+    if isinstance(value, dict) and value and chance.random() < 0.85:
+        key = chance.choice(list(value))
+        if chance.random() < 0.2:
+            return {name: one for name, one in value.items() if name != key}
+        return {**value, key: mutated(value[key], chance)}
+    if isinstance(value, list) and value and chance.random() < 0.85:
+        at = chance.randrange(len(value))
+        return [*value[:at], mutated(value[at], chance), *value[at + 1 :]]
+    return chance.choice(junk)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_mutated_answers_meet_our_errors_only(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock, seed: int
+) -> None:
+    chance = random.Random(seed)
+    calls: list[Callable[[str], Any]] = [
+        lambda run: client.runs.get(run).data,
+        lambda run: client.runs.get(run).pending_request,
+        lambda run: [one.data for one in client.runs.list()],
+        lambda run: [one.to_dict() for one in client.runs.run(run).messages()],
+        lambda run: list(client.runs.run(run).messages(follow=True, timeout=20)),
+        lambda run: client.runs.run(run).wait(timeout=20, on_request="approve").answer,
+        lambda run: client.runs.run(run).respond(approve=True),
+        lambda run: client.runs.run(run).send_message("hello"),
+        lambda run: client.runs.run(run).stop(),
+        lambda run: client.runs.start("Invoice approver", message="go"),
+        lambda run: list(client.agents.list()),
+        lambda run: client.agents.get("Invoice approver"),
+        lambda run: client.whoami(),
+        lambda run: client.paginate(f"/v2/runs/{run}/messages"),
+    ]
+
+    def after(seen: Seen) -> Any:
+        status, body = hosted.answer(seen)
+        wrong = mutated(body, chance) if chance.random() < 0.6 else body
+        return status, json.dumps(wrong).encode()
+
+    for call in calls:
+        run_id = hosted.start()
+        hosted.say(run_id, "checking")
+        hosted.say(run_id, "", type="tool_call", tool_call={"id": "1", "name": "look"})
+        hosted.ask(run_id)
+        hosted.before = after
+        try:
+            call(run_id)
+        except duvo.DuvoError as error:
+            assert str(error)
+        hosted.before = lambda seen: None
