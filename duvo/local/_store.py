@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from . import _schema
 from ._location import Location
 from ._lock import FileLock
-from .errors import DatabaseDamaged, DatabaseLocked
+from .errors import DatabaseDamaged, DatabaseLocked, EngineError
 
 T = TypeVar("T")
 
@@ -70,6 +72,11 @@ class Store:
 def _open(location: Location) -> sa.Engine:
     if location.file is None:
         return sa.create_engine(location.url, pool_size=16, max_overflow=0, pool_pre_ping=True)
+    if sqlite3.sqlite_version_info < (3, 35):
+        raise EngineError(
+            f"the engine needs SQLite 3.35 or newer, this Python has {sqlite3.sqlite_version}; "
+            f"use another Python, or a PostgreSQL database"
+        )
     try:
         # SQLite gives its side files the mode of this one.
         os.close(os.open(location.file, os.O_RDWR | os.O_CREAT, 0o600))
@@ -91,8 +98,18 @@ def _open(location: Location) -> sa.Engine:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+        if sqlite3.sqlite_version_info < (3, 42):
+            connection.create_function("unixepoch", 1, _unixepoch)
 
     return engine
+
+
+def _unixepoch(modifier: str) -> float:
+    # DBOS takes every Python from 3.12 on to have a SQLite that knows 'subsec'; where the
+    # system's is older, the built-in gives NULL, and no table of DBOS takes a row.
+    if modifier != "subsec":
+        raise ValueError(modifier)
+    return round(time.time(), 3)
 
 
 def _prepare(engine: sa.Engine, location: Location) -> None:

@@ -94,6 +94,11 @@ def test_a_turn_begins_alike_however_often_it_is_recovered(store: Store, run_id:
     assert store.transact(lambda c: _turns.posted_since(c, run_id, seq)) == ([], seq)
 
 
+def test_every_sqlite_tells_the_time_in_milliseconds(store: Store) -> None:
+    told = store.transact(lambda c: c.scalar(sa.text("SELECT unixepoch('subsec')")))
+    assert told == pytest.approx(_appending.unix_ms() / 1000, abs=60)
+
+
 def test_work_is_repeated_while_the_database_is_locked(store: Store, run_id: str) -> None:
     tries = []
 
