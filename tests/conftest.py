@@ -45,5 +45,5 @@ def client(hosted: Hosted) -> Iterator[duvo.Client]:
 def clock(client: duvo.Client) -> StoppedClock:
     """The client's clock, which passes only by its sleeping."""
     clock = StoppedClock()
-    client.transport.clock = clock
+    client._transport.clock = clock
     return clock
