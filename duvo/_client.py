@@ -41,7 +41,8 @@ class Client:
         profile: a profile of the profile file: its key, base URL and team
             beat the environment.
         timeout: seconds for each socket operation of a request: connecting,
-            and each wait for data. Looking up a host name is not covered.
+            and each wait for data. Looking up a host name is not covered, and
+            each address of a name has its own.
         max_retries: how often a single call is sent again at most, where that is safe.
         session: your own `requests.Session` (proxies, client certificates,
             adapters). It is used as it is, one request at a time, and is

@@ -108,6 +108,7 @@ class Responder:
         def attempt() -> None:
             try:
                 run._send_reply(request.id, body, reader)
+                logger.info("run %s: replied %s to %r", run.id, body, request.title)
             except (OutcomeUnknown, APIError) as error:
                 if isinstance(error, APIError) and error.status not in (400, 404, 409, 422):
                     raise

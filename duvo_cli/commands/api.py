@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 
 from .. import request_fields, terminal, text_input
 from ..client import client_of
@@ -11,7 +12,7 @@ from ..errors import CommandFailed, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from ..parser import Parser
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("api: --paginate goes with GET, and without --include", "api")
     body = _body(args, reads=reads)
     params = request_fields.query(args.fields) if reads or args.input is not None else []
-    with client_of(args) as client:
+    with client_of(args) as client, _showing_refusals():
         if args.paginate:
             _print_data(client.paginate(args.path, params=params))
             return 0
@@ -80,6 +81,19 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.buffer.write(answer.content)
         sys.stdout.buffer.flush()
     return 0
+
+
+@contextmanager
+def _showing_refusals() -> Iterator[None]:
+    """Print what the API said when it said no, too: it is an answer."""
+    import duvo
+
+    try:
+        yield
+    except duvo.APIError as error:
+        if error.body is not None:
+            _print_data(error.body)
+        raise
 
 
 def _body(args: argparse.Namespace, *, reads: bool) -> Any:

@@ -165,7 +165,7 @@ def _tell(server: Server, args: argparse.Namespace) -> None:
         return
     import shlex
 
-    from ..table import fields
+    from ..table import fields, table
 
     first = server.agents[0].name if server.agents else "…"
     start = shlex.join(
@@ -177,11 +177,9 @@ def _tell(server: Server, args: argparse.Namespace) -> None:
             ("Key", server.api_key),
             ("Database", server.database),
             ("Profile", PROFILE),
-            *(
-                ("" if number else "Agents", f"{agent.name:18}  {agent.description or ''}")
-                for number, agent in enumerate(server.agents)
-            ),
         ]
     )
+    agents = [(agent.name, agent.description or "") for agent in server.agents]
+    lines += ["", *table(("AGENT", "WHAT IT DOES"), agents)]
     lines += ["", "In another terminal:", "", f"  {start}", "", "Ctrl-C stops it."]
     terminal.write("\n".join(lines))

@@ -205,6 +205,14 @@ def test_api_prints_the_answer_byte_for_byte(hosted: Hosted, run_duvo_hosted: Co
     assert done.stdout.encode() == body
 
 
+def test_api_prints_a_refusal_of_the_api_too(hosted: Hosted, run_duvo_hosted: Command) -> None:
+    hosted.before = lambda seen: (403, {"error": "forbidden", "message": "not for this key"})
+    done = run_duvo_hosted("api", "GET", "/v2/teams")
+    assert done.returncode == 1
+    assert json.loads(done.stdout) == {"error": "forbidden", "message": "not for this key"}
+    assert "403" in done.stderr
+
+
 def test_api_builds_query_and_body_from_fields(hosted: Hosted, run_duvo_hosted: Command) -> None:
     hosted.before = lambda seen: (200, {})
     fields = ("-f", "a=1=2", "-F", "b=3", "-F", "c=true", "-F", "d=null", "-F", "e=1.5")
