@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from . import _ending, _errors, _paths, _wire
 from ._outcome import Outcome
+from ._run_facts import RunFacts
 from ._understanding import understanding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from typing import Any
 
     from ._client import Client
     from ._following import Messages
-    from ._models import HumanRequest, Message, Reply
+    from ._models import Message, Reply
     from ._on_request import OnRequest
     from ._patience import Reader
     from ._replies import Answers
-    from ._run_data import RunData
     from ._transport import Transport
 
 
-class Run:
+class Run(RunFacts):
     """One run: what was last read of it as attributes, and what can be done with it.
 
     It is made by `client.runs`. Only methods send requests; attributes show
@@ -39,150 +38,15 @@ class Run:
         listed: bool = False,
         started_here_at: float | None = None,
     ):
-        self.id = run_id
+        super().__init__(run_id, answer, listed=listed)
         self._started_here_at = started_here_at
         self._client = client
-        self._answer = answer
-        self._listed = listed
-        self._data: RunData | None = None
-        self._request: HumanRequest | None = None
         self._resumed: _ending.Resumed | None = None
         self._outcome = Outcome()
 
     @property
     def _transport(self) -> Transport:
         return self._client._transport
-
-    # What was last read
-
-    @property
-    def raw(self) -> dict[str, Any]:
-        """The API's last answer about this run, as it came; for a run of a list, its item there.
-
-        Raises:
-            NotLoaded: nothing was read yet.
-        """
-        if self._answer is None:
-            raise _errors.NotLoaded(f"run {self.id} has not been read yet: call .refresh() first")
-        return self._answer
-
-    def to_dict(self) -> dict[str, Any]:
-        """The API's last answer with our words in it: what `--json` prints.
-
-        Raises:
-            NotLoaded: nothing was read yet.
-        """
-        answer = {"run": self.raw} if self._listed else self.raw
-        return _wire.run_answer(answer)
-
-    @property
-    def data(self) -> RunData:
-        """All that was last read, as one frozen object.
-
-        Raises:
-            NotLoaded: nothing was read yet.
-        """
-        if self._data is None:
-            from ._run_data import RunData
-            from ._structuring import build
-
-            raw = self.raw if self._listed else self.raw["run"]
-            self._data = build(RunData, _wire.run(raw), raw)
-        return self._data
-
-    @property
-    def status(self) -> str:
-        """`not_started`, `pending`, `starting`, `running`, `waiting`, `completed`, `failed`,
-        `stopped`, or a word that is newer than this library."""
-        raw = self.raw if self._listed else self.raw["run"]
-        return _wire.status(raw["status"])
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the run had ended when it was last read."""
-        return _ending.is_finished(self.status)
-
-    @property
-    def agent_id(self) -> str | None:
-        """The agent's id."""
-        return self.data.agent_id
-
-    @property
-    def agent_name(self) -> str | None:
-        """The agent's name, where the call tells it (a list does)."""
-        return self.data.agent_name
-
-    @property
-    def title(self) -> str | None:
-        """The run's title, where the call tells it (a list does)."""
-        return self.data.title
-
-    @property
-    def run_number(self) -> int | None:
-        """The run's number within its agent, where the call tells it (a list does)."""
-        return self.data.run_number
-
-    @property
-    def source(self) -> str | None:
-        """What started it."""
-        return self.data.source
-
-    @property
-    def build_id(self) -> str | None:
-        """The revision that runs."""
-        return self.data.build_id
-
-    @property
-    def user_id(self) -> str | None:
-        """Whose run it is, where the call tells it (a list does)."""
-        return self.data.user_id
-
-    @property
-    def sandbox_id(self) -> str | None:
-        """The sandbox that it was started with."""
-        return self.data.sandbox_id
-
-    @property
-    def created_at(self) -> datetime | None:
-        """When it was created."""
-        return self.data.created_at
-
-    @property
-    def started_at(self) -> datetime | None:
-        """When it began to work."""
-        return self.data.started_at
-
-    @property
-    def completed_at(self) -> datetime | None:
-        """When it ended."""
-        return self.data.completed_at
-
-    @property
-    def updated_at(self) -> datetime | None:
-        """When it last changed."""
-        return self.data.updated_at
-
-    @property
-    def pending_request(self) -> HumanRequest | None:
-        """What the run asks a human for, as last read, or None.
-
-        Raises:
-            NotLoaded: nothing was read yet, or the run came from a list, which
-                does not tell the requests of waiting runs.
-        """
-        raw = _wire.pending_request(self.raw)
-        if raw is None:
-            if self._listed and self.status == "waiting":
-                raise _errors.NotLoaded(
-                    f"run {self.id} came from a list, which tells no human requests: "
-                    "call .refresh() first"
-                )
-            return None
-        if self._request is None:
-            from . import _models
-
-            self._request = _models.human_request(raw, self.id)
-        return self._request
 
     @property
     def answer(self) -> str | None:
@@ -436,26 +300,6 @@ class Run:
         raw = self.raw if self._listed else self.raw["run"]
         return raw.get("completed_at")
 
-    def _take(self, data: Any) -> None:
-        if isinstance(data, dict) and "run" in data and data["run"] is None:
-            raise _errors.NotFound(
-                f"there is no run {self.id}; check the id; it may also belong to another team "
-                "than the key",
-                method="GET",
-                path=_paths.run(self.id),
-                status=404,
-            )
-        path = _paths.run(self.id)
-        with understanding("GET", path):
-            told = _wire.run_answer(data)["run"]["id"]
-            if told.casefold() != self.id.casefold():
-                raise _errors.UnexpectedAnswer(f"the answer is about run {told}", may_pass=True)
-            _wire.pending_request(data)
-        self._answer = data
-        self._listed = False
-        self._data = None
-        self._request = None
-
     def _expect_conversation(self, name: str) -> None:
         if not self._outcome.is_read:
             raise _errors.NotLoaded(
@@ -466,20 +310,3 @@ class Run:
     def __getstate__(self) -> dict[str, Any]:
         # Both are moments on the clock of this process.
         return {**self.__dict__, "_resumed": None, "_started_here_at": None}
-
-    def __repr__(self) -> str:
-        if self._answer is None:
-            return f"<Run {self.id} (not loaded)>"
-        return f"<Run {self.id} {self.status}>"
-
-    def _repr_html_(self) -> str:
-        import html
-
-        status = "not loaded" if self._answer is None else self.status
-        return f"<code>{html.escape(self.id)}</code> <b>{html.escape(status)}</b>"
-
-    def __eq__(self, other: object) -> bool:
-        return self.id == other.id if isinstance(other, Run) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self.id)
