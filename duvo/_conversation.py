@@ -37,9 +37,7 @@ class Page:
     def __init__(self, data: object, offset: int, limit: int):
         answer = _wire.expect_dict(data, "the top")
         self.raws = _wire.expect_list(answer.get("messages"), "messages")
-        self.messages = [
-            _wire.message(raw, f"messages[{number}]") for number, raw in enumerate(self.raws)
-        ]
+        self.messages = _wire.messages(self.raws)
         self.total = _wire.count(answer.get("total"))
         told = _wire.count(answer.get("offset"))
         if told is not None and told != offset:

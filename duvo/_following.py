@@ -190,7 +190,8 @@ class Messages:
         """
         doubts = fruitless = 0
         while True:
-            _, new = self._read(PAGE, hold=hold)
+            page, new = self._read(PAGE, hold=hold)
+            self._outcome.note_page(page.messages)
             yield from new
             hold = False
             if not self._cursor.caught_up:
@@ -238,7 +239,6 @@ class Messages:
         message = _models.message(ours, raw, self._run.id)
         if message.type == "human_request":
             self._shown.add(message.id)
-        self._outcome.note(message.type, message.role, message.content, raw)
         return message
 
     def _show(self, request: HumanRequest) -> Iterator[Message]:

@@ -101,6 +101,14 @@ def message(raw: object, where: str = "message") -> dict[str, Any]:
     return ours
 
 
+def messages(raws: list[Any]) -> list[dict[str, Any]]:
+    """The messages of a page; an error tells the place of the one that is none."""
+    try:
+        return [message(raw) for raw in raws]
+    except UnexpectedAnswer:
+        return [message(raw, f"messages[{number}]") for number, raw in enumerate(raws)]
+
+
 def moment(raw: dict[str, Any]) -> datetime | None:
     """When a message was said, or None."""
     return timestamp(raw.get("timestamp"))
