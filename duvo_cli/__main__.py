@@ -67,6 +67,10 @@ def _dispatch(argv: list[str]) -> int:
         return 0
     from . import names
 
+    if argv[:1] == [names.HIDDEN]:
+        from .commands import complete
+
+        return complete.run(argv[1:])
     found = names.find(argv)
     if found.name is None:
         return _without_command(found)

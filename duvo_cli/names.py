@@ -32,6 +32,9 @@ COMMANDS = {
     "help": "explain a command, the exit codes or the environment",
 }
 
+HIDDEN = "complete"
+"""The command that the completion scripts call; it has no parser."""
+
 OPTIONS_WITH_VALUE = frozenset({"--profile", "--team", "--base-url", "--timeout"})
 
 

@@ -1,0 +1,69 @@
+"""The words from the API: which settings they are asked with, and what is loaded before."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from duvo_cli import names, overview
+from duvo_cli.commands.complete import settings
+from tests.unit.cli.test_loading import loaded_by
+
+BEFORE_IT_ASKS = """
+import json, os, sys
+before = set(sys.modules)
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "duvo":
+            told = sorted(set(sys.modules) - before)
+            os.write(1, json.dumps(told).encode())
+            os._exit(0)
+
+sys.meta_path.insert(0, Watch())
+from duvo_cli.__main__ import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("kind", ["runs", "agents", "profiles"])
+def test_before_it_asks_it_loads_no_more_than_the_help_does(kind: str):
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", BEFORE_IT_ASKS, "complete", kind, "duvo runs get "],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    own = {"duvo_cli.commands", "duvo_cli.commands.complete"}
+    assert set(json.loads(done.stdout)) - own <= loaded_by("--help")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", {}),
+        ("duvo runs get ", {}),
+        ("duvo --profile work runs get 1", {"profile": "work"}),
+        ("duvo runs get --profile=work --team t1 ", {"profile": "work", "team_id": "t1"}),
+        ("duvo --base-url 'http://127.0.0.1:1' runs", {"base_url": "http://127.0.0.1:1"}),
+        ('duvo --profile "my own" agents get "Inv', {"profile": "my own"}),
+        ("duvo agents get 'it --profile x", {}),
+        ('duvo runs start --message "see --base-url http://x.test" --agent ', {}),
+        ("duvo runs get --profile", {}),
+        ("duvo runs get --profile=", {}),
+        ("duvo dev -- other --profile x", {}),
+        ("duvo # --profile x", {"profile": "x"}),
+    ],
+)
+def test_the_settings_are_those_of_the_line_that_is_typed(line: str, expected: dict[str, str]):
+    assert settings(line) == expected
+
+
+def test_no_help_names_it():
+    assert names.HIDDEN not in names.COMMANDS
+    assert f"\n  {names.HIDDEN} " not in overview.overview()
