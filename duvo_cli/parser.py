@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 
 from .errors import UsageError
-from .names import COMMANDS, module_of, sentence
+from .names import COMMANDS, GROUPS, module_of, sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,6 +107,39 @@ def parser_of(command: str, module: ModuleType | None = None) -> Parser:
     (module or module_for(command)).register(parser)
     parser.add_common()
     return parser
+
+
+def whole_tree() -> Parser:
+    """All commands in one tree of parsers. It tells what there is; it is not for parsing."""
+    tree = Parser("")
+    tree.add_argument("--version", action="store_true", help="print the version")
+    tree.add_common()
+    _add_branches(tree, {**GROUPS, **_commands_of("")})
+    return tree
+
+
+def _branch(*, prog: str, **_: Any) -> Parser:
+    name = prog.removeprefix("duvo ")
+    if name in COMMANDS:
+        return parser_of(name)
+    group = Parser(name)
+    group.description = sentence(GROUPS[name])
+    group.add_common()
+    _add_branches(group, _commands_of(name))
+    return group
+
+
+def _add_branches(tree: Parser, abouts: dict[str, str]) -> None:
+    # A function that makes a parser will do; the types ask for a class.
+    made_by: Any = _branch
+    branches = tree.add_subparsers(prog=tree.prog, parser_class=made_by, metavar="COMMAND")
+    for word, about in abouts.items():
+        branches.add_parser(word, help=about)
+
+
+def _commands_of(group: str) -> dict[str, str]:
+    named = {name.rpartition(" "): about for name, about in COMMANDS.items()}
+    return {word: about for (of, _, word), about in named.items() if of == group}
 
 
 def seconds(text: str) -> float:

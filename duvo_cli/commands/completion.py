@@ -12,14 +12,19 @@ if TYPE_CHECKING:
 def register(parser: Parser) -> None:
     """Add what this command takes."""
     parser.add_argument(
-        "shell", choices=("bash", "zsh", "fish"), metavar="SHELL", help="bash, zsh or fish"
+        "shell",
+        choices=("bash", "zsh", "fish", "tcsh"),
+        metavar="SHELL",
+        help="bash, zsh, fish or tcsh",
     )
     parser.explain(
+        "Needs the extra `completion`. Ids of runs, and names of agents and profiles, are\n"
+        "looked up when Tab is pressed: for one second at most, and silently.",
         examples="""
 duvo completion bash > ~/.local/share/bash-completion/completions/duvo
 duvo completion zsh > "${fpath[1]}/_duvo"
 duvo completion fish > ~/.config/fish/completions/duvo.fish
-"""
+""",
     )
 
 
@@ -27,10 +32,5 @@ def run(args: argparse.Namespace) -> int:
     """Print it; returns the exit code."""
     from .. import completion_scripts
 
-    script = {
-        "bash": completion_scripts.bash,
-        "zsh": completion_scripts.zsh,
-        "fish": completion_scripts.fish,
-    }[args.shell]()
-    print(script, end="")
+    print(completion_scripts.script(args.shell))
     return 0

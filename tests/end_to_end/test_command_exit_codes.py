@@ -58,7 +58,7 @@ NOWHERE = "99999999-9999-4999-8999-999999999999"
         ("api GET https://elsewhere.example/v2/teams", {}, 1),
         ("dev --port 70000", {}, 1),
         ("dev --rate-limit 0", {}, 1),
-        ("completion tcsh", {}, 1),
+        ("completion ksh", {}, 1),
         ("help nothing", {}, 1),
         ("profiles use nobody", {}, 2),
         ("profiles remove nobody", {}, 2),

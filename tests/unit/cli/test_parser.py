@@ -47,7 +47,18 @@ def test_options_with_a_value_before_the_command_are_those_of_the_parser():
 def test_every_command_has_its_module_and_every_module_its_command():
     folder = Path(duvo_cli.commands.__file__).parent
     modules = {file.stem for file in folder.glob("*.py")} - {"__init__"}
-    assert modules == {names.module_of(command) for command in names.COMMANDS}
+    commands = [*names.COMMANDS, names.HIDDEN]
+    assert modules == {names.module_of(command) for command in commands}
+
+
+def test_the_whole_tree_has_every_command_with_its_arguments():
+    tree = parser.whole_tree()
+    for command in names.COMMANDS:
+        branch = tree
+        for word in command.split():
+            (branches,) = (one for one in branch._actions if isinstance(one.choices, dict))
+            branch = branches.choices[word]
+        assert branch.format_help() == parser.parser_of(command).format_help()
 
 
 @pytest.mark.parametrize("command", names.COMMANDS)

@@ -1,0 +1,258 @@
+"""Completion: the words that are asked for, and a bash that offers them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command
+from tests.hosted import KEY, TEAM, Hosted
+
+GIVING_UP_AND_A_START = 2.5
+"""Seconds: 1 to give up, and room for Python's start on a busy machine."""
+
+DRIVE = """
+source "$SCRIPT"
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+COMP_LINE="$*"
+COMP_POINT=${#COMP_LINE}
+function_of=$(complete -p duvo)
+function_of=${function_of##*-F }
+"${function_of%% *}" duvo "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+class Bash:
+    """A bash with the completion script.
+
+    Args:
+        command: the environment.
+        script: the script's file.
+    """
+
+    def __init__(self, command: Command, script: Path):
+        self._environment = {**command.environment, "SCRIPT": str(script)}
+
+    def offers(self, *words: str, **settings: str) -> list[str]:
+        """What it offers for the last of the words."""
+        done = subprocess.run(
+            ["bash", "--norc", "-c", DRIVE, "bash", *words],
+            env={**self._environment, **settings},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.split("\n")[:-1] if done.stdout != "\n" else []
+
+
+@pytest.fixture
+def bash(run_duvo_hosted: Command, tmp_path: Path) -> Bash:
+    """A bash whose completion asks the hosted server."""
+    pytest.importorskip("shtab")
+    if shutil.which("bash") is None:
+        pytest.skip("bash is not there")
+    made = run_duvo_hosted("completion", "bash")
+    assert (made.returncode, made.stderr) == (0, "")
+    script = tmp_path / "duvo.bash"
+    script.write_text(made.stdout)
+    return Bash(run_duvo_hosted, script)
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def trickling_server() -> Iterator[str]:
+    """The address of a server whose answer comes byte by byte, and never ends."""
+    over = threading.Event()
+
+    def trickle(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                while not over.wait(0.1):
+                    connection.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        thread = threading.Thread(target=trickle, args=(server,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        over.set()
+        thread.join()
+
+
+def agents_called(*names: str) -> list[dict[str, str]]:
+    return [{"id": str(uuid.uuid4()), "name": name} for name in names]
+
+
+def test_runs_are_the_newest_first_and_at_most_fifty(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
+    runs = [hosted.start() for _ in range(60)]
+    done = run_duvo_hosted("complete", "runs")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == runs[:-51:-1]
+
+
+def test_agents_are_one_name_a_line_and_what_fits_no_line_is_left_out(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
+    hosted.agents = agents_called(
+        "Invoice approver", "Účetní", "a\nb", "\x1b[31mred", "", "Invoice approver"
+    )
+    done = run_duvo_hosted("complete", "agents")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Invoice approver\nÚčetní\n"
+
+
+def test_the_settings_on_the_line_are_used(hosted: Hosted, run_duvo_alone: Command) -> None:
+    run_id = hosted.start()
+    add = ("profiles", "add", "--base-url", hosted.base_url, "--team", TEAM)
+    run_duvo_alone(*add, "work", input=KEY)
+    run_duvo_alone("profiles", "add", "other", "--default", input="another-key")
+    assert run_duvo_alone("complete", "runs").stdout == ""
+    line = "duvo --profile work runs get "
+    assert run_duvo_alone("complete", "runs", line).stdout == f"{run_id}\n"
+    assert run_duvo_alone("complete", "profiles").stdout == "work\nother\n"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": "http://127.0.0.1:9", "DUVO_DEBUG": "1"},
+        {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": "nonsense"},
+        {"DUVO_API_KEY": "not\nascii ž"},
+        {"DUVO_PROFILE": "missing"},
+        {"DUVO_CONFIG_DIR": "/dev/null/nowhere"},
+    ],
+)
+@pytest.mark.parametrize("arguments", ["runs", "agents", "profiles", "", "nonsense", "runs a b"])
+def test_failures_print_nothing(
+    arguments: str, settings: dict[str, str], run_duvo_alone: Command
+) -> None:
+    done = run_duvo_alone("complete", *arguments.split(), **settings)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "answer", [(401, {"error": "unauthorized"}), (500, b"<html>"), (200, b"<html>"), (200, [])]
+)
+def test_refusals_and_odd_answers_print_nothing_and_are_not_asked_again(
+    hosted: Hosted, run_duvo_hosted: Command, answer: tuple[int, object]
+) -> None:
+    hosted.before = lambda seen: answer
+    done = run_duvo_hosted("complete", "runs")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert len(hosted.requests) == 1
+
+
+def test_a_damaged_profile_file_prints_nothing(run_duvo_alone: Command, tmp_path: Path) -> None:
+    (tmp_path / "profiles.toml").write_text("[[[")
+    for kind in ("runs", "profiles"):
+        done = run_duvo_alone("complete", kind, DUVO_CONFIG_DIR=str(tmp_path))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_server_that_hangs_is_given_up(silent_server: str, run_duvo_alone: Command) -> None:
+    begun = time.monotonic()
+    done = run_duvo_alone("complete", "runs", DUVO_API_KEY=KEY, DUVO_API_BASE_URL=silent_server)
+    assert time.monotonic() - begun < GIVING_UP_AND_A_START
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_server_that_trickles_is_given_up(trickling_server: str, run_duvo_alone: Command) -> None:
+    begun = time.monotonic()
+    done = run_duvo_alone("complete", "runs", DUVO_API_KEY=KEY, DUVO_API_BASE_URL=trickling_server)
+    assert time.monotonic() - begun < GIVING_UP_AND_A_START
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_file_that_nobody_writes_to_is_given_up(run_duvo_alone: Command, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "profiles.toml")
+    begun = time.monotonic()
+    done = run_duvo_alone("complete", "profiles", DUVO_CONFIG_DIR=str(tmp_path))
+    assert time.monotonic() - begun < GIVING_UP_AND_A_START
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_bash_offers_commands_options_and_words(bash: Bash) -> None:
+    assert bash.offers("duvo", "ru") == ["runs"]
+    assert bash.offers("duvo", "runs", "g") == ["get"]
+    assert bash.offers("duvo", "--profile", "x", "runs", "st") == ["start", "stop"]
+    assert bash.offers("duvo", "runs", "start", "--fo") == ["--follow"]
+    assert bash.offers("duvo", "runs", "start", "--on-request", "a") == ["ask", "approve"]
+    assert bash.offers("duvo", "completion", "z") == ["zsh"]
+    assert bash.offers("duvo", "help", "exit") == ["exit-codes"]
+    assert bash.offers("duvo", "complete") == []
+
+
+@pytest.mark.parametrize(
+    "command", ["get", "messages", "wait", "send-message", "respond", "stop", "get --json"]
+)
+def test_bash_offers_ids_of_runs(hosted: Hosted, bash: Bash, command: str) -> None:
+    runs = [hosted.start() for _ in range(3)]
+    assert bash.offers("duvo", "runs", *command.split(), "") == runs[::-1]
+    assert bash.offers("duvo", "runs", *command.split(), runs[1][:13]) == [runs[1]]
+
+
+@pytest.mark.parametrize("before", ["runs start --agent", "runs list --agent", "agents get"])
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("Inv", ["Invoice\\ approver"]),
+        ("Invoice\\ a", ["Invoice\\ approver"]),
+        ('"Inv', ["Invoice approver"]),
+        ("'Inv", ["Invoice approver"]),
+        ("$", ["\\$\\(touch\\ pwned\\)\\'\\;\\ x"]),
+        ("\\$", ["\\$\\(touch\\ pwned\\)\\'\\;\\ x"]),
+        ('"$', []),
+    ],
+)
+def test_bash_quotes_the_names_of_agents(
+    hosted: Hosted, bash: Bash, before: str, typed: str, offered: list[str]
+) -> None:
+    hosted.agents = agents_called("Invoice approver", "$(touch pwned)'; x", "Other")
+    assert bash.offers("duvo", *before.split(), typed) == offered
+
+
+def test_bash_offers_profiles_and_files(
+    bash: Bash, tmp_path: Path, run_duvo_alone: Command
+) -> None:
+    run_duvo_alone("profiles", "add", "work", input=KEY)
+    assert bash.offers("duvo", "--profile", "w") == ["work"]
+    assert bash.offers("duvo", "profiles", "use", "") == ["work"]
+    (tmp_path / "agents.py").touch()
+    for words in (["dev"], ["dev", "--database"], ["api", "--input"]):
+        assert bash.offers("duvo", *words, f"{tmp_path}/ag") == [f"{tmp_path}/agents.py"]
+
+
+def test_bash_offers_nothing_and_says_nothing_where_the_api_fails(bash: Bash) -> None:
+    assert bash.offers("duvo", "runs", "get", "", DUVO_API_BASE_URL="http://127.0.0.1:9") == []
+
+
+def test_completion_needs_its_extra(run_duvo_alone: Command, tmp_path: Path) -> None:
+    (tmp_path / "shtab.py").write_text("raise ImportError('not here')")
+    done = run_duvo_alone("completion", "bash", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert 'pip install "duvo[completion]"' in done.stderr
