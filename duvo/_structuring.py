@@ -51,9 +51,7 @@ def _converter(*, detailed: bool) -> Converter:
     return converter
 
 
-# Checking in detail costs twice the time and is wanted only to say where a fault is.
 _fast = _converter(detailed=False)
-_detailed = _converter(detailed=True)
 
 
 def build(kind: type[T], ours: dict[str, Any], raw: dict[str, Any]) -> T:
@@ -79,8 +77,9 @@ def build(kind: type[T], ours: dict[str, Any], raw: dict[str, Any]) -> T:
 
 
 def _where(kind: type[Any], given: dict[str, Any]) -> str:
+    # Checking in detail costs twice the time and is wanted only to say where a fault is.
     try:
-        _detailed.structure(given, kind)
+        _converter(detailed=True).structure(given, kind)
     except Exception as error:
         return "; ".join(cattrs.transform_error(error)[:3])
     return "it could not be read"
