@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ._texts import said_by, storable_json
+
 
 def json_object(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a tool as JSON gives them back.
@@ -18,7 +20,7 @@ def json_object(arguments: Mapping[str, Any]) -> dict[str, Any]:
         TypeError: they are no JSON object.
     """
     try:
-        made = json.loads(json.dumps(dict(arguments), allow_nan=False))
+        made = storable_json(json.loads(json.dumps(dict(arguments), allow_nan=False)))
     except (TypeError, ValueError) as error:
         raise TypeError(f"the arguments of a tool must be a JSON object: {error}") from error
     if not isinstance(made, dict):
@@ -40,11 +42,11 @@ async def outcome(
             result = await _in_thread(lambda: function(**keywords))
             if inspect.isawaitable(result):
                 result = await result
-        return {"result": json.loads(json.dumps(result, allow_nan=False))}
-    except Exception as error:
-        text = str(error)
-        kind = type(error).__name__
-        return {"error": f"{kind}: {text}" if text else kind}
+        return {"result": storable_json(json.loads(json.dumps(result, allow_nan=False)))}
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        return {"error": said_by(error)}
 
 
 def random_number() -> float:

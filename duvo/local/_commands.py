@@ -30,14 +30,14 @@ class Change:
         body: of the HTTP answer.
         run_id: the run whose waiters are to be woken, or None.
         starts_turn: the turn of it that is to be started, or None.
-        ends_turn: whether its turn is to be cancelled.
+        ends_turn: the turn of it that is to be cancelled, or None.
     """
 
     status: int
     body: dict[str, Any]
     run_id: str | None = None
     starts_turn: int | None = None
-    ends_turn: bool = False
+    ends_turn: int | None = None
 
 
 def start(
@@ -169,7 +169,7 @@ def stop(connection: sa.Connection, run_id: str) -> Change:
         .where(requests.c.run_id == run_id, requests.c.status == "pending")
         .values(status="cancelled")
     )
-    return Change(200, {"success": True}, run_id, ends_turn=True)
+    return Change(200, {"success": True}, run_id, ends_turn=row.turn)
 
 
 def _settle(

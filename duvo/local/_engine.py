@@ -61,7 +61,7 @@ class Engine:
         self._store = store
         self._client: DBOSClient | None = None
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="duvo-database")
-        self._turns: dict[str, RunningTurn] = {}
+        self._turns: dict[tuple[str, int], RunningTurn] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._executions: set[asyncio.Task[Any]] = set()
         self._loggers = contextlib.ExitStack()
@@ -163,7 +163,7 @@ class Engine:
         task = asyncio.current_task()
         assert task is not None
         self._executions.add(task)
-        turn = self._turns[run_id] = RunningTurn(self, run_id, number)
+        turn = self._turns[run_id, number] = RunningTurn(self, run_id, number)
         try:
             find = functools.partial(_turns.agent_of, run_id=run_id, turn=number)
             agent_id = await self.transact(find)
@@ -179,8 +179,8 @@ class Engine:
             await turn.park()
         finally:
             self._executions.discard(task)
-            if self._turns.get(run_id) is turn:
-                del self._turns[run_id]
+            if self._turns.get((run_id, number)) is turn:
+                del self._turns[run_id, number]
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
         """Call the function once, and on recovery return what it returned."""
@@ -205,8 +205,10 @@ class Engine:
     def _follow_up(self, change: Change) -> None:
         if change.run_id is None:
             return
-        if change.ends_turn and change.run_id in self._turns:
-            self._turns[change.run_id].end()
+        if change.ends_turn is not None:
+            ended = self._turns.get((change.run_id, change.ends_turn))
+            if ended is not None:
+                ended.end()
         if change.starts_turn is not None:
             self._start(change.run_id, change.starts_turn)
         self.notifier.ring(change.run_id)
@@ -247,12 +249,18 @@ class Engine:
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(_TIDYING)
-            await self.transact(_idempotency.forget_old)
-            ended = await DBOS.list_workflows_async(
-                status="SUCCESS", name="duvo_turn", limit=1000, load_input=False, load_output=False
-            )
-            if ended:
-                await DBOS.delete_workflows_async([one.workflow_id for one in ended])
+            try:
+                await self._remove_what_is_past()
+            except Exception as error:
+                logger.error("what recovery needs no longer was not removed: %s", error)
+
+    async def _remove_what_is_past(self) -> None:
+        await self.transact(_idempotency.forget_old)
+        ended = await DBOS.list_workflows_async(
+            status="SUCCESS", name="duvo_turn", limit=1000, load_input=False, load_output=False
+        )
+        if ended:
+            await DBOS.delete_workflows_async([one.workflow_id for one in ended])
 
 
 def _workflow_id(run_id: str, turn: int) -> str:

@@ -15,6 +15,7 @@ from . import _appending, _turns
 from ._appending import TurnEnded
 from ._entries import Entry
 from ._notifier import Notifier
+from ._texts import said_by
 from ._turns import AgentChanged
 from .agents import Agent
 from .context import RunContext
@@ -23,6 +24,11 @@ from .errors import CallOrderError
 T = TypeVar("T")
 
 logger = logging.getLogger("duvo.local")
+
+_LONGEST_END = 1.0
+"""Seconds that an agent's function has to end in when its turn has ended."""
+
+_MOST_REFUSALS = 10
 
 
 class Execution(Protocol):
@@ -54,12 +60,18 @@ class RunningTurn:
         self._execution = execution
         self._recorded = 0
         self._inbox = 0
+        self._past: tuple[str, ...] = ()
+        self._first_op = 0
         self._ended = False
+        self._over = asyncio.Event()
+        self._refusals = 0
+        self._fault: Exception | None = None
         self._job: asyncio.Task[Any] | None = None
 
     def end(self) -> None:
         """Cancel the agent's function at the `await` where it stands."""
         self._ended = True
+        self._over.set()
         if self._job is not None:
             self._job.cancel()
 
@@ -83,6 +95,7 @@ class RunningTurn:
     async def _carry_out(self, agent: Agent) -> None:
         start = await self._transact(_turns.begin, rings=True)
         self._recorded, self._inbox = start.recorded, start.inbox
+        self._first_op, self._past = start.op, start.past
         context = RunContext(
             self,
             run_id=self.run_id,
@@ -95,15 +108,25 @@ class RunningTurn:
         if self._ended:
             self._job.cancel()
         self._job.add_done_callback(_looked_at)
+        over = asyncio.create_task(self._over.wait())
         try:
-            await asyncio.wait({self._job})
+            await asyncio.wait({self._job, over}, return_when=asyncio.FIRST_COMPLETED)
+            if self._ended and not self._job.done():
+                # A function that takes no notice of its end is left behind.
+                await asyncio.wait({self._job}, timeout=_LONGEST_END)
         except asyncio.CancelledError:
             # The engine closes: the turn stays as it is and is recovered by the next one.
             self.end()
             raise
+        finally:
+            over.cancel()
         if self._ended:
             return
+        if isinstance(self._fault, sa.exc.DBAPIError):
+            raise self._fault
         try:
+            if self._fault is not None:
+                raise self._fault
             self._job.result()
         except TurnEnded:
             return
@@ -124,18 +147,21 @@ class RunningTurn:
     # What a RunContext asks of its turn.
 
     async def append(self, op: int, entry: Entry) -> None:
-        self._refuse_when_ended()
-        if op > self._recorded:
-            await self._transact(_appending.append_op, op, entry, rings=True)
+        if await self._is_new(op, entry):
+            await self._guarded(self._transact(_appending.append_op, op, entry, rings=True))
 
     async def open_request(
         self, op: int, entry: Entry, request_id: str, spec: dict[str, Any]
     ) -> None:
-        self._refuse_when_ended()
-        if op > self._recorded:
-            await self._transact(_turns.open_request, op, entry, request_id, spec, rings=True)
+        if await self._is_new(op, entry):
+            await self._guarded(
+                self._transact(_turns.open_request, op, entry, request_id, spec, rings=True)
+            )
 
     async def reply_to(self, request_id: str) -> str:
+        return await self._guarded(self._reply_to(request_id))
+
+    async def _reply_to(self, request_id: str) -> str:
         with self._execution.notifier.listening(self.run_id) as bell:
             while True:
                 bell.clear()
@@ -148,8 +174,16 @@ class RunningTurn:
         return await self._execution.receive(request_id) or answer
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
-        self._refuse_when_ended()
-        return await self._execution.step(name, function)
+        await self._refuse_when_ended()
+
+        async def while_it_lasts() -> Any:
+            result = await function()
+            if self._ended:
+                # What came of being cancelled is no result, and must not be recorded as one.
+                raise asyncio.CancelledError
+            return result
+
+        return await self._guarded(self._execution.step(name, while_it_lasts))
 
     async def read_inbox(self) -> list[str]:
         async def read() -> list[Any]:
@@ -167,10 +201,44 @@ class RunningTurn:
     def unix_time(self) -> float:
         return time.time()
 
-    def _refuse_when_ended(self) -> None:
+    def give_up(self, error: CallOrderError) -> None:
+        if not self._ended:
+            self._fault = error
+
+    async def _is_new(self, op: int, entry: Entry) -> bool:
+        """Whether the agent does this for the first time."""
+        await self._refuse_when_ended()
+        if op > self._recorded:
+            return True
+        at = op - self._first_op
+        if not 0 <= at < len(self._past) or self._past[at] != _turns.kind_of(entry):
+            self._fault = AgentChanged()
+            raise self._fault
+        return False
+
+    async def _guarded(self, call: Awaitable[T]) -> T:
+        # The agent's own `except` must not hide these: nothing of the turn is right after them.
+        try:
+            return await call
+        except (AgentChanged, sa.exc.DBAPIError) as error:
+            self._fault = error
+            raise
+
+    async def _refuse_when_ended(self) -> None:
         # What a function does on its way out is no part of what it does when it goes on.
+        if self._fault is not None:
+            await self._slow_down()
+            raise self._fault
         if self._ended:
+            await self._slow_down()
             raise TurnEnded
+
+    async def _slow_down(self) -> None:
+        # A function that catches everything and tries again must not keep the loop.
+        self._refusals += 1
+        if self._refusals > _MOST_REFUSALS:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
 
     async def _transact(self, work: Callable[..., T], *arguments: Any, rings: bool) -> T:
         def on(connection: sa.Connection) -> T:
@@ -182,9 +250,14 @@ class RunningTurn:
 async def _call(agent: Agent, context: RunContext) -> None:
     try:
         await agent.function(context)
-    except (SystemExit, KeyboardInterrupt) as error:
-        # Left alone, these would end the whole engine.
-        raise RuntimeError(f"the agent raised {type(error).__name__}") from error
+    except (Exception, asyncio.CancelledError):
+        raise
+    except BaseException as error:
+        if type(error).__module__.partition(".")[0] == "dbos":
+            # Its word that this turn goes on elsewhere.
+            raise
+        # Left alone, these would end the whole engine, or the turn without a word.
+        raise RuntimeError(f"the agent raised {said_by(error)}") from error
 
 
 def _looked_at(job: asyncio.Task[Any]) -> None:
@@ -194,7 +267,4 @@ def _looked_at(job: asyncio.Task[Any]) -> None:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error).replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-    if isinstance(error, AgentChanged):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return str(error) if isinstance(error, AgentChanged) else said_by(error)

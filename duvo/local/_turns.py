@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import attrs
@@ -35,6 +36,7 @@ class Beginning:
         op: the agent's count at the beginning.
         recorded: how far the count had come when the turn was last left.
         inbox: up to which place the agent knows what was posted.
+        past: what the agent did so far in this turn, from `op` on.
     """
 
     agent_id: str
@@ -43,6 +45,13 @@ class Beginning:
     op: int
     recorded: int
     inbox: int
+    past: tuple[str, ...]
+
+
+def kind_of(entry: _entries.Entry) -> str:
+    """What an agent did, told apart as far as a changed code is noticed."""
+    name = (entry.data or {}).get("name") if entry.type == "tool_call" else None
+    return sys.intern(f"{entry.type} {name}" if name else entry.type)
 
 
 def agent_of(connection: sa.Connection, run_id: str, turn: int) -> str | None:
@@ -97,6 +106,7 @@ def begin(connection: sa.Connection, run_id: str, turn: int) -> Beginning:
         op=op,
         recorded=max(row.ops, op),
         inbox=first.seq if first else row.turn_messages,
+        past=_past(connection, run_id, op),
     )
 
 
@@ -141,10 +151,13 @@ def answer_to(connection: sa.Connection, request_id: str) -> str | None:
 
     Raises:
         TurnEnded: the request is void.
+        AgentChanged: it was never made.
     """
     row = connection.execute(
         sa.select(requests.c.status, requests.c.answer).where(requests.c.id == request_id)
-    ).one()
+    ).one_or_none()
+    if row is None:
+        raise AgentChanged
     if row.status == "cancelled":
         raise TurnEnded
     return str(row.answer) if row.status == "answered" else None
@@ -204,6 +217,18 @@ def fail(connection: sa.Connection, run_id: str, turn: int, reason: str) -> None
         requests.update()
         .where(requests.c.run_id == run_id, requests.c.status == "pending")
         .values(status="cancelled")
+    )
+
+
+def _past(connection: sa.Connection, run_id: str, op: int) -> tuple[str, ...]:
+    found = connection.execute(
+        sa.select(messages.c.type, messages.c.data)
+        .where(messages.c.run_id == run_id, messages.c.op >= op)
+        .order_by(messages.c.op)
+    )
+    return tuple(
+        kind_of(_entries.Entry(row.type, "", data=json.loads(row.data) if row.data else None))
+        for row in found
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import uuid
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 import attrs
 
 from . import _calling, _entries
+from ._texts import storable
 from .errors import CallOrderError, ToolFailed
 from .questions import Option, Question
 
@@ -59,6 +61,9 @@ class Turn(Protocol):
     def unix_time(self) -> float:
         """The time in seconds; not the same again on recovery."""
 
+    def give_up(self, error: CallOrderError) -> None:
+        """Let the turn fail with this, whatever the agent's function does next."""
+
 
 class RunContext:
     """The run, inside an agent's function.
@@ -101,12 +106,12 @@ class RunContext:
     async def say(self, text: str) -> None:
         """Append words of the agent to the conversation."""
         with self._call("say"):
-            await self._turn.append(self._next_op(), _entries.assistant_text(_text(text)))
+            await self._turn.append(self._next_op(), _entries.assistant_text(storable(text)))
 
     async def think(self, text: str) -> None:
         """Append thinking of the agent to the conversation."""
         with self._call("think"):
-            await self._turn.append(self._next_op(), _entries.thinking(_text(text)))
+            await self._turn.append(self._next_op(), _entries.thinking(storable(text)))
 
     async def tool(
         self,
@@ -134,6 +139,7 @@ class RunContext:
             TypeError: the arguments are no JSON object.
         """
         with self._call("tool"):
+            name = storable(name)
             shown = _calling.json_object(arguments)
             op = self._next_op()
             call_id = self._id_of(op)
@@ -161,10 +167,10 @@ class RunContext:
             Whether it was approved.
         """
         with self._call("approval"):
-            spec = {"type": "approval", "title": _text(title), "description": description}
+            spec = {"type": "approval", "title": storable(title), "description": description}
             shown = {"title": spec["title"]}
             if description is not None:
-                spec["description"] = shown["description"] = _text(description)
+                spec["description"] = shown["description"] = storable(description)
             reply = await self._request("request_approval", shown, spec)
             return bool(reply["approved"])
 
@@ -209,7 +215,7 @@ class RunContext:
             else Question(question, options=options, header=header, multi_select=multi_select)
         )
         questions = [first, *(q if isinstance(q, Question) else Question(q) for q in more)]
-        texts = [_text(one.text) for one in questions]
+        texts = [storable(one.text) for one in questions]
         if len(set(texts)) < len(texts):
             raise ValueError("two questions of one request have the same text")
         with self._call("ask"):
@@ -217,7 +223,7 @@ class RunContext:
             spec = {
                 "type": "question",
                 "title": texts[0] if len(texts) == 1 else f"{len(texts)} questions",
-                "description": None if description is None else _text(description),
+                "description": None if description is None else storable(description),
                 "questions": shapes,
             }
             shown: dict[str, Any] = {"title": spec["title"], "questions": shapes}
@@ -303,12 +309,14 @@ class RunContext:
         self._open = name
         try:
             yield
+        except asyncio.CancelledError:
+            # Whether a time runs out differs from one time to the next; the record does not.
+            self._turn.give_up(
+                CallOrderError(
+                    f"run.{name}() was given up before its end; call it without a time limit "
+                    "of your own"
+                )
+            )
+            raise
         finally:
             self._open = None
-
-
-def _text(value: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"text was expected, not {type(value).__name__}")
-    # Neither a NUL nor half a surrogate pair can be stored by every database.
-    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

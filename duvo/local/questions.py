@@ -7,13 +7,17 @@ from typing import Any
 
 import attrs
 
+from ._texts import storable
+
 
 @attrs.frozen
 class Option:
     """A ready-made answer to a question."""
 
-    label: str
-    description: str | None = None
+    label: str = attrs.field(converter=storable)
+    description: str | None = attrs.field(
+        default=None, converter=attrs.converters.optional(storable)
+    )
 
 
 def _options(given: Sequence[str | Option] | None) -> tuple[Option, ...]:
@@ -35,13 +39,15 @@ class Question:
             them joined by commas.
     """
 
-    text: str
+    text: str = attrs.field(converter=storable)
     options: tuple[Option, ...] = attrs.field(default=(), converter=_options, kw_only=True)
-    header: str | None = attrs.field(default=None, kw_only=True)
+    header: str | None = attrs.field(
+        default=None, kw_only=True, converter=attrs.converters.optional(storable)
+    )
     multi_select: bool = attrs.field(default=False, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.text, str) or not self.text.strip():
+        if not self.text.strip():
             raise ValueError("a question needs a text")
 
     def to_dict(self) -> dict[str, Any]:
