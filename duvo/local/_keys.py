@@ -7,6 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
+from ._private_files import make_private
 from .errors import EngineError
 
 
@@ -17,13 +18,16 @@ def key_in(file: Path) -> str:
         EngineError: the file cannot be read or made, or holds no key.
     """
     try:
-        with contextlib.suppress(FileExistsError):
-            _write_new(file, f"dv_local_{secrets.token_hex(20)}")
+        # One that is there is enough, where nothing can be written too.
+        if not file.exists():
+            with contextlib.suppress(FileExistsError):
+                _write_new(file, f"dv_local_{secrets.token_hex(20)}\n")
         key = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise EngineError(f"{file}: the key cannot be kept there ({_why(error)})") from None
     if not key.isascii() or not key.isprintable() or " " in key or len(key) < 16:
         raise EngineError(f"{file}: holds no key; remove the file, and a new one is made")
+    make_private(file)
     return key
 
 
@@ -31,13 +35,23 @@ def _write_new(file: Path, text: str) -> None:
     # Whole from the beginning: a file that is cut off by a crash would stay for ever.
     spare = file.with_name(f"{file.name}.{os.getpid()}")
     spare.unlink(missing_ok=True)
-    descriptor = os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(text + "\n")
-        os.link(spare, file)
+        _write(spare, text)
+        try:
+            os.link(spare, file)
+        except FileExistsError:
+            raise
+        except OSError:
+            # A file system without links.
+            _write(file, text)
     finally:
         spare.unlink(missing_ok=True)
+
+
+def _write(file: Path, text: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(text)
 
 
 def _why(error: Exception) -> str:

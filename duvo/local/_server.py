@@ -161,6 +161,11 @@ class Server:
         except BaseException:
             listening.close()
             raise
+        failure = started.exception()
+        if failure is not None:
+            # The database is free again when it has ended.
+            thread.join()
+            raise failure
         self.waiting_for = started.result()
         self._thread = thread
         self.port = int(listening.getsockname()[1])

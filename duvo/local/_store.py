@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import time
@@ -15,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from . import _schema
 from ._location import Location
 from ._lock import FileLock
+from ._private_files import create_private, make_private
 from .errors import DatabaseDamaged, DatabaseLocked, EngineError
 
 T = TypeVar("T")
@@ -38,6 +38,10 @@ class Store:
             self.engine = _open(location)
             try:
                 _prepare(self.engine, location)
+                if location.file:
+                    # Only now: before it was read, it may have been another program's.
+                    for end in ("", "-wal", "-shm"):
+                        make_private(location.file.with_name(location.file.name + end))
             except BaseException:
                 self.engine.dispose()
                 raise
@@ -71,7 +75,13 @@ class Store:
 
 def _open(location: Location) -> sa.Engine:
     if location.file is None:
-        return sa.create_engine(location.url, pool_size=16, max_overflow=0, pool_pre_ping=True)
+        return sa.create_engine(
+            location.url,
+            connect_args={"connect_timeout": location.url.query.get("connect_timeout", 10)},
+            pool_size=16,
+            max_overflow=0,
+            pool_pre_ping=True,
+        )
     if sqlite3.sqlite_version_info < (3, 35):
         raise EngineError(
             f"the engine needs SQLite 3.35 or newer, this Python has {sqlite3.sqlite_version}; "
@@ -79,7 +89,7 @@ def _open(location: Location) -> sa.Engine:
         )
     try:
         # SQLite gives its side files the mode of this one.
-        os.close(os.open(location.file, os.O_RDWR | os.O_CREAT, 0o600))
+        create_private(location.file)
     except OSError as error:
         raise DatabaseDamaged(f"{location.file}: cannot be written ({error.strerror})") from None
     engine = sa.create_engine(

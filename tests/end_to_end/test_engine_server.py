@@ -30,6 +30,8 @@ from duvo.local import (
     agent,
     default_database,
 )
+from duvo.local._engine import Engine
+from duvo.local._store import Store
 from tests.local_api import LocalApi, wait_until
 
 
@@ -178,6 +180,28 @@ def test_database_key_and_side_files_are_their_owners_alone(tmp_path: Path) -> N
         os.umask(before)
     assert {f"runs.sqlite{end}" for end in ("", "-wal", "-shm", ".lock", ".key")} <= set(found)
     assert set(found.values()) == {"0o600"}
+
+
+def test_files_that_others_could_read_are_taken_away_from_them(tmp_path: Path) -> None:
+    database = tmp_path / "runs.sqlite"
+    with Server(database=database, port=0):
+        pass
+    for file in tmp_path.iterdir():
+        file.chmod(0o644)
+    with Server(database=database, port=0):
+        found = {path.name: mode(path) for path in tmp_path.iterdir()}
+    assert set(found.values()) == {"0o600"}, found
+
+
+def test_a_database_of_another_program_keeps_its_mode(tmp_path: Path) -> None:
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE bills (id INTEGER)")
+    connection.close()
+    other.chmod(0o644)
+    with pytest.raises(DatabaseDamaged):
+        Server(database=other, port=0).start()
+    assert mode(other) == "0o644"
 
 
 def test_runs_key_and_ids_are_found_again_after_a_restart(tmp_path: Path) -> None:
@@ -395,6 +419,54 @@ def test_a_database_that_is_held_is_refused(tmp_path: Path) -> None:
     with Server(database=database, port=0), pytest.raises(DatabaseLocked) as caught:
         Server(database=database, port=0).start()
     assert "\n" not in str(caught.value)
+
+
+def test_a_refused_second_start_leaves_the_database_locked_for_other_processes(
+    tmp_path: Path,
+) -> None:
+    database = tmp_path / "runs.sqlite"
+    program = (
+        "import sys\n"
+        "from duvo.local import DatabaseLocked, Server\n"
+        "try: Server(database=sys.argv[1], port=0).start()\n"
+        "except DatabaseLocked: print('refused')\n"
+    )
+    command = [sys.executable, "-c", program, str(database)]
+    with Server(database=database, port=0):
+        with pytest.raises(DatabaseLocked):
+            Server(database=database, port=0).start()
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        assert (done.stdout, done.stderr) == ("refused\n", "")
+
+
+def test_a_locked_database_is_not_held_by_a_refused_start(tmp_path: Path) -> None:
+    database = tmp_path / "runs.sqlite"
+    with Server(database=database, port=0), pytest.raises(DatabaseLocked):
+        Server(database=database, port=0).start()
+    with Server(database=database, port=0) as server:
+        assert server.port
+
+
+def test_a_start_that_failed_has_let_the_database_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = Store.close
+
+    def close_slowly(store: Store) -> None:
+        time.sleep(0.2)
+        close(store)
+
+    def fail(engine: Engine) -> None:
+        raise EngineError("not today")
+
+    database = tmp_path / "runs.sqlite"
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "close", close_slowly)
+        patch.setattr(Engine, "launch", fail)
+        with pytest.raises(EngineError, match="not today"):
+            Server(database=database, port=0).start()
+    with Server(database=database, port=0) as server:
+        assert server.port
 
 
 def test_a_sqlite_that_is_too_old_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
