@@ -56,7 +56,7 @@ def locate(database: str | os.PathLike[str] | None) -> Location:
         return _in_file(Path(text))
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise EngineError("the database's URL cannot be read; write postgresql://…") from None
     kind = url.get_backend_name()
     if kind == "sqlite" and url.database and url.database != ":memory:":
@@ -70,13 +70,22 @@ def locate(database: str | os.PathLike[str] | None) -> Location:
 
 
 def _in_file(path: Path) -> Location:
-    file = path.expanduser().absolute()
-    if file.parent == state_folder().absolute():
-        make_state_folder()
-    file = file.resolve()
-    if not file.parent.is_dir():
+    try:
+        file = path.expanduser().absolute()
+        if file.parent == state_folder().absolute():
+            make_state_folder()
+        file = file.resolve()
+        has_folder = file.parent.is_dir()
+        is_other = file.exists() and not file.is_file()
+    except (OSError, RuntimeError, ValueError) as error:
+        # A user that is not known, a NUL, a loop of links, a name that is too long.
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise DatabaseDamaged(
+            f"{str(path)!r}: no place for a database ({reason}); name another"
+        ) from None
+    if not has_folder:
         raise DatabaseDamaged(f"{path}: there is no folder {file.parent}; make it first")
-    if file.exists() and not file.is_file():
+    if is_other:
         raise DatabaseDamaged(f"{path}: not a file; name the file of the database")
     url = URL.create("sqlite", database=str(file))
     return Location(url, file, file.with_name(file.name + ".key"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,51 @@ def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     assert key_in(file) == key
     assert file.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["runs.sqlite.key"]
+
+
+def test_a_key_that_is_there_is_read_without_writing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    file = tmp_path / "key"
+    key = key_in(file)
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "link", refuse)
+    assert key_in(file) == key
+
+
+def test_a_key_is_made_where_files_cannot_be_linked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", refuse)
+    file = tmp_path / "key"
+    key = key_in(file)
+    assert key_in(file) == key
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_a_key_that_others_could_read_is_taken_away_from_them(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    key = key_in(file)
+    file.chmod(0o644)
+    assert key_in(file) == key
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "database",
+    ["~nosuchuser/x.sqlite", "nul\0.sqlite", "x" * 300, "postgresql://host:port/name"],
+)
+def test_a_place_that_cannot_be_is_told_in_one_line(database: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        locate(database)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "short", "two words that are long enough", "\xff" * 20])
