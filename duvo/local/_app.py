@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from . import _answers, _bodies, _commands, _idempotency, _reading, _statuses
 from ._commands import Change
 from ._engine import Engine
-from ._guard import LONG_POLL, Guard
+from ._guard import LONG_POLL, Guard, unexpected
 from ._long_poll import LongPolls
 from ._rate_limit import RateLimit
 from ._refusals import Refused, error_body
@@ -27,6 +27,9 @@ logger = logging.getLogger("duvo.local")
 
 _MOST = 2**53 - 1
 """The largest offset, as the API has it."""
+
+_LONGEST_SEARCH = 1000
+"""Characters; a database refuses to look for much longer ones."""
 
 
 class Api:
@@ -213,6 +216,7 @@ def make_app(
             HTTPException: _unrouted,
             # Caught here, not at the outermost: that one would raise it again.
             DBAPIError: _database_away,
+            Exception: _failed,
         },
     )
     app.router.redirect_slashes = False
@@ -228,12 +232,15 @@ def _filters(request: Request) -> _reading.Filters:
     }
     issues = _bodies.parameter(request, "has_issues", ("true", "false"))
     severity = _bodies.parameter(request, "issue_severity", ("critical", "medium", "low"))
+    search = _bodies.parameter(request, "search")
+    if search is not None and len(search) > _LONGEST_SEARCH:
+        raise Refused(400, f"search must have {_LONGEST_SEARCH} characters at most")
     return _reading.Filters(
         status=_bodies.parameter(request, "status", words),
         agent_id=ids["agent_id"],
         user_id=ids["user_id"],
         source=_bodies.parameter(request, "source"),
-        search=_bodies.parameter(request, "search"),
+        search=search,
         since=_bodies.moment(request, "since"),
         # Queues, digests and evaluations are not part of this engine: nothing matches them.
         nothing=bool(ids["case_queue_id"] or ids["digest_id"] or severity or issues == "true"),
@@ -261,8 +268,16 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _database_away(request: Request, error: Exception) -> Response:
-    logger.error("%s %s: the database failed: %s", request.method, request.url.path, error)
+    assert isinstance(error, DBAPIError)
+    # Not all of the error: it shows the statement, and what people wrote.
+    reason = " ".join(str(error.orig).split())
+    logger.error("%s %s: the database failed: %s", request.method, request.url.path, reason)
     return JSONResponse(error_body(500, "the database failed; the server's log tells more"), 500)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    # The exception is raised again after the answer, and logged by the guard.
+    return unexpected()
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:

@@ -1,18 +1,24 @@
-"""Who is let in: the holder of the key, over loopback, not through somebody's web page."""
+"""Who is let in: the holder of the key, over loopback, not through somebody's web page.
+
+What goes wrong behind the guard in a way that nobody expected is logged here.
+"""
 
 from __future__ import annotations
 
 import hmac
+import logging
 import time
 import uuid
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ._rate_limit import RateLimit
-from ._refusals import Refused
+from ._refusals import Refused, error_body
+
+logger = logging.getLogger("duvo.local")
 
 LONG_POLL = 25
 """Seconds that a request is held at most; every answer tells it."""
@@ -38,7 +44,12 @@ class Guard:
             ("duvo-long-poll", str(LONG_POLL)),
         ]
 
+        begun = ended = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal begun, ended
+            begun = True
+            ended = message["type"] == "http.response.body" and not message.get("more_body")
             if message["type"] == "http.response.start":
                 answer = MutableHeaders(scope=message)
                 for name, value in extra:
@@ -46,14 +57,22 @@ class Guard:
             await send(message)
 
         try:
-            self._check_origin(headers)
-            self._check_key(headers)
-            self._count(extra)
-        except Refused as refused:
-            answer = JSONResponse(refused.answer(), refused.status)
-            await answer(scope, receive, send_with_headers)
-            return
-        await self._app(scope, receive, send_with_headers)
+            try:
+                self._check_origin(headers)
+                self._check_key(headers)
+                self._count(extra)
+            except Refused as refused:
+                answer = JSONResponse(refused.answer(), refused.status)
+                await answer(scope, receive, send_with_headers)
+            else:
+                await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            _log(scope, error)
+            if not begun:
+                await unexpected()(scope, receive, send_with_headers)
+            elif not ended:
+                # The connection is cut, so that half an answer is not taken for a whole one.
+                raise
 
     def _check_origin(self, headers: Headers) -> None:
         # A page that a browser shows may name this machine as its own host (DNS rebinding).
@@ -83,6 +102,17 @@ class Guard:
                 429,
                 f"more than {standing.limit} requests a minute; wait {standing.retry_after} s",
             )
+
+
+def unexpected() -> JSONResponse:
+    """The answer to a request that failed in a way that nobody expected."""
+    return JSONResponse(error_body(500, "the server failed; its log tells more"), 500)
+
+
+def _log(scope: Scope, error: Exception) -> None:
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    logger.error("%s %s: %s", scope["method"], quote(scope["path"]), text)
+    logger.debug("where it failed:", exc_info=error)
 
 
 def _host_name(url: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import socket
 import uuid
@@ -10,9 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import sqlalchemy.exc
 
 from duvo.local import Server
-from tests.local_api import LocalApi
+from tests.local_api import LocalApi, wait_until
 
 NOBODY = str(uuid.UUID(int=7))
 
@@ -143,6 +145,57 @@ def test_a_page_has_50_messages_or_100_runs_at_most(
 )
 def test_a_filter_that_makes_no_sense_is_400(api: LocalApi, query: str) -> None:
     refused(api, 400, "GET", f"/v2/teams/{api.team}/runs?{query}")
+
+
+def test_a_search_is_1000_characters_at_most_and_all_of_them_are_literal(api: LocalApi) -> None:
+    path = f"/v2/teams/{api.team}/runs"
+    for many in (1001, 60_000):
+        assert "1000" in refused(api, 400, "GET", path, params={"search": "x" * many})
+    assert api.get(path, params={"search": "\U0001f4a9" * 1000})["total"] == 0
+    run_id = api.start("Talker", r"half_done 50% of C:\temp/x")
+    for literal in ("half_d", "50% of", r"C:\t", "p/x", "HALF_"):
+        found = api.get(path, params={"search": literal})["data"]
+        assert [one["id"] for one in found] == [run_id], literal
+    for pattern in ("half%done", "half.done", "5_%", "C:_temp", r"half\_done"):
+        assert api.get(path, params={"search": pattern})["total"] == 0, pattern
+
+
+def test_what_nobody_expected_is_500_and_logged_in_one_line(
+    api: LocalApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("two\nlines")
+
+    caplog.set_level(logging.INFO, "duvo.local")
+    for place in ("_answers.team", "_guard.Guard._check_origin"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"duvo.local.{place}", fail)
+            assert "log" in refused(api, 500, "GET", "/v2/teams")
+        wait_until(lambda: bool(caplog.records), 5, "nothing was logged")
+        (record,) = caplog.records
+        assert record.name == "duvo.local"
+        assert record.getMessage() == "GET /v2/teams: RuntimeError: two lines"
+        assert record.exc_info is None
+        caplog.clear()
+    caplog.set_level(logging.DEBUG, "duvo.local")
+    with monkeypatch.context() as patch:
+        patch.setattr("duvo.local._answers.team", fail)
+        refused(api, 500, "GET", "/v2/teams")
+    wait_until(lambda: len(caplog.records) == 2, 5, "no traceback was logged")
+    assert caplog.records[1].exc_info is not None
+
+
+def test_a_database_that_fails_is_500_and_logged_without_the_statement(
+    api: LocalApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("disk\nI/O error"))
+
+    monkeypatch.setattr("duvo.local._answers.team", fail)
+    assert "database" in refused(api, 500, "GET", "/v2/teams")
+    assert [one.getMessage() for one in caplog.records] == [
+        "GET /v2/teams: the database failed: disk I/O error"
+    ]
 
 
 def test_a_wait_that_is_no_time_is_400(api: LocalApi, waiting: tuple[str, str]) -> None:
