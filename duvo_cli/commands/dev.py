@@ -87,7 +87,7 @@ def _run_program(args: argparse.Namespace, program: list[str]) -> int:
         try:
             database = args.database or str(Path(folder) / "engine.sqlite")
             port = 0 if args.port is None else args.port
-            with _serving(args, database, port) as server:
+            with _serving(args, database, port, folder) as server:
                 settings = {
                     "DUVO_API_KEY": server.api_key,
                     "DUVO_API_BASE_URL": server.base_url,
@@ -99,25 +99,42 @@ def _run_program(args: argparse.Namespace, program: list[str]) -> int:
 
 
 @contextmanager
-def _serving(args: argparse.Namespace, database: str, port: int | None) -> Iterator[Server]:
+def _serving(
+    args: argparse.Namespace, database: str, port: int | None, folder: str | None = None
+) -> Iterator[Server]:
+    """A server that stands; a signal before that removes the folder and ends the process."""
     from duvo import local
 
+    from ..early_end import signals_end_the_process
+
+    def clean_up() -> None:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
     try:
-        agents = [agent for file in args.files for agent in local.load_agents(file)]
-        server = local.Server(
-            agents,
-            database=database,
-            port=port,
-            rate_limit=args.rate_limit,
-            examples=not args.no_examples,
-        )
-        server.start()
+        with signals_end_the_process(clean_up):
+            server = _start(args, database, port)
     except local.EngineError as error:
         raise CommandFailed(str(error)) from None
     try:
         yield server
     finally:
         server.close(_LONGEST_TO_CLOSE)
+
+
+def _start(args: argparse.Namespace, database: str, port: int | None) -> Server:
+    from duvo import local
+
+    agents = [agent for file in args.files for agent in local.load_agents(file)]
+    server = local.Server(
+        agents,
+        database=database,
+        port=port,
+        rate_limit=args.rate_limit,
+        examples=not args.no_examples,
+    )
+    server.start()
+    return server
 
 
 def _default_database() -> str:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -138,6 +139,51 @@ def test_it_ends_soon_with_runs_waiting_and_they_go_on_the_next_time(
         follower.communicate()
         second.terminate()
         second.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("program", [(), ("--", "true")])
+def test_it_ends_at_once_while_a_file_is_imported(
+    number: signal.Signals,
+    program: tuple[str, ...],
+    run_duvo_alone: Command,
+    tmp_path: Path,
+    own_temporary_folder: Path,
+) -> None:
+    reached = tmp_path / "reached"
+    file = tmp_path / "agents.py"
+    file.write_text(f"import time\nopen({str(reached)!r}, 'w').close()\ntime.sleep(60)\n")
+    process = run_duvo_alone.start("dev", str(file), *program)
+    wait_for(reached.exists)
+    began = time.monotonic()
+    process.send_signal(number)
+    try:
+        told = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert time.monotonic() - began < 2
+    assert (process.returncode, *told) == (128 + number, "", "")
+    assert list(own_temporary_folder.iterdir()) == []
+
+
+def test_it_ends_at_once_while_another_program_holds_the_database(
+    run_duvo_alone: Command, tmp_path: Path
+) -> None:
+    database = tmp_path / "held.sqlite"
+    holding = sqlite3.connect(database, isolation_level=None)
+    holding.execute("BEGIN EXCLUSIVE")
+    process = run_duvo_alone.start("dev", "--port", "0", "--database", str(database))
+    # The lock is taken before the database is asked.
+    wait_for((tmp_path / "held.sqlite.lock").exists)
+    began = time.monotonic()
+    process.terminate()
+    try:
+        told = process.communicate(timeout=10)
+    finally:
+        process.kill()
+        holding.close()
+    assert time.monotonic() - began < 2
+    assert (process.returncode, *told) == (143, "", "")
 
 
 def test_it_ends_soon_while_a_tool_blocks_a_thread(

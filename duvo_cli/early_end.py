@@ -1,0 +1,49 @@
+"""Ending at once while this process waits for something that it cannot interrupt."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NO_SIGNAL = 0
+
+
+@contextlib.contextmanager
+def signals_end_the_process(clean_up: Callable[[], object]) -> Iterator[None]:
+    """Ctrl-C and its like end the process within the block, whatever it waits for.
+
+    Their handlers in Python have to wait until a call into C comes back, as
+    one that waits for a database; the byte that each of them writes does not.
+
+    Args:
+        clean_up: called before the process ends, in another thread.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    watcher = threading.Thread(target=_watch, args=(reading, clean_up), daemon=True)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    watcher.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.write(writing, bytes([_NO_SIGNAL]))
+        watcher.join()
+        os.close(reading)
+        os.close(writing)
+
+
+def _watch(reading: int, clean_up: Callable[[], object]) -> None:
+    while (number := os.read(reading, 1)[0]) != _NO_SIGNAL:
+        if number in _ENDING:
+            try:
+                clean_up()
+            finally:
+                os._exit(128 + number)
