@@ -9,8 +9,9 @@ import traceback
 import uuid
 from pathlib import Path
 
+from ._same_agent import by_name
 from .agents import Agent
-from .errors import AgentFileError
+from .errors import AgentFileError, EngineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,14 +37,10 @@ def load_agents(path: str | os.PathLike[str]) -> list[Agent]:
     if file.suffix != ".py":
         raise AgentFileError(f"{path}: not a Python file; its name must end in .py")
     module = _run(file, str(path))
-    agents: dict[str, Agent] = {}
-    for value in vars(module).values():
-        if not isinstance(value, Agent):
-            continue
-        if agents.setdefault(value.name, value) is not value:
-            raise AgentFileError(
-                f"{path}: two agents are named {value.name!r}; give each its own name"
-            )
+    try:
+        agents = by_name(value for value in vars(module).values() if isinstance(value, Agent))
+    except EngineError as error:
+        raise AgentFileError(f"{path}: {error}") from None
     if not agents:
         raise AgentFileError(
             f'{path}: no agents; decorate an async function with @agent("its name")'

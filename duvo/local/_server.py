@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from . import _ports
+from ._same_agent import by_name
 from .agents import Agent
 from .errors import EngineError, MissingExtra
 
@@ -223,12 +224,11 @@ class Server:
 
 
 def _together(given: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
-    agents: dict[str, Agent] = {}
+    given = list(given)
     for one in given:
         if not isinstance(one, Agent):
             raise EngineError(f"{one!r} is no agent; decorate an async function with @agent(name)")
-        if agents.setdefault(one.name, one) is not one:
-            raise EngineError(f"two agents are named {one.name!r}; give each its own name")
+    agents = by_name(given)
     if examples:
         from .examples import EXAMPLES
 

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from duvo.local import AgentFileError, RunContext, agent, load_agents
+from duvo.local import (
+    Agent,
+    AgentFileError,
+    EngineError,
+    RunContext,
+    Server,
+    agent,
+    load_agents,
+)
 
 Write = Callable[[str], Path]
 
@@ -133,3 +141,37 @@ def test_a_missing_file_or_one_of_another_kind_is_told(tmp_path: Path) -> None:
     other.write_text("")
     with pytest.raises(AgentFileError, match=r"must end in \.py"):
         load_agents(other)
+
+
+def test_files_that_import_each_other_give_each_agent_once(tmp_path: Path) -> None:
+    one, two = tmp_path / "agents_alpha.py", tmp_path / "agents_beta.py"
+    one.write_text("from duvo.local import agent\n@agent('Alpha')\nasync def alpha(run): ...\n")
+    two.write_text(
+        "from agents_alpha import alpha\nfrom duvo.local import agent\n"
+        "@agent('Beta')\nasync def beta(run): ...\n"
+    )
+    for files in ((one, two), (two, one), (one, one, two)):
+        agents = [found for file in files for found in load_agents(file)]
+        names = {found.name for found in Server(agents, examples=False).agents}
+        assert names == {"Alpha", "Beta"}
+
+
+def test_two_agents_of_one_name_are_told_with_their_places(tmp_path: Path) -> None:
+    text = "from duvo.local import agent\n@agent('Alpha')\nasync def alpha(run): ...\n"
+    files = [tmp_path / "first.py", tmp_path / "second.py"]
+    for file in files:
+        file.write_text(text)
+    with pytest.raises(EngineError, match="two agents are named 'Alpha'") as caught:
+        Server([found for file in files for found in load_agents(file)])
+    assert all(f"{file}, line " in str(caught.value) for file in files)
+
+
+def test_two_agents_that_one_function_made_are_two() -> None:
+    def make() -> Agent:
+        @agent("Twin")
+        async def twin(run: RunContext) -> None: ...
+
+        return twin
+
+    with pytest.raises(EngineError, match="two agents are named 'Twin'"):
+        Server([make(), make()])
