@@ -12,6 +12,7 @@ _CODES = {
     413: "payload_too_large",
     422: "unprocessable",
     429: "rate_limited",
+    500: "internal_error",
 }
 
 
