@@ -6,7 +6,6 @@ import logging
 
 from . import _errors, _retry
 from ._clock import WORTH_TELLING, Deadline, pause
-from ._pace import Budget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +61,6 @@ class Reader:
         self._started_at = started_at
         self._closed = closed
         self._patient = patient
-        self._budget = Budget()
         self._failing_since: float | None = None
         self._failures = 0
         self._told = False
@@ -79,6 +77,7 @@ class Reader:
             retries=0 if self._patient else None,
             deadline=self.deadline,
             closed=self._closed,
+            polling=self._patient,
         )
 
     def read(self, attempt: Callable[[], T]) -> T:
@@ -100,8 +99,8 @@ class Reader:
                 return answer
 
     def rest(self, seconds: float, why: str) -> None:
-        """Sleep between two reads, longer where the rate limit would not last."""
-        seconds = self.deadline.left(max(seconds, self._spare()))
+        """Sleep between two reads."""
+        seconds = self.deadline.left(seconds)
         if seconds > WORTH_TELLING:
             pace_logger.info("asking again in %.0f s: %s", seconds, why)
         self.clock.sleep(seconds, self._closed)
@@ -118,17 +117,6 @@ class Reader:
             raise Closed
         if self.deadline.passed:
             raise self._out_of_time()
-
-    def _spare(self) -> float:
-        limit = self.transport.rate_limit
-        try:
-            remaining = float(limit.get("x-ratelimit-remaining") or limit["ratelimit-remaining"])
-            reset = float(limit.get("x-ratelimit-reset") or limit["ratelimit-reset"])
-        except (KeyError, ValueError):
-            return 0.0
-        now = self.clock.unix()
-        # One header counts in seconds from now, the other in Unix time.
-        return self._budget.wait(remaining, reset if reset > 1e9 else now + reset, now)
 
     def _bear(self, error: _errors.DuvoError) -> None:
         if self.deadline.passed:
