@@ -137,8 +137,9 @@ class Budget:
         if self._limit is None:
             while self._moments and self._moments[0] < now - WINDOW:
                 self._moments.popleft()
-            # What was sent in a minute was too much.
-            self._rate = max(1.0, 0.9 * len(self._moments)) / WINDOW
+            # What was sent in a minute was too much, unless it was little, and others sent more.
+            if len(self._moments) >= WINDOW:
+                self._rate = 0.9 * len(self._moments) / WINDOW
 
     @property
     def is_limited(self) -> bool:
