@@ -216,8 +216,7 @@ class Runs:
             WaitTimeout: while iterating: the time was up; the runs go on.
             DuvoError: while iterating: a run cannot be read.
         """
-        from ._fleet.map import Results
-    from ._fleet.watch import Watch
+        from ._fleet.watch import Watch
 
         return Watch(self._client, runs, messages=messages, timeout=timeout)
 
@@ -247,8 +246,7 @@ class Runs:
             HumanRequestPending: while iterating: nothing here may answer what a run asks.
             DuvoError: while iterating: a run cannot be read.
         """
-        from ._fleet.map import Results
-    from ._fleet.watch import Completed
+        from ._fleet.watch import Completed
 
         return Completed(
             self._client, runs, timeout=timeout, on_request=on_request, answers=answers
@@ -280,8 +278,7 @@ class Runs:
             DuvoError: a run cannot be read.
         """
         from . import _waiting
-        from ._fleet.map import Results
-    from ._fleet.watch import handles
+        from ._fleet.watch import handles
 
         waited = handles(self._client, runs)
         for _ in self.as_completed(waited, timeout=timeout, on_request=on_request, answers=answers):

@@ -26,7 +26,7 @@ class Result(tuple[Any, Run]):
         delivered: whether an earlier use of the journal had handed it out.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # what a tuple searches by is of no use here
     key: str | None
     delivered: bool
 
