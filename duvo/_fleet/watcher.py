@@ -120,6 +120,8 @@ class Watcher:
         self.rest = 0.0
         known, self._known = self._known, []
         yield from known
+        if not self._watched:
+            return
         now = self._reader.clock.now()
         if self._search is None and now >= self._next_round:
             self._begin_round()

@@ -192,7 +192,7 @@ def test_a_list_that_does_not_tell_of_messages_is_found_out(
         text = f"{now}"
         spoken[text] = now
         hosted.say(runs[number], text)
-        if now > 1400:
+        if now > 1260:
             for run_id in runs:
                 hosted.end(run_id)
 
@@ -205,7 +205,7 @@ def test_a_list_that_does_not_tell_of_messages_is_found_out(
     assert heard == set(spoken)
     assert not client._transport.list_tells_all
     # From then on each run is read in each round, and no message waits for a sweep to come by.
-    late = [delay for delay, text in zip(delays, spoken, strict=False) if float(text) > 1200]
+    late = [delay for delay, text in zip(delays, spoken, strict=False) if float(text) > 1150]
     assert max(late) < 20
 
 
