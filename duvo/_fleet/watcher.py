@@ -30,15 +30,20 @@ logger = logging.getLogger("duvo")
 _SWEEP_EVERY = 2.0
 """Seconds between two reads that look for what the list may not tell."""
 
+_READS_A_PAGE = 3
+"""Runs that are read, where there are so many to read, before the list gets its turn."""
+
 
 class Watcher:
     """Reads about many runs, one request at a time.
 
     Rounds of the list tell which runs have changed; those are read by
     themselves where somebody wants what the list does not tell: messages, and
-    what a run asks a human for. Beside that a slow sweep reads runs that seem
-    quiet. Once it finds what the list did not tell, the list of this server is
-    known not to tell it, and every run is read in turn.
+    what a run asks a human for. They go before the next pages, so that a round
+    takes as long as there is something to read, and no longer. Beside that a
+    slow sweep reads runs that seem quiet. Once it finds what the list did not
+    tell, the list of this server is known not to tell it, and every run is read
+    in turn.
 
     Args:
         client: the client.
@@ -64,7 +69,8 @@ class Watcher:
         self._due: deque[Watched] = deque()
         self._quiet: deque[Watched] = deque()
         self._search: SearchByTime | SearchByPlace | None = None
-        self._list_is_next = True
+        self._reads = 0
+        self._turns = 0
         self._pause = 0.0
         self._changed = False
         self._next_round = 0.0
@@ -125,13 +131,16 @@ class Watcher:
         now = self._reader.clock.now()
         if self._search is None and now >= self._next_round:
             self._begin_round()
-        if self._search is not None and (self._list_is_next or not self._due):
-            self._list_is_next = False
+        is_busy = self._reads < _READS_A_PAGE and (self._due or self._turns)
+        if self._search is not None and not is_busy:
+            self._reads = 0
             yield from self._read_list(self._search)
             return
-        self._list_is_next = True
+        self._reads += 1
         if self._due:
             yield from self._read_one(self._due.popleft())
+        elif self._turns:
+            yield from self._read_next()
         elif now >= self._next_sweep and (quiet := self._next_quiet()) is not None:
             yield from self._sweep(quiet, now)
         else:
@@ -196,9 +205,7 @@ class Watcher:
             watched.is_listed = search.is_misled or self._is_new(watched)
             self._put_due(watched)
         if not self._transport.list_tells_all:
-            for one in self._watched.values():
-                if self._is_worth_a_look(one):
-                    self._put_due(one)
+            self._turns = len(self._watched)
         offers_long_poll = self._transport.long_poll > 0
         fast = offers_long_poll and not self._transport.budget.is_limited
         self._pause = _pace.next_wait(self._pause, activity=self._changed, fast=fast)
@@ -242,13 +249,12 @@ class Watcher:
             watched.is_due = True
             self._due.append(watched)
 
-    def _read_one(self, watched: Watched) -> Iterator[Event]:
+    def _read_one(self, watched: Watched, *, wholly: bool = False) -> Iterator[Event]:
         watched.is_due = False
         if watched.run.id.casefold() not in self._watched:
             return
         run = watched.run
-        # What the list told of an end needs no second look.
-        if not (watched.stamp is not None and watched.is_listed and run._has_ended):
+        if wholly or self._needs_a_look(watched):
             if not self._read_run(watched):
                 return
             raw = run.raw["run"]
@@ -266,6 +272,12 @@ class Watcher:
             yield Event(type="human_request", run=run, request=request)
         if ended:
             yield self._finished(watched)
+
+    def _needs_a_look(self, watched: Watched) -> bool:
+        """Whether there is more to know of the run, beside its messages, than the list tells."""
+        if watched.stamp is None or not watched.is_listed or watched.status == "waiting":
+            return True
+        return watched.run.is_finished and not watched.run._has_ended
 
     def _read_run(self, watched: Watched) -> bool:
         """Read the run itself; whether it could be."""
@@ -326,11 +338,20 @@ class Watcher:
                 return watched
         return None
 
+    def _read_next(self) -> Iterator[Event]:
+        """Read the next run in turn, on a server whose list does not tell what it says."""
+        self._turns -= 1
+        quiet = self._next_quiet()
+        if quiet is None:
+            self._turns = 0
+        else:
+            yield from self._read_one(quiet)
+
     def _sweep(self, watched: Watched, now: float) -> Iterator[Event]:
         self._next_sweep = now + _SWEEP_EVERY
         before = watched.stamp
         found = False
-        for event in self._read_one(watched):
+        for event in self._read_one(watched, wholly=True):
             found = found or event.type in ("message", "human_request")
             yield event
         if found:
