@@ -175,7 +175,7 @@ class Transport:
 
                 return resend(once, error, may, most, sleep, deadline)
         except _errors.DuvoError as error:
-            if repeatable or not (unknown and _retry.is_transient(error)):
+            if repeatable or not unknown or _retry.is_verdict(error):
                 raise
             raise _errors.OutcomeUnknown(
                 f"whether {method} {path} happened is not known: {error}; it was not sent again, "
