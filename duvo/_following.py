@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-
 from . import _pace, _wire
-from ._bodies import Closed
 from ._conversation import PAGE
 from ._conversation_reader import ConversationReader
 from ._errors import ConfigError, NotFound
 from ._on_request import Responder
 from ._patience import Reader
+from ._stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
-    from types import TracebackType
 
     from ._models import Message
     from ._on_request import OnRequest
@@ -24,13 +21,11 @@ if TYPE_CHECKING:
     from ._run import Run
 
 
-class Messages:
+class Messages(Stream["Message"]):
     """The messages of a run, in order: an iterator that reads pages as they are wanted.
 
     When it ends by itself while following, the run has ended, and that was
-    read from the server. An error that it raised is raised again when it is
-    asked for more.
-
+    read from the server.
     """
 
     def __init__(
@@ -58,7 +53,8 @@ class Messages:
         self._last = last
         self._whole = after is None and last is None and offset == 0
         self._responder = Responder(on_request, answers, warn=False)
-        self._closed = threading.Event()
+        self._follows = follow
+        super().__init__()
         self._reader = Reader(
             run._transport,
             run.id,
@@ -68,8 +64,6 @@ class Messages:
             patient=follow,
         )
         self._conversation = ConversationReader(run.id, self._reader, offset)
-        self._error: BaseException | None = None
-        self._messages = self._follow() if follow else self._once()
 
     @property
     def total(self) -> int | None:
@@ -79,40 +73,8 @@ class Messages:
         """
         return self._conversation.total
 
-    def __iter__(self) -> Messages:
-        return self
-
-    def __next__(self) -> Message:
-        if self._closed.is_set():
-            raise StopIteration
-        if self._error is not None:
-            raise self._error
-        try:
-            return next(self._messages)
-        except (Closed, StopIteration):
-            raise StopIteration from None
-        except BaseException as error:
-            self._error = error
-            raise
-
-    def __enter__(self) -> Messages:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the iteration, also from another thread.
-
-        A wait and a held request end within a second; a request that hangs
-        ends with its own timeout.
-        """
-        self._closed.set()
+    def _produce(self) -> Iterator[Message]:
+        return self._follow() if self._follows else self._once()
 
     def _once(self) -> Iterator[Message]:
         self._find_beginning()

@@ -9,13 +9,17 @@ LONGEST = 8.0
 """Seconds between two reads after a long quiet time."""
 
 _GROWTH = 1.3
+_FAST_FIRST = 0.05
+_FAST_LONGEST = 1.0
 
 
-def next_wait(last: float, *, activity: bool) -> float:
+def next_wait(last: float, *, activity: bool, fast: bool = False) -> float:
     """Seconds until the next read.
 
     Args:
         last: seconds that were waited before the read just made.
         activity: whether that read brought something.
+        fast: the server is near, and sets no limit.
     """
-    return FIRST if activity else min(LONGEST, max(FIRST, last * _GROWTH))
+    first, longest = (_FAST_FIRST, _FAST_LONGEST) if fast else (FIRST, LONGEST)
+    return first if activity else min(longest, max(first, last * _GROWTH))

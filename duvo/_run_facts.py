@@ -174,8 +174,14 @@ class RunFacts:
             if told.casefold() != self.id.casefold():
                 raise _errors.UnexpectedAnswer(f"the answer is about run {told}", may_pass=True)
             _wire.pending_request(data)
-        self._answer = data
-        self._listed = False
+        self._set(data, listed=False)
+
+    def _take_listed(self, item: dict[str, Any]) -> None:
+        self._set(item, listed=True)
+
+    def _set(self, answer: dict[str, Any], *, listed: bool) -> None:
+        self._answer = answer
+        self._listed = listed
         self._data = None
         self._request = None
 

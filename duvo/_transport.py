@@ -83,6 +83,10 @@ class Transport:
         self.honours_idempotency = False
         self.long_poll = 0.0
         """Seconds for which this server holds a request; 0 where it does not offer to."""
+        self.lists_by_time = True
+        """Whether the list of runs keeps to the time that it is asked from, as far as is known."""
+        self.list_tells_all = True
+        """Whether a run's `updated_at` in the list moves with all that happens, likewise."""
         self.budget = shared(settings.base_url, settings.api_key)
         self._callers = session
         self._turn = threading.Lock()
