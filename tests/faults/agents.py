@@ -12,9 +12,9 @@ ECHO = "Echo"
 
 @agent(CLERK)
 async def clerk(run: RunContext) -> None:
-    """Carries out a plan such as `batch-7: 3 approve 60 ask 1`."""
+    """Carries out a plan such as `batch-7: 3 approve 60 ask 1; anything`."""
     said = replies = 0
-    for step in (run.message or "").partition(":")[2].split():
+    for step in (run.message or "").partition(":")[2].partition(";")[0].split():
         if step == "approve":
             approved = await run.approval(f"Post number {replies}?")
             replies += 1

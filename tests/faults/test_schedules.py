@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.scenarios import SCENARIOS, play_all
+from tests.faults.playing import SCENARIOS, play_all
 from tests.local_api import LocalApi
 
 SEEDS, AT_ONCE = 200, 50
