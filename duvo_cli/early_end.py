@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +43,23 @@ def signals_end_the_process(
         watcher.join()
         os.close(reading)
         os.close(writing)
+
+
+def end_within(seconds: float, code: int) -> None:
+    """End the process with this code unless it has ended by itself until then.
+
+    At its end the interpreter waits for threads, however long they wait for a
+    database that does not answer.
+    """
+
+    def end() -> None:
+        time.sleep(seconds)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 def _watch(reading: int, clean_up: Callable[[], object], numbers: Collection[int]) -> None:

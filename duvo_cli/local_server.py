@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from .early_end import ENDING, signals_end_the_process
+from . import terminal
+from .early_end import ENDING, end_within, signals_end_the_process
 from .errors import CommandFailed, UsageError
 
 TYPE_CHECKING = False
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
     from duvo.local import Agent, Server
 
-LONGEST_TO_CLOSE = 4.0
+_LONGEST_TO_CLOSE = 4.0
+_LONGEST_TO_END = 4.3
 
 
 def check_port(args: argparse.Namespace, command: str) -> None:
@@ -55,7 +57,13 @@ def serving(
     try:
         yield server
     finally:
-        server.close(LONGEST_TO_CLOSE)
+        server.close(_LONGEST_TO_CLOSE)
+
+
+def stop(why: str) -> None:
+    """Say that the server is about to stop, and see to it that it does."""
+    terminal.say(f"stopping; {why}")
+    end_within(_LONGEST_TO_END, 0)
 
 
 def agents_of(files: Iterable[str]) -> list[Agent]:

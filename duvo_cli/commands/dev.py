@@ -71,7 +71,7 @@ def _serve_until_told(args: argparse.Namespace) -> int:
         _write_profile(server)
         _tell(server, args)
         told.wait()
-        terminal.say("stopping; runs that have not ended go on when it starts again")
+        local_server.stop("runs that have not ended go on when it starts again")
     return 0
 
 

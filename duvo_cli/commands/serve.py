@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         _tell(server, args)
         while told.get() == signal.SIGHUP:
             _read_again(server)
-        terminal.say("stopping; runs that have not ended stay as they are")
+        local_server.stop("runs that have not ended stay as they are")
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -12,97 +11,19 @@ import stat
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 import trustme
-from prometheus_client.parser import text_string_to_metric_families
 
 import duvo
 from tests.command import Command, wait_for
-from tests.local_api import LocalApi
+from tests.served import KEY, OTHER, Served
 
-KEY = "dv_one_0123456789abcdef"
-OTHER = "dv_two_0123456789abcdef"
-AGENTS = """
-from duvo.local import agent
-
-@agent("Greeter", description="greets")
-async def greeter(run):
-    await run.say(f"Hello, {run.message}")
-
-@agent("Asker")
-async def asker(run):
-    if await run.approval("Go on?"):
-        await run.say("went on")
-"""
-
-Start = Callable[..., "Served"]
-
-
-class Served:
-    """A running `duvo serve`, and what it told."""
-
-    def __init__(self, process: subprocess.Popen[str], told: dict[str, Any]):
-        self.process = process
-        self.told = told
-        self.base_url = str(told["base_url"])
-
-    def api(self, key: str = KEY) -> LocalApi:
-        return LocalApi(self.base_url, key, self.told["team_id"])
-
-    def says(self) -> str:
-        """The next line on stderr."""
-        assert self.process.stderr is not None
-        return self.process.stderr.readline()
-
-    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Its exit code and what it said on stderr."""
-        self.process.send_signal(number)
-        out, errors = self.process.communicate(timeout=20)
-        assert out == ""
-        return self.process.returncode, errors
-
-
-@pytest.fixture
-def agents_file(tmp_path: Path) -> str:
-    file = tmp_path / "agents.py"
-    file.write_text(AGENTS)
-    return str(file)
-
-
-@pytest.fixture
-def keys_file(tmp_path: Path) -> Path:
-    """A file with two keys, for its owner alone."""
-    file = tmp_path / "keys.txt"
-    file.write_text(f"# of the batch\n{KEY}\n\n  # of the dashboard\n{OTHER}\n")
-    file.chmod(0o600)
-    return file
-
-
-@pytest.fixture
-def serve(run_duvo_alone: Command, agents_file: str, keys_file: Path) -> Iterator[Start]:
-    """Starts servers with the agents and keys, which are killed at the end."""
-    processes = []
-
-    def start(*arguments: str, **settings: str) -> Served:
-        port = () if "--port" in arguments else ("--port", "0")
-        process = run_duvo_alone.start(
-            "serve", agents_file, "--keys-file", str(keys_file), "--json", *port, *arguments
-        )
-        processes.append(process)
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, process.communicate()[1]
-        return Served(process, json.loads(line))
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
+Start = Callable[..., Served]
 
 
 @pytest.fixture(scope="module")
@@ -135,15 +56,6 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
-def metrics_of(text: str) -> dict[tuple[str, ...], float]:
-    """Each sample's value, by its name and the values of its labels."""
-    return {
-        (sample.name, *sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
 def test_it_serves_the_agents_of_the_files_and_no_examples_to_every_key(serve: Start) -> None:
     served = serve()
     assert set(served.told) == {"base_url", "team_id", "database", "agents"}
@@ -159,10 +71,10 @@ def test_it_serves_the_agents_of_the_files_and_no_examples_to_every_key(serve: S
 
 
 def test_it_tells_people_where_it_is_and_writes_neither_profile_nor_key(
-    run_duvo_alone: Command, agents_file: str, keys_file: Path
+    run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
 ) -> None:
     process = run_duvo_alone.start(
-        "serve", agents_file, "--keys-file", str(keys_file), "--port", "0"
+        "serve", agents_to_serve, "--keys-file", str(keys_file), "--port", "0"
     )
     assert process.stdout is not None
     told = "".join(iter(process.stdout.readline, "Ctrl-C stops it; SIGHUP reads the keys again.\n"))
@@ -182,10 +94,10 @@ def test_it_tells_people_where_it_is_and_writes_neither_profile_nor_key(
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
 def test_keys_that_others_may_read_are_refused_with_what_to_do(
-    mode: int, run_duvo_alone: Command, agents_file: str, keys_file: Path
+    mode: int, run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
 ) -> None:
     keys_file.chmod(mode)
-    done = run_duvo_alone("serve", agents_file, "--keys-file", str(keys_file))
+    done = run_duvo_alone("serve", agents_to_serve, "--keys-file", str(keys_file))
     assert f"chmod 600 {keys_file}" in refused(done)
 
 
@@ -202,24 +114,24 @@ def test_keys_that_others_may_read_are_refused_with_what_to_do(
     ],
 )
 def test_a_bad_file_of_keys_is_one_line_without_the_key(
-    content: bytes | None, says: str, run_duvo_alone: Command, agents_file: str, keys_file: Path
+    content: bytes | None, says: str, run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
 ) -> None:
     if content is None:
         keys_file.unlink()
     else:
         keys_file.write_bytes(content)
-    line = refused(run_duvo_alone("serve", agents_file, "--keys-file", str(keys_file)))
+    line = refused(run_duvo_alone("serve", agents_to_serve, "--keys-file", str(keys_file)))
     assert says in line
     assert str(keys_file) in line
     assert "short\n" not in line
 
 
 def test_a_pipe_and_a_folder_are_no_files_of_keys(
-    run_duvo_alone: Command, agents_file: str, tmp_path: Path
+    run_duvo_alone: Command, agents_to_serve: str, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     for name, says in (("pipe", "not a file"), (".", "Is a directory")):
-        done = run_duvo_alone("serve", agents_file, "--keys-file", str(tmp_path / name))
+        done = run_duvo_alone("serve", agents_to_serve, "--keys-file", str(tmp_path / name))
         assert says in refused(done)
 
 
@@ -248,11 +160,11 @@ def test_keys_are_read_again_when_told_and_bad_ones_change_nothing(
 
 
 def test_plain_http_beyond_this_machine_needs_to_be_asked_for(
-    run_duvo_alone: Command, agents_file: str, keys_file: Path, serve: Start
+    run_duvo_alone: Command, agents_to_serve: str, keys_file: Path, serve: Start
 ) -> None:
     for host in ("0.0.0.0", "::"):
         done = run_duvo_alone(
-            "serve", agents_file, "--keys-file", str(keys_file), "--host", host, "--port", "0"
+            "serve", agents_to_serve, "--keys-file", str(keys_file), "--host", host, "--port", "0"
         )
         line = refused(done)
         assert host in line
@@ -317,7 +229,7 @@ def test_it_speaks_tls(
 
 def test_a_bad_pair_is_one_line(
     run_duvo_alone: Command,
-    agents_file: str,
+    agents_to_serve: str,
     keys_file: Path,
     pair: tuple[str, str],
     tmp_path: Path,
@@ -326,7 +238,7 @@ def test_a_bad_pair_is_one_line(
         return refused(
             run_duvo_alone(
                 "serve",
-                agents_file,
+                agents_to_serve,
                 "--keys-file",
                 str(keys_file),
                 "--tls-cert",
@@ -347,10 +259,12 @@ def test_a_bad_pair_is_one_line(
         capture_output=True,
     )
     assert "not a certificate and its key" in serving_with(cert, str(other))
-    assert "not a certificate and its key" in serving_with(agents_file, key)
+    assert "not a certificate and its key" in serving_with(agents_to_serve, key)
     assert "nowhere.pem: cannot be read" in serving_with(cert, str(tmp_path / "nowhere.pem"))
     assert "passphrase" in serving_with(cert, str(secret))
-    done = run_duvo_alone("serve", agents_file, "--keys-file", str(keys_file), "--tls-cert", cert)
+    done = run_duvo_alone(
+        "serve", agents_to_serve, "--keys-file", str(keys_file), "--tls-cert", cert
+    )
     assert "go together" in refused(done)
 
 
@@ -363,11 +277,11 @@ def test_hosts_by_name_and_by_ipv6(host: str, serve: Start) -> None:
 
 
 def test_an_address_that_cannot_be_used_is_one_line_that_names_it_and_the_flag(
-    run_duvo_alone: Command, agents_file: str, keys_file: Path
+    run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
 ) -> None:
     def told(*arguments: str) -> str:
         return refused(
-            run_duvo_alone("serve", agents_file, "--keys-file", str(keys_file), *arguments)
+            run_duvo_alone("serve", agents_to_serve, "--keys-file", str(keys_file), *arguments)
         )
 
     for host in ("192.0.2.1", "no-such-host.invalid", "", "a" * 300):
@@ -381,7 +295,7 @@ def test_an_address_that_cannot_be_used_is_one_line_that_names_it_and_the_flag(
     assert "127.0.0.1" in line
     assert "--port" in line
     assert "there is no port 70000" in told("--port", "70000")
-    assert "--keys-file" in refused(run_duvo_alone("serve", agents_file))
+    assert "--keys-file" in refused(run_duvo_alone("serve", agents_to_serve))
     assert "FILE.py" in refused(run_duvo_alone("serve", "--keys-file", str(keys_file)))
 
 
@@ -393,22 +307,11 @@ def test_metrics_tell_what_was_done(serve: Start) -> None:
     api.wait_for_request(waiting)
     api.send("GET", "/v2/nowhere")
     api.send("BREW", "/v2/teams")
-    with requests.Session() as anybody:
-        held = threading.Thread(
-            target=lambda: api.get(f"/v2/runs/{waiting}/messages?offset=99&wait=20")
-        )
-        held.start()
-
-        def scrape() -> dict[tuple[str, ...], float]:
-            answer = anybody.get(f"{served.base_url}/metrics", timeout=5)
-            assert answer.status_code == 200
-            assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-            assert KEY not in answer.text
-            assert done not in answer.text
-            return metrics_of(answer.text)
-
-        wait_for(lambda: scrape()["duvo_long_polls_held",] == 1)
-        told = scrape()
+    path = f"/v2/runs/{waiting}/messages?offset=99&wait=20"
+    held = threading.Thread(target=served.api().get, args=(path,))
+    held.start()
+    wait_for(lambda: served.metrics()["duvo_long_polls_held",] == 1)
+    told = served.metrics()
     assert told["duvo_runs", "completed"] == told["duvo_runs", "waiting"] == 1
     assert told["duvo_runs", "failed"] == 0
     assert told["duvo_runs_started_total",] == 2
@@ -427,7 +330,7 @@ def test_metrics_tell_what_was_done(serve: Start) -> None:
     assert not [name for name in told if waiting in str(name)]
     api.stop(waiting)
     held.join()
-    wait_for(lambda: metrics_of(api.send("GET", "/metrics").text)["duvo_long_polls_held",] == 0)
+    wait_for(lambda: served.metrics()["duvo_long_polls_held",] == 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -447,7 +350,7 @@ def test_it_ends_soon_with_a_held_poll_answered_and_its_run_left_as_it_is(
 
     holding = threading.Thread(target=hold)
     holding.start()
-    wait_for(lambda: metrics_of(api.send("GET", "/metrics").text)["duvo_long_polls_held",] == 1)
+    wait_for(lambda: served.metrics()["duvo_long_polls_held",] == 1)
     began = time.monotonic()
     seen: list[tuple[int, str]] = []
 
