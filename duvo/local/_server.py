@@ -181,7 +181,7 @@ class Server:
 
         endpoint = self._open()
         try:
-            if location.file is None:
+            if location.file is None and self._keys_file is None:
                 make_state_folder()
             store = Store(location)
             try:
