@@ -66,6 +66,11 @@ class Engine:
         self._executions: set[asyncio.Task[Any]] = set()
         self._loggers = contextlib.ExitStack()
 
+    @property
+    def turn_count(self) -> int:
+        """How many turns are carried out here now, those that wait included."""
+        return len(self._turns)
+
     async def launch(self) -> None:
         """Go on with the turns that were left, on the running loop.
 

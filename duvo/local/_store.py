@@ -19,6 +19,9 @@ from .errors import DatabaseDamaged, DatabaseLocked, EngineError
 
 T = TypeVar("T")
 
+_PREPARING = 0x6475766F
+"""The lock of PostgreSQL that a server holds while it makes the tables."""
+
 _PAUSE = 0.3
 """Seconds between two tries of a transaction that the database could not take."""
 
@@ -125,6 +128,9 @@ def _unixepoch(modifier: str) -> float:
 def _prepare(engine: sa.Engine, location: Location) -> None:
     try:
         with engine.begin() as connection:
+            if location.file is None:
+                # Servers that begin at once would all make the tables.
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PREPARING)))
             present = set(sa.inspect(connection).get_table_names())
             if location.file and present and _schema.meta.name not in present:
                 raise DatabaseDamaged(
