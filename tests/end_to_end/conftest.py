@@ -17,6 +17,7 @@ import pytest
 import duvo
 from tests.command import DUVO, Command
 from tests.hosted import KEY, TEAM, Hosted
+from tests.postgresql import PostgreSQL, running
 
 _JQ = f"""\
 #!{sys.executable}
@@ -75,6 +76,19 @@ def dev_client(dev_settings: dict[str, str]) -> Iterator[duvo.Client]:
         dev_settings["DUVO_TEAM_ID"],
     ) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server; whoever stops it starts it again."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql_url(postgresql: PostgreSQL) -> str:
+    """The URL of an empty PostgreSQL database."""
+    return postgresql.database()
 
 
 @pytest.fixture
