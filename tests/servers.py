@@ -67,6 +67,16 @@ AGENTS = """
             note(idempotency_key, "cancelled")
             raise
 
+    async def work_long(idempotency_key):
+        note(idempotency_key, "long")
+        await asyncio.sleep(4)
+
+    @agent("Napper")
+    async def napper(run):
+        await run.say("asleep")
+        await run.sleep(2)
+        await run.tool("work_long", {}, work_long)
+
     @agent("Holder")
     async def holder(run):
         await run.tool("hold", {}, hold)

@@ -25,7 +25,7 @@ from ._commands import Change
 from ._loggers import borrowed
 from ._notifier import Notifier
 from ._sharing import Sharing
-from ._store import Store
+from ._store import GivenUp, Store
 from ._turn import RunningTurn
 from ._turns import AgentChanged, TurnElsewhere
 from .agents import Agent
@@ -218,11 +218,11 @@ class Engine:
                 await turn.park()
                 return
             await turn.carry_out(self.agents[agent_id])
-        except TurnElsewhere:
-            # It would wait here for the other server's end of it.
+        except (TurnElsewhere, GivenUp):
+            # To return would be recorded as an end of it.
             raise asyncio.CancelledError from None
         except Exception as error:
-            logger.error("run %s stands still until the next start: %s", run_id, error)
+            logger.error("run %s stands still until the next start: %s", run_id, _why(error))
             # An end would be recorded, and the turn never be gone on with.
             await turn.park()
         finally:
@@ -309,7 +309,7 @@ class Engine:
             try:
                 await self._remove_what_is_past()
             except Exception as error:
-                logger.error("what recovery needs no longer was not removed: %s", error)
+                logger.error("what recovery needs no longer was not removed: %s", _why(error))
 
     async def _sweep(self) -> None:
         before: set[tuple[str, int]] = set()
@@ -321,7 +321,7 @@ class Engine:
                 await self._start_what_was_left(sorted(pending & before))
                 before = pending
             except Exception as error:
-                logger.error("what was accepted was not started: %s", error)
+                logger.error("what was accepted was not started: %s", _why(error))
 
     async def _start_what_was_left(self, accepted: list[tuple[str, int]]) -> None:
         for start in range(0, len(accepted), 500):
@@ -358,8 +358,13 @@ async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
 
 def _told(task: asyncio.Task[Any]) -> None:
     error = None if task.cancelled() else task.exception()
-    if error is not None:
-        logger.error("something is left for later: %s", error)
+    if error is not None and not isinstance(error, GivenUp):
+        logger.error("something is left for later: %s", _why(error))
+
+
+def _why(error: BaseException) -> str:
+    # Not all of a database's error: it shows the statement, and what people wrote.
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def _workflow_id(run_id: str, turn: int) -> str:

@@ -16,7 +16,7 @@ from . import _servers, _signals, _statuses, _turns
 from ._notifier import Notifier
 from ._presence import Presence
 from ._signals import Signal
-from ._store import Store
+from ._store import GivenUp, Store
 from ._turn import RunningTurn
 
 T = TypeVar("T")
@@ -200,5 +200,7 @@ class Sharing:
 async def _insisting(work: Callable[[], Any], otherwise: str) -> None:
     try:
         await work()
+    except GivenUp:
+        raise asyncio.CancelledError from None
     except Exception as error:
-        logger.error("%s: %s", otherwise, error)
+        logger.error("%s: %s", otherwise, " ".join(str(getattr(error, "orig", error)).split()))

@@ -35,6 +35,10 @@ _LIVELINESS = {
 }
 
 
+class GivenUp(EngineError):
+    """The engine closes, and the database is away."""
+
+
 class Store:
     """One database, held by this engine.
 
@@ -101,7 +105,7 @@ class Store:
                 if isinstance(error, DBAPIError) and error.connection_invalidated:
                     self.outage.begin(error)
                 if self._is_given_up(_PAUSE):
-                    raise
+                    raise GivenUp from None
             for number, result in committing:
                 if self.transact(functools.partial(_has_come_about, number=number)):
                     return result
@@ -137,7 +141,7 @@ class Store:
                 self.outage.begin(error)
                 if self._is_given_up(_PAUSE):
                     # Of a kind that nobody tries again.
-                    raise EngineError(f"the database is away: {error}") from None
+                    raise GivenUp from None
             else:
                 self.outage.over()
                 return connection

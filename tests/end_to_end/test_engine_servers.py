@@ -105,6 +105,8 @@ def test_a_server_that_froze_for_eight_seconds_spoils_nothing(fleet: Fleet) -> N
     waiting = [one.api.start("Asker", f"ask {number}") for number in range(20)]
     wait_until(lambda: _count(two.api, "waiting") == 20, 20, "not all of them wait")
     working = [one.api.start("Worker", f"job {number}") for number in range(40)]
+    napper = one.api.start("Napper")
+    two.api.wait_for_text(napper, "asleep")
     one.send(signal.SIGSTOP)
     frozen = time.monotonic()
     later = [two.api.start("Worker", f"job {number}") for number in range(40, 50)]
@@ -114,12 +116,14 @@ def test_a_server_that_froze_for_eight_seconds_spoils_nothing(fleet: Fleet) -> N
     for run_id in waiting:
         request = one.api.wait_for_request(run_id)
         two.api.respond(run_id, request["id"], approved=True)
-    wait_until(lambda: _count(one.api, "completed") == 80, 40, "not all of them ended")
+    wait_until(lambda: _count(one.api, "completed") == 81, 40, "not all of them ended")
     for number, run_id in enumerate(working + later):
         _check_worker(two.api, run_id, number)
     for number, run_id in enumerate(waiting):
         _check_asker(one.api, run_id, number)
     assert fleet.steps_run_again() == []
+    # The server that wakes finds the call at work elsewhere, and not yet recorded.
+    assert fleet.side_file.read_text().count("long") == 1
     assert one.stderr.count("\n") == 1
     assert "this server was out of touch" in one.stderr
     assert two.stderr == ""
