@@ -10,8 +10,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -105,3 +107,59 @@ def _as_nobody() -> dict[str, object]:
     if os.getuid() != 0:
         return {}
     return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+
+
+class Relay:
+    """Stands between a program and the server, and can lose the answer to a commit.
+
+    Attributes:
+        url: of the database, by way of the relay.
+        lost: how many answers were lost.
+    """
+
+    def __init__(self, url: str):
+        self._target = urlsplit(url)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._marks: list[bytes] = []
+        self.lost = 0
+        port = self._listener.getsockname()[1]
+        self.url = url.replace(f":{self._target.port}/", f":{port}/")
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def lose_the_commit_of(self, statement: bytes) -> None:
+        """Carry the next commit after such a statement out, and cut the connection unanswered."""
+        self._marks.append(statement)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near: socket.socket) -> None:
+        target = (self._target.hostname, self._target.port)
+        with near, contextlib.suppress(OSError), socket.create_connection(target) as far:
+            cut = threading.Event()
+            threading.Thread(target=self._answer, args=(far, near, cut), daemon=True).start()
+            marked = False
+            while piece := near.recv(65536):
+                for mark in [mark for mark in self._marks if mark in piece]:
+                    self._marks.remove(mark)
+                    marked = True
+                if marked and b"COMMIT" in piece:
+                    cut.set()
+                far.sendall(piece)
+
+    def _answer(self, far: socket.socket, near: socket.socket, cut: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while piece := far.recv(65536):
+                if cut.is_set():
+                    # It has answered, so that the commit is done.
+                    self.lost += 1
+                    break
+                near.sendall(piece)
+            near.shutdown(socket.SHUT_RDWR)

@@ -224,11 +224,11 @@ class Server:
     ) -> None:
         try:
             # Loaded here: they take their time, and belong to no loop.
-            from . import _app, _engine, _http  # noqa: F401
+            from . import _app, _engine, _http, _running  # noqa: F401
 
             engine = _engine.Engine(store, self.agents)
             try:
-                asyncio.run(self._serve_until_left(engine, store, endpoint, started))
+                _running.run(self._serve_until_left(engine, store, endpoint, started))
             finally:
                 engine.close()
         except BaseException as error:
