@@ -17,6 +17,7 @@ COMMANDS = {
     "runs messages": "show a run's conversation, and follow it",
     "runs wait": "wait until a run has ended, and print its answer",
     "runs send-message": "post a message to a run; one that has ended goes on",
+    "runs inbox": "show what waits for a human, across runs, and answer it",
     "runs respond": "answer what a run asks a human for",
     "runs stop": "stop a run",
     "agents list": "list the agents",

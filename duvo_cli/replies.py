@@ -62,7 +62,10 @@ def check_options(args: argparse.Namespace, command: str, *, waits: bool = True)
     if args.on_request == "ask":
         from .asking import check_terminal
 
-        check_terminal()
+        check_terminal(
+            "--on-request ask",
+            "give --on-request approve, deny, fail or leave, and --answer for questions",
+        )
 
 
 def on_request(
