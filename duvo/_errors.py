@@ -3,7 +3,8 @@
 DuvoError
 ├── ConfigError                  settings that cannot work
 │   ├── MissingCredential        no API key anywhere
-│   └── UnknownProfile           a profile was named that is not in the file
+│   ├── UnknownProfile           a profile was named that is not in the file
+│   └── JournalError             the journal of a batch cannot be used
 ├── ConnectionError              the server was not reached, or the connection broke
 │   └── TLSError                 the server could not be trusted
 ├── TimeoutError                 no answer within the time for one request
@@ -71,6 +72,10 @@ class MissingCredential(ConfigError):
 
 class UnknownProfile(ConfigError):
     """A profile was named that the profile file does not have."""
+
+
+class JournalError(ConfigError):
+    """The journal of a batch cannot be used: in use, another batch's, or not to be written."""
 
 
 class ConnectionError(DuvoError):

@@ -53,7 +53,7 @@ class Responder:
         self._warn = warn
         self._met: str | None = None
 
-    def meet(self, run: Run, request: HumanRequest, reader: Reader) -> None:
+    def meet(self, run: Run, request: HumanRequest, reader: Reader) -> bool:
         """Reply to the request, or leave it.
 
         Args:
@@ -61,30 +61,35 @@ class Responder:
             request: what it asks.
             reader: bears outages until its deadline, for the reply too.
 
+        Returns:
+            Whether it was replied to.
+
         Raises:
             HumanRequestPending: nothing here may answer it.
             InvalidReply: the callable's reply does not fit.
         """
         if request.id == self._met:
-            return
+            return False
         self._met = request.id
         choice = self._on_request
         standing = _replies.standing(request, self._answers)
         if standing is not None:
             self._send(run, request, standing, reader)
-        elif choice is None or choice == "leave":
+            return True
+        if choice is None or choice == "leave":
             self._leave(run, request)
-        elif not isinstance(choice, str):
-            self._decide(run, request, choice(request), reader)
-        elif choice != "raise" and request.type == "approval":
+            return False
+        if not isinstance(choice, str):
+            return self._decide(run, request, choice(request), reader)
+        if choice != "raise" and request.type == "approval":
             self._send(run, request, {"approved": choice == "approve"}, reader)
-        else:
-            raise HumanRequestPending(
-                f"run {run.id} waits for a human, and nothing here may answer: "
-                f"{_replies.described(request)}; answer with: {_replies.how_to_answer(request)}",
-                run=run,
-                request=request,
-            )
+            return True
+        raise HumanRequestPending(
+            f"run {run.id} waits for a human, and nothing here may answer: "
+            f"{_replies.described(request)}; answer with: {_replies.how_to_answer(request)}",
+            run=run,
+            request=request,
+        )
 
     def _leave(self, run: Run, request: HumanRequest) -> None:
         if self._warn:
@@ -95,14 +100,15 @@ class Responder:
                 _replies.how_to_answer(request),
             )
 
-    def _decide(self, run: Run, request: HumanRequest, decision: Decision, reader: Reader) -> None:
+    def _decide(self, run: Run, request: HumanRequest, decision: Decision, reader: Reader) -> bool:
         if decision is None:
-            return
+            return False
         if isinstance(decision, bool):
             body = _replies.body(request, approve=decision)
         else:
             body = _replies.body(request, answers=decision)
         self._send(run, request, body, reader)
+        return True
 
     def _send(self, run: Run, request: HumanRequest, body: dict[str, Any], reader: Reader) -> None:
         def attempt() -> None:

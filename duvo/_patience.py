@@ -6,7 +6,6 @@ import logging
 
 from . import _errors, _retry
 from ._clock import WORTH_TELLING, Deadline, pause
-from ._pace import Budget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,11 +31,11 @@ _LONGEST_SLEEP = 3600.0
 
 
 class Reader:
-    """Reads about one run until a deadline, and goes on while the server cannot be read.
+    """Reads until a deadline, and goes on while the server cannot be read.
 
     Args:
         transport: what sends.
-        run_id: the run.
+        about: the run's id, or None when it reads about many.
         timeout: seconds in all, or None for no end.
         started_at: when this run was started from here, on the client's clock, or None.
         closed: when set, reading ends with `Closed`.
@@ -46,7 +45,7 @@ class Reader:
     def __init__(
         self,
         transport: Transport,
-        run_id: str,
+        about: str | None,
         timeout: float | None,
         *,
         started_at: float | None = None,
@@ -56,13 +55,13 @@ class Reader:
         if timeout is not None and not timeout > 0:
             raise _errors.ConfigError(f"timeout must be seconds above 0, not {timeout}")
         self.transport = transport
-        self.run_id = run_id
+        self._about = about
+        self._what = "the runs" if about is None else f"run {about}"
         self.clock = transport.clock
         self.deadline = Deadline(self.clock, timeout)
         self._started_at = started_at
         self._closed = closed
         self._patient = patient
-        self._budget = Budget()
         self._failing_since: float | None = None
         self._failures = 0
         self._told = False
@@ -79,6 +78,7 @@ class Reader:
             retries=0 if self._patient else None,
             deadline=self.deadline,
             closed=self._closed,
+            polling=self._patient,
         )
 
     def read(self, attempt: Callable[[], T]) -> T:
@@ -100,8 +100,8 @@ class Reader:
                 return answer
 
     def rest(self, seconds: float, why: str) -> None:
-        """Sleep between two reads, longer where the rate limit would not last."""
-        seconds = self.deadline.left(max(seconds, self._spare()))
+        """Sleep between two reads."""
+        seconds = self.deadline.left(seconds)
         if seconds > WORTH_TELLING:
             pace_logger.info("asking again in %.0f s: %s", seconds, why)
         self.clock.sleep(seconds, self._closed)
@@ -119,17 +119,6 @@ class Reader:
         if self.deadline.passed:
             raise self._out_of_time()
 
-    def _spare(self) -> float:
-        limit = self.transport.rate_limit
-        try:
-            remaining = float(limit.get("x-ratelimit-remaining") or limit["ratelimit-remaining"])
-            reset = float(limit.get("x-ratelimit-reset") or limit["ratelimit-reset"])
-        except (KeyError, ValueError):
-            return 0.0
-        now = self.clock.unix()
-        # One header counts in seconds from now, the other in Unix time.
-        return self._budget.wait(remaining, reset if reset > 1e9 else now + reset, now)
-
     def _bear(self, error: _errors.DuvoError) -> None:
         if self.deadline.passed:
             raise self._out_of_time() from error
@@ -141,7 +130,7 @@ class Reader:
         asked = getattr(error, "retry_after", None)
         if isinstance(error, _errors.RateLimited):
             seconds = min(_LONGEST_SLEEP, _retry.backoff(4, asked))
-            self.sleep(seconds, f"the rate limit of run {self.run_id}'s server")
+            self.sleep(seconds, f"the rate limit, while reading about {self._what}")
             return
         now = self.clock.now()
         self._failures += 1
@@ -152,7 +141,7 @@ class Reader:
             raise error
         if not self._told and (self._failures > 1 or lasted > _OUTAGE_WORTH_TELLING):
             self._told = True
-            logger.warning("run %s cannot be read, trying on: %s", self.run_id, error)
+            logger.warning("%s cannot be read, trying on: %s", self._what, error)
         # A server that asks for patience gets no more than an outage gets.
         left = OUTAGE_LIMIT - lasted + 1.0
         self.sleep(
@@ -168,7 +157,7 @@ class Reader:
     def _recovered(self) -> None:
         if self._told and self._failing_since is not None:
             lasted = self.clock.now() - self._failing_since
-            logger.warning("run %s can be read again after %.0f s", self.run_id, lasted)
+            logger.warning("%s can be read again after %.0f s", self._what, lasted)
         self._failing_since = None
         self._failures = 0
         self._told = False
@@ -177,9 +166,12 @@ class Reader:
         return self._started_at is not None and self.clock.now() - self._started_at < NEW_RUN_GRACE
 
     def _out_of_time(self) -> _errors.WaitTimeout:
-        return _errors.WaitTimeout(
-            f"run {self.run_id} did not end within {self.deadline.timeout:g} s; it goes on: "
-            f"wait again, or stop it with `duvo runs stop {self.run_id}`",
-            run_id=self.run_id,
-            timeout=self.deadline.timeout,
-        )
+        seconds = self.deadline.timeout
+        if self._about is None:
+            text = f"not all runs ended within {seconds:g} s; they go on: wait again"
+        else:
+            text = (
+                f"run {self._about} did not end within {seconds:g} s; it goes on: "
+                f"wait again, or stop it with `duvo runs stop {self._about}`"
+            )
+        return _errors.WaitTimeout(text, run_id=self._about, timeout=seconds)

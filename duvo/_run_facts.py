@@ -177,11 +177,17 @@ class RunFacts:
             if told.casefold() != self.id.casefold():
                 raise _errors.UnexpectedAnswer(f"the answer is about run {told}", may_pass=True)
             _wire.pending_request(data)
+        self._set(data, listed=False)
+
+    def _take_listed(self, item: dict[str, Any]) -> None:
+        self._set(item, listed=True)
+
+    def _set(self, answer: dict[str, Any], *, listed: bool) -> None:
         if self._listed and self._answer is not None:
             known = {name: self._answer.get(name) for name in _ONLY_LISTS_TELL}
             self._known_from_list = known
-        self._answer = data
-        self._listed = False
+        self._answer = answer
+        self._listed = listed
         self._data = None
         self._request = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import heapq
 
 from . import _errors, _paths, _wire
@@ -12,11 +13,12 @@ from ._understanding import understanding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from typing import Any, Literal
 
     from ._client import Client
+    from ._fleet.watch import Completed, Watch
     from ._on_request import OnRequest
     from ._replies import Answers
 
@@ -203,6 +205,102 @@ class Runs:
             ) from error
         left = None if timeout is None else max(0.001, deadline.left(timeout))
         return run.wait(left, on_request, answers, check)
+
+    def watch(
+        self,
+        runs: Iterable[Run | str],
+        messages: bool = False,
+        *,
+        timeout: float | None = None,
+    ) -> Watch:
+        """What happens to many runs, as it happens, until all have ended.
+
+        Reads `GET /v2/teams/{team}/runs` in pages of 100 runs, and of a run
+        that changed `GET /v2/runs/{id}` and its messages where they are wanted.
+
+        Args:
+            runs: runs, or their ids.
+            messages: tell the messages of each too, from its first one on.
+            timeout: seconds in all; None for no end.
+
+        Returns:
+            An iterator of events that can be closed, also from another thread.
+
+        Raises:
+            WaitTimeout: while iterating: the time was up; the runs go on.
+            DuvoError: while iterating: a run cannot be read.
+        """
+        from ._fleet.watch import Watch
+
+        return Watch(self._client, runs, messages=messages, timeout=timeout)
+
+    def as_completed(
+        self,
+        runs: Iterable[Run | str],
+        *,
+        timeout: float | None = None,
+        on_request: OnRequest = None,
+        answers: Answers | None = None,
+    ) -> Completed:
+        """Runs as they end, each with its `answer` and `failure`.
+
+        Reads as `watch` does, and the last messages of each run that ended.
+
+        Args:
+            runs: runs, or their ids; one that is given twice comes once.
+            timeout: seconds in all; None for no end.
+            on_request: as in `Run.wait`, for each of them.
+            answers: as in `Run.wait`.
+
+        Returns:
+            An iterator of runs that can be closed, also from another thread.
+
+        Raises:
+            WaitTimeout: while iterating: the time was up; the runs go on.
+            HumanRequestPending: while iterating: nothing here may answer what a run asks.
+            DuvoError: while iterating: a run cannot be read.
+        """
+        from ._fleet.watch import Completed
+
+        return Completed(
+            self._client, runs, timeout=timeout, on_request=on_request, answers=answers
+        )
+
+    def wait_all(
+        self,
+        runs: Iterable[Run | str],
+        *,
+        timeout: float | None = None,
+        on_request: OnRequest = None,
+        answers: Answers | None = None,
+        check: bool = False,
+    ) -> builtins.list[Run]:
+        """Wait until all runs have ended, and return them in the order given.
+
+        Args:
+            runs: runs, or their ids.
+            timeout: seconds in all; None waits for as long as it takes.
+            on_request: as in `Run.wait`, for each of them.
+            answers: as in `Run.wait`.
+            check: raise when one of them did not complete, once all have ended.
+
+        Raises:
+            WaitTimeout: the time was up; the runs go on.
+            HumanRequestPending: nothing here may answer what a run asks.
+            RunFailed: with `check`: the first that failed.
+            RunStopped: with `check`: the first that was stopped.
+            DuvoError: a run cannot be read.
+        """
+        from . import _waiting
+        from ._fleet.watch import handles
+
+        waited = handles(self._client, runs)
+        for _ in self.as_completed(waited, timeout=timeout, on_request=on_request, answers=answers):
+            pass
+        if check:
+            for run in waited:
+                _waiting.check(run)
+        return waited
 
     @property
     def _path(self) -> str:

@@ -9,7 +9,9 @@ import threading
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from . import __version__, _bodies, _errors, _retry
+from ._budget import CHANGE, POLL, READ
 from ._clock import Clock, pause
+from ._shared_budget import shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +83,11 @@ class Transport:
         self.honours_idempotency = False
         self.long_poll = 0.0
         """Seconds for which this server holds a request; 0 where it does not offer to."""
-        self.rate_limit: Mapping[str, str] = {}
+        self.lists_by_time = True
+        """Whether the list of runs keeps to the time that it is asked from, as far as is known."""
+        self.list_tells_all = True
+        """Whether a run's `updated_at` in the list moves with all that happens, likewise."""
+        self.budget = shared(settings.base_url, settings.api_key)
         self._callers = session
         self._turn = threading.Lock()
         self._opening = threading.Lock()
@@ -112,6 +118,8 @@ class Transport:
         retries: int | None = None,
         deadline: Deadline | None = None,
         closed: threading.Event | None = None,
+        polling: bool = False,
+        idempotency_key: str | None = None,
     ) -> Answer:
         """Send one request, and send it again where that is safe.
 
@@ -125,6 +133,8 @@ class Transport:
             retries: in place of the client's `max_retries`.
             deadline: no socket operation and no pause goes beyond it.
             closed: when set, a body that is being read is given up.
+            polling: it is one of many that may wait where the rate limit is near.
+            idempotency_key: of a change; None makes a new one.
 
         Raises:
             DuvoError: as `_errors` draws them; OutcomeUnknown for a change
@@ -133,11 +143,10 @@ class Transport:
         reading = method in ("GET", "HEAD")
         if repeatable is None:
             repeatable = reading
-        call = self._call(method, path, params, body, deadline, closed)
+        kind = CHANGE if not reading else POLL if polling else READ
+        call = self._call(method, path, params, body, deadline, closed, kind)
         if not reading:
-            import uuid
-
-            call.headers["Idempotency-Key"] = str(uuid.uuid4())
+            call.headers["Idempotency-Key"] = idempotency_key or new_idempotency_key()
         most = self.max_retries if retries is None else retries
         unknown = False
 
@@ -187,6 +196,7 @@ class Transport:
         body: Any,
         deadline: Deadline | None,
         closed: threading.Event | None,
+        kind: int,
     ) -> _Call:
         url = self.settings.base_url + path
         if params:
@@ -197,11 +207,16 @@ class Transport:
         if body is not None:
             content = _bodies.encode(body)
             headers["Content-Type"] = "application/json"
-        return _Call(method, path, url, headers, content, deadline, closed)
+        return _Call(method, path, url, headers, content, deadline, closed, kind)
 
     def _exchange(self, call: _Call) -> Answer:
         import requests
 
+        number = self.budget.enter(call.kind, self.clock, call.deadline, call.closed)
+        if number is None:
+            if call.closed is not None and call.closed.is_set():
+                raise _bodies.Closed
+            raise self._no_time_left(call)
         began = self.clock.now()
         try:
             with self._session(call) as session:
@@ -217,6 +232,7 @@ class Transport:
             failure = self._failure(error, call)
             logger.debug("%s %s failed: %s", call.method, call.path, failure)
             raise failure from error
+        self.budget.learn(response.headers, number, self.clock)
         return self._answer(response, payload, call, self.clock.now() - began)
 
     def _follow_redirects(self, session: requests.Session, call: _Call) -> requests.Response:
@@ -255,13 +271,16 @@ class Transport:
             return self.timeout
         seconds = call.deadline.left(self.timeout)
         if seconds <= 0:
-            raise _errors.TimeoutError(
-                f"{call.method} {call.path}: no time was left to send it",
-                method=call.method,
-                path=call.path,
-                arrived=False,
-            )
+            raise self._no_time_left(call)
         return seconds
+
+    def _no_time_left(self, call: _Call) -> _errors.TimeoutError:
+        return _errors.TimeoutError(
+            f"{call.method} {call.path}: no time was left to send it",
+            method=call.method,
+            path=call.path,
+            arrived=False,
+        )
 
     def _answer(
         self,
@@ -285,13 +304,16 @@ class Transport:
         self._learn(headers)
         data, readable = _bodies.decode(payload)
         if status >= 400:
+            retry_after = _retry.retry_after(headers, self.clock.unix())
+            if status == 429:
+                self.budget.refuse(retry_after, self.clock)
             raise _errors.from_status(
                 status,
                 method=method,
                 path=path,
                 body=data,
                 request_id=request_id,
-                retry_after=_retry.retry_after(headers, self.clock.unix()),
+                retry_after=retry_after,
                 secret=self.settings.api_key,
             )
         if not readable or status >= 300:
@@ -314,8 +336,6 @@ class Transport:
             with contextlib.suppress(ValueError):
                 seconds = float(headers["duvo-long-poll"])
                 self.long_poll = min(60.0, seconds) if seconds >= 1 else 0.0
-        if "x-ratelimit-remaining" in headers or "ratelimit-remaining" in headers:
-            self.rate_limit = headers
 
     @contextlib.contextmanager
     def _session(self, call: _Call) -> Iterator[requests.Session]:
@@ -357,7 +377,7 @@ class Transport:
 class _Call:
     """One request, the same at each attempt."""
 
-    __slots__ = ("closed", "content", "deadline", "headers", "method", "path", "url")
+    __slots__ = ("closed", "content", "deadline", "headers", "kind", "method", "path", "url")
 
     def __init__(
         self,
@@ -368,6 +388,7 @@ class _Call:
         content: bytes | None,
         deadline: Deadline | None,
         closed: threading.Event | None,
+        kind: int,
     ):
         self.method = method
         self.path = path
@@ -376,6 +397,14 @@ class _Call:
         self.content = content
         self.deadline = deadline
         self.closed = closed
+        self.kind = kind
+
+
+def new_idempotency_key() -> str:
+    """A key by which a server can tell that a change has come twice."""
+    import uuid
+
+    return str(uuid.uuid4())
 
 
 def _auth(api_key: str) -> Any:

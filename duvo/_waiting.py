@@ -51,7 +51,7 @@ def wait(
         if not hold or not (now != last or was_held):
             reader.rest(seconds, f"run {run.id} is {run.status}")
         last = now
-    _read_outcome(run, reader)
+    read_outcome(run, reader)
 
 
 def check(run: Run) -> None:
@@ -71,7 +71,8 @@ def check(run: Run) -> None:
         raise RunStopped(f"run {run.id} was stopped before it ended by itself", run=run)
 
 
-def _read_outcome(run: Run, reader: Reader) -> None:
+def read_outcome(run: Run, reader: Reader) -> None:
+    """Read the last messages of a run that has ended: its `answer` and `failure`."""
     # The end is known; a conversation that may not be read must not spoil that.
     try:
         _read_from_the_end(run, reader)

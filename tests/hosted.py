@@ -158,9 +158,14 @@ class Hosted:
 
     def _list(self, seen: Seen) -> tuple[int, Any]:
         limit, offset = int(seen.query.get("limit", 20)), int(seen.query.get("offset", 0))
-        wanted = seen.query.get("status")
-        runs = [one for one in self.runs.values() if wanted in (None, one["status"])]
-        runs.sort(key=lambda one: str(one["created_at"]), reverse=True)
+        runs = list(self.runs.values())
+        for name in ("status", "agent_id"):
+            if name in seen.query:
+                runs = [one for one in runs if one[name] == seen.query[name]]
+        if "since" in seen.query:
+            since = datetime.fromisoformat(seen.query["since"].replace("Z", "+00:00"))
+            runs = [one for one in runs if _moment(one) >= since]
+        runs.sort(key=_moment, reverse=seen.query.get("sort_order") != "asc")
         return 200, {
             "data": [_item(one) for one in runs[offset : offset + limit]],
             "total": len(runs),
@@ -236,6 +241,10 @@ _ROUTES = [
     ("POST", "/v2/runs/([^/]+)/human-requests/([^/]+)/respond", "_respond"),
     ("POST", "/v2/runs/([^/]+)/stop", "_stop"),
 ]
+
+
+def _moment(run: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(run["created_at"].replace("Z", "+00:00"))
 
 
 def _agent(one: dict[str, str]) -> dict[str, Any]:

@@ -1,0 +1,131 @@
+"""Reading what is new in one run's conversation."""
+
+from __future__ import annotations
+
+import logging
+
+from . import _models, _wire
+from ._conversation import PAGE, Cursor, Page
+from ._conversation_pages import ConversationPages
+from ._errors import UnexpectedAnswer
+from ._outcome import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from typing import Any
+
+    from ._models import HumanRequest, Message
+    from ._patience import Reader
+
+logger = logging.getLogger("duvo")
+
+_MOST_DOUBTS = 3
+_MOST_FRUITLESS = 30
+
+
+class ConversationReader:
+    """A place in a conversation, and what reads on from there.
+
+    Args:
+        run_id: the run.
+        reader: what reads, with its patience and deadline.
+        offset: where to begin.
+
+    Attributes:
+        cursor: the place.
+        pages: what reads single pages.
+        outcome: what the messages read so far tell of how the run came out.
+        shown: ids of the human requests that were handed out.
+        total: how many messages there were when a page was last read, or None.
+    """
+
+    def __init__(self, run_id: str, reader: Reader, offset: int = 0):
+        self.run_id = run_id
+        self.cursor = Cursor(offset)
+        self.pages = ConversationPages(run_id, reader)
+        self.outcome = Outcome()
+        self.shown: set[str] = set()
+        self.total: int | None = None
+        self._reader = reader
+
+    def up_to_now(self, *, hold: bool = False, proven: bool = False) -> Iterator[Message]:
+        """What has come up to now.
+
+        Args:
+            hold: let the server wait for something to come.
+            proven: read again where the server contradicts itself about the end.
+        """
+        doubts = fruitless = 0
+        while True:
+            page, new = self._read(PAGE, hold=hold)
+            self.outcome.note_page(page.messages)
+            yield from new
+            hold = False
+            if not self.cursor.caught_up:
+                fruitless = self._count_fruitless(fruitless, new)
+                continue
+            if not (proven and self.cursor.is_doubtful):
+                return
+            if doubts == _MOST_DOUBTS:
+                logger.warning(
+                    "run %s: the server tells of %s messages and gives %d",
+                    self.run_id,
+                    self.total,
+                    self.cursor.offset,
+                )
+                return
+            doubts += 1
+            self._reader.sleep(0.5 * doubts, "the server contradicts itself about the end")
+
+    def some(self, left: int) -> Generator[Message, None, bool]:
+        """That many messages at most; whether they reach the end."""
+        fruitless = 0
+        while left > 0:
+            page, new = self._read(min(PAGE, left))
+            yield from new[:left]
+            left -= len(new[:left])
+            if self.cursor.caught_up:
+                return True
+            if left == 0:
+                return page.reaches_end
+            fruitless = self._count_fruitless(fruitless, new)
+        return False
+
+    def _count_fruitless(self, count: int, new: list[Message]) -> int:
+        if new:
+            return 0
+        if count == _MOST_FRUITLESS:
+            raise UnexpectedAnswer(
+                f"the pages of run {self.run_id}'s conversation shift without end"
+            )
+        return count + 1
+
+    def _read(self, size: int, *, hold: bool = False) -> tuple[Page, list[Message]]:
+        cursor = self.cursor
+        seconds = self._reader.transport.long_poll if hold else 0.0
+
+        def attempt() -> tuple[Page, list[int]]:
+            offset = cursor.next_offset
+            limit = min(PAGE, size + cursor.offset - offset)
+            page = self.pages.attempt(offset, limit, seconds)
+            return page, cursor.take(page)
+
+        page, indexes = self._reader.read(attempt)
+        if page.total is not None:
+            self.total = page.total
+        messages = [self._message(page.messages[index], page.raws[index]) for index in indexes]
+        return page, messages
+
+    def _message(self, ours: dict[str, Any], raw: dict[str, Any]) -> Message:
+        message = _models.message(ours, raw, self.run_id)
+        if message.type == "human_request":
+            self.shown.add(message.id)
+        return message
+
+    def show(self, request: HumanRequest) -> Iterator[Message]:
+        """The pending request as a message, once."""
+        if request.id not in self.shown:
+            self.shown.add(request.id)
+            ours = _wire.request_message(request.raw)
+            yield _models.message(ours, ours, self.run_id)

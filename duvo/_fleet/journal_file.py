@@ -1,0 +1,184 @@
+"""The file of a journal: made, checked, and held by one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sqlite3
+import time
+from pathlib import Path
+
+from .._errors import JournalError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+VERSION = 1
+"""Of the tables; a file of a newer one is refused."""
+
+_APPLICATION = 0x6475766F  # "duvo" in ASCII: how a journal is told from other databases
+_OWNER_ALONE = 0o600
+_ATTEMPTS = 6
+
+_TABLES = (
+    """
+    CREATE TABLE batch (
+        server TEXT NOT NULL,
+        team_id TEXT NOT NULL,
+        agent_id TEXT NOT NULL,
+        passes INTEGER NOT NULL,
+        mark TEXT
+    )
+    """,
+    # `met` counts the inputs of this name that the pass `pass` has met; it is
+    # kept in the name's first row alone.
+    """
+    CREATE TABLE inputs (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        occurrence INTEGER NOT NULL,
+        pass INTEGER NOT NULL,
+        met INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('new', 'sending', 'started', 'finished')),
+        idempotency_key TEXT NOT NULL,
+        sent_at REAL,
+        run_id TEXT CHECK ((run_id IS NOT NULL) = (state IN ('started', 'finished'))),
+        result TEXT CHECK ((result IS NOT NULL) = (state = 'finished')),
+        delivered INTEGER NOT NULL CHECK (NOT delivered OR state = 'finished')
+    )
+    """,
+    "CREATE UNIQUE INDEX inputs_name ON inputs (name, occurrence)",
+    # Two inputs never share a run: a start that was adopted twice is refused here.
+    "CREATE UNIQUE INDEX inputs_run ON inputs (run_id) WHERE run_id IS NOT NULL",
+)
+
+
+def open_file(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
+    """The journal in this file, made where it is missing, for this process alone.
+
+    The lock is SQLite's own on the file itself: it needs no shared memory, and
+    is free again however its process ends.
+
+    Args:
+        file: absolute.
+        owner: server, team and agent.
+
+    Raises:
+        JournalError: it cannot be used; the file is as it was.
+    """
+    attempt = 1
+    while True:
+        try:
+            return _opened(file, owner)
+        except (sqlite3.Error, OSError, ValueError) as error:
+            if not _is_locked(error):
+                raise _refusal(file, error) from None
+            # Two that open it at the same moment must not both be sent away.
+            if attempt == _ATTEMPTS:
+                raise JournalError(
+                    f"the journal {file} is in use by another process: "
+                    "wait until that has ended, or stop it, or name another journal"
+                ) from None
+        attempt += 1
+        time.sleep(random.uniform(0.01, 0.04))
+
+
+def open_private(owner: tuple[str, str, str]) -> sqlite3.Connection:
+    """A journal that ends with this process: in memory, and on disk when it grows."""
+    connection = _connected("")
+    connection.execute("PRAGMA journal_mode = MEMORY")
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("BEGIN")
+    _create(connection, owner)
+    connection.execute("COMMIT")
+    return connection
+
+
+def _opened(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
+    # A file that exists is never opened but by SQLite: closing it would let go
+    # of the locks that this process has on it.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ALONE))
+    connection = _connected(str(file))
+    try:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")
+        if _is_empty(connection):
+            _create(connection, owner)
+        else:
+            _check(file, connection, owner)
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL")
+        # Results stand in it. Only now: before it was read, it may have been somebody else's.
+        for one in (file, file.with_name(file.name + "-wal")):
+            _make_private(one)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_private(file: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        found = file.stat()
+        if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+            file.chmod(_OWNER_ALONE)
+
+
+def _connected(database: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(database, timeout=0, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA temp_store = FILE")
+    return connection
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return not tables and _pragma(connection, "application_id") == 0
+
+
+def _create(connection: sqlite3.Connection, owner: tuple[str, str, str]) -> None:
+    for statement in _TABLES:
+        connection.execute(statement)
+    connection.execute("INSERT INTO batch VALUES (?, ?, ?, 0, NULL)", owner)
+    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _check(file: Path, connection: sqlite3.Connection, owner: tuple[str, str, str]) -> None:
+    if _pragma(connection, "application_id") != _APPLICATION:
+        raise JournalError(f"{file} is a database of something else, and no journal: name another")
+    if _pragma(connection, "user_version") > VERSION:
+        raise JournalError(
+            f"the journal {file} was written by a newer version: update duvo, or name another"
+        )
+    found = connection.execute("SELECT server, team_id, agent_id FROM batch").fetchone()
+    for what, theirs, ours in zip(("server", "team", "agent"), found, owner, strict=True):
+        if theirs != ours:
+            raise JournalError(
+                f"the journal {file} belongs to the {what} {theirs}, not to {ours}: "
+                "name another journal"
+            )
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> Any:
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def _is_locked(error: Exception) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and str(error) == "database is locked"
+
+
+def _refusal(file: Path, error: Exception) -> JournalError:
+    if isinstance(error, FileNotFoundError):
+        return JournalError(f"the journal {file} cannot be made: there is no folder {file.parent}")
+    if file.is_dir():
+        return JournalError(f"{file} is a folder, and no journal: name a file")
+    if "not a database" in str(error):
+        return JournalError(f"{file} is no journal: name another file")
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return JournalError(
+        f"the journal {file} cannot be written ({reason}): name one in a folder of this "
+        "machine that you may write to"
+    )

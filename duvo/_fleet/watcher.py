@@ -1,0 +1,333 @@
+"""Watching many runs by the list, and each by itself only when there is reason to."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+
+from .. import _pace, _paths, _wire
+from .._conversation_reader import ConversationReader
+from .._errors import NotFound, PermissionDenied
+from .._patience import NEW_RUN_GRACE
+from .._understanding import understanding
+from .events import Event
+from .search import PAGE, SearchByPlace, SearchByTime
+from .watched import Watched
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .._client import Client
+    from .._patience import Reader
+    from .._run import Run
+    from .watched import Stamp
+
+logger = logging.getLogger("duvo")
+
+_SWEEP_EVERY = 2.0
+"""Seconds between two reads that look for what the list may not tell."""
+
+
+class Watcher:
+    """Reads about many runs, one request at a time.
+
+    Rounds of the list tell which runs have changed; those are read by
+    themselves where somebody wants what the list does not tell: messages, and
+    what a run asks a human for. Beside that a slow sweep reads runs that seem
+    quiet. Once it finds what the list did not tell, the list of this server is
+    known not to tell it, and every run is read in turn.
+
+    Args:
+        client: the client.
+        reader: what reads, with its patience and deadline.
+        messages: whether the runs' messages are wanted.
+    """
+
+    def __init__(self, client: Client, reader: Reader, *, messages: bool):
+        self._client = client
+        self._transport = client._transport
+        self._reader = reader
+        self._messages = messages
+        self._watched: dict[str, Watched] = {}
+        self._due: deque[Watched] = deque()
+        self._quiet: deque[Watched] = deque()
+        self._search: SearchByTime | SearchByPlace | None = None
+        self._list_is_next = True
+        self._pause = 0.0
+        self._changed = False
+        self._next_round = 0.0
+        self._next_sweep = 0.0
+        self._filter: list[tuple[str, str]] = []
+        self._known: list[Event] = []
+        self.rest = 0.0
+        """Seconds for which nothing more is due, after a step."""
+
+    def __len__(self) -> int:
+        """How many runs have not ended."""
+        return len(self._watched)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is more to read, or to tell."""
+        return bool(self._watched or self._known)
+
+    def add(self, run: Run) -> None:
+        """Watch this run too."""
+        if run.id.casefold() in self._watched:
+            return
+        conversation = ConversationReader(run.id, self._reader) if self._messages else None
+        watched = Watched(run, conversation)
+        self._watched[run.id.casefold()] = watched
+        self._quiet.append(watched)
+        raw = _raw(run)
+        if raw is None:
+            return
+        watched.created_at = _text(raw.get("created_at"))
+        if run._has_ended:
+            self._known += self._note_status(watched, _stamp(raw))
+            self._note_what_follows(watched)
+
+    def answered(self, run: Run) -> None:
+        """A reply was sent to what this run asks for."""
+        watched = self._watched.get(run.id.casefold())
+        if watched is not None:
+            watched.was_answered = True
+
+    def step(self) -> Iterator[Event]:
+        """Read once, where something is due, and give what happened; then see `rest`.
+
+        Raises:
+            WaitTimeout: the reader's time is up.
+            DuvoError: a run cannot be read.
+        """
+        self._reader.check()
+        self.rest = 0.0
+        known, self._known = self._known, []
+        yield from known
+        now = self._reader.clock.now()
+        if self._search is None and now >= self._next_round:
+            self._begin_round()
+        if self._search is not None and (self._list_is_next or not self._due):
+            self._list_is_next = False
+            yield from self._read_list(self._search)
+            return
+        self._list_is_next = True
+        if self._due:
+            yield from self._read_one(self._due.popleft())
+        elif now >= self._next_sweep and (quiet := self._next_quiet()) is not None:
+            yield from self._sweep(quiet, now)
+        else:
+            self.rest = max(0.0, self._next_round - now)
+
+    # The list
+
+    def _begin_round(self) -> None:
+        for one in self._watched.values():
+            if not one.is_listed:
+                self._put_due(one)
+        listed = [one for one in self._watched.values() if one.is_listed]
+        times = {one.run.id.casefold(): one.created_at for one in listed}
+        unknown = [run_id for run_id, time in times.items() if time is None]
+        if unknown or not self._transport.lists_by_time:
+            self._search = SearchByPlace(unknown or times)
+        else:
+            self._search = SearchByTime({run_id: time or "" for run_id, time in times.items()})
+        raws = [_raw(one.run) for one in listed]
+        agents = {None if raw is None else raw.get("agent_id") for raw in raws}
+        agent = agents.pop() if len(agents) == 1 else None
+        self._filter = [("agent_id", agent)] if isinstance(agent, str) else []
+
+    def _read_list(self, search: SearchByTime | SearchByPlace) -> Iterator[Event]:
+        query = search.query()
+        if query is None:
+            self._end_round(search)
+            return
+        path = _paths.runs(self._client._team_id(self._reader.deadline))
+        query = [*query, ("limit", str(PAGE)), *self._filter]
+
+        def attempt() -> tuple[list[dict[str, Any]], int | None]:
+            data = self._reader.send(path, query).data
+            with understanding("GET", path):
+                answer = _wire.expect_dict(data, "the top")
+                items = _wire.expect_list(answer.get("data"), "data")
+                for number, item in enumerate(items):
+                    where = f"data[{number}]"
+                    _wire.expect_text(_wire.expect_dict(item, where).get("id"), f"{where}.id")
+                    _wire.expect_text(item.get("status"), f"{where}.status")
+            return items, _wire.count(answer.get("total"))
+
+        items, total = self._reader.read(attempt)
+        items = [{**item, "id": item["id"].casefold()} for item in items]
+        for item in items:
+            watched = self._watched.get(item["id"])
+            if watched is not None:
+                yield from self._note(watched, item)
+        search.take(items, total)
+        if search.query() is None:
+            self._end_round(search)
+
+    def _end_round(self, search: SearchByTime | SearchByPlace) -> None:
+        self._search = None
+        if search.is_misled:
+            self._transport.lists_by_time = False
+        for run_id in search.missed:
+            watched = self._watched.get(run_id)
+            if watched is None:
+                continue
+            if not self._is_new(watched):
+                watched.is_listed = False
+            self._put_due(watched)
+        if not self._transport.list_tells_all:
+            for one in self._watched.values():
+                if self._is_worth_a_look(one):
+                    self._put_due(one)
+        offers_long_poll = self._transport.long_poll > 0
+        fast = offers_long_poll and not self._transport.budget.is_limited
+        self._pause = _pace.next_wait(self._pause, activity=self._changed, fast=fast)
+        self._changed = False
+        self._next_round = self._reader.clock.now() + self._pause
+
+    def _note(self, watched: Watched, raw: dict[str, Any]) -> Iterator[Event]:
+        """Note what the list tells of a run."""
+        stamp = _stamp(raw)
+        if watched.told_nothing is not None:
+            if stamp == watched.told_nothing:
+                self._transport.list_tells_all = False
+            watched.told_nothing = None
+        watched.created_at = watched.created_at or _text(raw.get("created_at"))
+        if stamp == watched.stamp:
+            if watched.was_answered:
+                self._put_due(watched)
+            return
+        watched.run._take_listed(raw)
+        yield from self._note_status(watched, stamp)
+        self._note_what_follows(watched)
+
+    def _note_what_follows(self, watched: Watched) -> None:
+        if watched.conversation is not None or watched.status == "waiting":
+            self._put_due(watched)
+        elif watched.run._has_ended:
+            self._known.append(self._finished(watched))
+
+    def _note_status(self, watched: Watched, stamp: Stamp) -> Iterator[Event]:
+        self._changed = True
+        before, watched.status, watched.stamp = watched.status, stamp[0], stamp
+        if watched.status != "waiting":
+            watched.was_answered = False
+        if watched.status != before:
+            yield Event(type="status", run=watched.run)
+
+    # One run
+
+    def _put_due(self, watched: Watched) -> None:
+        if not watched.is_due:
+            watched.is_due = True
+            self._due.append(watched)
+
+    def _read_one(self, watched: Watched) -> Iterator[Event]:
+        watched.is_due = False
+        if watched.run.id.casefold() not in self._watched:
+            return
+        run = watched.run
+        # What the list told of an end needs no second look.
+        if not (watched.stamp is not None and watched.is_listed and run._has_ended):
+            if not self._read_run(watched):
+                return
+            raw = run.raw["run"]
+            stamp = _stamp(raw)
+            watched.created_at = watched.created_at or _text(raw.get("created_at"))
+            if stamp != watched.stamp:
+                yield from self._note_status(watched, stamp)
+        ended = run._has_ended
+        yield from self._new_messages(watched, ended=ended)
+        request = None if run._listed else run.pending_request
+        if request is not None and request.id != watched.request_id:
+            watched.request_id = request.id
+            watched.was_answered = False
+            self._changed = True
+            yield Event(type="human_request", run=run, request=request)
+        if ended:
+            yield self._finished(watched)
+
+    def _read_run(self, watched: Watched) -> bool:
+        """Read the run itself; whether it could be."""
+        try:
+            watched.run._read(self._reader)
+        except NotFound:
+            if not self._is_new(watched):
+                raise
+            return False
+        return True
+
+    def _new_messages(self, watched: Watched, *, ended: bool) -> Iterator[Event]:
+        conversation = watched.conversation
+        if conversation is None:
+            return
+        conversation.cursor.grows_only = self._transport.long_poll > 0
+        try:
+            for message in conversation.up_to_now(proven=ended):
+                self._changed = True
+                yield Event(type="message", run=watched.run, message=message)
+        except (NotFound, PermissionDenied) as error:
+            # What cannot be read of one run must not spoil what can be read of it, and of others.
+            logger.warning("the messages of run %s cannot be read: %s", watched.run.id, error)
+            watched.conversation = None
+            return
+        if ended:
+            conversation.outcome.is_read = True
+            watched.run._outcome = conversation.outcome
+
+    def _finished(self, watched: Watched) -> Event:
+        del self._watched[watched.run.id.casefold()]
+        self._changed = True
+        return Event(type="finished", run=watched.run)
+
+    def _is_new(self, watched: Watched) -> bool:
+        began = watched.run._started_here_at
+        return began is not None and self._reader.clock.now() - began < NEW_RUN_GRACE
+
+    # What the list may not tell
+
+    def _is_worth_a_look(self, watched: Watched) -> bool:
+        return watched.stamp is not None and (
+            watched.conversation is not None or watched.status == "waiting"
+        )
+
+    def _next_quiet(self) -> Watched | None:
+        """The run that was looked at longest ago."""
+        for _ in range(len(self._quiet)):
+            watched = self._quiet.popleft()
+            if self._watched.get(watched.run.id.casefold()) is not watched:
+                continue
+            self._quiet.append(watched)
+            if self._is_worth_a_look(watched) and not watched.is_due:
+                return watched
+        return None
+
+    def _sweep(self, watched: Watched, now: float) -> Iterator[Event]:
+        self._next_sweep = now + _SWEEP_EVERY
+        before = watched.stamp
+        found = False
+        for event in self._read_one(watched):
+            found = found or event.type in ("message", "human_request")
+            yield event
+        if found:
+            # Whether the list will tell it shows when it is read next.
+            watched.told_nothing = before
+
+
+def _raw(run: Run) -> dict[str, Any] | None:
+    if run._answer is None:
+        return None
+    raw: dict[str, Any] = run._answer if run._listed else run._answer["run"]
+    return raw
+
+
+def _stamp(raw: dict[str, Any]) -> Stamp:
+    return _wire.status(raw["status"]), raw.get("updated_at")
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
