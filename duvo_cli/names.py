@@ -16,6 +16,7 @@ COMMANDS = {
     "runs list": "list runs, the newest first",
     "runs messages": "show a run's conversation, and follow it",
     "runs wait": "wait until a run has ended, and print its answer",
+    "runs watch": "watch many runs until all have ended",
     "runs send-message": "post a message to a run; one that has ended goes on",
     "runs inbox": "show what waits for a human, across runs, and answer it",
     "runs respond": "answer what a run asks a human for",
