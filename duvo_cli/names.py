@@ -12,6 +12,7 @@ GROUPS = {
 
 COMMANDS = {
     "runs start": "start a run, and follow it or wait for it",
+    "runs start-many": "start a run for each row of a file, and gather what comes of them",
     "runs get": "show one run, and what it asks a human for",
     "runs list": "list runs, the newest first",
     "runs messages": "show a run's conversation, and follow it",
