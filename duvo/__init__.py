@@ -28,6 +28,7 @@ _HOME = {
         "InvalidReply",
         "InvalidRequest",
         "JournalError",
+        "MapIncomplete",
         "MissingCredential",
         "NotFound",
         "NotLoaded",
@@ -44,6 +45,11 @@ _HOME = {
         "UnknownProfile",
         "WaitTimeout",
     ),
+    "_fleet.events": ("Event",),
+    "_fleet.journal": ("Changes",),
+    "_fleet.map": ("Results",),
+    "_fleet.results": ("Progress", "Result"),
+    "_fleet.watch": ("Completed", "Watch"),
     "_following": ("Messages",),
     "_models": (
         "Agent",
@@ -72,16 +78,20 @@ __all__ = [
     "AmbiguousAgent",
     "Answer",
     "AuthenticationError",
+    "Changes",
     "Client",
+    "Completed",
     "ConfigError",
     "Conflict",
     "ConnectionError",
     "DuvoError",
+    "Event",
     "HumanRequest",
     "HumanRequestPending",
     "InvalidReply",
     "InvalidRequest",
     "JournalError",
+    "MapIncomplete",
     "Message",
     "Messages",
     "MissingCredential",
@@ -90,9 +100,12 @@ __all__ = [
     "Option",
     "OutcomeUnknown",
     "PermissionDenied",
+    "Progress",
     "Question",
     "RateLimited",
     "Reply",
+    "Result",
+    "Results",
     "Run",
     "RunData",
     "RunError",
@@ -109,6 +122,7 @@ __all__ = [
     "UnknownProfile",
     "UserProfile",
     "WaitTimeout",
+    "Watch",
     "WhoAmI",
     "__version__",
 ]
@@ -129,6 +143,7 @@ if TYPE_CHECKING:
         InvalidReply,
         InvalidRequest,
         JournalError,
+        MapIncomplete,
         MissingCredential,
         NotFound,
         NotLoaded,
@@ -145,6 +160,11 @@ if TYPE_CHECKING:
         UnknownProfile,
         WaitTimeout,
     )
+    from ._fleet.events import Event
+    from ._fleet.journal import Changes
+    from ._fleet.map import Results
+    from ._fleet.results import Progress, Result
+    from ._fleet.watch import Completed, Watch
     from ._following import Messages
     from ._models import (
         Agent,

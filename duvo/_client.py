@@ -83,6 +83,7 @@ class Client:
         self._user_agent = user_agent
         self._timeout = timeout
         self._max_retries = max_retries
+        self._is_copy = False
         self._set_up()
 
     def _set_up(self) -> None:
@@ -213,6 +214,12 @@ class Client:
                 path = path.replace(name, self.team_id)
         return path
 
+    @property
+    def _identity(self) -> tuple[object, ...]:
+        """What makes two clients send alike."""
+        ours = (self.settings.api_key, self.base_url, self.settings.team_id, self._user_agent)
+        return (*ours, self._timeout, self._max_retries, id(self._session) if self._session else 0)
+
     def close(self) -> None:
         """Close the client's connections. It can be used again, which opens new ones."""
         self._transport.close()
@@ -234,6 +241,8 @@ class Client:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        # It came from elsewhere, and its connections are its own.
+        self._is_copy = True
         self._set_up()
 
     def __repr__(self) -> str:

@@ -25,6 +25,7 @@ DuvoError
 │   ├── RunFailed
 │   ├── RunStopped
 │   └── HumanRequestPending      a human request that nothing here may answer
+├── MapIncomplete                inputs of a batch that have no finished run (failures)
 └── WaitTimeout                  a wait or a follow ran out of time; the run goes on
 
 Each takes its whole text as the one positional argument and the rest as
@@ -270,6 +271,18 @@ class HumanRequestPending(RunError):
     ):
         super().__init__(message, run=run)
         self.request = request
+
+
+class MapIncomplete(DuvoError):
+    """Some inputs of a batch have no finished run, after all others were carried to their ends.
+
+    Attributes:
+        failures: for each of them its place among the inputs, the input, and the error.
+    """
+
+    def __init__(self, message: str, *, failures: Sequence[tuple[int, Any, DuvoError]] = ()):
+        super().__init__(message)
+        self.failures = tuple(failures)
 
 
 class WaitTimeout(DuvoError):

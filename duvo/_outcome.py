@@ -22,6 +22,13 @@ class Outcome:
         self._error: str | None = None
         self._tool_error: str | None = None
 
+    @classmethod
+    def known(cls, answer: str | None, failure: str | None, *, is_read: bool) -> Outcome:
+        """An outcome that was gathered elsewhere."""
+        made = cls()
+        made.is_read, made.answer, made._error = is_read, answer, failure
+        return made
+
     @property
     def failure(self) -> str | None:
         """The run's own error, or else the last that a tool met."""

@@ -13,11 +13,14 @@ from ._understanding import understanding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    import os
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Executor
     from datetime import datetime
     from typing import Any, Literal
 
     from ._client import Client
+    from ._fleet.map import Results
     from ._fleet.watch import Completed, Watch
     from ._on_request import OnRequest
     from ._replies import Answers
@@ -63,6 +66,7 @@ class Runs:
         sandbox_id: str | None = None,
         webhook_url: str | None = None,
         deadline: Deadline | None = None,
+        idempotency_key: str | None = None,
     ) -> Run:
         client = self._client
         agent_id = client.agents.id_of(agent, deadline)
@@ -80,6 +84,7 @@ class Runs:
             body={name: value for name, value in body.items() if value is not None},
             find_out=find_out,
             deadline=deadline,
+            idempotency_key=idempotency_key,
         )
         with understanding("POST", path, find_out):
             run_id = _wire.run_answer(answer.data)["run"]["id"]
@@ -301,6 +306,69 @@ class Runs:
             for run in waited:
                 _waiting.check(run)
         return waited
+
+    def map(
+        self,
+        agent: str,
+        inputs: Iterable[Any],
+        *,
+        concurrency: int = 20,
+        on_request: OnRequest = None,
+        answers: Answers | None = None,
+        message: Callable[[Any], str] | None = None,
+        key: str | Callable[[Any], str] | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        executor: Executor | None = None,
+    ) -> Results:
+        """Start a run for each input, and give `(input, run)` as the runs end.
+
+        Starts by `POST /v2/teams/{team}/runs`, and reads as `as_completed` does.
+        With a journal it may be ended at any moment, and the same call goes on:
+        every input comes to exactly one run.
+
+        Args:
+            agent: the agent's id, or its exact name.
+            inputs: anything JSON; they are taken as runs can be started.
+            concurrency: runs that may be at work at once; one that waits for a
+                human is at work.
+            on_request: as in `Run.wait`, for each run; with `"raise"` what
+                nothing may answer is raised at the end. A callable is called
+                in another thread, or where the executor works.
+            answers: as in `Run.wait`.
+            message: makes the start message of an input; None: a string is the
+                message, anything else is it as JSON.
+            key: makes the text that says what makes two inputs the same one, or
+                names the field that has it; None: each is an input of its own.
+            journal: a file that is made where it is missing. It keeps what
+                became of each input; one process uses it at a time.
+            executor: where callables decide and answers are read: threads by
+                default, or any other executor. Runs are started from here.
+
+        Returns:
+            An iterator of pairs in the order of the runs' ends. Runs that an
+            earlier call had finished come too.
+
+        Raises:
+            ConfigError: an argument cannot work.
+            JournalError: the journal cannot be used.
+            NotFound: there is no such agent.
+            MapIncomplete: while iterating, at the end: some inputs have no finished run.
+            DuvoError: while iterating: runs can be neither started nor read.
+        """
+        from ._fleet.map import Results
+
+        return Results(
+            self._client,
+            agent,
+            inputs,
+            concurrency=concurrency,
+            on_request=on_request,
+            answers=answers,
+            message=message,
+            key=key,
+            journal=journal,
+            executor=executor,
+        )
 
     @property
     def _path(self) -> str:

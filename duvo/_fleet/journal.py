@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import threading
 import time
 import uuid
 from itertools import islice
@@ -79,7 +80,7 @@ class Changes:
 
 
 class Journal:
-    """A batch's inputs and what became of them; for one thread at a time.
+    """A batch's inputs and what became of them; threads may share it.
 
     One journal object is one pass over the inputs, from the first one on: a
     name that is met for the n-th time in the pass is the n-th row of that name.
@@ -104,6 +105,7 @@ class Journal:
         )
         self._execute = self._connection.execute
         self._pass: int | None = None
+        self._turn = threading.RLock()
 
     @property
     def mark(self) -> Any:
@@ -268,7 +270,8 @@ class Journal:
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         try:
-            yield
+            with self._turn:
+                yield
         except sqlite3.Error as error:
             raise JournalError(f"{self} cannot be used any more ({error})") from error
 

@@ -16,10 +16,11 @@ from .watched import Watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from .._client import Client
+    from .._errors import DuvoError
     from .._patience import Reader
     from .._run import Run
     from .watched import Stamp
@@ -43,13 +44,22 @@ class Watcher:
         client: the client.
         reader: what reads, with its patience and deadline.
         messages: whether the runs' messages are wanted.
+        lost: called with a run that is not there any more; None: that is raised.
     """
 
-    def __init__(self, client: Client, reader: Reader, *, messages: bool):
+    def __init__(
+        self,
+        client: Client,
+        reader: Reader,
+        *,
+        messages: bool,
+        lost: Callable[[Run, DuvoError], None] | None = None,
+    ):
         self._client = client
         self._transport = client._transport
         self._reader = reader
         self._messages = messages
+        self._lost = lost
         self._watched: dict[str, Watched] = {}
         self._due: deque[Watched] = deque()
         self._quiet: deque[Watched] = deque()
@@ -88,6 +98,10 @@ class Watcher:
         if run._has_ended:
             self._known += self._note_status(watched, _stamp(raw))
             self._note_what_follows(watched)
+
+    def drop(self, run: Run) -> None:
+        """Watch this run no more."""
+        self._watched.pop(run.id.casefold(), None)
 
     def answered(self, run: Run) -> None:
         """A reply was sent to what this run asks for."""
@@ -255,9 +269,13 @@ class Watcher:
         """Read the run itself; whether it could be."""
         try:
             watched.run._read(self._reader)
-        except NotFound:
-            if not self._is_new(watched):
+        except NotFound as error:
+            if self._is_new(watched):
+                return False
+            if self._lost is None:
                 raise
+            self.drop(watched.run)
+            self._lost(watched.run, error)
             return False
         return True
 

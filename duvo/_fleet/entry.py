@@ -1,0 +1,28 @@
+"""One input while it is at work."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._run import Run
+    from .inputs import Input
+    from .journal import Row
+
+
+class Entry:
+    """An input that was taken, and its run.
+
+    Attributes:
+        row: of the journal.
+        input: what was taken.
+        run: its run, once that is known.
+        looks: how often the run of a start of unknown outcome was looked for.
+    """
+
+    __slots__ = ("input", "looks", "row", "run")
+
+    def __init__(self, row: Row, taken: Input):
+        self.row = row
+        self.input = taken
+        self.run: Run | None = None
+        self.looks = 0

@@ -1,0 +1,112 @@
+"""The inputs of a batch: taken as they are wanted, each with its name and its start message."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from typing import Any
+
+from attrs import frozen
+
+from .._errors import ConfigError
+from . import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+@frozen
+class Input:
+    """One input that was taken.
+
+    Attributes:
+        index: its place among the inputs, from 0 on.
+        given: the input itself.
+        name: what the journal calls it.
+        message: that its run is started with.
+        key: the caller's word for it, or None.
+    """
+
+    index: int
+    given: Any
+    name: str
+    message: str
+    key: str | None
+
+
+class Inputs:
+    """Takes inputs, and makes out what they are called.
+
+    Args:
+        given: the inputs.
+        message: as in `Runs.map`.
+        key: as in `Runs.map`.
+        are_kept: whether a file keeps what became of them.
+
+    Attributes:
+        are_taken: whether all were taken.
+        fault: what ended the taking before its time, or None.
+    """
+
+    def __init__(
+        self,
+        given: Iterable[Any],
+        *,
+        message: Callable[[Any], str] | None,
+        key: str | Callable[[Any], str] | None,
+        are_kept: bool,
+    ):
+        if isinstance(given, (str, bytes)):
+            raise ConfigError("inputs are a list or another iterable, not one text")
+        self.are_taken = False
+        self.fault: Exception | None = None
+        self._given = zip(count(), given, strict=False)
+        self._message = message
+        self._key = key
+        self._are_kept = are_kept
+
+    def take(self, most: int) -> list[Input]:
+        """The next ones; fewer than asked for when they are at their end."""
+        taken: list[Input] = []
+        try:
+            for index, given in self._given:
+                taken.append(self._taken(index, given))
+                if len(taken) == most:
+                    return taken
+        except Exception as error:
+            # What is at work is to be carried to its end before this is told.
+            self.fault = error
+        self.are_taken = True
+        return taken
+
+    def name(self, index: int, given: Any) -> str:
+        """What the journal calls this input.
+
+        Raises:
+            ConfigError: it is no JSON, or has no key.
+        """
+        if self._key is not None:
+            return names.of_key(self._key_of(index, given))
+        # Where nothing is kept, nothing need tell two inputs apart but their places.
+        return names.fingerprint(given) if self._are_kept else names.of_key(str(index))
+
+    def _taken(self, index: int, given: Any) -> Input:
+        key = self._key_of(index, given) if self._key is not None else None
+        return Input(index, given, self.name(index, given), self._text(index, given), key)
+
+    def _text(self, index: int, given: Any) -> str:
+        if self._message is None:
+            return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+        text = self._message(given)
+        if not isinstance(text, str):
+            raise ConfigError(f"the message of input {index} must be text, not {text!r:.80}")
+        return text
+
+    def _key_of(self, index: int, given: Any) -> str:
+        if callable(self._key):
+            return self._key(given)
+        if not isinstance(given, dict) or self._key not in given:
+            raise ConfigError(f"input {index} has no field {self._key!r}: {given!r:.80}")
+        value = given[self._key]
+        return value if isinstance(value, str) else json.dumps(value)

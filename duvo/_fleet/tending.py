@@ -1,0 +1,59 @@
+"""What is done for a run wherever an executor works: deciding on requests, reading answers.
+
+Each may be done twice without harm, since a worker may be lost and its work
+given to another.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from .. import _waiting
+from .._on_request import Responder
+from .._patience import Reader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._client import Client
+    from .._models import HumanRequest
+    from .._on_request import OnRequest
+    from .._outcome import Outcome
+    from .._replies import Answers
+    from .._run import Run
+
+_MOST_CLIENTS = 8
+
+_clients: OrderedDict[tuple[object, ...], Client] = OrderedDict()
+
+
+def reply(run: Run, request: HumanRequest, on_request: OnRequest, answers: Answers | None) -> bool:
+    """Meet what a run asks; whether it was replied to.
+
+    Raises:
+        HumanRequestPending: nothing here may answer it.
+        DuvoError: the reply does not fit, or cannot be sent.
+    """
+    run = _here(run)
+    reader = Reader(run._transport, run.id, None)
+    return Responder(on_request, answers, warn=True).meet(run, request, reader)
+
+
+def outcome(run: Run) -> Outcome:
+    """Read the last messages of a run that has ended."""
+    run = _here(run)
+    _waiting.read_outcome(run, Reader(run._transport, run.id, None))
+    return run._outcome
+
+
+def _here(run: Run) -> Run:
+    """The run, with a client whose connections outlive this piece of work.
+
+    In another process each piece comes with a client of its own.
+    """
+    client = run._client
+    if client._is_copy:
+        run._client = _clients.setdefault(client._identity, client)
+        _clients.move_to_end(client._identity)
+        if len(_clients) > _MOST_CLIENTS:
+            _clients.popitem(last=False)[1].close()
+    return run
