@@ -12,7 +12,7 @@ from . import terminal
 from .batch_progress import Rate, line
 from .batch_summary import Summary
 from .client import client_of
-from .errors import Interrupted, UsageError
+from .errors import CommandFailed, Interrupted, UsageError
 from .executors import executor_of
 from .results_file import ResultsFile
 from .status_line import StatusLine
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from duvo._fleet.map import Results
-    from duvo._fleet.results import Result
+    from duvo import Result, Results
 
     from .row_input import RowInput
     from .start_message import Key, StartMessage
@@ -60,6 +59,8 @@ def run(
         if args.output is not None:
             _check_output(args.output, source, journal)
             output = stack.enter_context(ResultsFile(args.output))
+        elif sys.stdout is None:
+            raise CommandFailed("stdout is closed, and the results would be lost; give --output")
         client = stack.enter_context(client_of(args))
         executor = stack.enter_context(executor_of(args.executor))
         goes_on = journal.exists()
@@ -90,9 +91,7 @@ def run(
     return summary.exit_code
 
 
-def _gather(
-    results: Results, total: int, output: ResultsFile | None, summary: Summary
-) -> None:
+def _gather(results: Results, total: int, output: ResultsFile | None, summary: Summary) -> None:
     rate = Rate(time.monotonic())
     done = 0
 
@@ -153,21 +152,16 @@ def _add_failures(error: duvo.MapIncomplete, key: Key | None, summary: Summary) 
 
 
 def _tell_changes(results: Results, source: RowInput, journal: Path) -> None:
+    # Rows that no run was started for before a kill are new to the journal too.
     changes = results.compare(source.values())
-    if not changes.new and not changes.gone:
-        terminal.say(f"going on from {journal}")
-        return
-    if not changes.known and not changes.gone:
-        return
     parts = []
     if changes.new:
         parts.append("1 new row" if changes.new == 1 else f"{changes.new} new rows")
     if changes.gone:
         parts.append("1 is gone" if changes.gone == 1 else f"{changes.gone} are gone")
-    terminal.say(
-        f"{source.name} was changed since {journal} was written: {', '.join(parts)}; "
-        "only new rows are started"
-    )
+    told = f": {', '.join(parts)}; only new rows are started" if parts else ""
+    if changes.known or changes.gone:
+        terminal.say(f"going on from {journal}{told}")
 
 
 def _how_to_go_on(results: Results, journal: Path) -> str:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from .table import fields, table
+from .table import table
 from .terminal import in_one_line
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _FAILED, _NOT_DONE, _LEFT, _STOPPED = 4, 1, 6, 5
 _MOST_TOLD = 20
@@ -50,8 +46,10 @@ class Summary:
             lines += table(("INDEX", "KEY", "OUTCOME", "RUN", "WHY"), self._told, columns)
             lines += [f"… and {bad - len(self._told)} more"] if bad > len(self._told) else []
             lines += [""]
+        widest = max(map(len, self.counts), default=0)
+        digits = len(str(max(self.counts.values(), default=0)))
         counts = sorted(self.counts.items())
-        return [*lines, *_aligned([(outcome, str(count)) for outcome, count in counts])]
+        return [*lines, *(f"{name:{widest}}  {count:{digits}}" for name, count in counts)]
 
     @property
     def exit_code(self) -> int:
@@ -66,8 +64,3 @@ class Summary:
             if self.counts.get(outcome):
                 return code
         return 0
-
-
-def _aligned(pairs: Sequence[tuple[str, str]]) -> list[str]:
-    widest = max((len(value) for _, value in pairs), default=0)
-    return fields([(name, value.rjust(widest)) for name, value in pairs])

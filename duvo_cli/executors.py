@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import contextmanager
+from importlib import import_module
 
 from .errors import CommandFailed
 
@@ -34,7 +35,7 @@ def executor_of(name: str) -> Iterator[Executor | None]:
         yield None
         return
     try:
-        import distributed
+        distributed = import_module("distributed")
     except ImportError:
         raise CommandFailed(
             f"--executor {name} needs a package that is missing (distributed); "

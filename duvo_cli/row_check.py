@@ -50,9 +50,7 @@ def check(source: RowInput, message: StartMessage, key: Key | None) -> int:
     return len(keys)
 
 
-def _problem(
-    row: Row, message: StartMessage, key: Key | None, keys: set[str]
-) -> BadRow | None:
+def _problem(row: Row, message: StartMessage, key: Key | None, keys: set[str]) -> BadRow | None:
     try:
         message(row.value)
         if key is not None:

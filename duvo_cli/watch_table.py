@@ -12,8 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from duvo import Run
-    from duvo._fleet.events import Event
+    from duvo import Event, Run
 
     from .terminal import Paint
 

@@ -11,6 +11,7 @@ from ..errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..message_template import MessageTemplate
     from ..parser import Parser
     from ..row_input import RowInput
     from ..start_message import Key, StartMessage
@@ -62,16 +63,16 @@ def register(parser: Parser) -> None:
         "Every row comes to one run, whatever happens: ended at any moment, the same\n"
         "command goes on from its journal, and rows that were added to the file since are\n"
         "started. All rows are looked at before the first run is started.",
-        examples="""
-duvo runs start-many --agent "Invoice approver" --input invoices.csv --dry-run \\\\
+        examples=r"""
+duvo runs start-many --agent "Invoice approver" --input invoices.csv --dry-run \
     --message-template 'Process {number} of {supplier}'
-duvo runs start-many --agent "$AGENT_ID" --input invoices.csv --key number \\\\
+duvo runs start-many --agent "$AGENT_ID" --input invoices.csv --key number \
     --on-request approve --output results.jsonl
 generate | duvo runs start-many --agent "$AGENT_ID" --input - --journal tonight.journal
-""".replace("\\\\\\\\", "\\\\"),
-        notes='A result is a line {"index": …, "key": …, "input": …, "run": …, "answer": …}. It is\n'
-        "written once: to --output unless it stands there, to stdout unless an earlier call of\n"
-        "this command with the same journal has written it.",
+""",
+        notes='A result is {"index": …, "key": …, "input": …, "run": …, "answer": …}, one a line.\n'
+        "It is written once: to --output unless it stands there, to stdout unless an earlier\n"
+        "call with the same journal has written it.",
     )
 
 
@@ -97,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         return batch.run(args, source, message, key, total, _journal(args, source))
 
 
-def _template(args: argparse.Namespace) -> object:
+def _template(args: argparse.Namespace) -> MessageTemplate | None:
     if args.message_template is None:
         return None
     from ..message_template import MessageTemplate

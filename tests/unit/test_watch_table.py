@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import duvo
-from duvo._fleet.events import Event
 from duvo_cli.watch_table import WatchTable
 from tests.hosted import Hosted
 
@@ -18,8 +17,8 @@ def table_of(hosted: Hosted, client: duvo.Client) -> WatchTable:
     return WatchTable(client.runs.list(sort_order="asc"), plain)
 
 
-def event(client: duvo.Client, run_id: str, **fields: Any) -> Event:
-    return Event(**{"type": "status", "run": client.runs.get(run_id), **fields})
+def event(client: duvo.Client, run_id: str, **fields: Any) -> duvo.Event:
+    return duvo.Event(**{"type": "status", "run": client.runs.get(run_id), **fields})
 
 
 def test_each_run_has_a_line_that_tells_what_it_does_last(
@@ -32,7 +31,7 @@ def test_each_run_has_a_line_that_tells_what_it_does_last(
     table.note(event(client, first, type="message", message=message))
     hosted.ask(second)
     run = client.runs.get(second)
-    table.note(Event(type="human_request", run=run, request=run.pending_request))
+    table.note(duvo.Event(type="human_request", run=run, request=run.pending_request))
     head, one, other, counts = table.lines(200, 30)
     assert head.split() == ["ID", "STATUS", "AGENT", "AGE", "WHAT"]
     assert one.startswith(f"{first}  running")
