@@ -59,6 +59,8 @@ class Hosted:
         self.before: Callable[[Seen], Any] = lambda seen: None
         self.after: Callable[[Seen], Any] = lambda seen: None
         self.headers: dict[str, str] = {}
+        self.tells_updates = True
+        """Whether a run's `updated_at` moves with what happens to it."""
         self.lock = threading.RLock()
         self.base_url = ""
         self._time = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -98,6 +100,7 @@ class Hosted:
                 **fields,
             }
             self.conversations[run_id].append(message)
+            self.touch(run_id)
             return str(message["id"])
 
     def ask(self, run_id: str, **fields: Any) -> str:
@@ -112,12 +115,18 @@ class Hosted:
                 **fields,
             }
             self.runs[run_id]["status"] = "waiting"
+            self.touch(run_id)
             return request_id
 
     def end(self, run_id: str, status: str = "completed") -> None:
         with self.lock:
             self.runs[run_id].update(status=status, completed_at=self.now())
             self.pending.pop(run_id, None)
+            self.touch(run_id)
+
+    def touch(self, run_id: str) -> None:
+        if self.tells_updates:
+            self.runs[run_id]["updated_at"] = self.now()
 
     def count(self, method: str, ending: str) -> int:
         return sum(1 for one in self.requests if one.method == method and one.path.endswith(ending))
@@ -209,6 +218,7 @@ class Hosted:
             return 404, {"error": "not_found", "message": "no such pending request"}
         del self.pending[run_id]
         self.runs[run_id]["status"] = "running"
+        self.touch(run_id)
         answer = {name: request[name] for name in ("id", "title", "description", "created_at")}
         return 200, {
             "human_request": {

@@ -9,29 +9,38 @@ page shifts when new runs come. Otherwise it is read from its newest run on.
 from __future__ import annotations
 
 from collections import deque
+from datetime import datetime, timezone
+
+from .._times import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
 PAGE = 100
 """Runs that a page may have at most."""
 
+_UNKNOWN = datetime.min.replace(tzinfo=timezone.utc)
+
 
 class SearchByTime:
     """Looks for runs whose times of creation are known.
 
+    Args:
+        created_at: when each was created, by id, as the server tells it.
+
     Attributes:
         missed: ids of runs that the list did not tell of where they had to be.
-        is_misled: whether the server gave runs of another time than was asked for.
+        is_misled: whether the server gave runs of another time than was asked
+            for, or in another order.
     """
 
     def __init__(self, created_at: Mapping[str, str]):
         self.missed: list[str] = []
         self.is_misled = False
-        self._left = deque(sorted(created_at, key=lambda run_id: (created_at[run_id], run_id)))
         self._created_at = created_at
+        self._left = deque(sorted(created_at, key=lambda one: (_moment(created_at[one]), one)))
         self._found: set[str] = set()
 
     def query(self) -> list[tuple[str, str]] | None:
@@ -42,14 +51,13 @@ class SearchByTime:
             return None
         return [("since", self._created_at[self._left[0]]), ("sort_order", "asc")]
 
-    def take(self, items: Iterable[Mapping[str, Any]], total: int | None) -> None:
+    def take(self, items: Sequence[Mapping[str, Any]], total: int | None) -> None:
         """Take in the page that was asked for."""
         target = self._left.popleft()
-        ids = set()
-        for item in items:
-            ids.add(item["id"])
-            earlier = str(item.get("created_at")) < self._created_at[target]
-            self.is_misled = self.is_misled or earlier
+        moments = [_moment(self._created_at[target])]
+        moments += [_moment(item.get("created_at")) for item in items]
+        self.is_misled = self.is_misled or moments != sorted(moments)
+        ids = {item["id"] for item in items}
         self._found |= ids & self._created_at.keys()
         if target not in ids:
             self.missed.append(target)
@@ -84,9 +92,13 @@ class SearchByPlace:
         self._pages -= 1
         return [("offset", str(self._offset))]
 
-    def take(self, items: Iterable[Mapping[str, Any]], total: int | None) -> None:
+    def take(self, items: Sequence[Mapping[str, Any]], total: int | None) -> None:
         """Take in the page that was asked for."""
         ids = [item["id"] for item in items]
         self._left.difference_update(ids)
         self._offset += len(ids)
         self._is_through = not ids or (total is not None and self._offset >= total)
+
+
+def _moment(created_at: object) -> datetime:
+    return timestamp(created_at) or _UNKNOWN

@@ -120,6 +120,8 @@ class Watcher:
         self.rest = 0.0
         known, self._known = self._known, []
         yield from known
+        if not self._watched:
+            return
         now = self._reader.clock.now()
         if self._search is None and now >= self._next_round:
             self._begin_round()
@@ -190,8 +192,8 @@ class Watcher:
             watched = self._watched.get(run_id)
             if watched is None:
                 continue
-            if not self._is_new(watched):
-                watched.is_listed = False
+            # What a search that was misled has missed may be in the list all the same.
+            watched.is_listed = search.is_misled or self._is_new(watched)
             self._put_due(watched)
         if not self._transport.list_tells_all:
             for one in self._watched.values():
