@@ -52,8 +52,9 @@ def register(parser: Parser) -> None:
         "--executor",
         type=executors.executor_name,
         default="threads",
-        metavar="threads|dask:ADDRESS",
-        help="where requests are answered and results are read (threads)",
+        metavar="WHERE",
+        help="where decisions are made and results are read: threads, or dask:ADDRESS of a scheduler "
+        "(threads)",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="show the first messages, and start nothing"

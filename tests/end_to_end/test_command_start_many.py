@@ -111,10 +111,8 @@ def test_of_an_input_that_changed_only_new_rows_are_started(
     batch.file.write_text(text.replace(f"INV-1,{batch.supplier}\n", ""))
     batch.add("INV-7", "INV-8")
     done = batch("--on-request", "approve")
-    assert (
-        f"going on from {batch.journal}: 2 new rows, 1 is gone; only new rows are started"
-        in done.stderr
-    )
+    told = "2 new rows, 1 is gone; only new rows are started"
+    assert done.stderr.startswith(f"duvo: going on from {batch.journal}: {told}\n")
     assert numbers_of(done.stdout) == ["INV-7", "INV-8"]
     assert set(batch.started(dev_client).values()) == {1}
     assert len(batch.started(dev_client)) == 5
@@ -423,12 +421,45 @@ def test_ctrl_c_in_a_terminal_leaves_no_bar(
         assert tty.seen.splitlines()[-1].endswith(f"from {batch.journal}")
 
 
-def test_dask_that_is_missing_or_not_there_is_one_line(run_duvo: Command, folder: Path) -> None:
+def test_workers_of_a_dask_cluster_do_the_work(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    batch = Batch(folder, run_duvo, 6)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two:
+        executor = f"dask:{two.scheduler_address}"
+        done = batch("--executor", executor, "--on-request", "approve")
+        with distributed.Client(two.scheduler_address, set_as_default=False) as seen:
+            worked = {line[0] for line in seen.run(_work_was_done).items() if line[1]}
+    assert done.returncode == 0, done.stderr
+    assert len(numbers_of(done.stdout)) == 6
+    assert len(worked) == 2
+    assert set(batch.started(dev_client).values()) == {1}
+
+
+def _work_was_done() -> bool:
+    import sys
+
+    return "duvo" in sys.modules
+
+
+def test_a_dask_scheduler_that_is_not_there_is_one_line(run_duvo: Command, folder: Path) -> None:
+    pytest.importorskip("distributed")
     batch = Batch(folder, run_duvo, 1)
     done = batch("--executor", "dask:tcp://127.0.0.1:9")
     assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr.startswith("duvo: cannot reach the Dask scheduler at tcp://127.0.0.1:9")
     assert len(done.stderr.splitlines()) == 1
-    assert "dask" in done.stderr.lower()
+
+
+def test_dask_that_is_not_installed_says_how_to_install_it(run_duvo: Command, folder: Path) -> None:
+    (folder / "distributed.py").write_text("raise ImportError")
+    batch = Batch(folder, run_duvo, 1)
+    words = batch.words("--executor", "dask:tcp://127.0.0.1:9")
+    done = run_duvo(*words, PYTHONPATH=str(folder))
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert 'pip install "duvo[dask]"' in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_results_are_not_lost_to_a_stdout_that_is_closed(run_duvo: Command, folder: Path) -> None:
