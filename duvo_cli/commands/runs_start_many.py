@@ -53,8 +53,8 @@ def register(parser: Parser) -> None:
         type=executors.executor_name,
         default="threads",
         metavar="WHERE",
-        help="where decisions are made and results are read: threads, or dask:ADDRESS of a scheduler "
-        "(threads)",
+        help="where decisions are made and results are read: threads (the default), or "
+        "dask:ADDRESS of a scheduler",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="show the first messages, and start nothing"
