@@ -83,11 +83,12 @@ def run(
         except duvo.MapIncomplete as error:
             _add_failures(error, key, summary)
         except KeyboardInterrupt:
-            raise Interrupted(_how_to_go_on(results, journal)) from None
-        except duvo.DuvoError:
-            terminal.write_aside(summary.lines(terminal.width(sys.stderr)))
+            raise Interrupted(f"detached; {_how_to_go_on(results, journal)}") from None
+        except (duvo.DuvoError, CommandFailed):
+            _tell(summary)
+            terminal.say(_how_to_go_on(results, journal))
             raise
-    terminal.write_aside(summary.lines(terminal.width(sys.stderr)))
+    _tell(summary)
     return summary.exit_code
 
 
@@ -164,10 +165,14 @@ def _tell_changes(results: Results, source: RowInput, journal: Path) -> None:
         terminal.say(f"going on from {journal}{told}")
 
 
+def _tell(summary: Summary) -> None:
+    terminal.write_aside(summary.lines(terminal.width(sys.stderr)))
+
+
 def _how_to_go_on(results: Results, journal: Path) -> str:
     at_work = results.progress.running + results.progress.waiting
     runs = "1 run goes on" if at_work == 1 else f"{at_work} runs go on"
-    return f"detached; {runs}: the same command goes on with them from {journal}"
+    return f"{runs}: the same command goes on with them from {journal}"
 
 
 def _check_output(output: str, source: RowInput, journal: Path) -> None:

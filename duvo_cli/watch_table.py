@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import NamedTuple
 
+import duvo
+
 from .table import cut, table
 from .times import lasted
 
@@ -46,7 +48,7 @@ class WatchTable:
     at by the first alone.
 
     Args:
-        runs: those that are known from a list.
+        runs: all of them; what was not read yet has its id alone.
         paint: what colours text.
     """
 
@@ -54,7 +56,7 @@ class WatchTable:
         self._paint = paint
         self._watched: dict[str, Watched] = {}
         for run in runs:
-            self._watched[run.id] = _watched(run, run.title or "")
+            self._watched[run.id] = _known(run)
 
     def note(self, event: Event) -> None:
         """Take what happened to a run."""
@@ -90,9 +92,16 @@ class WatchTable:
         counts: dict[str, int] = {}
         for one in watched:
             counts[one.status] = counts.get(one.status, 0) + 1
-        told = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+        told = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()) if word)
         runs = "1 run" if len(watched) == 1 else f"{len(watched)} runs"
         return f"{runs}: {told}" if told else runs
+
+
+def _known(run: Run) -> Watched:
+    try:
+        return _watched(run, run.title or "")
+    except duvo.NotLoaded:
+        return Watched(run.id, "", "", None, None, "", has_ended=False)
 
 
 def _watched(run: Run, what: str) -> Watched:

@@ -86,9 +86,11 @@ def _answer(client: Client, args: argparse.Namespace) -> int:
             _ask_about(one, asker, tally, args)
     except typed_replies.Quit:
         terminal.write_aside([""])
-    if args.json:
-        json_output.print_document(tally.document())
-    terminal.say(tally.summary("answered"))
+    finally:
+        # What was answered is told, whatever stopped the rest.
+        if args.json:
+            json_output.print_document(tally.document())
+        terminal.say(tally.summary("answered"))
     return 0
 
 

@@ -117,8 +117,7 @@ def _table(
     from ..live import Live
     from ..watch_table import WatchTable
 
-    known = [one for one in runs if not args.run_ids]
-    table = WatchTable(known, terminal.paint_for(sys.stdout))
+    table = WatchTable(runs, terminal.paint_for(sys.stdout))
 
     def describe(size: os.terminal_size) -> list[str]:
         return table.lines(size.columns, size.lines)

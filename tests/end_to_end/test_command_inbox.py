@@ -150,16 +150,19 @@ def test_answer_shows_kinds_that_it_does_not_know(hosted: Hosted, run_duvo_hoste
         assert tty.end() == 0
 
 
-def test_ctrl_c_ends_the_inbox_and_replies_to_nothing(
+def test_ctrl_c_ends_the_inbox_and_tells_what_was_answered(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
-    asking(hosted)
+    first, _ = asking(hosted, 2)
     with answering(run_duvo_hosted) as tty:
         tty.expect(r"Approve\? \[y/n\] ")
+        tty.type("y\n")
+        tty.expect(r"Approve\? \[y/n\] ")
         tty.type("\x03")
+        tty.expect("1 answered, 0 left")
         assert tty.end() == 130
         assert "Traceback" not in tty.seen
-    assert replies(hosted) == []
+    assert replies(hosted) == [(first, {"approved": True})]
 
 
 def test_all_pending_answers_the_approvals_of_that_agent_alone(

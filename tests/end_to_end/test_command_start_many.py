@@ -260,6 +260,23 @@ def test_a_row_that_the_server_refuses_is_told_and_the_rest_is_carried_to_its_en
     assert numbers_of(batch(agent=AGENT).stdout) == ["INV-1"]
 
 
+def test_what_ends_a_batch_early_says_how_to_go_on(
+    hosted: Hosted, run_duvo_hosted: Command, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo_hosted, 3)
+
+    def revoke_the_key(seen: Seen) -> Any:
+        if hosted.runs and seen.method == "POST":
+            return 401, {"error": "unauthorized"}
+        return None
+
+    hosted.before = revoke_the_key
+    done = batch(agent=AGENT)
+    assert (done.stdout, done.returncode) == ("", 2)
+    assert f"the same command goes on with them from {batch.journal}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_stdin_may_be_json_lines_or_csv(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:

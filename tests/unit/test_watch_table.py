@@ -66,12 +66,12 @@ def test_it_fits_the_terminal_and_leaves_out_what_has_ended(
     assert lines[-2:] == ["… and 38 more", "50 runs: 40 completed, 9 running, 1 waiting"]
 
 
-def test_runs_that_were_given_by_id_come_with_what_is_told_of_them(
+def test_runs_that_were_given_by_id_have_a_line_before_they_are_read(
     hosted: Hosted, client: duvo.Client
 ) -> None:
     run_id = hosted.start()
-    table = WatchTable([], plain)
-    assert table.lines(80, 24)[-1] == "0 runs"
+    table = WatchTable([client.runs.run(run_id)], plain)
+    assert table.lines(80, 24)[1:] == [run_id, "1 run"]
     table.note(event(client, run_id))
-    assert table.lines(80, 24)[1].startswith(run_id)
-    assert table.lines(80, 24)[-1] == "1 run: 1 running"
+    assert table.lines(80, 24)[1].startswith(f"{run_id}  running")
+    assert table.lines(80, 24)[2] == "1 run: 1 running"
