@@ -155,6 +155,25 @@ class Runs:
         params = [(name, value) for name, value in filters.items() if value is not None]
         return RunList(self._client, self._path, params, status, sort_order, limit, offset)
 
+    def inbox(self, agent: str | None = None) -> Iterator[Run]:
+        """The runs that wait for a human, each with its `pending_request`, the oldest first.
+
+        The API has no call for this: sends `GET /v2/teams/{team}/runs`, and
+        then `GET /v2/runs/{id}` once for each run that waits. A run whose
+        request is answered meanwhile is left out.
+
+        Args:
+            agent: of this agent only: its id, or its exact name.
+
+        Raises:
+            DuvoError: while iterating: a request failed.
+        """
+        from . import _inbox
+
+        agent_id = self._client.agents.id_of(agent) if agent is not None else None
+        waiting = self.list(status="waiting", agent=agent_id, sort_order="asc")
+        return _inbox.oldest_request_first(waiting, agent_id)
+
     def ask(
         self,
         agent: str,

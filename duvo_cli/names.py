@@ -12,11 +12,14 @@ GROUPS = {
 
 COMMANDS = {
     "runs start": "start a run, and follow it or wait for it",
+    "runs start-many": "start a run for each row of a file, and gather what comes of them",
     "runs get": "show one run, and what it asks a human for",
     "runs list": "list runs, the newest first",
     "runs messages": "show a run's conversation, and follow it",
     "runs wait": "wait until a run has ended, and print its answer",
+    "runs watch": "watch many runs until all have ended",
     "runs send-message": "post a message to a run; one that has ended goes on",
+    "runs inbox": "show what waits for a human, across runs, and answer it",
     "runs respond": "answer what a run asks a human for",
     "runs stop": "stop a run",
     "agents list": "list the agents",

@@ -97,6 +97,8 @@ def test_commands_run(
         command = re.sub(r"\bRUN\b", a_waiting_run(engine), command)
     for file in re.findall(r"\b\w+\.py\b", command):
         (tmp_path / file).write_text(source_of(file))
+    for file in re.findall(r"\b\w+\.csv\b", command):
+        (tmp_path / file).write_text(rows_of(file))
     # The package is installed here already, in the version under test.
     shell = f'python() {{ [ "$2" = pip ] || command python "$@"; }}\n{command}'
     shell = shell.replace("duvo serve", "duvo serve --port 0")
@@ -125,6 +127,15 @@ def source_of(file: str) -> str:
             if found[1] == "python" and f"def {name}(" in found[2]:
                 return found[2]
     raise AssertionError(f"no page has the agent {name}")
+
+
+def rows_of(file: str) -> str:
+    """The rows of the page that names the file."""
+    for page in PAGES:
+        for found in BLOCK.finditer(text := page.read_text(encoding="utf-8")):
+            if found[1] == "csv" and f"`{file}`" in text:
+                return found[2]
+    raise AssertionError(f"no page has the rows of {file}")
 
 
 def stays(command: str) -> bool:
