@@ -56,7 +56,7 @@ def run(
     summary = Summary()
     with ExitStack() as stack:
         output = None
-        if args.output is not None:
+        if args.output not in (None, "-"):
             _check_output(args.output, source, journal)
             output = stack.enter_context(ResultsFile(args.output))
         elif sys.stdout is None:

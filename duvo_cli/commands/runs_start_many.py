@@ -47,7 +47,9 @@ def register(parser: Parser) -> None:
     parser.add_argument(
         "--journal", metavar="FILE", help="what became of each row (the input's .duvo-journal)"
     )
-    parser.add_argument("--output", metavar="FILE", help="append the results there, not to stdout")
+    parser.add_argument(
+        "--output", metavar="FILE", help="append the results there, not to stdout (-)"
+    )
     parser.add_argument(
         "--executor",
         type=executors.executor_name,
