@@ -79,7 +79,7 @@ class Engine:
     @property
     def turn_count(self) -> int:
         """How many turns are carried out here now, those that wait included."""
-        return len(self._turns)
+        return len(self.turns)
 
     async def launch(self) -> None:
         """Go on with the turns that were left, on the running loop.
