@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from collections import deque
 
-from .. import _pace, _paths, _wire
+from .. import _wire
 from .._conversation_reader import ConversationReader
 from .._errors import NotFound, PermissionDenied
 from .._patience import NEW_RUN_GRACE
-from .._understanding import understanding
 from .events import Event
-from .search import PAGE, SearchByPlace, SearchByTime
+from .rounds import Rounds
 from .watched import Watched
 
 TYPE_CHECKING = False
@@ -60,7 +59,6 @@ class Watcher:
         messages: bool,
         lost: Callable[[Run, DuvoError], None] | None = None,
     ):
-        self._client = client
         self._transport = client._transport
         self._reader = reader
         self._messages = messages
@@ -68,14 +66,11 @@ class Watcher:
         self._watched: dict[str, Watched] = {}
         self._due: deque[Watched] = deque()
         self._quiet: deque[Watched] = deque()
-        self._search: SearchByTime | SearchByPlace | None = None
+        self._rounds = Rounds(client, reader)
         self._reads = 0
         self._turns = 0
-        self._pause = 0.0
         self._changed = False
-        self._next_round = 0.0
         self._next_sweep = 0.0
-        self._filter: list[tuple[str, str]] = []
         self._known: list[Event] = []
         self.rest = 0.0
         """Seconds for which nothing more is due, after a step."""
@@ -129,12 +124,12 @@ class Watcher:
         if not self._watched:
             return
         now = self._reader.clock.now()
-        if self._search is None and now >= self._next_round:
+        if not self._rounds.is_open and now >= self._rounds.next_at:
             self._begin_round()
         is_busy = self._reads < _READS_A_PAGE and (self._due or self._turns)
-        if self._search is not None and not is_busy:
+        if self._rounds.is_open and not is_busy:
             self._reads = 0
-            yield from self._read_list(self._search)
+            yield from self._read_list()
             return
         self._reads += 1
         if self._due:
@@ -144,7 +139,7 @@ class Watcher:
         elif now >= self._next_sweep and (quiet := self._next_quiet()) is not None:
             yield from self._sweep(quiet, now)
         else:
-            self.rest = max(0.0, self._next_round - now)
+            self.rest = max(0.0, self._rounds.next_at - now)
 
     # The list
 
@@ -152,65 +147,32 @@ class Watcher:
         for one in self._watched.values():
             if not one.is_listed:
                 self._put_due(one)
-        listed = [one for one in self._watched.values() if one.is_listed]
-        times = {one.run.id.casefold(): one.created_at for one in listed}
-        unknown = [run_id for run_id, time in times.items() if time is None]
-        if unknown or not self._transport.lists_by_time:
-            self._search = SearchByPlace(unknown or times)
-        else:
-            self._search = SearchByTime({run_id: time or "" for run_id, time in times.items()})
-        raws = [_raw(one.run) for one in listed]
+        listed = {key: one for key, one in self._watched.items() if one.is_listed}
+        raws = [_raw(one.run) for one in listed.values()]
         agents = {None if raw is None else raw.get("agent_id") for raw in raws}
         agent = agents.pop() if len(agents) == 1 else None
-        self._filter = [("agent_id", agent)] if isinstance(agent, str) else []
+        times = {key: one.created_at for key, one in listed.items()}
+        self._rounds.begin(times, agent if isinstance(agent, str) else None)
 
-    def _read_list(self, search: SearchByTime | SearchByPlace) -> Iterator[Event]:
-        query = search.query()
-        if query is None:
-            self._end_round(search)
-            return
-        path = _paths.runs(self._client._team_id(self._reader.deadline))
-        query = [*query, ("limit", str(PAGE)), *self._filter]
+    def _read_list(self) -> Iterator[Event]:
+        if not self._rounds.is_through:
+            for item in self._rounds.read():
+                watched = self._watched.get(item["id"].casefold())
+                if watched is not None:
+                    yield from self._note(watched, item)
+        if self._rounds.is_through:
+            self._end_round()
 
-        def attempt() -> tuple[list[dict[str, Any]], int | None]:
-            data = self._reader.send(path, query).data
-            with understanding("GET", path):
-                answer = _wire.expect_dict(data, "the top")
-                items = _wire.expect_list(answer.get("data"), "data")
-                for number, item in enumerate(items):
-                    where = f"data[{number}]"
-                    _wire.expect_text(_wire.expect_dict(item, where).get("id"), f"{where}.id")
-                    _wire.expect_text(item.get("status"), f"{where}.status")
-            return items, _wire.count(answer.get("total"))
-
-        items, total = self._reader.read(attempt)
-        items = [{**item, "id": item["id"].casefold()} for item in items]
-        for item in items:
-            watched = self._watched.get(item["id"])
+    def _end_round(self) -> None:
+        missed, may_be_listed = self._rounds.end(changed=self._changed)
+        self._changed = False
+        for key in missed:
+            watched = self._watched.get(key)
             if watched is not None:
-                yield from self._note(watched, item)
-        search.take(items, total)
-        if search.query() is None:
-            self._end_round(search)
-
-    def _end_round(self, search: SearchByTime | SearchByPlace) -> None:
-        self._search = None
-        if search.is_misled:
-            self._transport.lists_by_time = False
-        for run_id in search.missed:
-            watched = self._watched.get(run_id)
-            if watched is None:
-                continue
-            # What a search that was misled has missed may be in the list all the same.
-            watched.is_listed = search.is_misled or self._is_new(watched)
-            self._put_due(watched)
+                watched.is_listed = may_be_listed or self._is_new(watched)
+                self._put_due(watched)
         if not self._transport.list_tells_all:
             self._turns = len(self._watched)
-        offers_long_poll = self._transport.long_poll > 0
-        fast = offers_long_poll and not self._transport.budget.is_limited
-        self._pause = _pace.next_wait(self._pause, activity=self._changed, fast=fast)
-        self._changed = False
-        self._next_round = self._reader.clock.now() + self._pause
 
     def _note(self, watched: Watched, raw: dict[str, Any]) -> Iterator[Event]:
         """Note what the list tells of a run."""
