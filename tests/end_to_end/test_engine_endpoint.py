@@ -21,7 +21,7 @@ def test_keys_of_a_file_open_it_and_none_is_made(tmp_path: Path, keys_file: Path
             headers = {"Authorization": f"Bearer {key}"}
             return requests.get(f"{server.base_url}/v2/teams", headers=headers).status_code
 
-        assert [status(key) for key in (KEY, OTHER, f"{KEY}\n{OTHER}", "")] == [200, 200, 401, 401]
+        assert [status(key) for key in (KEY, OTHER, f"{KEY} {OTHER}", "")] == [200, 200, 401, 401]
         keys_file.write_text(f"{OTHER}\n")
         server.read_again()
         assert [status(key) for key in (KEY, OTHER)] == [401, 200]
