@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     with local_server.serving(partial(_made, args), ended_by=_ENDING) as server:
         _tell(server, args)
         while told.get() == signal.SIGHUP:
-            _read_again(server)
+            _read_again(server, "the keys and the certificate" if args.tls_cert else "the keys")
         local_server.stop("runs that have not ended stay as they are")
     return 0
 
@@ -90,7 +90,7 @@ def _made(args: argparse.Namespace) -> Server:
     )
 
 
-def _read_again(server: Server) -> None:
+def _read_again(server: Server, what: str) -> None:
     from duvo import local
 
     try:
@@ -98,7 +98,7 @@ def _read_again(server: Server) -> None:
     except local.EngineError as error:
         terminal.say(f"{error}; what was read before still holds")
     else:
-        terminal.say("the keys and the certificate were read again")
+        terminal.say(f"{what} were read again")
 
 
 def _tell(server: Server, args: argparse.Namespace) -> None:

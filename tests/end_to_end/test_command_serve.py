@@ -221,7 +221,9 @@ def test_it_speaks_tls(
     assert run_duvo_alone("whoami", **settings).returncode == 1
     newer.cert_pem.write_to_path(ca_file)
     assert run_duvo_alone("whoami", **settings).returncode == 0
-    Path(pair[1]).write_text("no key")
+    key = Path(pair[1]).read_bytes()
+    write_pair(newer, tmp_path)
+    Path(pair[1]).write_bytes(key)
     served.process.send_signal(signal.SIGHUP)
     assert "still holds" in served.says()
     assert run_duvo_alone("whoami", **settings).returncode == 0
