@@ -64,6 +64,7 @@ class Cursor:
         grows_only: the server promises that its pages never shift; then
             nothing is read twice.
         caught_up: whether the page taken last ended where the conversation ends.
+        advanced: whether it moved the place on.
         is_doubtful: whether what the server told with that page contradicts it.
     """
 
@@ -71,12 +72,19 @@ class Cursor:
         self.offset = offset
         self.grows_only = False
         self.caught_up = False
+        self.advanced = False
         self.is_doubtful = False
         self._farthest = 0
         self._anchor: str | None = None
         self._recent: deque[str] = deque(maxlen=_REMEMBERED)
+        self._from_beginning = False
         self._back = 0
         self._losses = 0
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the page taken last ended where the conversation ends, beyond doubt."""
+        return self.caught_up and not self.is_doubtful
 
     @property
     def next_offset(self) -> int:
@@ -102,23 +110,27 @@ class Cursor:
             UnexpectedAnswer: the messages handed out last are not found again.
         """
         ids = [one["id"] for one in page.messages]
-        self.caught_up = False
+        self.caught_up = self.advanced = False
         if self._back:
             return self._find_place(ids, page)
         if self._checks and ids[:1] != [self._anchor]:
             self._back = PAGE
             return []
+        before = self.offset
         new = self._accept(ids, page, 0)
-        self._judge(page, new)
+        self.advanced = self.offset > before
+        self._judge(page)
         return new
 
-    def _judge(self, page: Page, new: list[int]) -> None:
+    def _judge(self, page: Page) -> None:
         # Only a page that holds less than was asked for can be the last one,
-        # and without a total only one that brings nothing.
+        # and without a total only one that does not lead on. One that leads on
+        # over what is known already does so where the place had to be found again.
         short = len(page.messages) < page.limit and page.total is not None
-        self.caught_up = not new or (short and page.reaches_end)
+        self.caught_up = not self.advanced or (short and page.reaches_end)
         promised = page.total is not None and page.total > self.offset
-        self.is_doubtful = promised or self.offset < self._farthest
+        repeats = len({one["id"] for one in page.messages}) < len(page.messages)
+        self.is_doubtful = promised or repeats or self.offset < self._farthest
         self._farthest = max(self._farthest, self.offset)
 
     def _find_place(self, ids: list[str], page: Page) -> list[int]:
@@ -126,7 +138,8 @@ class Cursor:
         if known:
             # What stands before the first that is known may be older than what is remembered,
             # unless all that there ever was is remembered.
-            all_known = page.offset == 0 and len(self._recent) < _REMEMBERED
+            remembers_all = self._from_beginning and len(self._recent) < _REMEMBERED
+            all_known = page.offset == 0 and remembers_all
             self._back = self._losses = 0
             return self._accept(ids, page, 0 if all_known else known[0])
         if page.offset > 0 and self._back < _FARTHEST_BACK:
@@ -145,6 +158,8 @@ class Cursor:
 
     def _accept(self, ids: list[str], page: Page, begin: int) -> list[int]:
         recent = set(self._recent)
+        if not recent:
+            self._from_beginning = page.offset == 0
         new = []
         for index in range(begin, len(ids)):
             if ids[index] not in recent:

@@ -27,6 +27,15 @@ class ConversationPages:
         """One page, tried again until it can be read."""
         return self._reader.read(lambda: self.attempt(offset, limit))
 
+    def between(self, begin: int, end: int) -> Page:
+        """What stands between two places, as one page, however little the server gives at once."""
+        page = self.read(begin, end - begin)
+        raws = page.raws
+        while page.messages and begin + len(raws) < end:
+            page = self.read(begin + len(raws), end - begin - len(raws))
+            raws = raws + page.raws
+        return Page({"messages": raws, "total": page.total}, begin, end - begin)
+
     def attempt(self, offset: int, limit: int, hold: float = 0.0) -> Page:
         """One page, asked for once.
 

@@ -56,16 +56,43 @@ class ConversationReader:
             hold: let the server wait for something to come.
             proven: read again where the server contradicts itself about the end.
         """
+        for page, new in self._walk(hold, proven):
+            yield from self._built(page, new)
+
+    def skim(self, *, proven: bool = False) -> None:
+        """Read what has come up to now for its outcome alone."""
+        for _ in self._walk(False, proven):
+            pass
+
+    def skim_page(self) -> None:
+        """Read one page, for its outcome alone."""
+        next(self._walk(False, False), None)
+
+    def some(self, left: int) -> Generator[Message, None, bool]:
+        """That many messages at most; whether they reach the end."""
+        fruitless = 0
+        while left > 0:
+            page, new = self._read(min(PAGE, left))
+            yield from self._built(page, new[:left])
+            left -= len(new[:left])
+            if self.cursor.caught_up:
+                return True
+            if left == 0:
+                return page.reaches_end
+            fruitless = self._count_fruitless(fruitless, new)
+        return False
+
+    def _walk(self, hold: bool, proven: bool) -> Iterator[tuple[Page, list[int]]]:
         doubts = fruitless = 0
         while True:
             page, new = self._read(PAGE, hold=hold)
             self.outcome.note_page(page.messages)
-            yield from new
+            yield page, new
             hold = False
             if not self.cursor.caught_up:
                 fruitless = self._count_fruitless(fruitless, new)
                 continue
-            if not (proven and self.cursor.is_doubtful):
+            if self.cursor.is_proven or not proven:
                 return
             if doubts == _MOST_DOUBTS:
                 logger.warning(
@@ -78,30 +105,18 @@ class ConversationReader:
             doubts += 1
             self._reader.sleep(0.5 * doubts, "the server contradicts itself about the end")
 
-    def some(self, left: int) -> Generator[Message, None, bool]:
-        """That many messages at most; whether they reach the end."""
-        fruitless = 0
-        while left > 0:
-            page, new = self._read(min(PAGE, left))
-            yield from new[:left]
-            left -= len(new[:left])
-            if self.cursor.caught_up:
-                return True
-            if left == 0:
-                return page.reaches_end
-            fruitless = self._count_fruitless(fruitless, new)
-        return False
-
-    def _count_fruitless(self, count: int, new: list[Message]) -> int:
+    def _count_fruitless(self, count: int, new: list[int]) -> int:
         if new:
             return 0
+        if self.cursor.advanced:
+            return count
         if count == _MOST_FRUITLESS:
             raise UnexpectedAnswer(
                 f"the pages of run {self.run_id}'s conversation shift without end"
             )
         return count + 1
 
-    def _read(self, size: int, *, hold: bool = False) -> tuple[Page, list[Message]]:
+    def _read(self, size: int, *, hold: bool = False) -> tuple[Page, list[int]]:
         cursor = self.cursor
         seconds = self._reader.transport.long_poll if hold else 0.0
 
@@ -111,11 +126,13 @@ class ConversationReader:
             page = self.pages.attempt(offset, limit, seconds)
             return page, cursor.take(page)
 
-        page, indexes = self._reader.read(attempt)
+        page, new = self._reader.read(attempt)
         if page.total is not None:
             self.total = page.total
-        messages = [self._message(page.messages[index], page.raws[index]) for index in indexes]
-        return page, messages
+        return page, new
+
+    def _built(self, page: Page, new: list[int]) -> list[Message]:
+        return [self._message(page.messages[index], page.raws[index]) for index in new]
 
     def _message(self, ours: dict[str, Any], raw: dict[str, Any]) -> Message:
         message = _models.message(ours, raw, self.run_id)

@@ -87,7 +87,10 @@ def explain(
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything it wraps: arguments, `reason`, causes."""
+    """The error and everything it wraps: arguments, `reason`, causes.
+
+    Not what was being handled as it was raised: that may be an attempt before this one.
+    """
     seen: set[int] = set()
     todo: list[object] = [error]
     while todo:
@@ -96,7 +99,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(cause))
         yield cause
-        todo += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
+        todo += [*cause.args, getattr(cause, "reason", None), cause.__cause__]
 
 
 def _is_timeout(error: Exception, causes: list[BaseException]) -> bool:

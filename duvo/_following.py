@@ -161,7 +161,7 @@ class Messages(Stream["Message"]):
         end = conversation.pages.end()
         while end > 0:
             begin = max(0, end - PAGE)
-            page = conversation.pages.read(begin, end - begin)
+            page = conversation.pages.between(begin, end)
             for index in range(len(page.messages) - 1, -1, -1):
                 message = page.messages[index]
                 # A human request has no place of its own, only a time.

@@ -111,21 +111,30 @@ class Responder:
         return True
 
     def _send(self, run: Run, request: HumanRequest, body: dict[str, Any], reader: Reader) -> None:
+        doubt: DuvoError | None = None
+
         def attempt() -> None:
-            try:
-                run._send_reply(request.id, body, reader)
-                logger.info("run %s: replied %s to %r", run.id, body, request.title)
-            except (OutcomeUnknown, APIError) as error:
-                if isinstance(error, APIError) and error.status not in (400, 404, 409, 422):
-                    raise
-                # Whoever replied, a request takes one reply: what counts is whether it is open.
-                run._read_once(reader)
-                pending = run.pending_request
-                if pending is None or pending.id != request.id:
-                    logger.info("run %s: the request has been answered", run.id)
-                elif isinstance(error.__cause__, DuvoError):
-                    raise error.__cause__ from None
+            nonlocal doubt
+            if doubt is None:
+                try:
+                    run._send_reply(request.id, body, reader)
+                except (OutcomeUnknown, APIError) as error:
+                    if isinstance(error, APIError) and error.status not in (400, 404, 409, 422):
+                        raise
+                    doubt = error
                 else:
-                    raise
+                    logger.info("run %s: replied %s to %r", run.id, body, request.title)
+                    return
+            # Whoever replied, a request takes one reply: what counts is whether it is open.
+            # Until that could be read, none is sent again.
+            run._read_once(reader)
+            failure, doubt = doubt, None
+            pending = run.pending_request
+            if pending is None or pending.id != request.id:
+                logger.info("run %s: the request has been answered", run.id)
+            elif isinstance(failure.__cause__, DuvoError):
+                raise failure.__cause__ from None
+            else:
+                raise failure
 
         reader.read(attempt)

@@ -34,6 +34,13 @@ class Outcome:
         """The run's own error, or else the last that a tool met."""
         return self._error or self._tool_error
 
+    def come_after(self, earlier: Outcome) -> None:
+        """Take over from an earlier part of the conversation what this one does not tell."""
+        if self.answer is None:
+            self.answer = earlier.answer
+        self._error = self._error or earlier._error
+        self._tool_error = self._tool_error or earlier._tool_error
+
     def note_page(self, messages: Iterable[dict[str, Any]]) -> None:
         """Note messages that have our names."""
         for message in messages:

@@ -57,6 +57,16 @@ def leaves_outcome_unknown(error: errors.DuvoError) -> bool:
     return is_transient(error) and not surely_not_done(error)
 
 
+def is_verdict(error: errors.DuvoError) -> bool:
+    """Whether the server looked at the change itself and refused it.
+
+    Who is turned away at the door (401, 403, 429) learns nothing of an attempt before.
+    """
+    if not isinstance(error, errors.APIError):
+        return False
+    return 400 <= error.status < 500 and error.status not in (401, 403, 429)
+
+
 def backoff(attempt: int, retry_after: float | None = None) -> float:
     """Seconds before sending again after that many failed attempts.
 

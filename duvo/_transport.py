@@ -179,7 +179,7 @@ class Transport:
 
                 return resend(once, error, may, most, sleep, deadline)
         except _errors.DuvoError as error:
-            if repeatable or not (unknown and _retry.is_transient(error)):
+            if repeatable or not unknown or _retry.is_verdict(error):
                 raise
             raise _errors.OutcomeUnknown(
                 f"whether {method} {path} happened is not known: {error}; it was not sent again, "
@@ -316,7 +316,9 @@ class Transport:
                 retry_after=retry_after,
                 secret=self.settings.api_key,
             )
-        if not readable or status >= 300:
+        # A head that was cut in the middle reads as one of an answer without a body.
+        cut = not payload and status == 200 and method == "GET"
+        if cut or not readable or status >= 300:
             kind = headers.get("content-type", "no content type").split(";")[0]
             raise _errors.UnexpectedAnswer(
                 f"{method} {path} was answered {status} with {kind} that is no JSON "

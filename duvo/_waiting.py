@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from . import _pace
-from ._conversation import PAGE, Page
-from ._conversation_pages import ConversationPages
+from ._conversation import PAGE
+from ._conversation_reader import ConversationReader
 from ._errors import DuvoError, NotLoaded, RunFailed, RunStopped
 from ._on_request import Responder
 from ._outcome import Outcome
@@ -81,34 +81,33 @@ def read_outcome(run: Run, reader: Reader) -> None:
 
 
 def _read_from_the_end(run: Run, reader: Reader) -> None:
-    pages = ConversationPages(run.id, reader)
-    outcome = Outcome()
-    page = pages.read(0, PAGE)
-    if page.total is not None and page.total > len(page.messages):
-        page = _last_words(pages, page.total, outcome)
-    outcome.note_page(page.messages)
-    # Behind what the server counted there may be more, and where it counts nothing there is.
-    while page.messages and not (page.reaches_end and len(page.messages) < PAGE):
-        page = pages.read(page.offset + len(page.messages), PAGE)
-        outcome.note_page(page.messages)
+    conversation = ConversationReader(run.id, reader)
+    conversation.skim_page()
+    total = conversation.total
+    if total is not None and total > conversation.cursor.offset:
+        outcome = _last_words(run.id, reader, total)
+    else:
+        if not conversation.cursor.is_proven:
+            conversation.skim(proven=True)
+        outcome = conversation.outcome
     outcome.is_read = True
     run._outcome = outcome
 
 
-def _last_words(pages: ConversationPages, total: int, outcome: Outcome) -> Page:
-    """Read back to where the assistant last spoke, note what follows, and give the last page."""
-    end = total
-    newest_first = [pages.read(max(0, end - PAGE), PAGE)]
-    if not newest_first[0].messages:
-        end = pages.end()
-        newest_first = [pages.read(max(0, end - PAGE), PAGE)]
-    while newest_first[-1].offset > 0 and not _assistant_speaks(newest_first[-1]):
-        end = newest_first[-1].offset
-        newest_first.append(pages.read(max(0, end - PAGE), min(PAGE, end)))
-    for page in reversed(newest_first[1:]):
-        outcome.note_page(page.messages)
-    return newest_first[0]
-
-
-def _assistant_speaks(page: Page) -> bool:
-    return any(one.get("role") == "assistant" and one["content"] for one in page.messages)
+def _last_words(run_id: str, reader: Reader, total: int) -> Outcome:
+    """Read from near the end on, then back to where the assistant last spoke."""
+    begin = max(0, total - PAGE)
+    conversation = ConversationReader(run_id, reader, begin)
+    conversation.skim_page()
+    if conversation.cursor.offset == begin:
+        begin = max(0, conversation.pages.end() - PAGE)
+        conversation = ConversationReader(run_id, reader, begin)
+    if not conversation.cursor.is_proven:
+        conversation.skim(proven=True)
+    outcome = conversation.outcome
+    while begin > 0 and outcome.answer is None:
+        end, begin = begin, max(0, begin - PAGE)
+        earlier = Outcome()
+        earlier.note_page(conversation.pages.between(begin, end).messages)
+        outcome.come_after(earlier)
+    return outcome

@@ -31,6 +31,7 @@ COMMANDS = {
     "profiles remove": "remove a profile",
     "whoami": "show whose key it is, and of which team",
     "dev": "serve agents on this machine; no account is needed",
+    "serve": "serve agents to other machines, by a server that stays",
     "completion": "print a completion script for a shell",
     "help": "explain a command, the exit codes or the environment",
 }

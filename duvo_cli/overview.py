@@ -45,7 +45,7 @@ Environment
   DUVO_TEAM_ID       the team, where a key sees several
   DUVO_PROFILE       the profile to use, in place of the default one
   DUVO_CONFIG_DIR    the folder of profiles.toml
-  DUVO_STATE_DIR     the folder of what `duvo dev` keeps
+  DUVO_STATE_DIR     the folder of what `duvo dev` and `duvo serve` keep
   DUVO_DEBUG         1 is --debug
   NO_COLOR           anything but empty: no colour
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY

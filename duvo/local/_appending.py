@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from . import _schema, _statuses
+from . import _schema, _statuses, _tally
 from ._entries import Entry
 
 runs = _schema.runs
@@ -70,6 +70,8 @@ def append(
             message_id=message_id,
             op=op,
         )
+        if changes.get("status") in _statuses.ENDED:
+            _tally.note(connection, changes["status"])
     return row
 
 
@@ -97,6 +99,7 @@ def insert_message(
             data=None if entry.data is None else json.dumps(entry.data),
         )
     )
+    _tally.note(connection, _tally.APPENDED)
 
 
 def append_op(

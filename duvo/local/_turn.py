@@ -16,7 +16,7 @@ from ._appending import TurnEnded
 from ._entries import Entry
 from ._notifier import Notifier
 from ._texts import said_by
-from ._turns import AgentChanged
+from ._turns import AgentChanged, TurnElsewhere
 from .agents import Agent
 from .context import RunContext
 from .errors import CallOrderError
@@ -37,7 +37,7 @@ class Execution(Protocol):
     notifier: Notifier
 
     async def transact(self, work: Callable[[sa.Connection], T], *, rings: str | None = None) -> T:
-        """Do the work in a transaction, then wake who waits for the run `rings`."""
+        """Do the work of a turn in a transaction, then wake who waits for the run `rings`."""
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
         """Call the function once, and on recovery return what it returned."""
@@ -122,7 +122,7 @@ class RunningTurn:
             over.cancel()
         if self._ended:
             return
-        if isinstance(self._fault, sa.exc.DBAPIError):
+        if isinstance(self._fault, (TurnElsewhere, sa.exc.DBAPIError)):
             raise self._fault
         try:
             if self._fault is not None:
@@ -220,7 +220,7 @@ class RunningTurn:
         # The agent's own `except` must not hide these: nothing of the turn is right after them.
         try:
             return await call
-        except (AgentChanged, sa.exc.DBAPIError) as error:
+        except (AgentChanged, TurnElsewhere, sa.exc.DBAPIError) as error:
             self._fault = error
             raise
 

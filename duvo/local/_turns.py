@@ -25,6 +25,10 @@ class AgentChanged(Exception):
         return "the agent's code changed while this run was in progress; start a new run"
 
 
+class TurnElsewhere(Exception):
+    """Another server carries this turn out now."""
+
+
 @attrs.frozen
 class Beginning:
     """Where a turn starts from, the same however often it is recovered.
@@ -61,6 +65,14 @@ def agent_of(connection: sa.Connection, run_id: str, turn: int) -> str | None:
             runs.c.id == run_id, runs.c.turn == turn, runs.c.status.not_in(_statuses.ENDED)
         )
     )
+
+
+def standing(connection: sa.Connection, run_ids: list[str]) -> list[tuple[str, int, str]]:
+    """Where those runs are: id, turn, status."""
+    rows = connection.execute(
+        sa.select(runs.c.id, runs.c.turn, runs.c.status).where(runs.c.id.in_(run_ids))
+    )
+    return [(run_id, turn, status) for run_id, turn, status in rows]
 
 
 def begin(connection: sa.Connection, run_id: str, turn: int) -> Beginning:

@@ -101,6 +101,7 @@ def test_commands_run(
         (tmp_path / file).write_text(rows_of(file))
     # The package is installed here already, in the version under test.
     shell = f'python() {{ [ "$2" = pip ] || command python "$@"; }}\n{command}'
+    shell = shell.replace("duvo serve", "duvo serve --port 0")
     if stays(command):
         until_it_is_ready_then_interrupt(shell, environment, tmp_path)
         return
@@ -139,6 +140,8 @@ def rows_of(file: str) -> str:
 
 def stays(command: str) -> bool:
     """Whether it goes on until it is interrupted."""
+    if "duvo serve" in command:
+        return True
     return command.startswith("duvo dev") and " -- " not in command and "--help" not in command
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import duvo
 from tests.clocks import StoppedClock
-from tests.hosted import Drop, Hosted, Seen
+from tests.hosted import Drop, Hosted, Seen, small_pages
 
 
 def contents(messages: Any) -> list[str]:
@@ -273,6 +273,37 @@ def test_an_id_is_looked_for_from_the_end_backwards(hosted: Hosted, client: duvo
         "4999",
     ]
     assert len(hosted.requests) < 8
+
+
+def test_an_id_is_found_where_pages_are_smaller_than_asked_for(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    run_id = hosted.start()
+    ids = [hosted.say(run_id, str(number)) for number in range(100)]
+    hosted.before = small_pages
+    got = contents(client.runs.run(run_id).messages(after=ids[80]))
+    assert got == [str(number) for number in range(81, 100)]
+
+
+@pytest.mark.parametrize("size", [20, 2])
+def test_pages_that_are_small_and_shift_lose_and_repeat_nothing(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock, size: int
+) -> None:
+    run_id = hosted.start()
+    for number in range(60):
+        hosted.say(run_id, str(number))
+
+    def shift_at_end(now: float) -> None:
+        if hosted.runs[run_id]["status"] == "running":
+            del hosted.conversations[run_id][5]
+            for number in range(60, 90):
+                hosted.say(run_id, str(number))
+            hosted.end(run_id)
+
+    hosted.before = lambda seen: small_pages(seen, size)
+    clock.on_sleep = shift_at_end
+    got = contents(client.runs.run(run_id).messages(follow=True))
+    assert got == [str(number) for number in range(90)]
 
 
 def test_an_unknown_id_is_said_to_be_unknown(hosted: Hosted, client: duvo.Client) -> None:

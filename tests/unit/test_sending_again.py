@@ -51,7 +51,7 @@ def test_a_read_that_keeps_failing_raises_after_max_retries(
     assert len(hosted.requests) == 4
 
 
-@pytest.mark.parametrize("cut", ["dropped", "short body", "cut json", "html"])
+@pytest.mark.parametrize("cut", ["dropped", "short body", "cut json", "html", "empty"])
 def test_a_broken_answer_to_a_read_is_a_dropped_connection(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock, cut: str
 ) -> None:
@@ -67,6 +67,8 @@ def test_a_broken_answer_to_a_read_is_a_dropped_connection(
             return 200, b'{"run": {"id"', {"content-length": "400"}
         if cut == "cut json":
             return 200, b'{"run": {"id"'
+        if cut == "empty":
+            return 200, b""
         return 200, b"<html>sign in</html>", {"content-type": "text/html"}
 
     hosted.before = break_once
@@ -166,6 +168,45 @@ def test_a_start_that_may_have_happened_stays_unknown_whatever_comes_after(
     with pytest.raises(duvo.OutcomeUnknown):
         client.runs.start(AGENT)
     assert len(starts(hosted)) == 4
+
+
+def test_a_start_that_was_dropped_is_not_taken_for_the_refused_one_before_it(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+) -> None:
+    def drop(seen: Seen) -> None:
+        raise Drop
+
+    hosted.after = drop
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with duvo.Client(api_key="k", base_url=nowhere, max_retries=0) as other:
+            try:
+                other.runs.get(AGENT)
+            except duvo.ConnectionError:
+                # It is what is being handled while the next one fails.
+                with pytest.raises(duvo.OutcomeUnknown):
+                    client.runs.start(AGENT)
+    assert len(starts(hosted)) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_start_that_may_have_happened_is_not_said_to_be_refused(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock, status: int
+) -> None:
+    hosted.headers["duvo-idempotency"] = "honoured"
+    client.runs.get(hosted.start())
+    answers = itertools.count()
+
+    def drop_then_refuse(seen: Seen) -> Any:
+        if not next(answers):
+            raise Drop
+        return status, {"error": "no"}
+
+    hosted.after = drop_then_refuse
+    with pytest.raises(duvo.OutcomeUnknown, match=str(status)):
+        client.runs.start(AGENT)
+    assert len(starts(hosted)) == 2
 
 
 def test_a_stop_is_sent_again_since_twice_is_once(

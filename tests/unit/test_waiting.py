@@ -12,7 +12,7 @@ import pytest
 
 import duvo
 from tests.clocks import StoppedClock
-from tests.hosted import Hosted
+from tests.hosted import Drop, Hosted, Seen, small_pages
 
 QUESTION = {
     "type": "question",
@@ -202,6 +202,39 @@ def test_a_request_that_was_answered_elsewhere_does_not_spoil_the_wait(
         return True
 
     assert client.runs.run(run_id).wait(on_request=decide).status == "completed"
+
+
+def test_a_reply_that_may_have_arrived_is_not_sent_again_while_the_run_cannot_be_read(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id)
+    reads_that_fail = iter(range(5))
+
+    def drop(seen: Seen) -> Any:
+        if seen.path.endswith("/respond"):
+            hosted.before = lambda seen: next(reads_that_fail, None) and (502, {})
+            hosted.end(run_id)
+            raise Drop
+
+    hosted.after = drop
+    hosted.before = lambda seen: None
+    assert client.runs.run(run_id).wait(on_request="approve").status == "completed"
+    assert hosted.count("POST", "/respond") == 1
+
+
+def test_the_last_words_are_found_where_pages_are_smaller_than_asked_for(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    run_id = hosted.start()
+    for number in range(100):
+        hosted.say(run_id, f"step {number}")
+    for _ in range(70):
+        hosted.say(run_id, "", type="tool_call", tool_call={"id": "1", "name": "look"})
+    hosted.end(run_id)
+
+    hosted.before = small_pages
+    assert client.runs.run(run_id).wait().answer == "step 99"
 
 
 def test_nonsense_for_on_request_is_refused_before_anything_is_sent(

@@ -1,0 +1,161 @@
+"""A small HTTP proxy on loopback, before an engine, that lets requests go wrong by a seed."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from tests.faults.exchange import Event, Exchange, Hangup, Request, read_request
+from tests.faults.played import PLAYED
+from tests.faults.schedule import Fault, Link, Schedule
+
+_HIDDEN_WITHOUT_KEYS = ("duvo-idempotency",)
+_HIDDEN_WITHOUT_HOLDING = ("duvo-long-poll",)
+
+
+class FaultyProxy:
+    """Stands between one client and an engine.
+
+    Attributes:
+        base_url: what the client is given.
+        events: what became of each request, in order.
+    """
+
+    def __init__(self, engine_url: str, schedule: Schedule, link: Link):
+        parts = urlsplit(engine_url)
+        self._engine = (parts.hostname or "", parts.port or 80)
+        self._schedule = schedule
+        self._link = link
+        self._change = threading.Lock()
+        self._open_connections: set[socket.socket] = set()
+        # Bound and never listening: nobody else gets the port while it is closed.
+        self._reserved = _bound(0)
+        self._port = self._reserved.getsockname()[1]
+        self._listener: socket.socket | None = None
+        self._refusals = 0
+        self._reset_next = False
+        self.base_url = f"http://127.0.0.1:{self._port}"
+        self.events: list[Event] = []
+        self.open()
+
+    def open(self) -> None:
+        """Take connections again; for who has slept after one was refused."""
+        with self._change:
+            self._refusals -= 1
+            if self._refusals > 0 or self._listener is not None:
+                return
+            listener = _bound(self._port)
+            listener.listen(64)
+            self._listener = listener
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def _refuse(self, sleeps: int) -> None:
+        with self._change:
+            listener, self._listener = self._listener, None
+            self._refusals = sleeps
+        if listener is not None:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+
+    def close(self) -> None:
+        """End it, and every connection."""
+        self._refuse(0)
+        self._reserved.close()
+        with self._change:
+            connections = list(self._open_connections)
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                if self._reset_next:
+                    self._reset_next = False
+                    _close(near, reset=True)
+                else:
+                    threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near: socket.socket) -> None:
+        near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        far = http.client.HTTPConnection(*self._engine, timeout=60)
+        reset = False
+        with self._change:
+            self._open_connections.add(near)
+        try:
+            with near.makefile("rb") as stream:
+                while (request := read_request(stream)) is not None:
+                    self._handle(request, near, far)
+        except Hangup as hangup:
+            reset = hangup.reset
+        except (OSError, http.client.HTTPException):
+            pass  # the client has gone, or this proxy is closed
+        finally:
+            far.close()
+            with self._change:
+                self._open_connections.discard(near)
+            _close(near, reset)
+
+    def _handle(
+        self, request: Request, near: socket.socket, far: http.client.HTTPConnection
+    ) -> None:
+        fault, chance = self._schedule.next(
+            request.kind, pages=request.kind == "messages", begins=request.offset == 0
+        )
+        event = Event(request, fault)
+        self.events.append(event)
+        if not self._link.honours_keys:
+            request.headers.pop("idempotency-key", None)
+        if "limit" in request.query:
+            limit = min(self._link.page, int(request.query["limit"]))
+            request.query["limit"] = str(limit)
+        exchange = Exchange(request, event, near, far, chance, self._hidden())
+        if fault in (Fault.REFUSED, Fault.RESET):
+            exchange.closes = True
+            reply = exchange.ask()
+            if fault is Fault.REFUSED:
+                self._refuse(chance.choice((1, 1, 2, 3)))
+            else:
+                self._reset_next = True
+            exchange.answer(reply)
+            raise Hangup
+        PLAYED[fault](exchange)
+
+    def _hidden(self) -> tuple[str, ...]:
+        hidden = () if self._link.honours_keys else _HIDDEN_WITHOUT_KEYS
+        return hidden if self._link.holds else (*hidden, *_HIDDEN_WITHOUT_HOLDING)
+
+
+def _bound(port: int) -> socket.socket:
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(("127.0.0.1", port))
+    return made
+
+
+def _close(connection: socket.socket, reset: bool) -> None:
+    with contextlib.suppress(OSError):
+        if reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
+
+
+@contextmanager
+def faulty(engine_url: str, seed: int, lies: bool) -> Iterator[FaultyProxy]:
+    """A proxy that plays the seed, until the block ends."""
+    link = Link(seed)
+    proxy = FaultyProxy(engine_url, Schedule(seed, link, lies), link)
+    try:
+        yield proxy
+    finally:
+        proxy.close()

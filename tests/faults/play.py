@@ -1,0 +1,93 @@
+"""What a scenario is given: a client behind faults, and a way past them that sees the truth."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import duvo
+from tests.clocks import HurriedClock
+from tests.faults.exchange import Event
+from tests.faults.faulty_proxy import FaultyProxy, faulty
+from tests.faults.schedule import Link
+from tests.local_api import LocalApi
+
+MAY_PASS = (duvo.RateLimited, duvo.ServerError, duvo.ConnectionError, duvo.TimeoutError)
+"""What a single call raises where the server cannot be reached for longer than it tries."""
+
+_PATIENT, _IMPATIENT = 10.0, 0.15
+
+
+class Play:
+    """One seed: a client behind the proxy, and a way past it that sees the truth."""
+
+    def __init__(self, seed: int, api: LocalApi, proxy: FaultyProxy, client: duvo.Client):
+        self.seed = seed
+        self.api = api
+        self.proxy = proxy
+        self.client = client
+        self.clock = client._transport.clock
+        self.chance = random.Random(f"{seed} scenario")
+        self.mark = f"{seed}-{uuid.uuid4().hex}"
+
+    def plan(self, longest: int = 60) -> str:
+        """A first message for the clerk: lines, and questions in between."""
+        steps = []
+        for _ in range(self.chance.randint(1, 3)):
+            steps.append(str(self.chance.choice((1, 2, 3, 5, 8, longest))))
+            steps += self.chance.choice(([], [], ["approve"], ["ask"], ["approve", "approve"]))
+        return f"{self.mark}: {' '.join(steps)}"
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The runs of this scenario that there are in truth."""
+        path = f"/v2/teams/{self.api.team}/runs?limit=100&search={self.mark}"
+        return list(self.api.get(path)["data"])
+
+    def since(self, begin: int, kind: str) -> list[Event]:
+        """What happened to calls of a kind since there were `begin` events."""
+        return [event for event in self.proxy.events[begin:] if event.kind == kind]
+
+    def attempt(self, kind: str, call: Callable[[], Any]) -> tuple[str, Any]:
+        """Make a call that changes something; whether it was `done`, is `unknown`, or was not.
+
+        Whatever it raises is held against what happened on the way.
+        """
+        begin = len(self.proxy.events)
+        try:
+            return "done", call()
+        except duvo.OutcomeUnknown as error:
+            assert str(error)
+            assert any(event.fault.leaves_unknown for event in self.proxy.events[begin:]) or (
+                begin and self.proxy.events[begin - 1].fault.leaves_unknown
+            ), f"nothing left the outcome unknown: {error!r}"
+            return "unknown", error
+        except duvo.InvalidReply as error:
+            return "refused", error
+        except MAY_PASS as error:
+            self.proxy.open()
+            done = [event for event in self.since(begin, kind) if event.status in (200, 201)]
+            assert not done, f"it was done, and this was raised: {error!r}"
+            return "not done", error
+        except duvo.UnexpectedAnswer as error:
+            assert error.method == "GET", f"a change raised {error!r}"
+            return "not done", error
+
+
+@contextmanager
+def behind_faults(api: LocalApi, seed: int, lies: bool) -> Iterator[Play]:
+    """A client of the engine that everything happens to that the seed holds."""
+    with faulty(api.base_url, seed, lies) as proxy:
+        link = Link(seed)
+        client = duvo.Client(
+            api_key=str(api.session.headers["Authorization"]).removeprefix("Bearer "),
+            base_url=proxy.base_url,
+            team_id=api.team if seed % 7 else None,
+            timeout=_IMPATIENT if link.slow else _PATIENT,
+            max_retries=random.Random(f"{seed} client").choice((0, 1, 3, 3, 6)),
+        )
+        client._transport.clock = HurriedClock(proxy.open)
+        with client:
+            yield Play(seed, api, proxy, client)

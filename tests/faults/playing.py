@@ -1,0 +1,109 @@
+"""Playing scenarios under seeds: in tests, or by hand against an engine that is thrown away.
+
+duvo dev tests/faults/agents.py -- python -m tests.faults.playing follow 17
+duvo dev tests/faults/agents.py -- python -m tests.faults.playing all 0-5000
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.faults import batches, scenarios
+from tests.faults.play import Play, behind_faults
+from tests.faults.schedule import Link
+from tests.local_api import LocalApi
+
+SCENARIOS: dict[str, Callable[[Play], None]] = {
+    "start": scenarios.start,
+    "follow": scenarios.follow,
+    "resume": scenarios.resume,
+    "wait": scenarios.wait,
+    "respond": scenarios.respond,
+    "stop": scenarios.stop,
+    "post": scenarios.post,
+    "map": batches.map,
+    "watch": batches.watch,
+}
+
+LIED_TO = ("follow", "wait")
+"""The scenarios in which pages may shift: what was read before shows that they did."""
+
+HANGS_AFTER = 45.0
+"""Seconds of real time after which a scenario is taken to hang; it takes a tenth of one."""
+
+_AT_ONCE = 4
+
+
+def play(api: LocalApi, name: str, seed: int) -> None:
+    """Play one scenario under one seed.
+
+    Raises:
+        AssertionError: something is not as it must be; tells the seed, what
+            happened on the way, and how to play it again.
+    """
+    failures: list[str] = []
+    with behind_faults(api, seed, name in LIED_TO) as one:
+
+        def work() -> None:
+            try:
+                SCENARIOS[name](one)
+            except BaseException:
+                failures.append(traceback.format_exc())
+
+        thread = threading.Thread(target=work, name=f"{name} {seed}", daemon=True)
+        thread.start()
+        thread.join(HANGS_AFTER)
+        if thread.is_alive():
+            failures.append(f"it hangs:\n{_where_threads_are()}")
+    if failures:
+        happened = "\n".join(f"  {event}" for event in one.proxy.events[-60:])
+        raise AssertionError(
+            f"{name}, seed {seed} ({Link(seed)}); again with: duvo dev tests/faults/agents.py -- "
+            f"python -m tests.faults.playing {name} {seed}\n{happened}\n{failures[0]}"
+        )
+
+
+def play_all(api: LocalApi, names: Iterable[str], seeds: Iterable[int]) -> list[AssertionError]:
+    """Play scenarios under many seeds, a few at a time; what failed."""
+
+    def failure(one: tuple[str, int]) -> AssertionError | None:
+        try:
+            play(api, *one)
+        except AssertionError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(failure, [(name, seed) for seed in seeds for name in names])
+        return [error for error in found if error is not None]
+
+
+def _where_threads_are() -> str:
+    with tempfile.TemporaryFile("w+") as file:
+        faulthandler.dump_traceback(file)
+        file.seek(0)
+        return file.read()
+
+
+def main(name: str, seeds: str) -> int:
+    """Play seeds `7` or `0-999` of a scenario, or of all."""
+    first, _, last = seeds.partition("-")
+    environment = ("DUVO_API_BASE_URL", "DUVO_API_KEY", "DUVO_TEAM_ID")
+    api = LocalApi(*(os.environ[one] for one in environment))
+    names = list(SCENARIOS) if name == "all" else [name]
+    failed = play_all(api, names, range(int(first), int(last or first) + 1))
+    for error in failed:
+        print(error)
+    print("failed:", ", ".join(str(one).partition(" (")[0] for one in failed) or "none")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))

@@ -1,0 +1,185 @@
+"""What is done to one run through the faulty proxy, and what must be true of it afterwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import duvo
+from tests.faults.agents import CLERK, ECHO, HOLDER
+from tests.faults.play import MAY_PASS, Play
+
+CITY = {"City": "Brno"}
+
+
+def start(play: Play) -> None:
+    """One call of `start` makes one run, or says truly that it made none, or that it may have."""
+    agent = CLERK if play.chance.random() < 0.3 else play.api.agent_id(CLERK)
+    for _ in range(200):
+        how, run = play.attempt(
+            "start", partial(play.client.runs.start, agent, message=f"{play.mark}: 1")
+        )
+        found = play.runs()
+        if how == "done":
+            assert [one["id"] for one in found] == [run.id], "one start, and not one run"
+            return
+        assert how in ("unknown", "not done")
+        assert len(found) <= (how == "unknown"), f"{how}, and there are {len(found)} runs"
+        if how == "unknown":
+            return
+    raise AssertionError("it never started")
+
+
+def follow(play: Play) -> None:
+    """A followed conversation is given whole, once, and in order."""
+    run_id = play.api.start(CLERK, play.plan())
+    run = play.client.runs.run(run_id)
+    met: list[str] = []
+    given = list(run.messages(follow=True, on_request=approving(met), answers=CITY))
+    truth = check_given(play, run_id, given)
+    assert run.status == "completed"
+    assert run.answer == truth[-2]["text_content"]
+    assert len(met) == len(set(met)), "a human request was met twice"
+    check_replies(play, run_id)
+
+
+def resume(play: Play) -> None:
+    """So is one that is left now and then, and gone on with behind what was given last."""
+    run_id = play.api.start(CLERK, play.plan())
+    run = play.client.runs.run(run_id)
+    given: list[duvo.Message] = []
+    after: duvo.Message | str | None = None
+    left = True
+    while left:
+        left = False
+        for message in run.messages(True, after, on_request=approving([]), answers=CITY):
+            given.append(message)
+            if play.chance.random() < 0.15:
+                # The id of a human request says nothing any more once that is answered.
+                whole = message.type == "human_request" or play.chance.random() < 0.5
+                after = message if whole else message.id
+                left = True
+                break
+    check_given(play, run_id, given)
+    check_replies(play, run_id)
+
+
+def wait(play: Play) -> None:
+    """A wait ends when the run has, and knows its last words."""
+    run_id = play.api.start(CLERK, play.plan())
+    met: list[str] = []
+    run = play.client.runs.run(run_id).wait(on_request=approving(met), answers=CITY)
+    assert play.api.status(run_id) == "completed" == run.status
+    assert run.answer == play.api.texts(run_id)[-1]
+    assert len(met) == len(set(met)), "a human request was met twice"
+    check_replies(play, run_id)
+
+
+def respond(play: Play) -> None:
+    """Each reply arrives once, and an error says truly whether it has."""
+    run_id = play.api.start(CLERK, play.plan())
+    run = play.client.runs.run(run_id)
+    truth = play.api.get(f"/v2/runs/{run_id}?wait=20")
+    for _ in range(200):
+        if truth["run"]["status"] == "completed":
+            break
+        asked = truth["pending_human_request"]
+        reply: Any = {"answers": CITY}
+        if asked["type"] == "approval":
+            reply = {"approve": True}
+        if play.chance.random() < 0.5:
+            reply["request_id"] = asked["id"]
+        how, what = play.attempt("respond", partial(run.respond, **reply))
+        assert how != "refused", what
+        truth = play.api.get(f"/v2/runs/{run_id}")
+        still = (truth.get("pending_human_request") or {}).get("id") == asked["id"]
+        assert still or how != "not done", f"it was done, and this was raised: {what!r}"
+        assert not still or how != "done", "it was said to be done, and was not"
+        if not still:
+            truth = play.api.get(f"/v2/runs/{run_id}?wait=20")
+    assert truth["run"]["status"] == "completed", "no reply ever arrived"
+    check_replies(play, run_id)
+
+
+def stop(play: Play) -> None:
+    """A stop that returns has stopped the run, once."""
+    if play.chance.random() < 0.2:
+        run_id, status = play.api.start(CLERK, f"{play.mark}: 1"), "completed"
+        play.api.wait_for_end(run_id)
+    else:
+        run_id, status = play.api.start(HOLDER), "interrupted"
+    run = play.client.runs.run(run_id)
+    for _ in range(200):
+        try:
+            run.stop()
+            break
+        except (*MAY_PASS, duvo.UnexpectedAnswer) as error:
+            assert str(error)
+            play.proxy.open()
+    else:
+        raise AssertionError("it never stopped")
+    assert run.status == {"interrupted": "stopped"}.get(status, status)
+    assert play.api.status(run_id) == status
+    kinds = [one["type"] for one in play.api.conversation(run_id)]
+    assert kinds.count("session_interrupted") == (status == "interrupted")
+
+
+def post(play: Play) -> None:
+    """A message that is sent to a run arrives once, and the wait after it is for what it began."""
+    run_id = play.api.start(ECHO, f"{play.mark} 0")
+    run = play.client.runs.run(run_id)
+    sent = [f"{play.mark} 0"]
+    for number in range(1, 3):
+        play.api.wait_for_end(run_id)
+        text = f"{play.mark} {number}"
+        sent.append(text)
+        for _ in range(200):
+            how, what = play.attempt("post", partial(run.send_message, text))
+            posted = _posted(play, run_id).count(text)
+            assert posted <= 1, f"the message arrived {posted} times"
+            assert posted == 0 or how != "not done", f"it arrived, and this was raised: {what!r}"
+            assert posted == 1 or how != "done", "it was said to have arrived, and has not"
+            if posted:
+                break
+        if how == "done":
+            run.wait()
+            assert run.answer == f"heard {text}"
+    assert _posted(play, run_id) == sent
+
+
+def approving(met: list[str]) -> Callable[[duvo.HumanRequest], bool | None]:
+    def approve(request: duvo.HumanRequest) -> bool | None:
+        met.append(request.id)
+        return True if request.type == "approval" else None
+
+    return approve
+
+
+def check_given(play: Play, run_id: str, given: list[duvo.Message]) -> list[dict[str, Any]]:
+    truth = play.api.conversation(run_id)
+    said = [one.id for one in given if one.type != "human_request"]
+    texts = [f"{one.type} {one.content}" for one in given]
+    assert said == [one["id"] for one in truth], f"given {texts}"
+    asked = [one.id for one in given if one.type == "human_request"]
+    assert len(asked) == len(set(asked)), "a human request was given twice"
+    return truth
+
+
+def _posted(play: Play, run_id: str) -> list[str]:
+    return [
+        one["text_content"]
+        for one in play.api.conversation(run_id)
+        if one["type"] == "text" and one["role"] == "user"
+    ]
+
+
+def check_replies(play: Play, run_id: str) -> None:
+    replies = [event for event in play.proxy.events if event.kind == "respond" and event.status]
+    for path in {event.path for event in replies}:
+        once = {event.key or object() for event in replies if event.path == path}
+        assert len(once) == 1, f"a reply was sent {len(once)} times"
+    lines = [text for text in play.api.texts(run_id) if text.startswith("reply ")]
+    for number, line in enumerate(lines, 1):
+        assert re.fullmatch(rf"reply {number}: (True|Brno)", line), lines

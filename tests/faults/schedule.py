@@ -1,0 +1,145 @@
+"""What goes wrong, request by request, decided by a seed. Pure."""
+
+from __future__ import annotations
+
+import random
+import threading
+from enum import Enum
+
+MOST_FAULTS = 9
+
+
+class Fault(Enum):
+    """What becomes of one request, or of its answer."""
+
+    PASS = "passed"
+    # It never arrives.
+    LOST = "lost on its way"
+    REFUSED = "passed, and the next connection refused"
+    RESET = "passed, and the next connection reset before it is read"
+    TOO_MANY = "answered 429"
+    OVERLOADED = "answered 503 with Retry-After"
+    # It may have arrived: both are played.
+    BROKEN = "answered 500, 502, 503 or 504"
+    HTML = "answered with a page of HTML"
+    NO_ANSWER = "not answered until the client gives up"
+    DROPPED = "carried out, and the connection dropped"
+    CUT = "carried out, and the answer cut"
+    STALLED = "carried out, and the answer stops in the middle"
+    # The answer comes whole, and is another one than was asked for.
+    OTHER_PAGE = "answered with the page at another offset"
+    SHIFTED = "answered with items that have moved"
+    REPEATED = "answered with items that come twice"
+    # Nothing is wrong with the answer.
+    HUNG_UP = "answered, and the kept connection closed"
+
+    @property
+    def leaves_unknown(self) -> bool:
+        """Whether a client cannot tell that a request was not carried out."""
+        return self in _LEAVE_UNKNOWN
+
+
+_LEAVE_UNKNOWN = (
+    Fault.LOST,
+    Fault.BROKEN,
+    Fault.HTML,
+    Fault.NO_ANSWER,
+    Fault.DROPPED,
+    Fault.CUT,
+    Fault.STALLED,
+    # Of the request that comes next: it may be under way as the connection ends.
+    Fault.RESET,
+    Fault.HUNG_UP,
+)
+_OF_ANY = (
+    Fault.LOST,
+    Fault.REFUSED,
+    Fault.RESET,
+    Fault.TOO_MANY,
+    Fault.OVERLOADED,
+    Fault.BROKEN,
+    Fault.HTML,
+    Fault.DROPPED,
+    Fault.CUT,
+    Fault.HUNG_UP,
+)
+_SLOW = (Fault.NO_ANSWER, Fault.STALLED)
+_LYING = (Fault.SHIFTED, Fault.REPEATED)
+
+
+class Link:
+    """One of the servers that a seed may play.
+
+    Attributes:
+        honours_keys: it has the idempotency keys, and says so.
+        holds: it offers to hold requests, and so promises that its pages never shift.
+        slow: requests may go unanswered; the client has little patience then.
+        page: items of a page at most.
+    """
+
+    def __init__(self, seed: int):
+        chance = random.Random(f"{seed} link")
+        self.honours_keys = seed % 3 > 0
+        self.slow = seed % 5 == 4
+        # A held request is silent for longer than an impatient client bears.
+        self.holds = seed % 3 == 1 and not self.slow
+        self.page = chance.choice((2, 7, 50, 50))
+
+    def __str__(self) -> str:
+        words = [
+            "honours keys" if self.honours_keys else "no keys",
+            "holds requests" if self.holds else "no holding",
+            f"pages of {self.page}",
+        ]
+        return ", ".join(words + ["slow"] * self.slow)
+
+
+class Schedule:
+    """The faults of one seed; each kind of call has its own, and each ends in passing.
+
+    Args:
+        seed: decides all.
+        link: what kind of server is played.
+        lies: pages of a conversation may be others than they say they are, where
+            the server never promised that they would not.
+    """
+
+    def __init__(self, seed: int, link: Link, lies: bool):
+        self._seed = seed
+        self._link = link
+        self._lock = threading.Lock()
+        self._count: dict[str, int] = {}
+        chance = random.Random(f"{seed} schedule")
+        self._share = chance.choice((0.2, 0.5, 0.8, 1.0))
+        self._left: dict[str, int] = {}
+        self._lies_left = 3 if lies and not link.holds else 0
+
+    def next(self, kind: str, *, pages: bool, begins: bool) -> tuple[Fault, random.Random]:
+        """What becomes of the next call of that kind, and chance for its details.
+
+        Args:
+            kind: of the call.
+            pages: whether its answer is a page of a conversation.
+            begins: whether that is the first page, which nothing is known before.
+        """
+        with self._lock:
+            number = self._count[kind] = self._count.get(kind, 0) + 1
+            chance = random.Random(f"{self._seed} {kind} {number}")
+            if kind not in self._left:
+                self._left[kind] = chance.randint(0, MOST_FAULTS)
+            if not self._left[kind] or chance.random() > self._share:
+                return Fault.PASS, chance
+            self._left[kind] -= 1
+            fault = chance.choice(self._possible(pages, begins))
+            if fault in _LYING:
+                self._lies_left -= 1
+            return fault, chance
+
+    def _possible(self, pages: bool, begins: bool) -> list[Fault]:
+        faults = [*_OF_ANY, *(_SLOW if self._link.slow else ())]
+        if pages:
+            faults.append(Fault.OTHER_PAGE)
+            # One who has seen nothing yet cannot notice that a page begins elsewhere.
+            if self._lies_left:
+                faults += (Fault.REPEATED,) if begins else _LYING
+        return faults
