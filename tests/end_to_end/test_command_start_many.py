@@ -420,9 +420,9 @@ def test_a_bar_tells_how_far_it_is(
     batch = Batch(folder, run_duvo, 4)
     words = [DUVO, *batch.words("--output", str(batch.output), "--concurrency", "3")]
     with PseudoTerminal(words, {**run_duvo.environment, "NO_COLOR": "1"}, columns=120) as tty:
-        tty.expect(r"░{20} 0/4 · 0 running · 3 waiting for a human · 0:")
+        tty.expect(r"\[\.{20}\] 0/4 · 0 running · 3 waiting for a human · 0:")
         dev_client.runs.get(waiting(batch, dev_client)[0]).respond(approve=True)
-        tty.expect(r"█{5}░{15} 1/4 · 0 running · 3 waiting for a human · ")
+        tty.expect(r"\[#{5}\.{15}\] 1/4 · 0 running · 3 waiting for a human · ")
         for run_id in waiting(batch, dev_client):
             dev_client.runs.get(run_id).respond(approve=True)
         tty.expect("completed  4")
