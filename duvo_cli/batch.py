@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import duvo
 
-from . import terminal
+from . import left_requests, terminal
 from .batch_progress import Rate, line
 from .batch_summary import Summary
 from .client import client_of
@@ -21,11 +21,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
+    from typing import Any
 
     from duvo import Result, Results
 
     from .row_input import RowInput
     from .start_message import Key, StartMessage
+
+_ON_REQUEST: dict[str | None, Any] = {
+    None: left_requests.leave,
+    "leave": left_requests.leave,
+    "fail": "raise",
+}
 
 
 def run(
@@ -68,7 +75,7 @@ def run(
             args.agent,
             source.values(),
             concurrency=args.concurrency,
-            on_request="raise" if args.on_request == "fail" else args.on_request,
+            on_request=_ON_REQUEST.get(args.on_request, args.on_request),
             answers=args.answer,
             message=message,
             key=key,
@@ -78,6 +85,8 @@ def run(
         stack.enter_context(results)
         if goes_on:
             _tell_changes(results, source, journal)
+        if args.on_request in (None, "leave"):
+            stack.enter_context(left_requests.told_once(results, args))
         try:
             _gather(results, total, output, summary)
         except duvo.MapIncomplete as error:

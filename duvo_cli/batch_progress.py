@@ -51,7 +51,7 @@ def line(progress: Progress, total: int, rate: float | None) -> str:
     done = progress.completed + progress.failed + progress.stopped
     filled = _CELLS * min(done, total) // total if total else _CELLS
     parts = [
-        f"{'█' * filled}{'░' * (_CELLS - filled)} {done}/{total}",
+        f"[{'#' * filled}{'.' * (_CELLS - filled)}] {done}/{total}",
         f"{progress.running} running",
         f"{progress.waiting} waiting for a human" if progress.waiting else "",
         f"{progress.failed} failed" if progress.failed else "",

@@ -161,10 +161,14 @@ def test_ctrl_c_detaches_and_says_how_to_go_on(
     batch = Batch(folder, run_duvo, 3)
     process = batch.start("--concurrency", "2")
     wait_for(lambda: len(waiting(batch, dev_client)) == 2)
+    assert process.stderr is not None
+    show = "`duvo runs inbox --agent 'Invoice approver'`"
+    first = process.stderr.readline()
+    assert first == f"duvo: runs wait for a human; {show} shows what they ask\n"
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=30)
     assert (out, process.returncode) == ("", 130)
-    told = errors.splitlines()[-1]
+    (told,) = errors.splitlines()
     assert told.startswith("duvo: detached; 2 runs go on: the same command goes on with them from")
     assert str(batch.journal) in told
     assert len(waiting(batch, dev_client)) == 2
@@ -416,9 +420,9 @@ def test_a_bar_tells_how_far_it_is(
     batch = Batch(folder, run_duvo, 4)
     words = [DUVO, *batch.words("--output", str(batch.output), "--concurrency", "3")]
     with PseudoTerminal(words, {**run_duvo.environment, "NO_COLOR": "1"}, columns=120) as tty:
-        tty.expect(r"░{20} 0/4 · 0 running · 3 waiting for a human · 0:")
+        tty.expect(r"\[\.{20}\] 0/4 · 0 running · 3 waiting for a human · 0:")
         dev_client.runs.get(waiting(batch, dev_client)[0]).respond(approve=True)
-        tty.expect(r"█{5}░{15} 1/4 · 0 running · 3 waiting for a human · ")
+        tty.expect(r"\[#{5}\.{15}\] 1/4 · 0 running · 3 waiting for a human · ")
         for run_id in waiting(batch, dev_client):
             dev_client.runs.get(run_id).respond(approve=True)
         tty.expect("completed  4")

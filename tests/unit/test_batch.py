@@ -12,11 +12,11 @@ from duvo_cli.batch_summary import Summary
 def test_the_line_tells_what_there_is_to_tell() -> None:
     progress = Progress(completed=40, failed=8, stopped=2, running=10, waiting=3)
     assert line(progress, 100, 0.5) == (
-        f"{'█' * 10}{'░' * 10} 50/100 · 10 running · 3 waiting for a human · 8 failed · 2 stopped"
+        "[##########..........] 50/100 · 10 running · 3 waiting for a human · 8 failed · 2 stopped"
         " · 0.5/s · 2 min left"
     )
-    assert line(Progress(running=1), 3, None) == f"{'░' * 20} 0/3 · 1 running"
-    assert line(Progress(completed=3), 3, 1.0) == f"{'█' * 20} 3/3 · 0 running"
+    assert line(Progress(running=1), 3, None) == f"[{'.' * 20}] 0/3 · 1 running"
+    assert line(Progress(completed=3), 3, 1.0) == f"[{'#' * 20}] 3/3 · 0 running"
 
 
 @pytest.mark.parametrize(
