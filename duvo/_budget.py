@@ -9,6 +9,7 @@ of the window.
 from __future__ import annotations
 
 from collections import deque
+from itertools import takewhile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Budget:
         self._remaining = 0.0
         self._told_at = 0
         self._ends = 0.0
+        self._end_is_guessed = False
         self._next_poll = 0.0
         self._blocked_until = 0.0
         # Of the last minute; what a server that tells no limit has refused is measured by them.
@@ -118,8 +120,8 @@ class Budget:
             return  # of a window that is over
         self._limit = max(told.limit or self._limit or 0.0, told.remaining, 1.0)
         self._remaining, self._told_at = told.remaining, number
-        if not in_window:
-            self._ends = ends
+        if not in_window or self._end_is_guessed:
+            self._ends, self._end_is_guessed = ends, False
 
     def refuse(self, retry_after: float | None, now: float) -> None:
         """Take in that a request was too many.
@@ -164,8 +166,13 @@ class Budget:
 
     def _begin_anew(self, now: float) -> None:
         if self._limit is not None and now >= self._ends:
-            self._remaining, self._told_at = self._limit, self._sent
-            self._ends = now + WINDOW
+            # What was sent in the last moments may have come into the new window already.
+            began = self._ends - _LATE
+            late = sum(
+                1 for _ in takewhile(lambda moment: moment >= began, reversed(self._moments))
+            )
+            self._remaining, self._told_at = self._limit, self._sent - late
+            self._ends, self._end_is_guessed = now + WINDOW, True
 
 
 def _server_time(headers: Mapping[str, str], unix: float) -> float:

@@ -131,7 +131,8 @@ class Cursor:
         promised = page.total is not None and page.total > self.offset
         repeats = len({one["id"] for one in page.messages}) < len(page.messages)
         self.is_doubtful = promised or repeats or self.offset < self._farthest
-        self._farthest = max(self._farthest, self.offset)
+        if not repeats:
+            self._farthest = max(self._farthest, self.offset)
 
     def _find_place(self, ids: list[str], page: Page) -> list[int]:
         known = [index for index, one in enumerate(ids) if one in self._recent]
@@ -150,6 +151,8 @@ class Cursor:
             # All that was handed out is gone for good: what stands here now is new.
             self._back = self._losses = 0
             return self._accept(ids, page, 0)
+        # The place itself may be wrong by now: it is looked for from where it was farthest.
+        self.offset = max(self.offset, self._farthest)
         self._back = PAGE
         raise UnexpectedAnswer(
             "the messages that were read last are not in the conversation any more",

@@ -7,10 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import duvo
 from tests.clocks import StoppedClock
 from tests.hosted import KEY, TEAM, Hosted, serving
+
+# The same examples each time; HYPOTHESIS_PROFILE=search looks for new ones, and longer.
+settings.register_profile("same", derandomize=True, deadline=None, database=None)
+settings.register_profile("search", deadline=None, database=None, max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(autouse=True)

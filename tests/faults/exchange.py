@@ -7,6 +7,8 @@ import http.client
 import random
 import re
 import socket
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import BinaryIO
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -100,6 +102,7 @@ class Exchange:
         far: http.client.HTTPConnection,
         chance: random.Random,
         hidden: tuple[str, ...],
+        carrying_out: Callable[[], AbstractContextManager[None]],
     ):
         self.request = request
         self.event = event
@@ -108,15 +111,17 @@ class Exchange:
         self.closes = False
         self._far = far
         self._hidden = hidden
+        self._carrying_out = carrying_out
 
     def send(self) -> http.client.HTTPResponse:
         """Let the engine carry it out."""
         headers = {name: value for name, value in self.request.headers.items() if name not in _HOP}
         host, port = self._far.host, self._far.port
         headers["host"] = f"{host}:{port}"
-        self._far.request(self.request.method, self.request.target, self.request.body, headers)
-        response = self._far.getresponse()
-        self.event.status = response.status
+        with self._carrying_out():
+            self._far.request(self.request.method, self.request.target, self.request.body, headers)
+            response = self._far.getresponse()
+            self.event.status = response.status
         return response
 
     def ask(self, **query: str) -> Reply:

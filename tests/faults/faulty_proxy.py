@@ -40,12 +40,35 @@ class FaultyProxy:
         self._listener: socket.socket | None = None
         self._refusals = 0
         self._reset_next = False
+        self._asking = 0
+        self._asked = threading.Condition()
         self.base_url = f"http://127.0.0.1:{self._port}"
         self.events: list[Event] = []
         self.open()
 
+    def rest(self) -> None:
+        """The client sleeps: meanwhile what is under way is carried out, or refusing ends."""
+        self.settle()
+        self.open()
+
+    def settle(self) -> None:
+        """Return when the engine has nothing left to carry out."""
+        with self._asked:
+            self._asked.wait_for(lambda: self._asking == 0, 20)
+
+    @contextmanager
+    def _carrying_out(self) -> Iterator[None]:
+        with self._asked:
+            self._asking += 1
+        try:
+            yield
+        finally:
+            with self._asked:
+                self._asking -= 1
+                self._asked.notify_all()
+
     def open(self) -> None:
-        """Take connections again; for who has slept after one was refused."""
+        """Take connections again, when enough were refused."""
         with self._change:
             self._refusals -= 1
             if self._refusals > 0 or self._listener is not None:
@@ -117,7 +140,9 @@ class FaultyProxy:
         if "limit" in request.query:
             limit = min(self._link.page, int(request.query["limit"]))
             request.query["limit"] = str(limit)
-        exchange = Exchange(request, event, near, far, chance, self._hidden())
+        if request.changes and _has_left(near):
+            raise Hangup  # so late that it would be carried out after all that follows from it
+        exchange = Exchange(request, event, near, far, chance, self._hidden(), self._carrying_out)
         if fault in (Fault.REFUSED, Fault.RESET):
             exchange.closes = True
             reply = exchange.ask()
@@ -139,6 +164,13 @@ def _bound(port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.bind(("127.0.0.1", port))
     return made
+
+
+def _has_left(connection: socket.socket) -> bool:
+    try:
+        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
 
 
 def _close(connection: socket.socket, reset: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import pytest
@@ -88,3 +89,20 @@ def test_a_place_costs_one_message_read_twice_and_none_where_pages_never_shift()
     assert cursor.next_offset == PAGE - 1
     cursor.grows_only = True
     assert cursor.next_offset == PAGE
+
+
+def test_a_place_that_was_lost_on_the_way_back_is_found_again_from_the_end() -> None:
+    conversation = [str(number) for number in range(130)]
+    cursor = Cursor()
+    given = [one for _ in range(140) for one in read_on(cursor, conversation, 2)]
+    assert given == conversation
+    read_on(cursor, conversation[:-1], 2)
+    # Two pages that begin elsewhere than they say lead far away from the end.
+    for places in (60, 2):
+        offset = cursor.next_offset
+        shifted = [f"?{number}" for number in range(places)] + conversation
+        cursor.take(page_of(shifted, offset, 7 if places == 2 else 2))
+    for _ in range(200):
+        with contextlib.suppress(duvo.UnexpectedAnswer):
+            given += read_on(cursor, conversation, 2)
+    assert given == conversation
