@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -127,10 +128,18 @@ class Starts:
         if self._looking or not self._held:
             return
         entries, self._held = self._held, []
-        self._journal.sending([entry.row for entry in entries])
-        for entry in entries:
-            future = self._inbox.submit(self._pool, self._take_in, entry, self._start, entry)
-            self._under_way[future] = entry
+        given = 0
+        try:
+            self._journal.sending([entry.row for entry in entries])
+            for given, entry in enumerate(entries, 1):  # noqa: B007  read when it is cut short
+                future = self._inbox.submit(self._pool, self._take_in, entry, self._start, entry)
+                self._under_way[future] = entry
+        except BaseException:
+            # A Ctrl-C. What no thread was given is as new as it was.
+            unsent = [one.row for one in entries[given:] if one.row.state == "new"]
+            with contextlib.suppress(JournalError):
+                self._journal.given_up(unsent)
+            raise
 
     # Sending
 
