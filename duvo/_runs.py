@@ -14,6 +14,7 @@ from ._understanding import understanding
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
+    import threading
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
     from datetime import datetime
@@ -67,6 +68,7 @@ class Runs:
         webhook_url: str | None = None,
         deadline: Deadline | None = None,
         idempotency_key: str | None = None,
+        closed: threading.Event | None = None,
     ) -> Run:
         client = self._client
         agent_id = client.agents.id_of(agent, deadline)
@@ -85,6 +87,7 @@ class Runs:
             find_out=find_out,
             deadline=deadline,
             idempotency_key=idempotency_key,
+            closed=closed,
         )
         with understanding("POST", path, find_out):
             run_id = _wire.run_answer(answer.data)["run"]["id"]
