@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, SetWorkflowID
 from dbos import error as dbos_error
 
-from . import _idempotency, _reading, _turns
+from . import _idempotency, _reading
 from ._calling import in_thread
 from ._commands import Change
 from ._loggers import borrowed
@@ -215,14 +215,7 @@ class Engine:
         self._executions.add(task)
         turn = self.turns[run_id, number] = RunningTurn(self, run_id, number)
         try:
-            find = functools.partial(_turns.agent_of, run_id=run_id, turn=number)
-            agent_id = await self.transact(find)
-            if agent_id is None:
-                return
-            if agent_id not in self.agents:
-                await turn.park()
-                return
-            await turn.carry_out(self.agents[agent_id])
+            await turn.carry_out(self.agents)
         except (TurnElsewhere, GivenUp):
             # To return would be recorded as an end of it.
             raise asyncio.CancelledError from None

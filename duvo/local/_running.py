@@ -17,6 +17,8 @@ _left_behind: set[asyncio.Task[Any]] = set()
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Like `asyncio.run`, except that what takes no notice of being cancelled is left behind."""
     loop = asyncio.new_event_loop()
+    # What carries turns out is launched on the loop, which takes more than an instant.
+    loop.slow_callback_duration = 2.0
     try:
         loop.run_until_complete(work)
     finally:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger("duvo.local")
 
-_LOOK = 1.0
+_LOOK = 0.5
 """Seconds between two looks for dead servers."""
 
 _RECHECK = 30.0
@@ -119,7 +119,7 @@ class Sharing:
 
     async def _keep_in_touch(self) -> None:
         while True:
-            await asyncio.sleep(_LOOK / 4)
+            await asyncio.sleep(_LOOK / 2)
             if not self._presence.is_fresh:
                 await _insisting(self._join_anew, "this server could not join again")
 

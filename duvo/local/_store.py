@@ -216,7 +216,27 @@ def _open(location: Location) -> sa.Engine:
         if sqlite3.sqlite_version_info < (3, 42):
             connection.create_function("unixepoch", 1, _unixepoch)
 
+    _write_one_after_the_other(engine)
     return engine
+
+
+def _write_one_after_the_other(engine: sa.Engine) -> None:
+    # Left to itself, SQLite tries again after pauses that are longer than the writing.
+    writing = threading.Lock()
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def begin(connection: sa.Connection, cursor: Any, statement: str, *rest: Any) -> None:
+        if "duvo_writes" not in connection.info and statement.startswith(_WRITES):
+            writing.acquire()
+            connection.info["duvo_writes"] = True
+
+    @sa.event.listens_for(engine, "checkin")
+    def end(connection: Any, record: Any) -> None:
+        if record.info.pop("duvo_writes", None):
+            writing.release()
+
+
+_WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 def _unixepoch(modifier: str) -> float:
