@@ -138,9 +138,7 @@ def main() -> None:
     few = given.inputs // 5
     for way in ("map", "journal"):
         grown = median(way, "memory") - measured(way, few)["memory"]
-        print(
-            f"memory from {few:,} to {given.inputs:,} inputs, {way:8} {grown:+.1f} MB (target: flat)"
-        )
+        print(f"memory, {few:,} to {given.inputs:,} inputs, {way:8} {grown:+.1f} MB (target: flat)")
 
 
 if __name__ == "__main__":
