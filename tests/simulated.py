@@ -13,6 +13,7 @@ import uuid
 from bisect import bisect_left, bisect_right
 from datetime import datetime, timezone
 from email.utils import formatdate
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -24,6 +25,8 @@ from tests.clocks import StoppedClock
 from tests.hosted import AGENT, TEAM
 
 WINDOW = 60.0
+
+_numbers = count()
 
 
 class SimulatedRun:
@@ -42,11 +45,11 @@ class SimulatedRun:
         self.ends = ends
 
 
-def lives(count: int, *, every: float, ends: tuple[float, float], seed: int) -> list[SimulatedRun]:
+def lives(number: int, *, every: float, ends: tuple[float, float], seed: int) -> list[SimulatedRun]:
     """That many runs, just started, which say something now and then, and last words at the end.
 
     Args:
-        count: how many.
+        number: of runs.
         every: mean seconds between two messages of a run.
         ends: the first and the last moment at which a run may end.
         seed: of what is random.
@@ -54,13 +57,13 @@ def lives(count: int, *, every: float, ends: tuple[float, float], seed: int) -> 
     chance = random.Random(seed)
     now = StoppedClock().now()
     runs = []
-    for number in range(count):
+    for one in range(number):
         end = now + chance.uniform(*ends)
         says, at = [], now
         while (at := at + chance.expovariate(1 / every)) < end:
             says.append(at)
         run_id = str(uuid.UUID(int=chance.getrandbits(128), version=4))
-        runs.append(SimulatedRun(run_id, now - 0.01 * (count - number), [*says, end], end))
+        runs.append(SimulatedRun(run_id, now - 0.01 * (number - one), [*says, end], end))
     return runs
 
 
@@ -73,6 +76,11 @@ class Simulated(HTTPAdapter):
         limit: requests in a minute; more are refused.
         latency: seconds that a request takes.
         tells_messages: whether a run's `updated_at` moves with its messages.
+
+    Attributes:
+        base_url: of no other server: clients share what they learn of a limit.
+        paths: what was answered.
+        refused: how many requests were too many.
     """
 
     def __init__(
@@ -85,6 +93,7 @@ class Simulated(HTTPAdapter):
         tells_messages: bool = True,
     ):
         super().__init__()
+        self.base_url = f"http://simulated-{next(_numbers)}"
         self.paths: list[str] = []
         self.refused = 0
         self._runs = runs

@@ -32,6 +32,8 @@ _SWEEP_EVERY = 2.0
 _READS_A_PAGE = 3
 """Runs that are read, where there are so many to read, before the list gets its turn."""
 
+_URGENT = _wire.FINISHED | {"waiting"}
+
 
 class Watcher:
     """Reads about many runs, one request at a time.
@@ -207,8 +209,16 @@ class Watcher:
     # One run
 
     def _put_due(self, watched: Watched) -> None:
-        if not watched.is_due:
-            watched.is_due = True
+        # Ends and requests are waited for more than what is said in between.
+        is_urgent = watched.status in _URGENT
+        if watched.is_due:
+            if not is_urgent:
+                return
+            self._due.remove(watched)
+        watched.is_due = True
+        if is_urgent:
+            self._due.appendleft(watched)
+        else:
             self._due.append(watched)
 
     def _read_one(self, watched: Watched, *, wholly: bool = False) -> Iterator[Event]:

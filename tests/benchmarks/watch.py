@@ -40,7 +40,7 @@ class Figures:
 def watched(runs: list[SimulatedRun], clock: StoppedClock, server: Simulated) -> Figures:
     """Watch them by the library."""
     with duvo.Client(
-        api_key=KEY, base_url="http://simulated", team_id=TEAM, session=server.session
+        api_key=KEY, base_url=server.base_url, team_id=TEAM, session=server.session
     ) as client:
         client._transport.clock = clock
         by_id = {one.id: one for one in runs}
@@ -62,7 +62,7 @@ def read_in_turn(runs: list[SimulatedRun], clock: StoppedClock, server: Simulate
 
     def get(path: str) -> dict:
         began = clock.now()
-        answer = session.get(f"http://simulated/v2/runs/{path}", timeout=30)
+        answer = session.get(f"{server.base_url}/v2/runs/{path}", timeout=30)
         answer.raise_for_status()
         clock.sleep(began + 60.0 / LIMIT - clock.now())
         return answer.json()
@@ -98,14 +98,28 @@ def _figures(
     )
 
 
-def compare(count: int, *, tells_messages: bool = True, seed: int = 4) -> tuple[Figures, Figures]:
-    """Ours, and reading in turn, of that many runs."""
+def compare(
+    count: int,
+    *,
+    every: float = 300.0,
+    minutes: float = MINUTES,
+    tells_messages: bool = True,
+    seed: int = 4,
+) -> tuple[Figures, Figures]:
+    """Ours, and reading in turn.
+
+    Args:
+        count: runs.
+        every: seconds between two messages of a run, on average.
+        minutes: until the last run ends.
+        tells_messages: whether a run's `updated_at` moves with its messages.
+        seed: of what is random.
+    """
     found = []
     ways: list[Callable[..., Figures]] = [watched, read_in_turn]
     for way in ways:
         clock = StoppedClock()
-        half, whole = MINUTES * 30.0, MINUTES * 60.0
-        runs = lives(count, every=300.0, ends=(half, whole), seed=seed)
+        runs = lives(count, every=every, ends=(minutes * 30.0, minutes * 60.0), seed=seed)
         server = Simulated(runs, clock, limit=LIMIT, tells_messages=tells_messages)
         found.append(way(runs, clock, server))
     return found[0], found[1]
