@@ -6,11 +6,13 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import distributed
 import pytest
@@ -196,7 +198,7 @@ def test_an_executor_that_breaks_is_told_and_the_runs_go_on(
 ) -> None:
     journal = tmp_path / "journal"
     results = local.runs.map("Asker", INPUTS, on_request=die, executor=processes, journal=journal)
-    with pytest.raises(duvo.DuvoError, match=r"the executor lost its work .*; the runs go on"):
+    with pytest.raises(duvo.DuvoError, match=r"the executor failed .*; the runs go on"):
         list(results)
     check(list(local.runs.map("Asker", INPUTS, on_request="approve", journal=journal)))
 
@@ -204,8 +206,23 @@ def test_an_executor_that_breaks_is_told_and_the_runs_go_on(
 def test_so_is_one_that_was_shut_down(local: duvo.Client) -> None:
     executor = ThreadPoolExecutor(1)
     executor.shutdown()
-    with pytest.raises(duvo.DuvoError, match=r"the executor lost its work .*; the runs go on"):
+    with pytest.raises(duvo.DuvoError, match=r"the executor failed .*; the runs go on"):
         list(local.runs.map("Asker", INPUTS, on_request="approve", executor=executor))
+
+
+class Telling(ThreadPoolExecutor):
+    """An executor that fails, and tells the key of the client that it was given."""
+
+    def submit(self, *given: Any, **named: Any) -> Any:
+        (run,) = (one for one in given if isinstance(one, duvo.Run))
+        raise ValueError(f"cannot take\n{run._client.settings.api_key}")
+
+
+def test_what_it_tells_holds_no_key(local: duvo.Client) -> None:
+    with Telling(1) as executor, pytest.raises(duvo.DuvoError, match=r"\[key\]") as caught:
+        list(local.runs.map("Asker", INPUTS, on_request="approve", executor=executor))
+    assert local.settings.api_key not in "".join(traceback.format_exception(caught.value))
+    assert "\n" not in str(caught.value)
 
 
 def test_so_is_a_cluster_that_lost_all_who_tried(
@@ -214,7 +231,7 @@ def test_so_is_a_cluster_that_lost_all_who_tried(
     cluster.scheduler.allowed_failures = 0
     try:
         results = local.runs.map("Asker", INPUTS[:1], on_request=die, executor=dask)
-        with pytest.raises(duvo.DuvoError, match=r"the executor lost its work .*KilledWorker"):
+        with pytest.raises(duvo.DuvoError, match=r"the executor failed .*KilledWorker"):
             list(results)
     finally:
         cluster.scheduler.allowed_failures = 3
@@ -239,7 +256,7 @@ def test_so_is_a_cluster_that_is_gone(
 
         thread = threading.Thread(target=leave)
         thread.start()
-        with pytest.raises(duvo.DuvoError, match=r"the executor lost its work .*; the runs go on"):
+        with pytest.raises(duvo.DuvoError, match=r"the executor failed .*; the runs go on"):
             list(results)
         thread.join()
     (tmp_path / "go").touch()
