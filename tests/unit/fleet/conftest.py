@@ -83,7 +83,7 @@ class Agent:
             self._hosted.end(run_id, what if what not in ("ask", "question") else "completed")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """The list is read as often as a server near by would let us."""
     monkeypatch.setattr(_pace, "FIRST", 0.02)
@@ -92,6 +92,6 @@ def quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def agent(hosted: Hosted) -> Agent:
+def agent(hosted: Hosted, quick_pace: None) -> Agent:
     """The agent that works on all runs of the hosted server."""
     return Agent(hosted)
