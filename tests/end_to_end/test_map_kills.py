@@ -39,7 +39,7 @@ with duvo.Client() as client:
         agent, inputs, journal=file, concurrency=8, on_request="approve",
         message=lambda one: f"Process {one['number']}",
     )
-    print("begin", flush=True)
+    print("begin", file=sys.stderr, flush=True)
     for one in results:
         print(json.dumps([one.index, one.run.id, one.run.answer, one.delivered]), flush=True)
 print("end", flush=True)
@@ -202,8 +202,8 @@ def test_on_the_engine(
     batch = Batch(settings, "Worker", tmp_path / "journal")
     for _ in range(4):
         process = batch.start()
-        assert process.stdout
-        assert process.stdout.readline() == "begin\n"
+        assert process.stderr
+        assert process.stderr.readline() == "begin\n"
         # A kill at a moment that nobody chose.
         time.sleep(moments.uniform(0.0, 0.5))
         process.kill()
@@ -217,8 +217,8 @@ def test_a_second_process_is_refused_in_one_line(
 ) -> None:
     batch = Batch(settings, "Worker", tmp_path / "journal")
     first = batch.start()
-    assert first.stdout
-    assert first.stdout.readline() == "begin\n"
+    assert first.stderr
+    assert first.stderr.readline() == "begin\n"
     second = batch.start()
     out, errors = second.communicate(timeout=60)
     if first.poll() is None:
@@ -265,7 +265,7 @@ def test_inputs_that_were_added_are_all_that_is_started(
     batch = Batch(settings, "Worker", tmp_path / "journal")
     short = batch.start(INPUTS - 6)
     _, errors = short.communicate(timeout=60)
-    assert (short.returncode, errors) == (0, "")
+    assert (short.returncode, errors) == (0, "begin\n")
     assert len(messages(engine, known)) == INPUTS - 6
     assert batch.ended(batch.start()) == 0
     batch.check(messages(engine, known))
