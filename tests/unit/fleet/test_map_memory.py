@@ -15,6 +15,7 @@ from duvo._transport import Answer
 from tests.hosted import AGENT, Hosted, Seen
 
 FIRST, LAST = 1000, 3000
+_KEPT = 600
 
 
 class Forgetful:
@@ -41,10 +42,10 @@ class Forgetful:
             return Answer(status, {}, b"", json.loads(json.dumps(data)))
 
     def _end_all(self) -> None:
-        # What ended in the round before the last was told, and read.
-        for run_id in self._ended[:-200]:
+        # What ended some rounds ago was told, and read.
+        for run_id in self._ended[:-_KEPT]:
             del self._hosted.runs[run_id], self._hosted.conversations[run_id]
-        self._ended = self._ended[-200:]
+        self._ended = self._ended[-_KEPT:]
         for run_id, run in self._hosted.runs.items():
             if run["status"] == "pending":
                 self._hosted.say(run_id, "done")
