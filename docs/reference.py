@@ -104,7 +104,7 @@ def _option(action: argparse.Action) -> list[str]:
 
 def _positional(action: argparse.Action) -> str:
     name = str(action.metavar)
-    return {None: name, "?": f"[{name}]", "*": f"[{name} …]"}[action.nargs]  # type: ignore[index]
+    return {None: name, "?": f"[{name}]", "*": f"[{name} …]", "+": f"{name} …"}[action.nargs]  # type: ignore[index]
 
 
 if __name__ == "__main__":

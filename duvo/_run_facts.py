@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ._models import HumanRequest
     from ._run_data import RunData
 
+_ONLY_LISTS_TELL = ("agent_name", "title", "run_number", "user_id")
+
 
 class RunFacts:
     """The half of a `Run` that only tells.
@@ -27,6 +29,7 @@ class RunFacts:
         self.id = run_id
         self._answer = answer
         self._listed = listed
+        self._known_from_list: dict[str, Any] = {}
         self._data: RunData | None = None
         self._request: HumanRequest | None = None
 
@@ -62,7 +65,7 @@ class RunFacts:
             from ._structuring import build
 
             raw = self.raw if self._listed else self.raw["run"]
-            self._data = build(RunData, _wire.run(raw), raw)
+            self._data = build(RunData, {**self._known_from_list, **_wire.run(raw)}, raw)
         return self._data
 
     @property
@@ -84,17 +87,17 @@ class RunFacts:
 
     @property
     def agent_name(self) -> str | None:
-        """The agent's name, where the call tells it (a list does)."""
+        """The agent's name, where a call told it (a list does)."""
         return self.data.agent_name
 
     @property
     def title(self) -> str | None:
-        """The run's title, where the call tells it (a list does)."""
+        """The run's title, where a call told it (a list does)."""
         return self.data.title
 
     @property
     def run_number(self) -> int | None:
-        """The run's number within its agent, where the call tells it (a list does)."""
+        """The run's number within its agent, where a call told it (a list does)."""
         return self.data.run_number
 
     @property
@@ -109,7 +112,7 @@ class RunFacts:
 
     @property
     def user_id(self) -> str | None:
-        """Whose run it is, where the call tells it (a list does)."""
+        """Whose run it is, where a call told it (a list does)."""
         return self.data.user_id
 
     @property
@@ -180,6 +183,9 @@ class RunFacts:
         self._set(item, listed=True)
 
     def _set(self, answer: dict[str, Any], *, listed: bool) -> None:
+        if self._listed and self._answer is not None:
+            known = {name: self._answer.get(name) for name in _ONLY_LISTS_TELL}
+            self._known_from_list = known
         self._answer = answer
         self._listed = listed
         self._data = None

@@ -14,6 +14,7 @@ from ._understanding import understanding
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
+    import threading
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
     from datetime import datetime
@@ -67,6 +68,7 @@ class Runs:
         webhook_url: str | None = None,
         deadline: Deadline | None = None,
         idempotency_key: str | None = None,
+        closed: threading.Event | None = None,
     ) -> Run:
         client = self._client
         agent_id = client.agents.id_of(agent, deadline)
@@ -85,6 +87,7 @@ class Runs:
             find_out=find_out,
             deadline=deadline,
             idempotency_key=idempotency_key,
+            closed=closed,
         )
         with understanding("POST", path, find_out):
             run_id = _wire.run_answer(answer.data)["run"]["id"]
@@ -154,6 +157,25 @@ class Runs:
         }
         params = [(name, value) for name, value in filters.items() if value is not None]
         return RunList(self._client, self._path, params, status, sort_order, limit, offset)
+
+    def inbox(self, agent: str | None = None) -> Iterator[Run]:
+        """The runs that wait for a human, each with its `pending_request`, the oldest first.
+
+        The API has no call for this: sends `GET /v2/teams/{team}/runs`, and
+        then `GET /v2/runs/{id}` once for each run that waits. A run whose
+        request is answered meanwhile is left out.
+
+        Args:
+            agent: of this agent only: its id, or its exact name.
+
+        Raises:
+            DuvoError: while iterating: a request failed.
+        """
+        from . import _inbox
+
+        agent_id = self._client.agents.id_of(agent) if agent is not None else None
+        waiting = self.list(status="waiting", agent=agent_id, sort_order="asc")
+        return _inbox.oldest_request_first(waiting, agent_id)
 
     def ask(
         self,

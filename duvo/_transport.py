@@ -132,7 +132,8 @@ class Transport:
             find_out: how to find out whether a change happened.
             retries: in place of the client's `max_retries`.
             deadline: no socket operation and no pause goes beyond it.
-            closed: when set, a body that is being read is given up.
+            closed: when set, nothing more is sent, and a body that is being
+                read is given up; that of a change is read to its end.
             polling: it is one of many that may wait where the rate limit is near.
             idempotency_key: of a change; None makes a new one.
 
@@ -212,6 +213,8 @@ class Transport:
     def _exchange(self, call: _Call) -> Answer:
         import requests
 
+        if call.closed is not None and call.closed.is_set():
+            raise _bodies.Closed
         number = self.budget.enter(call.kind, self.clock, call.deadline, call.closed)
         if number is None:
             if call.closed is not None and call.closed.is_set():
@@ -222,7 +225,8 @@ class Transport:
             with self._session(call) as session:
                 response = self._follow_redirects(session, call)
                 try:
-                    payload = _bodies.read(response, call.deadline, call.closed, self.timeout)
+                    closed = None if call.kind == CHANGE else call.closed
+                    payload = _bodies.read(response, call.deadline, closed, self.timeout)
                 finally:
                     response.close()
         except (requests.RequestException, UnicodeError, ValueError) as error:

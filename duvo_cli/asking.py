@@ -11,6 +11,7 @@ import duvo
 
 from . import human_request, terminal, typed_replies
 from .errors import CommandFailed
+from .inbox import can_be_answered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,20 +39,29 @@ class Asker:
         args: the command line.
         deadline: when the whole command's time is up, on `time.monotonic`, or None.
         shows: whether the request has to be shown first.
+        one_of_many: whether others follow, so that this one may be skipped, or all be left;
+            `typed_replies.Skipped` and `typed_replies.Quit` are raised then.
     """
 
     def __init__(
-        self, client: Client, args: argparse.Namespace, deadline: float | None, *, shows: bool
+        self,
+        client: Client,
+        args: argparse.Namespace,
+        deadline: float | None,
+        *,
+        shows: bool,
+        one_of_many: bool = False,
     ):
         self._client = client
         self._args = args
         self._deadline = deadline
         self._shows = shows
+        self._one_of_many = one_of_many
         self._paint = terminal.paint_for(sys.stderr)
 
     def __call__(self, request: HumanRequest) -> bool | dict[str, str] | None:
         """The reply that was typed, or None when the request is left to others."""
-        if request.type != "approval" and not request.questions:
+        if not can_be_answered(request):
             return None
         with terminal.hidden():
             if self._shows:
@@ -75,6 +85,8 @@ class Asker:
         return replies
 
     def _until_valid(self, request: HumanRequest, prompt: str, understand: Callable[[str], T]) -> T:
+        if self._one_of_many:
+            understand = typed_replies.unless_left(understand)
         while True:
             try:
                 return understand(self._line(request, prompt).strip())
@@ -98,6 +110,8 @@ class Asker:
             ready, _, _ = select.select([stdin], [], [], max(0.0, until - time.monotonic()))
             if ready:
                 piece = os.read(stdin, 65536)
+                if not piece and self._one_of_many:
+                    raise typed_replies.Quit
                 if not piece:
                     raise _GivenUp("left unanswered; it is still pending")
                 typed += piece
@@ -111,17 +125,18 @@ class Asker:
         return pending is not None and pending.id == request.id
 
 
-def check_terminal() -> None:
+def check_terminal(wanted: str, instead: str) -> None:
     """Refuse to ask where nobody can be asked.
+
+    Args:
+        wanted: what asks.
+        instead: what to do without a terminal.
 
     Raises:
         CommandFailed: stdin or stderr is no terminal.
     """
     if not (terminal.is_terminal(sys.stdin) and terminal.is_terminal(sys.stderr)):
-        raise CommandFailed(
-            "--on-request ask needs a terminal; without one give --on-request "
-            "approve, deny, fail or leave, and --answer for questions"
-        )
+        raise CommandFailed(f"{wanted} needs a terminal; without one {instead}")
 
 
 def _tell(*lines: str) -> None:

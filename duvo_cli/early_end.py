@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NO_SIGNAL = 0
 
 
 @contextlib.contextmanager
-def signals_end_the_process(clean_up: Callable[[], object]) -> Iterator[None]:
+def signals_end_the_process(
+    clean_up: Callable[[], object], numbers: Collection[int] = ENDING
+) -> Iterator[None]:
     """Ctrl-C and its like end the process within the block, whatever it waits for.
 
     Their handlers in Python have to wait until a call into C comes back, as
@@ -24,10 +28,11 @@ def signals_end_the_process(clean_up: Callable[[], object]) -> Iterator[None]:
 
     Args:
         clean_up: called before the process ends, in another thread.
+        numbers: the signals that end it; others wait for their handlers.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    watcher = threading.Thread(target=_watch, args=(reading, clean_up), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(reading, clean_up, numbers), daemon=True)
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     watcher.start()
     try:
@@ -40,9 +45,26 @@ def signals_end_the_process(clean_up: Callable[[], object]) -> Iterator[None]:
         os.close(writing)
 
 
-def _watch(reading: int, clean_up: Callable[[], object]) -> None:
+def end_within(seconds: float, code: int) -> None:
+    """End the process with this code unless it has ended by itself until then.
+
+    At its end the interpreter waits for threads, however long they wait for a
+    database that does not answer.
+    """
+
+    def end() -> None:
+        time.sleep(seconds)
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+
+    threading.Thread(target=end, daemon=True).start()
+
+
+def _watch(reading: int, clean_up: Callable[[], object], numbers: Collection[int]) -> None:
     while (number := os.read(reading, 1)[0]) != _NO_SIGNAL:
-        if number in _ENDING:
+        if number in numbers:
             try:
                 clean_up()
             finally:

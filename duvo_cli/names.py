@@ -12,11 +12,14 @@ GROUPS = {
 
 COMMANDS = {
     "runs start": "start a run, and follow it or wait for it",
+    "runs start-many": "start a run for each row of a file, and gather what comes of them",
     "runs get": "show one run, and what it asks a human for",
     "runs list": "list runs, the newest first",
     "runs messages": "show a run's conversation, and follow it",
     "runs wait": "wait until a run has ended, and print its answer",
+    "runs watch": "watch many runs until all have ended",
     "runs send-message": "post a message to a run; one that has ended goes on",
+    "runs inbox": "show what waits for a human, across runs, and answer it",
     "runs respond": "answer what a run asks a human for",
     "runs stop": "stop a run",
     "agents list": "list the agents",
@@ -28,6 +31,7 @@ COMMANDS = {
     "profiles remove": "remove a profile",
     "whoami": "show whose key it is, and of which team",
     "dev": "serve agents on this machine; no account is needed",
+    "serve": "serve agents to other machines, by a server that stays",
     "completion": "print a completion script for a shell",
     "help": "explain a command, the exit codes or the environment",
 }

@@ -29,9 +29,12 @@ Exit codes
   130  interrupted by Ctrl-C; a run that was followed goes on
   141  whoever read the output went away (`| head`)
 
-4 and 5 come from `runs wait`, `runs start --wait`, and from `--follow` with
-`--exit-status`. `duvo dev -- COMMAND` exits as COMMAND does: 127 when it is not
-found, 126 when it cannot be run, 128 and the signal's number when one ends it.
+4 and 5 come from `runs wait`, `runs start --wait`, and from `--follow` and `runs
+watch` with `--exit-status`. `runs start-many` exits with the first of these that
+fits any of its runs: 4 failed, 1 could not be started, 6 asks and is left by
+`--on-request fail`, 5 was stopped; 0 when all completed. `duvo dev -- COMMAND`
+exits as COMMAND does: 127 when it is not found, 126 when it cannot be run, 128
+and the signal's number when one ends it.
 """
 
 _ENVIRONMENT = """\
@@ -42,7 +45,7 @@ Environment
   DUVO_TEAM_ID       the team, where a key sees several
   DUVO_PROFILE       the profile to use, in place of the default one
   DUVO_CONFIG_DIR    the folder of profiles.toml
-  DUVO_STATE_DIR     the folder of what `duvo dev` keeps
+  DUVO_STATE_DIR     the folder of what `duvo dev` and `duvo serve` keep
   DUVO_DEBUG         1 is --debug
   NO_COLOR           anything but empty: no colour
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY

@@ -18,14 +18,25 @@ if TYPE_CHECKING:
     from .parser import Parser
 
 
-def add_options(parser: Parser) -> None:
-    """Add what to do when the run asks a human."""
+_ASK = "ask: prompt here; "
+_REPLY = (
+    "approve, deny: reply so to every approval; fail: end with exit code 6; leave: show it, and "
+    "go on until it is answered elsewhere (the default)"
+)
+
+
+def add_options(parser: Parser, *, asks: bool = True) -> None:
+    """Add what to do when the run asks a human.
+
+    Args:
+        parser: of the command.
+        asks: whether there may be somebody to ask here.
+    """
     group = parser.add_argument_group("when the run asks a human, while waiting or following")
     group.add_argument(
         "--on-request",
-        choices=("ask", "approve", "deny", "fail", "leave"),
-        help="ask: prompt here; approve, deny: reply so to every approval; fail: end with exit "
-        "code 6; leave: show it, and go on until it is answered elsewhere (the default)",
+        choices=(*(("ask",) if asks else ()), "approve", "deny", "fail", "leave"),
+        help=(_ASK if asks else "") + _REPLY,
     )
     group.add_argument(
         "--answer",
@@ -62,7 +73,10 @@ def check_options(args: argparse.Namespace, command: str, *, waits: bool = True)
     if args.on_request == "ask":
         from .asking import check_terminal
 
-        check_terminal()
+        check_terminal(
+            "--on-request ask",
+            "give --on-request approve, deny, fail or leave, and --answer for questions",
+        )
 
 
 def on_request(

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import TextIO, TypeAlias
 
-    from .status_line import StatusLine
+    from .live import Live
 
     Paint: TypeAlias = Callable[[str, str], str]
 
-shown: StatusLine | None = None
-"""The status line that stands on the screen, if any."""
+shown: Live | None = None
+"""What stands on the screen and is drawn again and again, if anything."""
 
 _CODES = {
     "bold": "1",
@@ -89,7 +89,7 @@ def _plain(text: str, colour: str) -> str:
 
 
 def hidden() -> AbstractContextManager[None]:
-    """Take the status line away while something else is written."""
+    """Take what is drawn again and again away while something else is written."""
     return shown.hidden() if shown is not None else contextlib.nullcontext()
 
 

@@ -7,12 +7,23 @@ from .terminal import in_one_line
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
     from duvo import Question
+
+    T = TypeVar("T")
 
 
 class NotUnderstood(Exception):
     """What was typed is no reply; the text says what would be one."""
+
+
+class Skipped(Exception):
+    """This request is left, and the next one is asked."""
+
+
+class Quit(Exception):
+    """This request and all that follow are left."""
 
 
 def decision(text: str) -> bool:
@@ -52,6 +63,23 @@ def answers_to(question: Question) -> Callable[[str], str]:
         if _option(question, text) is not None or not question.multi_select:
             return _expected(question, text)
         return ",".join(_expected(question, part.strip()) for part in text.split(","))
+
+    return read
+
+
+def unless_left(understand: Callable[[str], T]) -> Callable[[str], T]:
+    """What reads a reply, and also that there shall be none: where it is no reply, nothing or
+    `s` skips the request, and `q` quits."""
+
+    def read(text: str) -> T:
+        try:
+            return understand(text)
+        except NotUnderstood:
+            if text.lower() in ("", "s", "skip"):
+                raise Skipped from None
+            if text.lower() in ("q", "quit"):
+                raise Quit from None
+            raise
 
     return read
 

@@ -16,13 +16,15 @@ class Entry:
         row: of the journal.
         input: what was taken.
         run: its run, once that is known.
-        looks: how often the run of a start of unknown outcome was looked for.
+        sends: how often its start was sent and its outcome stayed unknown.
+        looks: how often the run of such a start was looked for.
     """
 
-    __slots__ = ("input", "looks", "row", "run")
+    __slots__ = ("input", "looks", "row", "run", "sends")
 
     def __init__(self, row: Row, taken: Input):
         self.row = row
         self.input = taken
         self.run: Run | None = None
+        self.sends = 0
         self.looks = 0

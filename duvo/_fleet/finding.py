@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, timezone
 from attrs import frozen
 
 from .. import _errors, _paths, _wire
+from .._bodies import Closed
 from .._conversation import Page
 from .._ending import is_finished
 from .._pages import Pages
@@ -25,6 +26,7 @@ from .opening import Opening, fit, opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
@@ -99,6 +101,7 @@ def find_runs(
     *,
     has_run: Callable[[str], bool],
     deadline: Deadline | None = None,
+    closed: threading.Event | None = None,
 ) -> list[Found]:
     """The runs that starts of unknown outcome made, each at most once; none is adopted in doubt.
 
@@ -116,11 +119,13 @@ def find_runs(
         deadline: until when to look again for what was not found: a run may
             appear late, and its first messages later still. Without one, it is
             looked once. No request is cut by it.
+        closed: when set, it is looked no more.
 
     Returns:
         For each message what was found, in order.
 
     Raises:
+        Closed: it was closed.
         DuvoError: something cannot be read.
     """
     look = _Look(client, agent_id, mark, has_run)
@@ -136,7 +141,9 @@ def find_runs(
         if not missing or deadline is None or deadline.passed:
             break
         pause = next(pauses, pause)
-        client._transport.clock.sleep(deadline.left(pause))
+        client._transport.clock.sleep(deadline.left(pause), closed)
+        if closed is not None and closed.is_set():
+            raise Closed
     for place in missing:
         seekers = [messages[one] for one in missing if found[one].run is None]
         if look.is_without_doubt(messages[place], seekers):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import count
 from typing import Any
 
@@ -14,6 +15,9 @@ from . import names
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+_SLOW = 0.05
+"""Seconds beyond which inputs come too slowly to be gathered."""
 
 
 @frozen
@@ -57,22 +61,28 @@ class Inputs:
         key: str | Callable[[Any], str] | None,
         are_kept: bool,
     ):
-        if isinstance(given, (str, bytes)):
-            raise ConfigError("inputs are a list or another iterable, not one text")
+        if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__"):
+            what = "one text" if isinstance(given, (str, bytes)) else repr(given)
+            raise ConfigError(f"inputs are a list or another iterable, not {what:.80}")
         self.are_taken = False
         self.fault: Exception | None = None
+        self._lot = 1
         self._given = zip(count(), given, strict=False)
         self._message = message
         self._key = key
         self._are_kept = are_kept
 
     def take(self, most: int) -> list[Input]:
-        """The next ones; fewer than asked for when they are at their end."""
+        """The next ones; fewer than asked for when they come slowly, or are at their end."""
         taken: list[Input] = []
+        began = time.monotonic()
         try:
             for index, given in self._given:
                 taken.append(self._taken(index, given))
-                if len(taken) == most:
+                is_slow = time.monotonic() - began > _SLOW
+                if is_slow or len(taken) in (most, self._lot):
+                    # What is taken must not wait for long until more is.
+                    self._lot = 1 if is_slow else 2 * self._lot
                     return taken
         except Exception as error:
             # What is at work is to be carried to its end before this is told.
@@ -96,11 +106,20 @@ class Inputs:
         return Input(index, given, self.name(index, given), self._text(index, given), key)
 
     def _text(self, index: int, given: Any) -> str:
-        if self._message is None:
-            return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
-        text = self._message(given)
+        if self._message is not None:
+            text = self._message(given)
+        elif isinstance(given, str):
+            text = given
+        else:
+            text = _as_json(index, given)
         if not isinstance(text, str):
             raise ConfigError(f"the message of input {index} must be text, not {text!r:.80}")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(
+                f"the message of input {index} is no valid text: {text!r:.80}"
+            ) from None
         return text
 
     def _key_of(self, index: int, given: Any) -> str:
@@ -109,4 +128,11 @@ class Inputs:
         if not isinstance(given, dict) or self._key not in given:
             raise ConfigError(f"input {index} has no field {self._key!r}: {given!r:.80}")
         value = given[self._key]
-        return value if isinstance(value, str) else json.dumps(value)
+        return value if isinstance(value, str) else _as_json(index, value)
+
+
+def _as_json(index: int, value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"input {index} is no JSON ({error}): {value!r:.80}") from None

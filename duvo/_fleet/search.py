@@ -16,7 +16,6 @@ from .._times import timestamp
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
 
 PAGE = 100
 """Runs that a page may have at most."""
@@ -51,13 +50,12 @@ class SearchByTime:
             return None
         return [("since", self._created_at[self._left[0]]), ("sort_order", "asc")]
 
-    def take(self, items: Sequence[Mapping[str, Any]], total: int | None) -> None:
-        """Take in the page that was asked for."""
+    def take(self, page: Sequence[tuple[str, object]], total: int | None) -> None:
+        """Take in the page that was asked for: id and time of creation of each of its runs."""
         target = self._left.popleft()
-        moments = [_moment(self._created_at[target])]
-        moments += [_moment(item.get("created_at")) for item in items]
+        moments = [_moment(self._created_at[target]), *(_moment(time) for _, time in page)]
         self.is_misled = self.is_misled or moments != sorted(moments)
-        ids = {item["id"] for item in items}
+        ids = {run_id for run_id, _ in page}
         self._found |= ids & self._created_at.keys()
         if target not in ids:
             self.missed.append(target)
@@ -92,12 +90,11 @@ class SearchByPlace:
         self._pages -= 1
         return [("offset", str(self._offset))]
 
-    def take(self, items: Sequence[Mapping[str, Any]], total: int | None) -> None:
-        """Take in the page that was asked for."""
-        ids = [item["id"] for item in items]
-        self._left.difference_update(ids)
-        self._offset += len(ids)
-        self._is_through = not ids or (total is not None and self._offset >= total)
+    def take(self, page: Sequence[tuple[str, object]], total: int | None) -> None:
+        """Take in the page that was asked for: id and time of creation of each of its runs."""
+        self._left.difference_update(run_id for run_id, _ in page)
+        self._offset += len(page)
+        self._is_through = not page or (total is not None and self._offset >= total)
 
 
 def _moment(created_at: object) -> datetime:

@@ -14,6 +14,8 @@ from .._patience import Reader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
+
     from .._client import Client
     from .._models import HumanRequest
     from .._on_request import OnRequest
@@ -26,22 +28,44 @@ _MOST_CLIENTS = 8
 _clients: OrderedDict[tuple[object, ...], Client] = OrderedDict()
 
 
-def reply(run: Run, request: HumanRequest, on_request: OnRequest, answers: Answers | None) -> bool:
+def reply(
+    run: Run,
+    request: HumanRequest,
+    on_request: OnRequest,
+    answers: Answers | None,
+    closed: threading.Event | None = None,
+) -> bool:
     """Meet what a run asks; whether it was replied to.
 
+    Args:
+        run: the run.
+        request: what it asks.
+        on_request: as in `Run.wait`.
+        answers: as in `Run.wait`.
+        closed: when set, nobody waits for it any more; None in another process.
+
     Raises:
+        Closed: it was closed.
         HumanRequestPending: nothing here may answer it.
         DuvoError: the reply does not fit, or cannot be sent.
     """
     run = _here(run)
-    reader = Reader(run._transport, run.id, None)
+    reader = Reader(run._transport, run.id, None, closed=closed)
     return Responder(on_request, answers, warn=True).meet(run, request, reader)
 
 
-def outcome(run: Run) -> Outcome:
-    """Read the last messages of a run that has ended."""
+def outcome(run: Run, closed: threading.Event | None = None) -> Outcome:
+    """Read the last messages of a run that has ended.
+
+    Args:
+        run: the run.
+        closed: as for `reply`.
+
+    Raises:
+        Closed: it was closed.
+    """
     run = _here(run)
-    _waiting.read_outcome(run, Reader(run._transport, run.id, None))
+    _waiting.read_outcome(run, Reader(run._transport, run.id, None, closed=closed))
     return run._outcome
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from collections import deque
 
-from .. import _pace, _paths, _wire
+from .. import _wire
 from .._conversation_reader import ConversationReader
 from .._errors import NotFound, PermissionDenied
 from .._patience import NEW_RUN_GRACE
-from .._understanding import understanding
 from .events import Event
-from .search import PAGE, SearchByPlace, SearchByTime
+from .rounds import Rounds
 from .watched import Watched
 
 TYPE_CHECKING = False
@@ -30,15 +29,22 @@ logger = logging.getLogger("duvo")
 _SWEEP_EVERY = 2.0
 """Seconds between two reads that look for what the list may not tell."""
 
+_READS_A_PAGE = 3
+"""Runs that are read, where there are so many to read, before the list gets its turn."""
+
+_URGENT = _wire.FINISHED | {"waiting"}
+
 
 class Watcher:
     """Reads about many runs, one request at a time.
 
     Rounds of the list tell which runs have changed; those are read by
     themselves where somebody wants what the list does not tell: messages, and
-    what a run asks a human for. Beside that a slow sweep reads runs that seem
-    quiet. Once it finds what the list did not tell, the list of this server is
-    known not to tell it, and every run is read in turn.
+    what a run asks a human for. They go before the next pages, so that a round
+    takes as long as there is something to read, and no longer. Beside that a
+    slow sweep reads runs that seem quiet. Once it finds what the list did not
+    tell, the list of this server is known not to tell it, and every run is read
+    in turn.
 
     Args:
         client: the client.
@@ -55,7 +61,6 @@ class Watcher:
         messages: bool,
         lost: Callable[[Run, DuvoError], None] | None = None,
     ):
-        self._client = client
         self._transport = client._transport
         self._reader = reader
         self._messages = messages
@@ -63,13 +68,11 @@ class Watcher:
         self._watched: dict[str, Watched] = {}
         self._due: deque[Watched] = deque()
         self._quiet: deque[Watched] = deque()
-        self._search: SearchByTime | SearchByPlace | None = None
-        self._list_is_next = True
-        self._pause = 0.0
+        self._rounds = Rounds(client, reader)
+        self._reads = 0
+        self._turns = 0
         self._changed = False
-        self._next_round = 0.0
         self._next_sweep = 0.0
-        self._filter: list[tuple[str, str]] = []
         self._known: list[Event] = []
         self.rest = 0.0
         """Seconds for which nothing more is due, after a step."""
@@ -123,19 +126,22 @@ class Watcher:
         if not self._watched:
             return
         now = self._reader.clock.now()
-        if self._search is None and now >= self._next_round:
+        if not self._rounds.is_open and now >= self._rounds.next_at:
             self._begin_round()
-        if self._search is not None and (self._list_is_next or not self._due):
-            self._list_is_next = False
-            yield from self._read_list(self._search)
+        is_busy = self._reads < _READS_A_PAGE and (self._due or self._turns)
+        if self._rounds.is_open and not is_busy:
+            self._reads = 0
+            yield from self._read_list()
             return
-        self._list_is_next = True
+        self._reads += 1
         if self._due:
             yield from self._read_one(self._due.popleft())
+        elif self._turns:
+            yield from self._read_next()
         elif now >= self._next_sweep and (quiet := self._next_quiet()) is not None:
             yield from self._sweep(quiet, now)
         else:
-            self.rest = max(0.0, self._next_round - now)
+            self.rest = max(0.0, self._rounds.next_at - now)
 
     # The list
 
@@ -143,67 +149,32 @@ class Watcher:
         for one in self._watched.values():
             if not one.is_listed:
                 self._put_due(one)
-        listed = [one for one in self._watched.values() if one.is_listed]
-        times = {one.run.id.casefold(): one.created_at for one in listed}
-        unknown = [run_id for run_id, time in times.items() if time is None]
-        if unknown or not self._transport.lists_by_time:
-            self._search = SearchByPlace(unknown or times)
-        else:
-            self._search = SearchByTime({run_id: time or "" for run_id, time in times.items()})
-        raws = [_raw(one.run) for one in listed]
+        listed = {key: one for key, one in self._watched.items() if one.is_listed}
+        raws = [_raw(one.run) for one in listed.values()]
         agents = {None if raw is None else raw.get("agent_id") for raw in raws}
         agent = agents.pop() if len(agents) == 1 else None
-        self._filter = [("agent_id", agent)] if isinstance(agent, str) else []
+        times = {key: one.created_at for key, one in listed.items()}
+        self._rounds.begin(times, agent if isinstance(agent, str) else None)
 
-    def _read_list(self, search: SearchByTime | SearchByPlace) -> Iterator[Event]:
-        query = search.query()
-        if query is None:
-            self._end_round(search)
-            return
-        path = _paths.runs(self._client._team_id(self._reader.deadline))
-        query = [*query, ("limit", str(PAGE)), *self._filter]
+    def _read_list(self) -> Iterator[Event]:
+        if not self._rounds.is_through:
+            for item in self._rounds.read():
+                watched = self._watched.get(item["id"].casefold())
+                if watched is not None:
+                    yield from self._note(watched, item)
+        if self._rounds.is_through:
+            self._end_round()
 
-        def attempt() -> tuple[list[dict[str, Any]], int | None]:
-            data = self._reader.send(path, query).data
-            with understanding("GET", path):
-                answer = _wire.expect_dict(data, "the top")
-                items = _wire.expect_list(answer.get("data"), "data")
-                for number, item in enumerate(items):
-                    where = f"data[{number}]"
-                    _wire.expect_text(_wire.expect_dict(item, where).get("id"), f"{where}.id")
-                    _wire.expect_text(item.get("status"), f"{where}.status")
-            return items, _wire.count(answer.get("total"))
-
-        items, total = self._reader.read(attempt)
-        items = [{**item, "id": item["id"].casefold()} for item in items]
-        for item in items:
-            watched = self._watched.get(item["id"])
-            if watched is not None:
-                yield from self._note(watched, item)
-        search.take(items, total)
-        if search.query() is None:
-            self._end_round(search)
-
-    def _end_round(self, search: SearchByTime | SearchByPlace) -> None:
-        self._search = None
-        if search.is_misled:
-            self._transport.lists_by_time = False
-        for run_id in search.missed:
-            watched = self._watched.get(run_id)
-            if watched is None:
-                continue
-            # What a search that was misled has missed may be in the list all the same.
-            watched.is_listed = search.is_misled or self._is_new(watched)
-            self._put_due(watched)
-        if not self._transport.list_tells_all:
-            for one in self._watched.values():
-                if self._is_worth_a_look(one):
-                    self._put_due(one)
-        offers_long_poll = self._transport.long_poll > 0
-        fast = offers_long_poll and not self._transport.budget.is_limited
-        self._pause = _pace.next_wait(self._pause, activity=self._changed, fast=fast)
+    def _end_round(self) -> None:
+        missed, may_be_listed = self._rounds.end(changed=self._changed)
         self._changed = False
-        self._next_round = self._reader.clock.now() + self._pause
+        for key in missed:
+            watched = self._watched.get(key)
+            if watched is not None:
+                watched.is_listed = may_be_listed or self._is_new(watched)
+                self._put_due(watched)
+        if not self._transport.list_tells_all:
+            self._turns = len(self._watched)
 
     def _note(self, watched: Watched, raw: dict[str, Any]) -> Iterator[Event]:
         """Note what the list tells of a run."""
@@ -238,17 +209,24 @@ class Watcher:
     # One run
 
     def _put_due(self, watched: Watched) -> None:
-        if not watched.is_due:
-            watched.is_due = True
+        # Ends and requests are waited for more than what is said in between.
+        is_urgent = watched.status in _URGENT
+        if watched.is_due:
+            if not is_urgent:
+                return
+            self._due.remove(watched)
+        watched.is_due = True
+        if is_urgent:
+            self._due.appendleft(watched)
+        else:
             self._due.append(watched)
 
-    def _read_one(self, watched: Watched) -> Iterator[Event]:
+    def _read_one(self, watched: Watched, *, wholly: bool = False) -> Iterator[Event]:
         watched.is_due = False
         if watched.run.id.casefold() not in self._watched:
             return
         run = watched.run
-        # What the list told of an end needs no second look.
-        if not (watched.stamp is not None and watched.is_listed and run._has_ended):
+        if wholly or self._needs_a_look(watched):
             if not self._read_run(watched):
                 return
             raw = run.raw["run"]
@@ -266,6 +244,12 @@ class Watcher:
             yield Event(type="human_request", run=run, request=request)
         if ended:
             yield self._finished(watched)
+
+    def _needs_a_look(self, watched: Watched) -> bool:
+        """Whether there is more to know of the run, beside its messages, than the list tells."""
+        if watched.stamp is None or not watched.is_listed or watched.status == "waiting":
+            return True
+        return watched.run.is_finished and not watched.run._has_ended
 
     def _read_run(self, watched: Watched) -> bool:
         """Read the run itself; whether it could be."""
@@ -326,11 +310,20 @@ class Watcher:
                 return watched
         return None
 
+    def _read_next(self) -> Iterator[Event]:
+        """Read the next run in turn, on a server whose list does not tell what it says."""
+        self._turns -= 1
+        quiet = self._next_quiet()
+        if quiet is None:
+            self._turns = 0
+        else:
+            yield from self._read_one(quiet)
+
     def _sweep(self, watched: Watched, now: float) -> Iterator[Event]:
         self._next_sweep = now + _SWEEP_EVERY
         before = watched.stamp
         found = False
-        for event in self._read_one(watched):
+        for event in self._read_one(watched, wholly=True):
             found = found or event.type in ("message", "human_request")
             yield event
         if found:

@@ -12,6 +12,7 @@ with Server([greeter]) as server:
 
 _HOME = {
     "_agent_file": ("load_agents",),
+    "_ports": ("DEFAULT_PORT",),
     "_server": ("Server",),
     "_state": ("default_database",),
     "agents": ("Agent", "agent"),
@@ -31,6 +32,7 @@ _HOME = {
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "DEFAULT_PORT",
     "Agent",
     "AgentFileError",
     "CallOrderError",
@@ -53,6 +55,7 @@ __all__ = [
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._agent_file import load_agents
+    from ._ports import DEFAULT_PORT
     from ._server import Server
     from ._state import default_database
     from .agents import Agent, agent

@@ -16,12 +16,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from . import _answers, _bodies, _commands, _idempotency, _reading, _statuses
+from ._accepted_keys import AcceptedKeys
 from ._commands import Change
 from ._engine import Engine
 from ._guard import LONG_POLL, Guard, unexpected
 from ._long_poll import LongPolls
 from ._rate_limit import RateLimit
 from ._refusals import Refused, error_body
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._monitoring import Monitoring
 
 logger = logging.getLogger("duvo.local")
 
@@ -194,23 +199,39 @@ class Api:
 
 
 def make_app(
-    engine: Engine, long_polls: LongPolls, *, key: str, rate_limit: RateLimit | None
+    engine: Engine,
+    long_polls: LongPolls,
+    *,
+    keys: AcceptedKeys,
+    on_loopback: bool,
+    rate_limit: RateLimit | None = None,
+    monitoring: Monitoring | None = None,
 ) -> ASGIApp:
-    """The API as an ASGI application."""
+    """The API as an ASGI application.
+
+    Args:
+        keys: what opens it.
+        on_loopback: whether it is reached from this machine alone.
+        rate_limit: counts the requests; None for no limit.
+        monitoring: what is answered to load balancers and Prometheus, if anything.
+    """
     api = Api(engine, long_polls)
     run = "/v2/runs/{run_id}"
+    routes = [
+        Route("/v2/teams", api.teams),
+        Route("/v2/profile", api.profile),
+        Route("/v2/teams/{team_id}/agents", api.agents),
+        Route("/v2/agents/{agent_id}", api.agent),
+        Route("/v2/teams/{team_id}/runs", api.runs_of_team, methods=["GET", "POST"]),
+        Route(run, api.run),
+        Route(f"{run}/messages", api.conversation, methods=["GET", "POST"]),
+        Route(f"{run}/human-requests/{{request_id}}/respond", api.respond, methods=["POST"]),
+        Route(f"{run}/stop", api.stop, methods=["POST"]),
+    ]
+    if monitoring is not None:
+        routes += monitoring.routes
     app = Starlette(
-        routes=[
-            Route("/v2/teams", api.teams),
-            Route("/v2/profile", api.profile),
-            Route("/v2/teams/{team_id}/agents", api.agents),
-            Route("/v2/agents/{agent_id}", api.agent),
-            Route("/v2/teams/{team_id}/runs", api.runs_of_team, methods=["GET", "POST"]),
-            Route(run, api.run),
-            Route(f"{run}/messages", api.conversation, methods=["GET", "POST"]),
-            Route(f"{run}/human-requests/{{request_id}}/respond", api.respond, methods=["POST"]),
-            Route(f"{run}/stop", api.stop, methods=["POST"]),
-        ],
+        routes=routes,
         exception_handlers={
             Refused: _refused,
             HTTPException: _unrouted,
@@ -220,7 +241,14 @@ def make_app(
         },
     )
     app.router.redirect_slashes = False
-    return Guard(app, key=key, rate_limit=rate_limit)
+    guard = Guard(
+        app,
+        keys=keys,
+        on_loopback=on_loopback,
+        rate_limit=rate_limit,
+        monitoring=monitoring,
+    )
+    return guard if monitoring is None else monitoring.measuring(guard, routes)
 
 
 def _filters(request: Request) -> _reading.Filters:

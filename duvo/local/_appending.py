@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 import uuid
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.dml import ReturningUpdate
 
-from . import _schema, _statuses
+from . import _schema, _statuses, _tally
 from ._entries import Entry
 
 runs = _schema.runs
@@ -34,32 +36,36 @@ def append(
     connection: sa.Connection,
     run_id: str,
     entry: Entry,
-    *conditions: sa.ColumnElement[bool],
+    *,
     message_id: str,
+    of_turn: int | None = None,
     op: int | None = None,
     **changes: Any,
 ) -> sa.Row[Any] | None:
     """Change the run's row and append the entry; the row is the lock that orders all writers.
 
     Args:
-        conditions: what must hold of the run; otherwise nothing is done.
         message_id: the new message's.
-        op: the agent's own count, where the agent appends.
+        of_turn: the turn that must be under way; otherwise nothing is done.
+        op: the agent's own count, where the agent appends; nothing is done
+            when it has come so far already.
         changes: columns of the run to set; `NOW` is the message's time.
 
     Returns:
-        The run's row after the change, or None when a condition did not hold.
+        The run's id, turn, messages and updated_at after the change, or None
+        when nothing was done.
     """
-    moment = unix_ms()
-    # Later than everything before it, also when the clock was set back.
-    later = sa.case((runs.c.updated_at >= moment, runs.c.updated_at + 1), else_=moment)
-    values = {name: later if value is NOW else value for name, value in changes.items()}
-    row = connection.execute(
-        runs.update()
-        .where(runs.c.id == run_id, *conditions)
-        .values(messages=runs.c.messages + 1, updated_at=later, **values)
-        .returning(*runs.c)
-    ).one_or_none()
+    moments = tuple(name for name, value in changes.items() if value is NOW)
+    plain = {name: value for name, value in changes.items() if value is not NOW}
+    computed = {name for name, value in plain.items() if isinstance(value, sa.ColumnElement)}
+    statement = _change(
+        tuple(name for name in plain if name not in computed), moments, of_turn is None, op is None
+    )
+    if computed:
+        statement = statement.values({name: plain.pop(name) for name in computed})
+    values = {f"new_{name}": value for name, value in plain.items()}
+    values |= {"the_run": run_id, "the_turn": of_turn, "the_op": op, "the_moment": unix_ms()}
+    row = connection.execute(statement, values).one_or_none()
     if row is not None:
         insert_message(
             connection,
@@ -70,7 +76,35 @@ def append(
             message_id=message_id,
             op=op,
         )
+        if changes.get("status") in _statuses.ENDED:
+            _tally.note(connection, changes["status"])
     return row
+
+
+@functools.lru_cache
+def _change(
+    names: tuple[str, ...], moments: tuple[str, ...], any_turn: bool, any_op: bool
+) -> ReturningUpdate[Any]:
+    # Built once each: to build and look one up again takes longer than to execute it.
+    moment = sa.bindparam("the_moment", type_=sa.BigInteger)
+    # Later than everything before it, also when the clock was set back.
+    later = sa.case((runs.c.updated_at >= moment, runs.c.updated_at + 1), else_=moment)
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
+    values |= dict.fromkeys(moments, later)
+    statement = runs.update().where(runs.c.id == sa.bindparam("the_run"))
+    if not any_turn:
+        statement = statement.where(
+            runs.c.turn == sa.bindparam("the_turn"), runs.c.status.not_in(_statuses.ENDED)
+        )
+    if not any_op:
+        statement = statement.where(runs.c.ops < sa.bindparam("the_op"))
+        values["ops"] = sa.bindparam("the_op")
+    return statement.values(messages=runs.c.messages + 1, updated_at=later, **values).returning(
+        runs.c.id, runs.c.turn, runs.c.messages, runs.c.updated_at
+    )
+
+
+_MESSAGE = _schema.messages.insert()
 
 
 def insert_message(
@@ -85,18 +119,20 @@ def insert_message(
 ) -> None:
     """Insert the message that the run's row already counts."""
     connection.execute(
-        _schema.messages.insert().values(
-            run_id=run_id,
-            seq=seq,
-            id=message_id,
-            op=op,
-            type=entry.type,
-            role=entry.role,
-            timestamp=moment,
-            text=entry.text,
-            data=None if entry.data is None else json.dumps(entry.data),
-        )
+        _MESSAGE,
+        {
+            "run_id": run_id,
+            "seq": seq,
+            "id": message_id,
+            "op": op,
+            "type": entry.type,
+            "role": entry.role,
+            "timestamp": moment,
+            "text": entry.text,
+            "data": None if entry.data is None else json.dumps(entry.data),
+        },
     )
+    _tally.note(connection, _tally.APPENDED)
 
 
 def append_op(
@@ -110,7 +146,7 @@ def append_op(
     """Append what the agent did as the `op`th thing, once however often this is called.
 
     Returns:
-        The run's row after the change, or None when it had been done before.
+        What `append` returns, or None when it had been done before.
 
     Raises:
         TurnEnded: the turn is over.
@@ -119,12 +155,9 @@ def append_op(
         connection,
         run_id,
         entry,
-        runs.c.turn == turn,
-        runs.c.ops < op,
-        runs.c.status.not_in(_statuses.ENDED),
         message_id=str(uuid.uuid5(uuid.UUID(run_id), f"message {op}")),
+        of_turn=turn,
         op=op,
-        ops=op,
         **changes,
     )
     if row is not None:

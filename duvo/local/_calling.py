@@ -39,7 +39,7 @@ async def outcome(
         if inspect.iscoroutinefunction(function):
             result = await function(**keywords)
         else:
-            result = await _in_thread(lambda: function(**keywords))
+            result = await in_thread(lambda: function(**keywords))
             if inspect.isawaitable(result):
                 result = await result
         return {"result": storable_json(json.loads(json.dumps(result, allow_nan=False)))}
@@ -61,7 +61,8 @@ def _takes_key(function: Callable[..., Any]) -> bool:
         return False
 
 
-async def _in_thread(function: Callable[[], Any]) -> Any:
+async def in_thread(function: Callable[[], Any]) -> Any:
+    """Call a function that takes its time, and return what it returned."""
     # A thread of its own, not one of a pool: a tool that hangs keeps neither the
     # engine's own work nor the interpreter's exit waiting.
     loop = asyncio.get_running_loop()

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import sqlalchemy as sa
 
-from . import _answers, _entries, _replies, _schema, _statuses
+from . import _answers, _entries, _replies, _schema, _statuses, _tally
 from ._appending import NOW, append, insert_message, new_message_id, unix_ms
 from ._refusals import Refused
 from .agents import Agent
@@ -77,6 +77,7 @@ def start(
         )
         .returning(*runs.c)
     ).one()
+    _tally.note(connection, _tally.STARTED)
     if message is not None:
         entry = _entries.user_text(message)
         insert_message(connection, run_id, entry, seq=1, moment=moment, message_id=new_message_id())

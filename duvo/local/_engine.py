@@ -19,13 +19,15 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, SetWorkflowID
 from dbos import error as dbos_error
 
-from . import _idempotency, _reading, _turns
+from . import _idempotency, _reading
+from ._calling import in_thread
 from ._commands import Change
 from ._loggers import borrowed
 from ._notifier import Notifier
-from ._store import Store
+from ._sharing import Sharing
+from ._store import GivenUp, Store
 from ._turn import RunningTurn
-from ._turns import AgentChanged
+from ._turns import AgentChanged, TurnElsewhere
 from .agents import Agent
 from .errors import EngineError
 
@@ -35,6 +37,12 @@ logger = logging.getLogger("duvo.local")
 
 _TIDYING = 60.0
 """Seconds between two removals of what recovery needs no longer."""
+
+_SWEEPING = 5.0
+"""Seconds after which a run that was accepted must have been started."""
+
+_ALONE = "local"
+"""Who the one server of a SQLite file is; a PostgreSQL database may have its turns too."""
 
 _serving: Engine | None = None
 
@@ -51,6 +59,7 @@ class Engine:
     Attributes:
         agents: those whose code is here, by their ids.
         notifier: wakes who waits for a run.
+        turns: those that are carried out here now.
         waiting_for: the names of agents that have unfinished runs and no code here.
     """
 
@@ -61,10 +70,16 @@ class Engine:
         self._store = store
         self._client: DBOSClient | None = None
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="duvo-database")
-        self._turns: dict[tuple[str, int], RunningTurn] = {}
+        self.turns: dict[tuple[str, int], RunningTurn] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._starts: set[asyncio.Task[Any]] = set()
         self._executions: set[asyncio.Task[Any]] = set()
         self._loggers = contextlib.ExitStack()
+
+    @property
+    def turn_count(self) -> int:
+        """How many turns are carried out here now, those that wait included."""
+        return len(self.turns)
 
     async def launch(self) -> None:
         """Go on with the turns that were left, on the running loop.
@@ -81,21 +96,12 @@ class Engine:
         # DBOS takes its logger over for the whole process.
         self._loggers.enter_context(borrowed("dbos", logging.CRITICAL))
         self._loggers.enter_context(borrowed("uvicorn.error", logging.CRITICAL))
-        config = DBOSConfig(
-            name="duvo-local",
-            system_database_url=self._store.engine.url.render_as_string(hide_password=False),
-            system_database_engine=self._store.engine,
-            # The default follows the source, and leaves older runs alone for ever.
-            application_version="duvo-1",
-            executor_id="local",
-            max_executor_threads=10,
-            log_level="CRITICAL",
-            # Nobody waits inside of it here; this is how long its thread outlives a close.
-            notification_listener_polling_interval_sec=0.1,
-        )
+        self._carrying_out = asyncio.Event()
+        self._sharing = Sharing(self, self._store) if self._store.is_shared else None
         try:
-            DBOS(config=config)
-            DBOS.launch()
+            await self.resume(await self._sharing.join() if self._sharing else _ALONE)
+            if self._sharing is not None:
+                await self.recover([_ALONE])
             self._client = DBOSClient(system_database_engine=self._store.engine)
         except Exception as error:
             reason = " ".join(str(error).split())
@@ -103,19 +109,53 @@ class Engine:
         await self._tell_what_waits()
         for run_id, number in await self.transact(_reading.accepted):
             self._start(run_id, number)
-        self._spawn(self._tidy())
+        for task in [self._tidy(), self._sweep()]:
+            self._spawn(task, self._tasks)
+        if self._sharing is not None:
+            for task in self._sharing.tasks():
+                self._spawn(task, self._tasks)
+
+    async def resume(self, server_id: str) -> None:
+        """Carry turns out, as the server of that id."""
+        config = DBOSConfig(
+            name="duvo-local",
+            system_database_url=self._store.engine.url.render_as_string(hide_password=False),
+            system_database_engine=self._store.engine,
+            # The default follows the source, and leaves older runs alone for ever.
+            application_version="duvo-1",
+            executor_id=server_id,
+            max_executor_threads=10,
+            log_level="CRITICAL",
+            # Nobody waits inside of it here; this is how long its thread outlives a close.
+            notification_listener_polling_interval_sec=0.1,
+        )
+        DBOS(config=config)
+        # On the loop: turns that are recovered run on the loop that it is launched on.
+        DBOS.launch()
+        # Whatever it is asked, it gives the loop its threads; those of an earlier one are gone.
+        await DBOS.list_workflows_async(workflow_ids=["-"])
+        self._carrying_out.set()
+
+    async def suspend(self) -> None:
+        """Leave every turn as it stands, until `resume`."""
+        self._carrying_out.clear()
+        await _cancelled({*self._executions, *self._starts})
+        await in_thread(functools.partial(DBOS.destroy, workflow_completion_timeout_sec=0))
+
+    async def recover(self, server_ids: list[str]) -> None:
+        """Take over the turns of servers that are no more."""
+        await self._carrying_out.wait()
+        if server_ids:
+            await in_thread(functools.partial(_recover, server_ids))
 
     async def leave(self) -> None:
         """Leave every turn as it stands, to be gone on with by the next engine."""
-        leaving = {*self._executions, *self._tasks}
-        for task in leaving:
-            task.cancel()
-        if leaving:
-            await asyncio.wait(leaving, timeout=2)
+        await _cancelled({*self._executions, *self._starts, *self._tasks})
 
     def close(self) -> None:
         """Give back what was taken from the process; after the loop was closed."""
         global _serving
+        self._store.give_up()
         self._pool.shutdown(wait=False, cancel_futures=True)
         if _serving is not self:
             return
@@ -123,18 +163,22 @@ class Engine:
             if self._client is not None:
                 self._client.destroy()
             DBOS.destroy(workflow_completion_timeout_sec=0)
+            if self._sharing is not None:
+                self._sharing.leave()
         finally:
             self._loggers.close()
             _serving = None
 
     async def transact(self, work: Callable[[sa.Connection], T], *, rings: str | None = None) -> T:
         """Do the work in a transaction, then wake who waits for the run `rings`."""
+        if rings is not None and self._sharing is not None:
+            await self._sharing.while_in_touch()
 
         def do() -> T:
             result = self._store.transact(work)
             if rings is not None:
                 # From here: the one who asked may have been cancelled meanwhile.
-                self._soon(self.notifier.ring, rings)
+                self.soon(self._ring, rings)
             return result
 
         return await self._loop.run_in_executor(self._pool, do)
@@ -142,9 +186,15 @@ class Engine:
     async def change(self, work: Callable[[sa.Connection], Change]) -> Change:
         """Make a change in a transaction, and do what follows from it."""
 
+        def told(connection: sa.Connection) -> Change:
+            change = work(connection)
+            if self._sharing is not None and change.run_id is not None:
+                self._sharing.tell_within(connection, change.run_id, change.ends_turn)
+            return change
+
         def do() -> Change:
-            change = self._store.transact(work)
-            self._soon(self._follow_up, change)
+            change = self._store.transact(told, once=True)
+            self.soon(self._follow_up, change)
             return change
 
         return await self._loop.run_in_executor(self._pool, do)
@@ -163,35 +213,35 @@ class Engine:
         task = asyncio.current_task()
         assert task is not None
         self._executions.add(task)
-        turn = self._turns[run_id, number] = RunningTurn(self, run_id, number)
+        turn = self.turns[run_id, number] = RunningTurn(self, run_id, number)
         try:
-            find = functools.partial(_turns.agent_of, run_id=run_id, turn=number)
-            agent_id = await self.transact(find)
-            if agent_id is None:
-                return
-            if agent_id not in self.agents:
-                await turn.park()
-                return
-            await turn.carry_out(self.agents[agent_id])
+            await turn.carry_out(self.agents)
+        except (TurnElsewhere, GivenUp):
+            # To return would be recorded as an end of it.
+            raise asyncio.CancelledError from None
         except Exception as error:
-            logger.error("run %s stands still until the next start: %s", run_id, error)
+            logger.error("run %s stands still until the next start: %s", run_id, _why(error))
             # An end would be recorded, and the turn never be gone on with.
             await turn.park()
         finally:
             self._executions.discard(task)
-            if self._turns.get((run_id, number)) is turn:
-                del self._turns[run_id, number]
+            if self.turns.get((run_id, number)) is turn:
+                del self.turns[run_id, number]
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
         """Call the function once, and on recovery return what it returned."""
 
         async def recorded() -> str:
+            if self._sharing is not None:
+                await self._sharing.while_in_touch()
             return json.dumps(await function())
 
         try:
             text = await DBOS.run_step_async({"name": name}, recorded)
         except dbos_error.DBOSUnexpectedStepError as error:
             raise AgentChanged from error
+        except dbos_error.DBOSWorkflowConflictIDError as error:
+            raise TurnElsewhere from error
         return json.loads(text)
 
     async def receive(self, topic: str) -> str | None:
@@ -200,38 +250,42 @@ class Engine:
             text: str | None = await DBOS.recv_async(topic, timeout_seconds=0)
         except dbos_error.DBOSUnexpectedStepError as error:
             raise AgentChanged from error
+        except dbos_error.DBOSWorkflowConflictIDError as error:
+            raise TurnElsewhere from error
         return text
 
     def _follow_up(self, change: Change) -> None:
         if change.run_id is None:
             return
         if change.ends_turn is not None:
-            ended = self._turns.get((change.run_id, change.ends_turn))
+            ended = self.turns.get((change.run_id, change.ends_turn))
             if ended is not None:
                 ended.end()
         if change.starts_turn is not None:
             self._start(change.run_id, change.starts_turn)
         self.notifier.ring(change.run_id)
 
+    def _ring(self, run_id: str) -> None:
+        self.notifier.ring(run_id)
+        if self._sharing is not None:
+            self._sharing.tell(run_id)
+
     def _start(self, run_id: str, number: int) -> None:
         async def start() -> None:
+            await self._carrying_out.wait()
             with SetWorkflowID(_workflow_id(run_id, number)):
                 await DBOS.start_workflow_async(_turn, run_id, number)
 
-        self._spawn(start())
+        self._spawn(start(), self._starts)
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any, among: set[asyncio.Task[Any]]) -> None:
         task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
+        among.add(task)
+        task.add_done_callback(among.discard)
+        task.add_done_callback(_told)
 
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            logger.error("something is left for the next start: %s", error)
-
-    def _soon(self, function: Callable[..., Any], *arguments: Any) -> None:
+    def soon(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call the function on the loop; from any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(function, *arguments)
 
@@ -249,10 +303,35 @@ class Engine:
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(_TIDYING)
+            await self._carrying_out.wait()
             try:
                 await self._remove_what_is_past()
             except Exception as error:
-                logger.error("what recovery needs no longer was not removed: %s", error)
+                logger.error("what recovery needs no longer was not removed: %s", _why(error))
+
+    async def _sweep(self) -> None:
+        before: set[tuple[str, int]] = set()
+        while True:
+            await asyncio.sleep(_SWEEPING)
+            await self._carrying_out.wait()
+            try:
+                pending = set(await self.transact(_reading.accepted))
+                await self._start_what_was_left(sorted(pending & before))
+                before = pending
+            except Exception as error:
+                logger.error("what was accepted was not started: %s", _why(error))
+
+    async def _start_what_was_left(self, accepted: list[tuple[str, int]]) -> None:
+        for start in range(0, len(accepted), 500):
+            turns = {_workflow_id(*one): one for one in accepted[start : start + 500]}
+            found = await DBOS.list_workflows_async(
+                workflow_ids=list(turns), load_input=False, load_output=False
+            )
+            for workflow_id in turns.keys() - {one.workflow_id for one in found}:
+                self._start(*turns[workflow_id])
+            if self._sharing is not None:
+                keepers = [one.executor_id for one in found if one.status == "PENDING"]
+                await self.recover(await self._sharing.strays(filter(None, keepers)))
 
     async def _remove_what_is_past(self) -> None:
         await self.transact(_idempotency.forget_old)
@@ -261,6 +340,29 @@ class Engine:
         )
         if ended:
             await DBOS.delete_workflows_async([one.workflow_id for one in ended])
+
+
+def _recover(server_ids: list[str]) -> None:
+    # Marked as internal, and the one such name used here: nothing public takes turns over.
+    DBOS._recover_pending_workflows(server_ids)
+
+
+async def _cancelled(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=2)
+
+
+def _told(task: asyncio.Task[Any]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, GivenUp):
+        logger.error("something is left for later: %s", _why(error))
+
+
+def _why(error: BaseException) -> str:
+    # Not all of a database's error: it shows the statement, and what people wrote.
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def _workflow_id(run_id: str, turn: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator
 
 import uvicorn
@@ -12,8 +13,14 @@ from starlette.types import ASGIApp
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
-    """Serve on the running loop until the block is left; connections get a second to end."""
+async def serving(
+    app: ASGIApp, listening: socket.socket, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[None]:
+    """Serve on the running loop until the block is left; connections get a second to end.
+
+    Args:
+        tls: how to secure connections; None for plain HTTP.
+    """
     config = uvicorn.Config(
         app,
         loop="none",
@@ -28,6 +35,9 @@ async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]
         # Longer than any client keeps one idle, so that none finds its connection gone.
         timeout_keep_alive=75,
     )
+    config.load()
+    # One of ours, so that a renewed certificate can be read while connections are open.
+    config.ssl = tls
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:

@@ -10,6 +10,18 @@ from pathlib import Path
 from ._private_files import make_private
 from .errors import EngineError
 
+_SHORTEST = 16
+"""Characters of a key at least."""
+
+
+def fault_of(key: str) -> str | None:
+    """What makes the text unfit to be a key, without the text itself; None where it is fit."""
+    if not key.isascii() or not key.isprintable() or " " in key:
+        return "a key has letters, digits and signs of ASCII alone, and no blanks"
+    if len(key) < _SHORTEST:
+        return f"the key is too short; it must have {_SHORTEST} characters or more"
+    return None
+
 
 def key_in(file: Path) -> str:
     """The key kept in that file, which is made where it is missing.
@@ -25,7 +37,7 @@ def key_in(file: Path) -> str:
         key = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise EngineError(f"{file}: the key cannot be kept there ({_why(error)})") from None
-    if not key.isascii() or not key.isprintable() or " " in key or len(key) < 16:
+    if fault_of(key) is not None:
         raise EngineError(f"{file}: holds no key; remove the file, and a new one is made")
     make_private(file)
     return key

@@ -34,7 +34,11 @@ class Location:
     @property
     def shown(self) -> str:
         """The file or the URL, without a password."""
-        return str(self.file) if self.file else self.url.render_as_string(hide_password=True)
+        if self.file:
+            return str(self.file)
+        # PostgreSQL takes passwords as parameters too.
+        secret = [name for name in self.url.query if "password" in name]
+        return self.url.difference_update_query(secret).render_as_string(hide_password=True)
 
 
 def locate(database: str | os.PathLike[str] | None) -> Location:

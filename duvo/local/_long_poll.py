@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -19,9 +20,14 @@ _HEARTBEAT = 0.5
 
 
 class LongPolls:
-    """Holds requests; `close` lets all of them go at once."""
+    """Holds requests; `close` lets all of them go at once.
+
+    Attributes:
+        held: how many are held now.
+    """
 
     def __init__(self, notifier: Notifier):
+        self.held = 0
         self._notifier = notifier
         self._closing = False
 
@@ -53,7 +59,7 @@ class LongPolls:
 
         async def held() -> AsyncIterator[bytes]:
             deadline = time.monotonic() + wait
-            with self._notifier.listening(run_id) as bell:
+            with self._counted(), self._notifier.listening(run_id) as bell:
                 while True:
                     bell.clear()
                     view = await read()
@@ -72,3 +78,11 @@ class LongPolls:
             yield json.dumps(body(view)).encode()
 
         return StreamingResponse(held(), media_type="application/json")
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        self.held += 1
+        try:
+            yield
+        finally:
+            self.held -= 1

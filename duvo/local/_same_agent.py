@@ -14,6 +14,26 @@ if TYPE_CHECKING:
     from types import CodeType
 
 
+def together(given: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
+    """What a server serves of the given agents, and with the built-in ones if asked.
+
+    Raises:
+        EngineError: one is no agent, or two have one name.
+    """
+    given = list(given)
+    for one in given:
+        if not isinstance(one, Agent):
+            raise EngineError(f"{one!r} is no agent; decorate an async function with @agent(name)")
+    agents = by_name(given)
+    if examples:
+        from .examples import EXAMPLES
+
+        for one in EXAMPLES:
+            # An agent of the user's replaces the example that has its name.
+            agents.setdefault(one.name, one)
+    return tuple(agents.values())
+
+
 def by_name(given: Iterable[Agent]) -> dict[str, Agent]:
     """The agents, each once, in their order.
 

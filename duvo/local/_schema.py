@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    DateTime,
     Index,
     Integer,
     MetaData,
@@ -93,4 +94,12 @@ idempotency = Table(
     Column("request_hash", String(64), nullable=False),
     Column("answer", Text),
     Column("created_at", BigInteger, nullable=False, index=True),
+)
+
+servers = Table(
+    "duvo_servers",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    # By the database's clock; only where several servers can share it.
+    Column("seen", DateTime(timezone=True), nullable=False),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import functools
 import importlib.util
 import os
 import shutil
@@ -15,17 +16,20 @@ from pathlib import Path
 from types import TracebackType
 
 from . import _ports
-from ._same_agent import by_name
+from ._endpoint import Endpoint
+from ._same_agent import together
 from .agents import Agent
 from .errors import EngineError, MissingExtra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
-
     from ._engine import Engine
     from ._location import Location
     from ._store import Store
+
+
+_DRAINING = 1.0
+"""Seconds between telling load balancers of the end and refusing connections."""
 
 
 class Server:
@@ -41,14 +45,22 @@ class Server:
     Args:
         agents: the agents to serve.
         database: a file or a URL; None for one that is thrown away at the end.
-        port: on 127.0.0.1; 0 for any free one, None for 7411 or the next free one.
+        port: 0 for any free one, None for 7411 or the next free one.
         rate_limit: requests a minute, or None for no limit.
         examples: whether to serve the built-in examples too.
+        host: the address of this machine to listen on, `0.0.0.0` or `::` for all.
+        keys_file: a file for its owner alone, with one key a line, all of which
+            are accepted; None for one key that is made and kept beside the database.
+        tls_cert, tls_key: the files of a certificate and its key, in the PEM
+            format; None for plain HTTP.
+        insecure: whether plain HTTP may be reached from other machines.
+        monitoring: whether to answer `/health` and `/metrics` too.
 
     Attributes:
-        base_url, api_key, team_id, port: how it is reached, once started.
+        base_url, team_id, port: how it is reached, once started.
+        api_key: what opens it; empty where a file of keys was given.
         database: the file, or the URL without its password.
-        key_file: where the key is kept.
+        key_file: where the key is kept, or the file of keys that was given.
         agents: all that it serves.
         waiting_for: the names of agents that were not given while runs wait
             for them.
@@ -66,11 +78,17 @@ class Server:
         port: int | None = None,
         rate_limit: int | None = None,
         examples: bool = True,
+        host: str = _ports.LOOPBACK,
+        keys_file: str | os.PathLike[str] | None = None,
+        tls_cert: str | os.PathLike[str] | None = None,
+        tls_key: str | os.PathLike[str] | None = None,
+        insecure: bool = False,
+        monitoring: bool = False,
     ):
-        _check_extra()
+        _check_extra("prometheus_client" if monitoring else None)
         if rate_limit is not None and rate_limit < 1:
             raise EngineError("the rate limit must be 1 request a minute or more")
-        self.agents = _together(agents, examples)
+        self.agents = together(agents, examples)
         self.base_url = ""
         self.api_key = ""
         self.team_id = ""
@@ -79,8 +97,19 @@ class Server:
         self.key_file = Path()
         self.waiting_for: tuple[str, ...] = ()
         self._named_database = database
-        self._named_port = port
         self._rate_limit = rate_limit
+        self._keys_file = keys_file
+        self._monitored = monitoring
+        self._open = functools.partial(
+            Endpoint,
+            host,
+            port,
+            keys_file=keys_file,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            insecure=insecure,
+        )
+        self._endpoint: Endpoint | None = None
         self._change = threading.Lock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -135,23 +164,35 @@ class Server:
             thread.join(timeout)
             atexit.unregister(self.close)
 
+    def read_again(self) -> None:
+        """Take what the files of keys and certificate hold now.
+
+        Raises:
+            EngineError: one of them cannot be used; both stay as they were.
+        """
+        if self._endpoint is not None:
+            self._endpoint.read_again()
+
     def _start(self, location: Location) -> None:
         from . import _answers
         from ._keys import key_in
         from ._state import make_state_folder
         from ._store import Store
 
-        listening = _ports.listen(self._named_port)
+        endpoint = self._open()
         try:
-            if location.file is None:
+            if location.file is None and self._keys_file is None:
                 make_state_folder()
             store = Store(location)
             try:
-                self.api_key = key_in(location.key_file)
+                self.key_file = Path(self._keys_file or location.key_file)
+                if self._keys_file is None:
+                    self.api_key = key_in(location.key_file)
+                    endpoint.keys.replace((self.api_key,))
                 started: Future[tuple[str, ...]] = Future()
                 thread = threading.Thread(
                     target=self._serve,
-                    args=(store, listening, location, started),
+                    args=(store, endpoint, location, started),
                     name="duvo-engine",
                     daemon=True,
                 )
@@ -160,7 +201,7 @@ class Server:
                 store.close()
                 raise
         except BaseException:
-            listening.close()
+            endpoint.close()
             raise
         failure = started.exception()
         if failure is not None:
@@ -168,28 +209,26 @@ class Server:
             thread.join()
             raise failure
         self.waiting_for = started.result()
-        self._thread = thread
-        self.port = int(listening.getsockname()[1])
-        self.base_url = f"http://{_ports.HOST}:{self.port}"
+        self._thread, self._endpoint = thread, endpoint
+        self.port, self.base_url = endpoint.port, endpoint.url
         self.team_id = _answers.TEAM_ID
         self.database = location.shown
         atexit.register(self.close)
-        self.key_file = location.key_file
 
     def _serve(
         self,
         store: Store,
-        listening: socket.socket,
+        endpoint: Endpoint,
         location: Location,
         started: Future[tuple[str, ...]],
     ) -> None:
         try:
             # Loaded here: they take their time, and belong to no loop.
-            from . import _app, _engine, _http  # noqa: F401
+            from . import _app, _engine, _http, _running  # noqa: F401
 
             engine = _engine.Engine(store, self.agents)
             try:
-                asyncio.run(self._serve_until_left(engine, listening, started))
+                _running.run(self._serve_until_left(engine, store, endpoint, started))
             finally:
                 engine.close()
         except BaseException as error:
@@ -197,12 +236,16 @@ class Server:
                 raise
             started.set_exception(error)
         finally:
-            listening.close()
+            endpoint.close()
             store.close()
             _throw_away(location)
 
     async def _serve_until_left(
-        self, engine: Engine, listening: socket.socket, started: Future[tuple[str, ...]]
+        self,
+        engine: Engine,
+        store: Store,
+        endpoint: Endpoint,
+        started: Future[tuple[str, ...]],
     ) -> None:
         from ._app import make_app
         from ._http import serving
@@ -212,34 +255,34 @@ class Server:
         self._loop, self._leave = asyncio.get_running_loop(), asyncio.Event()
         limit = None if self._rate_limit is None else RateLimit(self._rate_limit)
         try:
-            await engine.launch()
             long_polls = LongPolls(engine.notifier)
-            app = make_app(engine, long_polls, key=self.api_key, rate_limit=limit)
-            async with serving(app, listening):
+            monitoring = None
+            if self._monitored:
+                from ._monitoring import monitoring_of
+
+                monitoring = monitoring_of(engine, store, long_polls)
+            await engine.launch()
+            app = make_app(
+                engine,
+                long_polls,
+                keys=endpoint.keys,
+                on_loopback=endpoint.on_loopback,
+                rate_limit=limit,
+                monitoring=monitoring,
+            )
+            async with serving(app, endpoint.listening, endpoint.tls):
                 started.set_result(engine.waiting_for)
                 await self._leave.wait()
                 long_polls.close()
+                if monitoring is not None:
+                    monitoring.leaving = True
+                    await asyncio.sleep(_DRAINING)
         finally:
             await engine.leave()
 
 
-def _together(given: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
-    given = list(given)
-    for one in given:
-        if not isinstance(one, Agent):
-            raise EngineError(f"{one!r} is no agent; decorate an async function with @agent(name)")
-    agents = by_name(given)
-    if examples:
-        from .examples import EXAMPLES
-
-        for one in EXAMPLES:
-            # An agent of the user's replaces the example that has its name.
-            agents.setdefault(one.name, one)
-    return tuple(agents.values())
-
-
-def _check_extra() -> None:
-    for package in ("dbos", "starlette", "uvicorn"):
+def _check_extra(also: str | None) -> None:
+    for package in ("dbos", "starlette", "uvicorn", *((also,) if also else ())):
         try:
             found = importlib.util.find_spec(package) is not None
         except ValueError:

@@ -35,6 +35,6 @@ def make_state_folder() -> Path:
     return folder
 
 
-def default_database() -> Path:
-    """The file in which `duvo dev` keeps its runs."""
-    return state_folder() / "dev.sqlite"
+def default_database(command: str = "dev") -> Path:
+    """The file in which a command keeps its runs: `duvo dev`, or `duvo serve`."""
+    return state_folder() / f"{command}.sqlite"

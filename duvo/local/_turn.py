@@ -6,7 +6,7 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from ._appending import TurnEnded
 from ._entries import Entry
 from ._notifier import Notifier
 from ._texts import said_by
-from ._turns import AgentChanged
+from ._turns import AgentChanged, TurnElsewhere
 from .agents import Agent
 from .context import RunContext
 from .errors import CallOrderError
@@ -37,7 +37,7 @@ class Execution(Protocol):
     notifier: Notifier
 
     async def transact(self, work: Callable[[sa.Connection], T], *, rings: str | None = None) -> T:
-        """Do the work in a transaction, then wake who waits for the run `rings`."""
+        """Do the work of a turn in a transaction, then wake who waits for the run `rings`."""
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
         """Call the function once, and on recovery return what it returned."""
@@ -76,7 +76,7 @@ class RunningTurn:
             self._job.cancel()
 
     async def park(self) -> None:
-        """Do nothing until the turn is ended, for want of the agent's code."""
+        """Do nothing until the turn is ended."""
         self._job = asyncio.create_task(asyncio.Event().wait())
         if self._ended:
             self._job.cancel()
@@ -85,15 +85,18 @@ class RunningTurn:
         finally:
             self._job.cancel()
 
-    async def carry_out(self, agent: Agent) -> None:
+    async def carry_out(self, agents: Mapping[str, Agent]) -> None:
         """Call the agent and record how it ended; return when the turn is over."""
         try:
-            await self._carry_out(agent)
+            await self._carry_out(agents)
         except TurnEnded:
             return
 
-    async def _carry_out(self, agent: Agent) -> None:
-        start = await self._transact(_turns.begin, rings=True)
+    async def _carry_out(self, agents: Mapping[str, Agent]) -> None:
+        start = await self._transact(_turns.begin, agents, rings=True)
+        if start is None:
+            await self.park()
+            return
         self._recorded, self._inbox = start.recorded, start.inbox
         self._first_op, self._past = start.op, start.past
         context = RunContext(
@@ -104,7 +107,7 @@ class RunningTurn:
             conversation=start.conversation,
             first_op=start.op,
         )
-        self._job = asyncio.create_task(_call(agent, context))
+        self._job = asyncio.create_task(_call(agents[start.agent_id], context))
         if self._ended:
             self._job.cancel()
         self._job.add_done_callback(_looked_at)
@@ -122,7 +125,7 @@ class RunningTurn:
             over.cancel()
         if self._ended:
             return
-        if isinstance(self._fault, sa.exc.DBAPIError):
+        if isinstance(self._fault, (TurnElsewhere, sa.exc.DBAPIError)):
             raise self._fault
         try:
             if self._fault is not None:
@@ -220,7 +223,7 @@ class RunningTurn:
         # The agent's own `except` must not hide these: nothing of the turn is right after them.
         try:
             return await call
-        except (AgentChanged, sa.exc.DBAPIError) as error:
+        except (AgentChanged, TurnElsewhere, sa.exc.DBAPIError) as error:
             self._fault = error
             raise
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Container
 from typing import Any
 
 import attrs
@@ -23,6 +24,10 @@ class AgentChanged(Exception):
 
     def __str__(self) -> str:
         return "the agent's code changed while this run was in progress; start a new run"
+
+
+class TurnElsewhere(Exception):
+    """Another server carries this turn out now."""
 
 
 @attrs.frozen
@@ -54,28 +59,29 @@ def kind_of(entry: _entries.Entry) -> str:
     return sys.intern(f"{entry.type} {name}" if name else entry.type)
 
 
-def agent_of(connection: sa.Connection, run_id: str, turn: int) -> str | None:
-    """The id of the run's agent, or None when this turn is over."""
-    return connection.scalar(
-        sa.select(runs.c.agent_id).where(
-            runs.c.id == run_id, runs.c.turn == turn, runs.c.status.not_in(_statuses.ENDED)
-        )
+def standing(connection: sa.Connection, run_ids: list[str]) -> list[tuple[str, int, str]]:
+    """Where those runs are: id, turn, status."""
+    rows = connection.execute(
+        sa.select(runs.c.id, runs.c.turn, runs.c.status).where(runs.c.id.in_(run_ids))
     )
+    return [(run_id, turn, status) for run_id, turn, status in rows]
 
 
-def begin(connection: sa.Connection, run_id: str, turn: int) -> Beginning:
-    """Begin a turn, or find again where it began.
+def begin(
+    connection: sa.Connection, run_id: str, turn: int, agent_ids: Container[str]
+) -> Beginning | None:
+    """Begin a turn, or find again where it began; None when its agent is not among these.
 
     Raises:
         TurnEnded: the turn is over.
     """
-    row = connection.execute(
-        sa.select(runs).where(runs.c.id == run_id, runs.c.turn == turn)
-    ).one_or_none()
+    row = connection.execute(_TURN, {"run": run_id, "turn": turn}).one_or_none()
     if row is None:
         raise TurnEnded
+    if row.agent_id not in agent_ids:
+        return None
     op = row.turn_ops + 1
-    append_op(
+    after = append_op(
         connection,
         run_id,
         turn,
@@ -85,19 +91,9 @@ def begin(connection: sa.Connection, run_id: str, turn: int) -> Beginning:
         **({} if row.started_at else {"started_at": NOW}),
     )
     # What was posted before this mark belongs to the beginning, what came after to the inbox.
-    mark = connection.scalar(
-        sa.select(messages.c.seq).where(messages.c.run_id == run_id, messages.c.op == op)
-    )
+    mark = connection.scalar(_PLACE, {"run": run_id, "op": op}) if after is None else after.messages
     first = connection.execute(
-        sa.select(messages.c.seq, messages.c.text)
-        .where(
-            messages.c.run_id == run_id,
-            messages.c.seq > row.turn_messages,
-            messages.c.seq < mark,
-            _POSTED,
-        )
-        .order_by(messages.c.seq)
-        .limit(1)
+        _FIRST_POSTED, {"run": run_id, "after": row.turn_messages, "before": mark}
     ).one_or_none()
     return Beginning(
         agent_id=row.agent_id,
@@ -106,8 +102,32 @@ def begin(connection: sa.Connection, run_id: str, turn: int) -> Beginning:
         op=op,
         recorded=max(row.ops, op),
         inbox=first.seq if first else row.turn_messages,
-        past=_past(connection, run_id, op),
+        past=_past(connection, run_id, op) if after is None else (_STARTED,),
     )
+
+
+_TURN = sa.select(
+    runs.c.agent_id, runs.c.turn_ops, runs.c.turn_messages, runs.c.started_at, runs.c.ops
+).where(
+    runs.c.id == sa.bindparam("run"),
+    runs.c.turn == sa.bindparam("turn"),
+    runs.c.status.not_in(_statuses.ENDED),
+)
+_PLACE = sa.select(messages.c.seq).where(
+    messages.c.run_id == sa.bindparam("run"), messages.c.op == sa.bindparam("op")
+)
+_FIRST_POSTED = (
+    sa.select(messages.c.seq, messages.c.text)
+    .where(
+        messages.c.run_id == sa.bindparam("run"),
+        messages.c.seq > sa.bindparam("after"),
+        messages.c.seq < sa.bindparam("before"),
+        _POSTED,
+    )
+    .order_by(messages.c.seq)
+    .limit(1)
+)
+_STARTED = kind_of(_entries.session("started"))
 
 
 def open_request(
@@ -189,7 +209,7 @@ def complete(connection: sa.Connection, run_id: str, turn: int, op: int) -> None
         status=_statuses.COMPLETED,
         finished_at=NOW,
     )
-    if row is None and agent_of(connection, run_id, turn) is not None:
+    if row is None and connection.execute(_TURN, {"run": run_id, "turn": turn}).first():
         raise AgentChanged
 
 
@@ -203,9 +223,8 @@ def fail(connection: sa.Connection, run_id: str, turn: int, reason: str) -> None
         connection,
         run_id,
         _entries.session("error", reason),
-        runs.c.turn == turn,
-        runs.c.status.not_in(_statuses.ENDED),
         message_id=new_message_id(),
+        of_turn=turn,
         status=_statuses.FAILED,
         failure=reason,
         finished_at=NOW,

@@ -6,25 +6,22 @@ import shutil
 import signal
 import tempfile
 import threading
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from .. import logs, terminal
-from ..errors import CommandFailed, UsageError
+from .. import local_server, logs, terminal
+from ..errors import UsageError
 from ..parser import count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from duvo.local import Server
 
     from ..parser import Parser
 
 PROFILE = "local"
-
-_LONGEST_TO_CLOSE = 4.0
 
 
 def register(parser: Parser) -> None:
@@ -56,8 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve; returns the exit code."""
     if args.program == []:
         raise UsageError("dev: no COMMAND stands behind --", "dev")
-    if args.port is not None and args.port > 65535:
-        raise UsageError(f"dev: there is no port {args.port}", "dev")
+    local_server.check_port(args, "dev")
     logs.show(debug=args.debug)
     if args.program is not None:
         return _run_program(args, args.program)
@@ -68,14 +64,14 @@ def _serve_until_told(args: argparse.Namespace) -> int:
     told = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: told.set())
-    database = args.database or _default_database()
-    with _serving(args, database, args.port) as server:
+    database = args.database or local_server.default_database("dev")
+    with local_server.serving(partial(_made, args, database, args.port)) as server:
         if told.is_set():
             return 0
         _write_profile(server)
         _tell(server, args)
         told.wait()
-        terminal.say("stopping; runs that have not ended go on when it starts again")
+        local_server.stop("runs that have not ended go on when it starts again")
     return 0
 
 
@@ -84,10 +80,12 @@ def _run_program(args: argparse.Namespace, program: list[str]) -> int:
 
     with programs.forwarding_signals() as signals:
         folder = tempfile.mkdtemp(prefix="duvo-dev-")
+        clean_up = partial(shutil.rmtree, folder, ignore_errors=True)
         try:
             database = args.database or str(Path(folder) / "engine.sqlite")
             port = 0 if args.port is None else args.port
-            with _serving(args, database, port, folder) as server:
+            make = partial(_made, args, database, port)
+            with local_server.serving(make, clean_up) as server:
                 settings = {
                     "DUVO_API_KEY": server.api_key,
                     "DUVO_API_BASE_URL": server.base_url,
@@ -95,58 +93,19 @@ def _run_program(args: argparse.Namespace, program: list[str]) -> int:
                 }
                 return programs.run(program, settings, signals)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            clean_up()
 
 
-@contextmanager
-def _serving(
-    args: argparse.Namespace, database: str, port: int | None, folder: str | None = None
-) -> Iterator[Server]:
-    """A server that stands; a signal before that removes the folder and ends the process."""
+def _made(args: argparse.Namespace, database: str, port: int | None) -> Server:
     from duvo import local
 
-    from ..early_end import signals_end_the_process
-
-    def clean_up() -> None:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    try:
-        with signals_end_the_process(clean_up):
-            server = _start(args, database, port)
-    except local.EngineError as error:
-        raise CommandFailed(str(error)) from None
-    try:
-        yield server
-    finally:
-        server.close(_LONGEST_TO_CLOSE)
-
-
-def _start(args: argparse.Namespace, database: str, port: int | None) -> Server:
-    from duvo import local
-
-    agents = [agent for file in args.files for agent in local.load_agents(file)]
-    server = local.Server(
-        agents,
+    return local.Server(
+        local_server.agents_of(args.files),
         database=database,
         port=port,
         rate_limit=args.rate_limit,
         examples=not args.no_examples,
     )
-    server.start()
-    return server
-
-
-def _default_database() -> str:
-    from duvo import local
-
-    try:
-        return str(local.default_database())
-    except ImportError as error:
-        raise CommandFailed(
-            f"the engine needs packages that are missing ({error.name}); "
-            'install them: pip install "duvo[local]"'
-        ) from None
 
 
 def _write_profile(server: Server) -> None:
@@ -169,34 +128,23 @@ def _tell(server: Server, args: argparse.Namespace) -> None:
     if args.json:
         from .. import json_output
 
-        json_output.print_line(
-            {
-                "base_url": server.base_url,
-                "api_key": server.api_key,
-                "team_id": server.team_id,
-                "database": server.database,
-                "profile": PROFILE,
-                "agents": [{"id": agent.id, "name": agent.name} for agent in server.agents],
-            }
-        )
+        told = local_server.as_json(server)
+        json_output.print_line({**told, "api_key": server.api_key, "profile": PROFILE})
         return
     import shlex
-
-    from ..table import fields, table
 
     first = server.agents[0].name if server.agents else "…"
     start = shlex.join(
         ["duvo", "--profile", PROFILE, "runs", "start", "--agent", first, "--follow"]
     )
-    lines = fields(
+    lines = local_server.as_lines(
+        server,
         [
             ("Address", server.base_url),
             ("Key", server.api_key),
             ("Database", server.database),
             ("Profile", PROFILE),
-        ]
+        ],
     )
-    agents = [(agent.name, agent.description or "") for agent in server.agents]
-    lines += ["", *table(("AGENT", "WHAT IT DOES"), agents)]
     lines += ["", "In another terminal:", "", f"  {start}", "", "Ctrl-C stops it."]
     terminal.write("\n".join(lines))

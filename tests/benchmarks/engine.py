@@ -1,12 +1,15 @@
-"""What the engine takes: python tests/benchmarks/engine.py [--waiting N]
+"""What the engine takes: python -m tests.benchmarks.engine [--waiting N] [--postgresql]
 
-The engine runs in a process of its own, so that its memory, threads and CPU
-time are its own. Each figure is printed as it comes.
+Each engine runs in a process of its own, so that its memory, threads and CPU
+time are its own; PostgreSQL has 1, 2 and 4 of them. Each figure is printed as
+it comes.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import os
 import statistics
@@ -18,6 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import requests
+
+from tests.postgresql import running
 
 AGENTS = """
 from duvo.local import agent
@@ -49,16 +54,58 @@ threading.Event().wait()
 """
 
 
+ALONE = """
+import asyncio, functools, sys, time
+from duvo.local import _commands, _reading, load_agents
+from duvo.local._engine import Engine
+from duvo.local._location import locate
+from duvo.local._store import Store
+
+async def one(engine, agent):
+    run_id = _commands.new_run_id()
+    start = functools.partial(_commands.start, agent=agent, run_id=run_id, message="go",
+                              sandbox_id=None, webhook_url=None)
+    with engine.notifier.listening(run_id) as bell:
+        await engine.change(start)
+        while True:
+            bell.clear()
+            if (await engine.transact(functools.partial(_reading.run, run_id=run_id))).ended:
+                return
+            await bell.wait()
+
+async def many(engine, agent, count):
+    for _ in range(count):
+        await one(engine, agent)
+
+async def measure(engine, agent):
+    await engine.launch()
+    await many(engine, agent, 20)
+    for clients in (1, 8):
+        before, cpu = time.perf_counter(), time.process_time()
+        await asyncio.gather(*(many(engine, agent, 400 // clients) for _ in range(clients)))
+        took, cpu = time.perf_counter() - before, time.process_time() - cpu
+        print(clients, 400 / took, cpu / 400 * 1000, flush=True)
+    await engine.leave()
+
+agents = load_agents(sys.argv[1])
+store = Store(locate(sys.argv[2]))
+engine = Engine(store, agents)
+asyncio.run(measure(engine, agents[0]))
+engine.close()
+store.close()
+"""
+
+
 class Engine:
     """An engine in a process of its own, and a session with it."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, database: str):
         program, agents = folder / "serve.py", folder / "agents.py"
         program.write_text(SERVE)
         agents.write_text(AGENTS)
         before = time.perf_counter()
         self.process = subprocess.Popen(
-            [sys.executable, str(program), str(agents), str(folder / "runs.sqlite")],
+            [sys.executable, str(program), str(agents), database],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -132,26 +179,88 @@ def until(condition: object, seconds: float = 120) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--waiting", type=int, default=1000)
-    waiting = parser.parse_args().waiting
-    with tempfile.TemporaryDirectory() as name:
-        engine = Engine(Path(name))
+    parser.add_argument("--postgresql", action="store_true")
+    parsed = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        if parsed.postgresql:
+            new_database = stack.enter_context(running(fsync=True)).database
+        else:
+            numbers = itertools.count()
+
+            def new_database() -> str:
+                return str(folder / f"runs_{next(numbers)}.sqlite")
+
+        measure_alone(folder, new_database())
+        database = new_database()
+        engine = Engine(folder, database)
         try:
-            measure(engine, waiting)
+            runs = measure(engine, parsed.waiting)
         finally:
             engine.kill()
-        again = Engine(Path(name))
+        measure_recovery(folder, database, runs)
+        if parsed.postgresql:
+            for count in (1, 2, 4):
+                measure_servers(folder, new_database(), count)
+
+
+def measure_alone(folder: Path, database: str) -> None:
+    program, agents = folder / "alone.py", folder / "agents.py"
+    program.write_text(ALONE)
+    agents.write_text(AGENTS)
+    command = [sys.executable, str(program), str(agents), database]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    for line in told.splitlines():
+        clients, rate, cpu = line.split()
+        show(
+            f"runs of 5 messages, the engine alone, {clients} at once",
+            f"{float(rate):.0f} /s, {float(cpu):.1f} ms CPU each",
+        )
+
+
+def measure_recovery(folder: Path, database: str, runs: list[str]) -> None:
+    before = time.perf_counter()
+    again = Engine(folder, database)
+    show("killed and started again: until requests are answered", f"{again.start_up:.2f} s")
+    # They are recovered one after the other: when these have gone on, so have all.
+    chosen = runs[:: max(1, len(runs) // 50)]
+    for run_id in chosen:
+        request = again.get(f"/v2/runs/{run_id}")["pending_human_request"]["id"]
+        again.post(f"/v2/runs/{run_id}/human-requests/{request}/respond", {"approved": True})
+    again.wait(chosen[0])
+    show("… until a waiting run has gone on", f"{time.perf_counter() - before:.1f} s")
+    for run_id in chosen:
+        again.wait(run_id)
+    show("… until all of them have", f"{time.perf_counter() - before:.1f} s")
+    again.kill()
+
+
+def measure_servers(folder: Path, database: str, count: int) -> None:
+    engines = [Engine(folder, database) for _ in range(count)]
+    with contextlib.ExitStack() as stack:
+        for engine in engines:
+            stack.callback(engine.kill)
+        clients = [(engine, engine.new_session()) for engine in engines for _ in range(8 // count)]
         before = time.perf_counter()
-        parked = again.get(f"/v2/teams/{again.team}/runs?limit=1&status=waiting")["data"][0]["id"]
-        request = again.get(f"/v2/runs/{parked}")["pending_human_request"]["id"]
-        path = f"/v2/runs/{parked}/human-requests/{request}/respond"
-        again.post(path, {"approved": True})
-        again.wait(parked)
-        show("killed and started again: until requests are answered", f"{again.start_up:.2f} s")
-        show("… and until a waiting run has gone on", f"{time.perf_counter() - before:.2f} s")
-        again.kill()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: _start(*clients[n % 8], "Five"), range(400)))
+        until(lambda: engines[0].count("completed") >= 400)
+        rate = 400 / (time.perf_counter() - before)
+        before = time.perf_counter()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: _start(*clients[n], "Many", "500"), range(8)))
+        until(lambda: engines[0].count("completed") >= 408)
+        messages = 8 * 500 / (time.perf_counter() - before)
+        for _, session in clients:
+            session.close()
+    show(f"{count} servers, 8 clients", f"{rate:.0f} runs/s, {messages:.0f} messages/s")
 
 
-def measure(engine: Engine, waiting: int) -> None:
+def _start(engine: Engine, session: requests.Session, agent: str, message: str = "go") -> str:
+    return engine.start(agent, message, session)
+
+
+def measure(engine: Engine, waiting: int) -> list[str]:
     show("start-up, process to first answer", f"{engine.start_up:.2f} s")
     for _ in range(5):
         engine.wait(engine.start("Five"))
@@ -163,14 +272,24 @@ def measure(engine: Engine, waiting: int) -> None:
     )
 
     sessions = [engine.new_session() for _ in range(8)]
+
+    def follow(number: int) -> None:
+        session = sessions[number % 8]
+        run_id, seen = engine.start("Five", session=session), 0
+        while True:
+            path = f"/v2/runs/{run_id}/messages?limit=50&wait=25&offset={seen}"
+            page = session.get(engine.base_url + path, timeout=60).json()["messages"]
+            seen += len(page)
+            if page and page[-1]["type"] == "session_completed":
+                return
+
     before = time.perf_counter()
     with ThreadPoolExecutor(8) as pool:
-        runs = list(pool.map(lambda n: engine.start("Five", session=sessions[n % 8]), range(400)))
-    until(lambda: engine.count("completed") >= 505)
-    show("runs of 5 messages, 8 clients", f"{len(runs) / (time.perf_counter() - before):.0f} /s")
-    for session in sessions:
-        session.close()
-
+        list(pool.map(follow, range(400)))
+    show(
+        "runs of 5 messages, followed to the end by 8 clients",
+        f"{400 / (time.perf_counter() - before):.0f} /s",
+    )
     before = time.perf_counter()
     run_id = engine.start("Many", "5000")
     while not engine.get(f"/v2/runs/{run_id}?wait=25")["run"]["completed_at"]:
@@ -178,8 +297,11 @@ def measure(engine: Engine, waiting: int) -> None:
     show("messages of one run", f"{5000 / (time.perf_counter() - before):.0f} /s")
 
     before = time.perf_counter()
-    runs = [engine.start("Waiter") for _ in range(waiting)]
-    until(lambda: engine.count("waiting") >= waiting)
+    with ThreadPoolExecutor(8) as pool:
+        runs = list(
+            pool.map(lambda n: engine.start("Waiter", session=sessions[n % 8]), range(waiting))
+        )
+    until(lambda: engine.count("waiting") >= waiting, 600)
     show(f"{waiting} runs started until they wait", f"{time.perf_counter() - before:.1f} s")
     show(f"threads while {waiting} wait", str(engine.told("Threads")))
     show(f"memory while {waiting} wait", f"{engine.told('VmRSS') / 1024:.0f} MB")
@@ -191,7 +313,8 @@ def measure(engine: Engine, waiting: int) -> None:
 
     delays = []
     reader = engine.new_session()
-    for run_id in runs[:: max(1, waiting // 100)][:-1]:
+    answered = set(runs[:: max(1, waiting // 100)][:-1])
+    for run_id in answered:
         request = engine.get(f"/v2/runs/{run_id}")["pending_human_request"]["id"]
         offset = engine.get(f"/v2/runs/{run_id}/messages")["total"] + 1
         answer = reader.get(
@@ -205,11 +328,13 @@ def measure(engine: Engine, waiting: int) -> None:
         page = json.loads(b"".join(answer.iter_content(None)))
         delays.append(time.perf_counter() - before)
         assert page["messages"][0]["text_content"] == "went on"
-    reader.close()
+    for session in [reader, *sessions]:
+        session.close()
     show(
         "answer to the run's next message, p50 and worst",
         f"{statistics.median(delays) * 1000:.0f} ms, {max(delays) * 1000:.0f} ms",
     )
+    return [run_id for run_id in runs if run_id not in answered]
 
 
 if __name__ == "__main__":

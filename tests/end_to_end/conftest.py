@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,9 @@ import pytest
 import duvo
 from tests.command import DUVO, Command
 from tests.hosted import KEY, TEAM, Hosted
+from tests.postgresql import PostgreSQL, running
+from tests.served import AGENTS, OTHER, Served
+from tests.served import KEY as SERVED_KEY
 
 _JQ = f"""\
 #!{sys.executable}
@@ -75,6 +78,57 @@ def dev_client(dev_settings: dict[str, str]) -> Iterator[duvo.Client]:
         dev_settings["DUVO_TEAM_ID"],
     ) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server; whoever stops it starts it again."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql_url(postgresql: PostgreSQL) -> str:
+    """The URL of an empty PostgreSQL database."""
+    return postgresql.database()
+
+
+@pytest.fixture
+def agents_to_serve(tmp_path: Path) -> str:
+    """A file with agents for `duvo serve`."""
+    file = tmp_path / "agents.py"
+    file.write_text(AGENTS)
+    return str(file)
+
+
+@pytest.fixture
+def keys_file(tmp_path: Path) -> Path:
+    """A file with two keys, for its owner alone."""
+    file = tmp_path / "keys.txt"
+    file.write_text(f"# of the batch\n{SERVED_KEY}\n\n  # of the dashboard\n{OTHER}\n")
+    file.chmod(0o600)
+    return file
+
+
+@pytest.fixture
+def serve(
+    run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
+) -> Iterator[Callable[..., Served]]:
+    """Starts `duvo serve` with these agents and keys; whatever still runs is killed."""
+    processes = []
+
+    def start(*arguments: str) -> Served:
+        port = () if "--port" in arguments else ("--port", "0")
+        process = run_duvo_alone.start(
+            "serve", agents_to_serve, "--keys-file", str(keys_file), "--json", *port, *arguments
+        )
+        processes.append(process)
+        return Served(process)
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture

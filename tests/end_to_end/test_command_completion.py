@@ -198,7 +198,7 @@ def test_a_file_that_nobody_writes_to_is_given_up(run_duvo_alone: Command, tmp_p
 def test_bash_offers_commands_options_and_words(bash: Bash) -> None:
     assert bash.offers("duvo", "ru") == ["runs"]
     assert bash.offers("duvo", "runs", "g") == ["get"]
-    assert bash.offers("duvo", "--profile", "x", "runs", "st") == ["start", "stop"]
+    assert bash.offers("duvo", "--profile", "x", "runs", "st") == ["start", "start-many", "stop"]
     assert bash.offers("duvo", "runs", "start", "--fo") == ["--follow"]
     assert bash.offers("duvo", "runs", "start", "--on-request", "a") == ["ask", "approve"]
     assert bash.offers("duvo", "completion", "z") == ["zsh"]
@@ -207,7 +207,7 @@ def test_bash_offers_commands_options_and_words(bash: Bash) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["get", "messages", "wait", "send-message", "respond", "stop", "get --json"]
+    "command", ["get", "messages", "wait", "watch", "send-message", "respond", "stop", "get --json"]
 )
 def test_bash_offers_ids_of_runs(hosted: Hosted, bash: Bash, command: str) -> None:
     runs = [hosted.start() for _ in range(3)]
@@ -215,7 +215,23 @@ def test_bash_offers_ids_of_runs(hosted: Hosted, bash: Bash, command: str) -> No
     assert bash.offers("duvo", "runs", *command.split(), runs[1][:13]) == [runs[1]]
 
 
-@pytest.mark.parametrize("before", ["runs start --agent", "runs list --agent", "agents get"])
+def test_bash_offers_the_second_of_several_runs(hosted: Hosted, bash: Bash) -> None:
+    runs = [hosted.start() for _ in range(3)]
+    assert bash.offers("duvo", "runs", "watch", runs[0], runs[1][:13]) == [runs[1]]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "runs start --agent",
+        "runs start-many --agent",
+        "runs watch --agent",
+        "runs inbox --agent",
+        "runs respond --all-pending --agent",
+        "runs list --agent",
+        "agents get",
+    ],
+)
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
@@ -242,7 +258,13 @@ def test_bash_offers_profiles_and_files(
     assert bash.offers("duvo", "--profile", "w") == ["work"]
     assert bash.offers("duvo", "profiles", "use", "") == ["work"]
     (tmp_path / "agents.py").touch()
-    for words in (["dev"], ["dev", "--database"], ["api", "--input"]):
+    for words in (
+        ["dev"],
+        ["dev", "--database"],
+        ["api", "--input"],
+        ["runs", "start-many", "--input"],
+        ["runs", "start-many", "--output"],
+    ):
         assert bash.offers("duvo", *words, f"{tmp_path}/ag") == [f"{tmp_path}/agents.py"]
 
 

@@ -144,6 +144,8 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x00\x7f\u202egnp.exe\r\nnext\rline"
         "runs messages RUN --json",
         "runs wait RUN",
         "runs get RUN",
+        "runs inbox",
+        "runs watch RUN --messages",
         "runs list",
         "agents list",
         "api GET /v2/runs/RUN/messages",
@@ -152,7 +154,8 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x00\x7f\u202egnp.exe\r\nnext\rline"
 def test_control_characters_of_others_never_reach_the_terminal(
     command: str, hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
-    run_id = hosted.start("waiting" if "get" in command else "running", source=EVIL)
+    waits = "get" in command or "inbox" in command
+    run_id = hosted.start("waiting" if waits else "running", source=EVIL)
     hosted.agents[0]["name"] = EVIL
     call = {"id": "c", "name": EVIL, "arguments": {EVIL: EVIL}}
     hosted.say(run_id, EVIL, type="tool_call", text_content=None, tool_call=call)
@@ -160,16 +163,16 @@ def test_control_characters_of_others_never_reach_the_terminal(
     hosted.say(run_id, EVIL, type="tool_result", text_content=None, tool_result=result)
     hosted.say(run_id, EVIL, type=EVIL, role=EVIL)
     hosted.say(run_id, EVIL)
-    if "get" in command:
+    if waits:
         question = {"question": EVIL, "header": EVIL, "options": [{"label": EVIL}]}
         hosted.ask(run_id, type="question", title=EVIL, description=EVIL, questions=[question])
     else:
         hosted.end(run_id)
     with terminal(run_duvo_hosted, *command.replace("RUN", run_id).split(), NO_COLOR="1") as tty:
         assert tty.end() == 0
-    shown = tty.seen.replace("\r\n", "\n").replace("\r\x1b[K", "")
+    shown = tty.seen.replace("\r\n", "\n").replace("\r\x1b[K", "").replace("\x1b[1A\x1b[K", "")
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
-    assert "gnp.exe" in shown or "wait" in command or "list" in command
+    assert "gnp.exe" in shown or any(word in command for word in ("wait", "watch", "list"))
 
 
 def test_long_lines_are_wrapped_under_their_column(

@@ -97,8 +97,11 @@ def test_commands_run(
         command = re.sub(r"\bRUN\b", a_waiting_run(engine), command)
     for file in re.findall(r"\b\w+\.py\b", command):
         (tmp_path / file).write_text(source_of(file))
+    for file in re.findall(r"\b\w+\.csv\b", command):
+        (tmp_path / file).write_text(rows_of(file))
     # The package is installed here already, in the version under test.
     shell = f'python() {{ [ "$2" = pip ] || command python "$@"; }}\n{command}'
+    shell = shell.replace("duvo serve", "duvo serve --port 0")
     if stays(command):
         until_it_is_ready_then_interrupt(shell, environment, tmp_path)
         return
@@ -126,8 +129,19 @@ def source_of(file: str) -> str:
     raise AssertionError(f"no page has the agent {name}")
 
 
+def rows_of(file: str) -> str:
+    """The rows of the page that names the file."""
+    for page in PAGES:
+        for found in BLOCK.finditer(text := page.read_text(encoding="utf-8")):
+            if found[1] == "csv" and f"`{file}`" in text:
+                return found[2]
+    raise AssertionError(f"no page has the rows of {file}")
+
+
 def stays(command: str) -> bool:
     """Whether it goes on until it is interrupted."""
+    if "duvo serve" in command:
+        return True
     return command.startswith("duvo dev") and " -- " not in command and "--help" not in command
 
 

@@ -377,7 +377,7 @@ def test_where_the_usual_port_is_taken_the_next_one_is_used(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         usual = taken.getsockname()[1]
-        monkeypatch.setattr("duvo.local._ports.DEFAULT", usual)
+        monkeypatch.setattr("duvo.local._ports.DEFAULT_PORT", usual)
         with Server() as server:
             assert usual < server.port < usual + 100
 

@@ -72,7 +72,8 @@ def test_every_command_has_the_options_of_every_command(command):
 def examples_of(command: str) -> list[list[str]]:
     """The arguments of each `duvo` in the examples, up to what belongs to the shell."""
     found = []
-    for line in (parser.parser_of(command).epilog or "").splitlines():
+    told = (parser.parser_of(command).epilog or "").replace("\\\n", "")
+    for line in told.splitlines():
         if "duvo " in line and line.startswith("  "):
             words = shlex.shlex(line[line.rindex("duvo ") :], posix=True, punctuation_chars=True)
             words.whitespace_split = True

@@ -85,9 +85,9 @@ def test_a_turn_begins_alike_however_often_it_is_recovered(store: Store, run_id:
         store.transact(lambda c: _commands.post(c, run_id, text, lambda *delivery: None))
 
     post("before it began")
-    first = store.transact(lambda c: _turns.begin(c, run_id, 1))
+    first = store.transact(lambda c: _turns.begin(c, run_id, 1, {talker.id}))
     post("after it began")
-    assert store.transact(lambda c: _turns.begin(c, run_id, 1)) == first
+    assert store.transact(lambda c: _turns.begin(c, run_id, 1, {talker.id})) == first
     assert (first.message, first.op) == ("hi", 1)
     texts, seq = store.transact(lambda c: _turns.posted_since(c, run_id, first.inbox))
     assert texts == ["before it began", "after it began"]

@@ -1,0 +1,381 @@
+"""`duvo serve`: a server that stays, by the installed command."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import signal
+import socket
+import stat
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import trustme
+
+import duvo
+from tests.command import Command, wait_for
+from tests.served import KEY, OTHER, Served
+
+Start = Callable[..., Served]
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """A certificate authority that nobody else knows."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def pair(authority: trustme.CA, tmp_path: Path) -> tuple[str, str]:
+    """The files of a certificate of that authority, and its key."""
+    return write_pair(authority, tmp_path)
+
+
+def write_pair(authority: trustme.CA, folder: Path) -> tuple[str, str]:
+    made = authority.issue_cert("127.0.0.1", "localhost", "::1")
+    files = folder / "cert.pem", folder / "key.pem"
+    files[0].write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
+    made.private_key_pem.write_to_path(str(files[1]))
+    return str(files[0]), str(files[1])
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line of a command that did not begin to serve."""
+    assert (done.stdout, done.returncode) == ("", 1), done
+    assert done.stderr.startswith("duvo: ")
+    assert len(done.stderr.splitlines()) == 1
+    for key in (KEY, OTHER):
+        assert key not in done.stderr
+    return done.stderr
+
+
+def test_it_serves_the_agents_of_the_files_and_no_examples_to_every_key(serve: Start) -> None:
+    served = serve()
+    assert set(served.told) == {"base_url", "team_id", "database", "agents"}
+    assert [one["name"] for one in served.told["agents"]] == ["Greeter", "Asker"]
+    assert served.told["database"].endswith("serve.sqlite")
+    for key in (KEY, OTHER):
+        with duvo.Client(key, served.base_url) as client:
+            run = client.runs.start("Greeter", "world")
+            assert run.wait(timeout=20).answer == "Hello, world"
+    for wrong in (KEY[:-1], KEY + "x", "# of the batch", ""):
+        assert served.api(wrong).send("GET", "/v2/teams").status_code == 401
+    assert served.end() == (0, "duvo: stopping; runs that have not ended stay as they are\n")
+
+
+def test_it_tells_people_where_it_is_and_writes_neither_profile_nor_key(
+    run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
+) -> None:
+    process = run_duvo_alone.start(
+        "serve", agents_to_serve, "--keys-file", str(keys_file), "--port", "0"
+    )
+    assert process.stdout is not None
+    told = "".join(iter(process.stdout.readline, "Ctrl-C stops it; SIGHUP reads the keys again.\n"))
+    process.terminate()
+    out, errors = process.communicate(timeout=20)
+    assert re.search(r"^Address   http://127\.0\.0\.1:\d+$", told, re.MULTILINE)
+    assert re.search(rf"^Keys      {re.escape(str(keys_file))}$", told, re.MULTILINE)
+    assert re.search(r"^Database  .*serve\.sqlite$", told, re.MULTILINE)
+    assert re.search(r"^Greeter +greets$", told, re.MULTILINE)
+    assert KEY not in told + out + errors
+    assert not Path(os.environ["DUVO_CONFIG_DIR"]).exists()
+    files = [file for file in Path(os.environ["DUVO_STATE_DIR"]).rglob("*") if file.is_file()]
+    assert files
+    assert not [file for file in files if file.suffix == ".key"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
+def test_keys_that_others_may_read_are_refused_with_what_to_do(
+    mode: int, run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
+) -> None:
+    keys_file.chmod(mode)
+    done = run_duvo_alone("serve", agents_to_serve, "--keys-file", str(keys_file))
+    assert f"chmod 600 {keys_file}" in refused(done)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "cannot be read (No such file or directory)"),
+        (b"", "holds no key"),
+        (b"# nothing\n\n", "holds no key"),
+        (KEY.encode() + b"\nshort\n", "line 2: the key is too short; it must have 16"),
+        (b"\n" + KEY.encode() + b" and more\n", "line 2: a key has letters"),
+        (KEY.encode() + b"\n" + OTHER.encode() + b"\xff\n", "line 2: a key has letters"),
+        (KEY.encode() + b"\0\n", "line 1: a key has letters"),
+    ],
+)
+def test_a_bad_file_of_keys_is_one_line_without_the_key(
+    content: bytes | None, says: str, run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
+) -> None:
+    if content is None:
+        keys_file.unlink()
+    else:
+        keys_file.write_bytes(content)
+    line = refused(run_duvo_alone("serve", agents_to_serve, "--keys-file", str(keys_file)))
+    assert says in line
+    assert str(keys_file) in line
+    assert "short\n" not in line
+
+
+def test_a_pipe_and_a_folder_are_no_files_of_keys(
+    run_duvo_alone: Command, agents_to_serve: str, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    for name, says in (("pipe", "not a file"), (".", "Is a directory")):
+        done = run_duvo_alone("serve", agents_to_serve, "--keys-file", str(tmp_path / name))
+        assert says in refused(done)
+
+
+def test_keys_are_read_again_when_told_and_bad_ones_change_nothing(
+    serve: Start, keys_file: Path
+) -> None:
+    served = serve()
+    old, new = served.api(KEY), served.api("dv_new_0123456789abcdef")
+    assert old.send("GET", "/v2/teams").status_code == 200
+    keys_file.write_text("dv_new_0123456789abcdef\n")
+    assert new.send("GET", "/v2/teams").status_code == 401
+    served.process.send_signal(signal.SIGHUP)
+    assert "read again" in served.says()
+    assert new.send("GET", "/v2/teams").status_code == 200
+    assert old.send("GET", "/v2/teams").status_code == 401
+    for content, mode in (("", 0o600), ("dv_third_0123456789abcdef", 0o644)):
+        keys_file.write_text(content)
+        keys_file.chmod(mode)
+        served.process.send_signal(signal.SIGHUP)
+        line = served.says()
+        assert str(keys_file) in line
+        assert "still holds" in line
+        assert "third" not in line
+        assert new.send("GET", "/v2/teams").status_code == 200
+    assert served.end()[0] == 0
+
+
+def test_plain_http_beyond_this_machine_needs_to_be_asked_for(
+    run_duvo_alone: Command, agents_to_serve: str, keys_file: Path, serve: Start
+) -> None:
+    for host in ("0.0.0.0", "::"):
+        done = run_duvo_alone(
+            "serve", agents_to_serve, "--keys-file", str(keys_file), "--host", host, "--port", "0"
+        )
+        line = refused(done)
+        assert host in line
+        assert "--tls-cert" in line
+        assert "--insecure" in line
+    served = serve("--host", "0.0.0.0", "--insecure")
+    assert served.base_url.startswith("http://127.0.0.1:")
+    headers = {"Host": "agents.example.com"}
+    api = served.api()
+    assert api.send("GET", "/v2/teams", headers=headers).status_code == 200
+    assert api.send("GET", "/v2/teams", headers={"X-Forwarded-For": "1.2.3.4"}).status_code == 200
+    for origin in ("https://evil.example", "null", "https://agents.example.com.evil.example"):
+        answer = api.send("GET", "/v2/teams", headers={**headers, "Origin": origin})
+        assert answer.status_code == 403
+    own = {**headers, "Origin": "https://agents.example.com"}
+    assert api.send("GET", "/v2/teams", headers=own).status_code == 200
+    assert requests.get(f"{served.base_url}/health", headers=headers, timeout=5).status_code == 200
+    assert requests.get(f"{served.base_url}/metrics", timeout=5).status_code == 401
+    assert api.send("GET", "/metrics").status_code == 200
+
+
+def test_on_loopback_pages_that_name_themselves_its_host_are_refused(serve: Start) -> None:
+    served = serve()
+    for path in ("/v2/teams", "/metrics"):
+        answer = served.api().send("GET", path, headers={"Host": "evil.example"})
+        assert answer.status_code == 403
+
+
+def test_it_speaks_tls(
+    serve: Start,
+    pair: tuple[str, str],
+    authority: trustme.CA,
+    tmp_path: Path,
+    run_duvo_alone: Command,
+) -> None:
+    served = serve("--host", "0.0.0.0", "--tls-cert", pair[0], "--tls-key", pair[1])
+    assert served.base_url.startswith("https://127.0.0.1:")
+    ca_file = str(tmp_path / "ca.pem")
+    authority.cert_pem.write_to_path(ca_file)
+    settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": served.base_url, "SSL_CERT_FILE": ca_file}
+    done = run_duvo_alone(
+        "runs", "start", "--agent", "Greeter", "--message", "you", "--wait", **settings
+    )
+    assert done.stdout == "Hello, you\n", done.stderr
+    assert run_duvo_alone("whoami", **{**settings, "SSL_CERT_FILE": ""}).returncode == 1
+    plain = f"http{served.base_url[5:]}/health"
+    with pytest.raises(requests.ConnectionError):
+        requests.get(plain, timeout=5)
+    # A renewed certificate is shown to who connects from now on.
+    newer = trustme.CA()
+    write_pair(newer, tmp_path)
+    served.process.send_signal(signal.SIGHUP)
+    assert "read again" in served.says()
+    assert run_duvo_alone("whoami", **settings).returncode == 1
+    newer.cert_pem.write_to_path(ca_file)
+    assert run_duvo_alone("whoami", **settings).returncode == 0
+    key = Path(pair[1]).read_bytes()
+    write_pair(newer, tmp_path)
+    Path(pair[1]).write_bytes(key)
+    served.process.send_signal(signal.SIGHUP)
+    assert "still holds" in served.says()
+    assert run_duvo_alone("whoami", **settings).returncode == 0
+
+
+def test_a_bad_pair_is_one_line(
+    run_duvo_alone: Command,
+    agents_to_serve: str,
+    keys_file: Path,
+    pair: tuple[str, str],
+    tmp_path: Path,
+) -> None:
+    def serving_with(cert: str, key: str) -> str:
+        return refused(
+            run_duvo_alone(
+                "serve",
+                agents_to_serve,
+                "--keys-file",
+                str(keys_file),
+                "--tls-cert",
+                cert,
+                "--tls-key",
+                key,
+            )
+        )
+
+    cert, key = pair
+    other = tmp_path / "other.pem"
+    trustme.CA().issue_cert("x.example").private_key_pem.write_to_path(str(other))
+    secret = tmp_path / "secret.pem"
+    subprocess.run(
+        ["openssl", "rsa", "-aes256", "-passout", "pass:secret", "-out", str(secret)],
+        input=trustme.CA(key_type=trustme.KeyType.RSA).private_key_pem.bytes(),
+        check=True,
+        capture_output=True,
+    )
+    assert "not a certificate and its key" in serving_with(cert, str(other))
+    assert "not a certificate and its key" in serving_with(agents_to_serve, key)
+    assert "nowhere.pem: cannot be read" in serving_with(cert, str(tmp_path / "nowhere.pem"))
+    assert "passphrase" in serving_with(cert, str(secret))
+    done = run_duvo_alone(
+        "serve", agents_to_serve, "--keys-file", str(keys_file), "--tls-cert", cert
+    )
+    assert "go together" in refused(done)
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]", "localhost"])
+def test_hosts_by_name_and_by_ipv6(host: str, serve: Start) -> None:
+    served = serve("--host", host)
+    assert served.api().send("GET", "/v2/teams").status_code == 200
+    if "::1" in host:
+        assert served.base_url.startswith("http://[::1]:")
+
+
+def test_an_address_that_cannot_be_used_is_one_line_that_names_it_and_the_flag(
+    run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
+) -> None:
+    def told(*arguments: str) -> str:
+        return refused(
+            run_duvo_alone("serve", agents_to_serve, "--keys-file", str(keys_file), *arguments)
+        )
+
+    for host in ("192.0.2.1", "no-such-host.invalid", "", "a" * 300):
+        line = told("--host", host, "--insecure", "--port", "0")
+        assert "--host" in line
+        assert host in line
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        line = told("--port", port)
+    assert port in line
+    assert "127.0.0.1" in line
+    assert "--port" in line
+    assert "there is no port 70000" in told("--port", "70000")
+    assert "--keys-file" in refused(run_duvo_alone("serve", agents_to_serve))
+    assert "FILE.py" in refused(run_duvo_alone("serve", "--keys-file", str(keys_file)))
+
+
+def test_metrics_tell_what_was_done(serve: Start) -> None:
+    served = serve()
+    api = served.api()
+    done, waiting = api.start("Greeter", "you"), api.start("Asker")
+    api.wait_for_end(done)
+    api.wait_for_request(waiting)
+    api.send("GET", "/v2/nowhere")
+    api.send("BREW", "/v2/teams")
+    path = f"/v2/runs/{waiting}/messages?offset=99&wait=20"
+    held = threading.Thread(target=served.api().get, args=(path,))
+    held.start()
+    wait_for(lambda: served.metrics()["duvo_long_polls_held",] == 1)
+    told = served.metrics()
+    assert told["duvo_runs", "completed"] == told["duvo_runs", "waiting"] == 1
+    assert told["duvo_runs", "failed"] == 0
+    assert told["duvo_runs_started_total",] == 2
+    assert told["duvo_runs_ended_total", "completed"] == 1
+    assert told["duvo_runs_ended_total", "failed"] == 0
+    messages = len(api.conversation(done)) + len(api.conversation(waiting))
+    assert told["duvo_messages_appended_total",] == messages
+    assert told["duvo_turns_running",] == 1
+    assert told["duvo_database_up",] == 1
+    assert told["duvo_build_info", platform.python_version(), duvo.__version__] == 1
+    path = "/v2/teams/{team_id}/runs"
+    assert told["duvo_http_requests_total", "POST", path, "201"] == 2
+    assert told["duvo_http_requests_total", "GET", "other", "404"] == 1
+    assert told["duvo_http_requests_total", "other", "/v2/teams", "405"] == 1
+    assert told["duvo_http_request_duration_seconds_count", "POST", path] == 2
+    assert not [name for name in told if waiting in str(name)]
+    api.stop(waiting)
+    held.join()
+    wait_for(lambda: served.metrics()["duvo_long_polls_held",] == 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_soon_with_a_held_poll_answered_and_its_run_left_as_it_is(
+    number: signal.Signals, serve: Start
+) -> None:
+    served = serve()
+    api = served.api()
+    run_id = api.start("Asker")
+    request = api.wait_for_request(run_id)
+    total = len(api.conversation(run_id))
+    answers: list[Any] = []
+
+    def hold() -> None:
+        path = f"/v2/runs/{run_id}/messages?offset={total}&wait=25"
+        answers.append(served.api().get(path))
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    wait_for(lambda: served.metrics()["duvo_long_polls_held",] == 1)
+    began = time.monotonic()
+    seen: list[tuple[int, str]] = []
+
+    def look() -> bool:
+        try:
+            answer = requests.get(f"{served.base_url}/health", timeout=5)
+        except requests.ConnectionError:
+            return True
+        seen.append((answer.status_code, answer.text))
+        return False
+
+    served.process.send_signal(number)
+    wait_for(look)
+    assert (503, '{"status":"unavailable","reason":"the server is shutting down"}') in seen
+    _, errors = served.process.communicate(timeout=20)
+    assert time.monotonic() - began < 5
+    assert served.process.returncode == 0
+    assert "Traceback" not in errors
+    holding.join()
+    assert answers == [{"messages": [], "total": total, "limit": 20, "offset": total}]
+    again = serve()
+    api = again.api()
+    assert api.status(run_id) == "waiting"
+    api.respond(run_id, request["id"], approved=True)
+    assert api.wait_for_end(run_id)["run"]["status"] == "completed"
+    assert api.texts(run_id) == ["went on"]

@@ -1,0 +1,504 @@
+"""`duvo runs start-many`: a run for each row, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import collections
+import json
+import signal
+import subprocess
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import duvo
+from tests.command import DUVO, Command, wait_for
+from tests.hosted import AGENT, Hosted, Seen
+from tests.pseudo_terminal import PseudoTerminal
+
+TEMPLATE = "Process {number} of {supplier}"
+
+
+class Batch:
+    """A CSV of invoices of one supplier that is nobody else's, and the command for it."""
+
+    def __init__(self, folder: Path, command: Command, rows: int):
+        self.supplier = f"ACME {uuid.uuid4()}"
+        self.file = folder / "invoices.csv"
+        self.output = folder / "results.jsonl"
+        self.journal = folder / "invoices.csv.duvo-journal"
+        self.file.write_text("number,supplier\n")
+        self.add(*(f"INV-{number}" for number in range(rows)))
+        self._command = command
+
+    def add(self, *numbers: str) -> None:
+        with self.file.open("a") as file:
+            file.writelines(f"{number},{self.supplier}\n" for number in numbers)
+
+    def words(self, *more: str, agent: str = "Invoice approver") -> list[str]:
+        row = ["--message-template", TEMPLATE, "--input", str(self.file)]
+        return ["runs", "start-many", "--agent", agent, *row, *more]
+
+    def __call__(
+        self, *more: str, agent: str = "Invoice approver"
+    ) -> subprocess.CompletedProcess[str]:
+        return self._command(*self.words(*more, agent=agent))
+
+    def start(self, *more: str, agent: str = "Invoice approver") -> subprocess.Popen[str]:
+        return self._command.start(*self.words(*more, agent=agent))
+
+    def started(self, client: duvo.Client) -> dict[str, int]:
+        """How many runs there are for each row, by the invoice's number."""
+        titles = [run.title or "" for run in client.runs.list(since="2026-01-01")]
+        ours = [title for title in titles if self.supplier in title]
+        return dict(collections.Counter(title.split()[1] for title in ours))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a batch's files stand."""
+    folder = tmp_path / "batch"
+    folder.mkdir()
+    return folder
+
+
+def lines_of(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def numbers_of(text: str) -> list[str]:
+    return sorted(one["input"]["number"] for one in lines_of(text))
+
+
+def test_each_row_has_a_run_and_a_line(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 3)
+    done = batch("--on-request", "approve", "--key", "number")
+    assert done.returncode == 0, done.stderr
+    lines = sorted(lines_of(done.stdout), key=lambda one: one["index"])
+    assert [list(one) for one in lines] == [["index", "key", "input", "run", "answer"]] * 3
+    assert [one["key"] for one in lines] == ["INV-0", "INV-1", "INV-2"]
+    assert [one["index"] for one in lines] == [0, 1, 2]
+    assert lines[1]["input"] == {"number": "INV-1", "supplier": batch.supplier}
+    assert {one["run"]["status"] for one in lines} == {"completed"}
+    assert {one["answer"] for one in lines} == {"INV-1042 is posted."}
+    assert done.stderr == "completed  3\n"
+    run = dev_client.runs.get(lines[0]["run"]["id"])
+    assert next(iter(run.messages())).content == f"Process INV-0 of {batch.supplier}"
+    assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1, "INV-2": 1}
+    assert batch.journal.exists()
+
+
+def test_the_same_command_again_starts_and_writes_nothing(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 2)
+    batch("--on-request", "approve")
+    again = batch("--on-request", "approve")
+    assert (again.stdout, again.returncode) == ("", 0)
+    assert again.stderr.splitlines() == [f"duvo: going on from {batch.journal}", "completed  2"]
+    assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1}
+
+
+def test_of_an_input_that_changed_only_new_rows_are_started(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 3)
+    batch("--on-request", "approve")
+    text = batch.file.read_text()
+    batch.file.write_text(text.replace(f"INV-1,{batch.supplier}\n", ""))
+    batch.add("INV-7", "INV-8")
+    done = batch("--on-request", "approve")
+    told = "2 new rows, 1 is gone; only new rows are started"
+    assert done.stderr.startswith(f"duvo: going on from {batch.journal}: {told}\n")
+    assert numbers_of(done.stdout) == ["INV-7", "INV-8"]
+    assert set(batch.started(dev_client).values()) == {1}
+    assert len(batch.started(dev_client)) == 5
+
+
+def test_after_a_kill_every_row_has_one_run_and_one_line(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 24)
+    options = ("--on-request", "approve", "--output", str(batch.output), "--concurrency", "4")
+    for lines_before_the_kill in (3, 9, 15):
+        process = batch.start(*options)
+        wait_for(
+            lambda: (
+                batch.output.exists()
+                and batch.output.read_bytes().count(b"\n") >= lines_before_the_kill  # noqa: B023
+            )
+        )
+        process.kill()
+        process.communicate()
+    with batch.output.open("ab") as output:
+        output.write(b'{"index": 7, "key": null, "inp')
+    done = batch(*options)
+    assert (done.stdout, done.returncode) == ("", 0), done.stderr
+    assert done.stderr.startswith(f"duvo: going on from {batch.journal}")
+    wanted = sorted(f"INV-{number}" for number in range(24))
+    assert numbers_of(batch.output.read_text()) == wanted
+    assert batch.started(dev_client) == dict.fromkeys(wanted, 1)
+
+
+def test_a_results_file_that_was_lost_is_written_again(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 2)
+    options = ("--on-request", "approve", "--output", str(batch.output))
+    batch(*options)
+    batch.output.unlink()
+    batch(*options)
+    assert numbers_of(batch.output.read_text()) == ["INV-0", "INV-1"]
+    assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1}
+
+
+def test_ctrl_c_detaches_and_says_how_to_go_on(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 3)
+    process = batch.start("--concurrency", "2")
+    wait_for(lambda: len(waiting(batch, dev_client)) == 2)
+    assert process.stderr is not None
+    show = "`duvo runs inbox --agent 'Invoice approver'`"
+    first = process.stderr.readline()
+    assert first == f"duvo: runs wait for a human; {show} shows what they ask\n"
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=30)
+    assert (out, process.returncode) == ("", 130)
+    (told,) = errors.splitlines()
+    assert told.startswith("duvo: detached; 2 runs go on: the same command goes on with them from")
+    assert str(batch.journal) in told
+    assert len(waiting(batch, dev_client)) == 2
+    done = batch("--on-request", "approve")
+    assert numbers_of(done.stdout) == ["INV-0", "INV-1", "INV-2"]
+    assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1, "INV-2": 1}
+
+
+def waiting(batch: Batch, client: duvo.Client) -> list[str]:
+    """The runs of the batch that wait for a human."""
+    runs = client.runs.list(status="waiting")
+    return [run.id for run in runs if batch.supplier in (run.title or "")]
+
+
+def test_whoever_reads_may_go_away_and_nothing_is_lost(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 12)
+    process = batch.start("--on-request", "approve", "--concurrency", "2")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    first = process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(30) == 141
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    rest = batch("--on-request", "approve").stdout
+    assert numbers_of(first)[0] not in numbers_of(rest)
+    assert len(numbers_of(rest)) >= 10
+    assert set(batch.started(dev_client).values()) == {1}
+    assert len(batch.started(dev_client)) == 12
+
+
+def test_two_processes_on_one_journal_are_one_too_many(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 1)
+    process = batch.start("--output", str(batch.output))
+    wait_for(lambda: waiting(batch, dev_client))
+    batch.output.write_bytes(b'{"index": 0, "torn')
+    second = batch("--output", str(batch.output))
+    assert (second.stdout, second.returncode) == ("", 1)
+    assert len(second.stderr.splitlines()) == 1
+    assert str(batch.journal) in second.stderr
+    assert batch.output.read_bytes() == b'{"index": 0, "torn'
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert batch.started(dev_client) == {"INV-0": 1}
+
+
+@pytest.mark.parametrize(
+    ("agent", "options", "code", "outcome"),
+    [
+        ("Failing", [], 4, "failed"),
+        ("Invoice approver", ["--on-request", "fail"], 6, "waiting"),
+        ("Travel booker", ["--on-request", "approve"], 6, "waiting"),
+        ("Travel booker", ["--answer", "City=Prague", "--answer", "Parts=train"], 0, "completed"),
+        ("Invoice approver", ["--on-request", "deny"], 0, "completed"),
+    ],
+)
+def test_the_exit_code_and_the_table_tell_what_came_of_it(
+    agent: str, options: list[str], code: int, outcome: str, run_duvo: Command, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 2)
+    done = batch(*options, "--key", "number", agent=agent)
+    assert done.returncode == code, done.stderr
+    assert f"{outcome}  2" in done.stderr.splitlines()
+    assert bool(code) == ("INV-1" in done.stderr)
+
+
+def test_a_row_that_the_server_refuses_is_told_and_the_rest_is_carried_to_its_end(
+    hosted: Hosted, run_duvo_hosted: Command, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo_hosted, 3)
+
+    def refuse_the_second(seen: Seen) -> Any:
+        if seen.method == "POST" and "INV-1 " in seen.json["message"]:
+            return 422, {"error": "invalid", "message": "not this one"}
+        return None
+
+    def end_at_once(seen: Seen) -> None:
+        for run_id, run in hosted.runs.items():
+            if run["status"] == "pending":
+                hosted.end(run_id)
+
+    hosted.before, hosted.after = refuse_the_second, end_at_once
+    done = batch(agent=AGENT)
+    assert done.returncode == 1
+    assert numbers_of(done.stdout) == ["INV-0", "INV-2"]
+    assert "not this one" in done.stderr
+    assert {"completed  2", "not done   1"} <= set(done.stderr.splitlines())
+    hosted.before = lambda seen: None
+    assert numbers_of(batch(agent=AGENT).stdout) == ["INV-1"]
+
+
+def test_what_ends_a_batch_early_says_how_to_go_on(
+    hosted: Hosted, run_duvo_hosted: Command, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo_hosted, 3)
+
+    def revoke_the_key(seen: Seen) -> Any:
+        if hosted.runs and seen.method == "POST":
+            return 401, {"error": "unauthorized"}
+        return None
+
+    hosted.before = revoke_the_key
+    done = batch(agent=AGENT)
+    assert (done.stdout, done.returncode) == ("", 2)
+    assert f"the same command goes on with them from {batch.journal}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_stdin_may_be_json_lines_or_csv(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    words = ["runs", "start-many", "--agent", "Talker", "--input", "-", "--journal"]
+    rows = '{"message": "one"}\n"two"\n\n{"n": 3}\n'
+    as_json = run_duvo(*words, str(folder / "json"), input=rows)
+    inputs = {one["index"]: one["input"] for one in lines_of(as_json.stdout)}
+    assert inputs == {0: {"message": "one"}, 1: "two", 2: {"n": 3}}
+    told = {one["index"]: one["run"]["id"] for one in lines_of(as_json.stdout)}
+    messages = [next(iter(dev_client.runs.run(told[n]).messages())).content for n in range(3)]
+    assert messages == ["one", "two", '{"n": 3}']
+    as_csv = run_duvo(*words, str(folder / "csv"), input="message,n\nhello,1\n")
+    assert [one["input"] for one in lines_of(as_csv.stdout)] == [{"message": "hello", "n": "1"}]
+
+
+def test_bad_rows_are_told_by_line_before_anything_is_started(
+    hosted: Hosted, run_duvo_hosted: Command, folder: Path
+) -> None:
+    file = folder / "rows.csv"
+    file.write_bytes(b'number,supplier\n1,ACME\n2\n3,\xff\n"4,x\n')
+    row = ["--input", str(file), "--message-template", TEMPLATE]
+    done = run_duvo_hosted("runs", "start-many", "--agent", AGENT, *row)
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert [line.removeprefix(f"duvo: {file}, ") for line in done.stderr.splitlines()] == [
+        "line 3: it has 1 cell, and the header 2 columns",
+        "line 4: it is not UTF-8 (byte 0xff); save it as UTF-8",
+        "line 5: a quote that opens here is never closed",
+        f"duvo: 3 rows of {file} are bad; nothing was started",
+    ]
+    assert hosted.requests == []
+    assert list(folder.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "told"),
+    [
+        ("a,b\n1,2\n3\n", "", "line 3: it has 1 cell"),
+        ("a,a\n1,2\n", "", "line 1: two columns are called 'a'"),
+        ("", "", "line 1: there is no header"),
+        ("a\n1\n", "--message-template {b}", "line 2: it has no column 'b'; it has 'a'"),
+        ("a\n1\n", "--message-template {a.__class__}", "line 2: it has no column 'a.__class__'"),
+        ("a\n1\n", "--message-template {a!r}", "line 2: it has no column 'a!r'"),
+        ("a\n1\n", "--message-template {a", "--message-template: a { stands alone"),
+        ("a\n1\n", "--message-template {}", "--message-template: {} names no column"),
+        ("a\n1\n", "--key b", "line 2: it has no column 'b'"),
+        ("a,b\n1,\n", "--key b", "line 2: its 'b', the key, is empty"),
+        ("message,b\n,1\n", "", "line 2: its message would be empty"),
+        ("a\n1\n", "--executor nothing", "neither threads nor dask:ADDRESS"),
+        ("a\n1\n", "--executor dask:", "neither threads nor dask:ADDRESS"),
+        ("a\n1\n", "--concurrency 0", "0 is too few"),
+        ("a\n1\n", "--on-request ask", "invalid choice"),
+        ("a\n1\n", "--output rows.csv", "is another of its files"),
+        ("a\n1\n", "--output rows.csv.duvo-journal", "is another of its files"),
+        ("a\n1\n", "--output nowhere/out", "cannot write"),
+        ("a\n1\n", "--output notes.txt", "no file of results"),
+        ("a\n1\n", "--journal notes.txt", "notes.txt"),
+        ("a\n1\n", "--input none.csv", "cannot read 'none.csv'"),
+        ("a\n1\n", "--input -", "--input - needs --journal"),
+    ],
+)
+def test_what_cannot_work_is_one_line_and_starts_nothing(
+    text: str,
+    options: str,
+    told: str,
+    hosted: Hosted,
+    run_duvo_hosted: Command,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(folder)
+    Path("rows.csv").write_text(text)
+    Path("notes.txt").write_text("of mine")
+    words = f"runs start-many --agent {AGENT} --input rows.csv {options}"
+    done = run_duvo_hosted(*words.split())
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert hosted.count("POST", "/runs") == 0
+    assert Path("notes.txt").read_text() == "of mine"
+
+
+def test_no_rows_are_nothing_to_do(run_duvo_hosted: Command, folder: Path) -> None:
+    (folder / "rows.csv").write_text("number\n")
+    (folder / "rows.jsonl").write_text("\n")
+    for file in ("rows.csv", "rows.jsonl"):
+        words = ["runs", "start-many", "--agent", AGENT, "--input", str(folder / file)]
+        done = run_duvo_hosted(*words)
+        assert (done.stdout, done.returncode) == ("", 0)
+        assert done.stderr == f"duvo: {folder / file} has no rows; nothing was started\n"
+
+
+def test_rows_with_one_key_have_one_run(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 2)
+    batch.add("INV-1")
+    done = batch("--on-request", "approve", "--key", "number")
+    assert "1 of 3 rows have the key of an earlier one" in done.stderr
+    assert numbers_of(done.stdout) == ["INV-0", "INV-1"]
+    assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1}
+
+
+def test_a_dry_run_shows_messages_and_needs_nothing(run_duvo_alone: Command, folder: Path) -> None:
+    batch = Batch(folder, run_duvo_alone, 9)
+    done = batch("--dry-run")
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        f"{number}: Process INV-{number} of {batch.supplier}" for number in range(5)
+    ]
+    assert "nothing was started" in done.stderr
+    told = lines_of(batch("--dry-run", "--json", "--key", "number").stdout)
+    assert told[1] == {
+        "index": 1,
+        "key": "INV-1",
+        "input": {"number": "INV-1", "supplier": batch.supplier},
+        "message": f"Process INV-1 of {batch.supplier}",
+    }
+    assert list(folder.iterdir()) == [batch.file]
+
+
+def test_a_cell_is_text_and_nothing_else(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    attack = "{supplier} {number.__class__} {{}} %s $HOME `id`"
+    file = folder / "rows.jsonl"
+    file.write_text(json.dumps({"number": attack, "supplier": "secret"}))
+    row = ["--input", str(file), "--message-template", "<{number}>"]
+    done = run_duvo("runs", "start-many", "--agent", "Talker", *row)
+    (told,) = lines_of(done.stdout)
+    run = dev_client.runs.run(told["run"]["id"])
+    assert next(iter(run.messages())).content == f"<{attack}>"
+
+
+def test_a_bar_tells_how_far_it_is(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 4)
+    words = [DUVO, *batch.words("--output", str(batch.output), "--concurrency", "3")]
+    with PseudoTerminal(words, {**run_duvo.environment, "NO_COLOR": "1"}, columns=120) as tty:
+        tty.expect(r"\[\.{20}\] 0/4 · 0 running · 3 waiting for a human · 0:")
+        dev_client.runs.get(waiting(batch, dev_client)[0]).respond(approve=True)
+        tty.expect(r"\[#{5}\.{15}\] 1/4 · 0 running · 3 waiting for a human · ")
+        for run_id in waiting(batch, dev_client):
+            dev_client.runs.get(run_id).respond(approve=True)
+        tty.expect("completed  4")
+        assert tty.end() == 0
+        assert tty.seen == "\r\n"
+
+
+def test_ctrl_c_in_a_terminal_leaves_no_bar(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 1)
+    with PseudoTerminal([DUVO, *batch.words()], run_duvo.environment) as tty:
+        tty.expect(r"0/1 · 0 running · 1 waiting for a human")
+        tty.type("\x03")
+        assert tty.end() == 130
+        assert "Traceback" not in tty.seen
+        assert tty.seen.splitlines()[-1].endswith(f"from {batch.journal}")
+
+
+def test_workers_of_a_dask_cluster_do_the_work(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    batch = Batch(folder, run_duvo, 6)
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two:
+        executor = f"dask:{two.scheduler_address}"
+        done = batch("--executor", executor, "--on-request", "approve")
+        with distributed.Client(two.scheduler_address, set_as_default=False) as seen:
+            worked = {line[0] for line in seen.run(_work_was_done).items() if line[1]}
+    assert done.returncode == 0, done.stderr
+    assert len(numbers_of(done.stdout)) == 6
+    assert len(worked) == 2
+    assert set(batch.started(dev_client).values()) == {1}
+
+
+def _work_was_done() -> bool:
+    import sys
+
+    return "duvo" in sys.modules
+
+
+def test_a_dask_scheduler_that_is_not_there_is_one_line(run_duvo: Command, folder: Path) -> None:
+    pytest.importorskip("distributed")
+    batch = Batch(folder, run_duvo, 1)
+    done = batch("--executor", "dask:tcp://127.0.0.1:9")
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr.startswith("duvo: cannot reach the Dask scheduler at tcp://127.0.0.1:9")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_dask_that_is_not_installed_says_how_to_install_it(run_duvo: Command, folder: Path) -> None:
+    (folder / "distributed.py").write_text("raise ImportError")
+    batch = Batch(folder, run_duvo, 1)
+    words = batch.words("--executor", "dask:tcp://127.0.0.1:9")
+    done = run_duvo(*words, PYTHONPATH=str(folder))
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert 'pip install "duvo[dask]"' in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_results_are_not_lost_to_a_stdout_that_is_closed(run_duvo: Command, folder: Path) -> None:
+    batch = Batch(folder, run_duvo, 1)
+    shell = ["bash", "-c", 'exec "$@" >&-', "bash", DUVO, *batch.words()]
+    done = subprocess.run(
+        shell, env=run_duvo.environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert "give --output" in done.stderr
+    assert not batch.journal.exists()
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost(run_duvo: Command, folder: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    batch = Batch(folder, run_duvo, 1)
+    full = batch("--on-request", "approve", "--output", "/dev/full")
+    assert full.returncode == 1
+    assert "No space left" in full.stderr
+    assert numbers_of(batch("--on-request", "approve").stdout) == ["INV-0"]

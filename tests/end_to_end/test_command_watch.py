@@ -1,0 +1,163 @@
+"""`duvo runs watch`: a table in a terminal, JSON lines elsewhere."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import Any
+
+import pytest
+
+import duvo
+from tests.command import DUVO, Command, wait_for
+from tests.hosted import Hosted
+from tests.pseudo_terminal import PseudoTerminal
+
+
+def watching(command: Command, *arguments: str, columns: int = 100) -> PseudoTerminal:
+    program = [DUVO, "runs", "watch", *arguments]
+    return PseudoTerminal(program, {**command.environment, "NO_COLOR": "1"}, columns)
+
+
+def lines_of(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_it_tells_what_happens_to_each_run_and_ends_with_the_last(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    talker = dev_client.runs.start("Talker", "ahoj")
+    approver = dev_client.runs.start("Invoice approver")
+    process = run_duvo.start("runs", "watch", talker.id, approver.id, "--messages")
+    assert process.stdout is not None
+    told: list[dict[str, Any]] = []
+    while not told or told[-1]["type"] != "human_request":
+        told.append(json.loads(process.stdout.readline()))
+    assert told[-1]["run"]["id"] == approver.id
+    assert told[-1]["request"]["title"] == "Post INV-1042?"
+    approver.respond(approve=True)
+    rest, errors = process.communicate(timeout=20)
+    told += lines_of(rest)
+    assert (process.returncode, errors) == (0, "")
+    ends = [one["run"]["id"] for one in told if one["type"] == "finished"]
+    assert sorted(ends) == sorted([talker.id, approver.id])
+    said = [one["message"]["content"] for one in told if one["type"] == "message"]
+    assert [text for text in said if "ahoj" in text] == ["ahoj", "You said: ahoj"]
+    assert "INV-1042 is posted." in said
+
+
+def test_without_messages_none_are_told(run_duvo: Command, dev_client: duvo.Client) -> None:
+    run = dev_client.runs.start("Talker")
+    done = run_duvo("runs", "watch", run.id)
+    assert {one["type"] for one in lines_of(done.stdout)} == {"status", "finished"}
+
+
+@pytest.mark.parametrize(
+    ("agents", "code"), [(["Talker"], 0), (["Talker", "Endless worker"], 5), (["Failing"], 4)]
+)
+def test_the_exit_code_tells_the_ends_only_when_it_is_to(
+    agents: list[str], code: int, run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    runs = [dev_client.runs.start(agent) for agent in agents]
+    for run in runs:
+        if agents[-1] == "Endless worker":
+            run.stop()
+    ids = [run.id for run in runs]
+    assert run_duvo("runs", "watch", *ids, "--exit-status").returncode == code
+    assert run_duvo("runs", "watch", *ids).returncode == 0
+
+
+def test_without_runs_those_are_watched_that_have_not_ended(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
+    asking, working, ended = hosted.start(), hosted.start(), hosted.start()
+    hosted.ask(asking)
+    hosted.end(ended)
+    process = run_duvo_hosted.start("runs", "watch")
+    assert process.stdout is not None
+    seen = {json.loads(process.stdout.readline())["run"]["id"] for _ in range(2)}
+    assert seen == {asking, working}
+    hosted.end(asking)
+    hosted.end(working, "interrupted")
+    rest, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
+    ends = {one["run"]["id"]: one["run"]["status"] for one in lines_of(rest)}
+    assert ends == {asking: "completed", working: "stopped"}
+
+
+def test_a_filter_chooses_what_is_watched(hosted: Hosted, run_duvo_hosted: Command) -> None:
+    asking = hosted.start()
+    hosted.start()
+    hosted.ask(asking)
+    done = run_duvo_hosted("runs", "watch", "--status", "waiting", "--timeout", "1")
+    assert {one["run"]["id"] for one in lines_of(done.stdout)} == {asking}
+    assert done.returncode == 124
+    assert "duvo runs watch --status waiting" in done.stderr
+    none = run_duvo_hosted("runs", "watch", "--agent", "Invoice approver", "--status", "pending")
+    assert (none.stdout, none.returncode) == ("", 0)
+    assert none.stderr == "duvo: no run to watch\n"
+
+
+def test_the_table_follows_what_happens_in_place_and_stays(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
+    first, second = hosted.start(), hosted.start()
+    with watching(run_duvo_hosted) as tty:
+        tty.expect("ID +STATUS +AGENT +AGE +WHAT")
+        tty.expect("2 runs: 2 running")
+        hosted.ask(first)
+        tty.expect("Post INV-1042")
+        tty.expect("2 runs: 1 running, 1 waiting")
+        hosted.end(first)
+        hosted.end(second, "failed")
+        assert tty.end() == 0
+        assert tty.seen.endswith("2 runs: 1 completed, 1 failed\r\n")
+
+
+def test_the_table_fits_a_small_terminal(hosted: Hosted, run_duvo_hosted: Command) -> None:
+    for _ in range(60):
+        hosted.start()
+    with watching(run_duvo_hosted, columns=60) as tty:
+        tty.expect("… and 34 more")
+        tty.expect("60 runs: 60 running")
+        tty.type("\x03")
+        assert tty.end() == 130
+        drawn = tty.seen.replace("^C", "").replace("\r\x1b[K", "").replace("\x1b[1A\x1b[K", "")
+        assert not [line for line in drawn.splitlines() if len(line) >= 60 and "duvo:" not in line]
+
+
+def test_ctrl_c_leaves_the_table_and_detaches(hosted: Hosted, run_duvo_hosted: Command) -> None:
+    run_id = hosted.start()
+    with watching(run_duvo_hosted, run_id, "--messages") as tty:
+        tty.expect("1 run: 1 running")
+        tty.type("\x03")
+        assert tty.end() == 130
+        table, told = tty.seen.rsplit("1 run: 1 running", 1)
+        assert run_id in table
+        assert f"detached; the runs go on: watch them again with `duvo runs watch {run_id}" in told
+        assert "\x1b" not in told.replace("\x1b[K", "")
+        assert "Traceback" not in told
+    assert hosted.runs[run_id]["status"] == "running"
+
+
+def test_an_interrupt_elsewhere_detaches_too(hosted: Hosted, run_duvo_hosted: Command) -> None:
+    process = run_duvo_hosted.start("runs", "watch", hosted.start())
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert errors.startswith("duvo: detached; the runs go on")
+
+
+def test_whoever_reads_may_go_away(run_duvo: Command, dev_client: duvo.Client) -> None:
+    run = dev_client.runs.start("Endless worker")
+    process = run_duvo.start("runs", "watch", run.id, "--messages")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    wait_for(lambda: process.poll() is not None)
+    assert process.stderr is not None
+    assert (process.returncode, process.stderr.read()) == (141, "")
+    process.stderr.close()
+    run.stop()

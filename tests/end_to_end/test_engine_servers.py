@@ -1,0 +1,208 @@
+"""Several servers share the runs of one database, and none is missed when it dies."""
+
+from __future__ import annotations
+
+import signal
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.local_api import LocalApi, wait_until
+from tests.postgresql import PostgreSQL
+from tests.servers import Fleet
+
+STEP = ["tool_call", "tool_result", "text"]
+WORKED = ["text", "session_started", "text", *STEP * 4, "text"]
+ASKED = ["session_started", "tool_call", "tool_result", "tool_call", "tool_result"]
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, postgresql_url: str) -> Iterator[Fleet]:
+    """A database for servers that are not yet started."""
+    fleet = Fleet(tmp_path, postgresql_url)
+    yield fleet
+    fleet.close()
+
+
+def test_any_server_answers_any_request(fleet: Fleet) -> None:
+    one, two = (server.api for server in fleet.start(2))
+    assert one.session.headers == two.session.headers
+    asked = one.start("Asker", "please")
+    request = two.wait_for_request(asked)
+    two.respond(asked, request["id"], approved=True)
+    assert two.wait_for_end(asked)["run"]["status"] == "completed"
+    assert one.texts(asked) == two.texts(asked) == ["went True"]
+
+    held = one.start("Holder")
+    wait_until(lambda: "held" in fleet.side_file.read_text(), 5, "it does not work")
+    two.say(held, "a word")
+    two.stop(held)
+    wait_until(lambda: "cancelled" in fleet.side_file.read_text(), 5, "it was not cancelled")
+    assert one.status(held) == "interrupted"
+    two.say(held, "again")
+    wait_until(lambda: fleet.side_file.read_text().count("held") == 2, 5, "it did not resume")
+    one.stop(held)
+    assert [one["type"] for one in two.conversation(held)].count("session_interrupted") == 2
+
+
+def test_a_long_poll_at_one_server_is_woken_by_the_other(fleet: Fleet) -> None:
+    one, two = (server.api for server in fleet.start(2))
+    delays = []
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(10):
+            run_id = one.start("Asker")
+            request = one.wait_for_request(run_id)
+            total = one.get(f"/v2/runs/{run_id}/messages")["total"]
+            path = f"/v2/runs/{run_id}/messages?offset={total}&wait=20"
+            polled = pool.submit(lambda path=path: (two.get(path), time.monotonic()))
+            # The held answer has begun when its first blank has come.
+            time.sleep(0.2)
+            before = time.monotonic()
+            one.respond(run_id, request["id"], approved=False)
+            page, after = polled.result()
+            assert page["messages"]
+            delays.append(after - before)
+    print("long poll across servers", statistics.median(delays), max(delays))
+    # Not a matter of speed: nothing but a signal can wake it before its time is up.
+    assert statistics.median(delays) < 5
+
+
+def test_killed_among_two_hundred_working_and_two_hundred_waiting_runs(fleet: Fleet) -> None:
+    one, two = fleet.start(2)
+    with ThreadPoolExecutor(4) as pool:
+        waiting = list(pool.map(lambda n: one.api.start("Asker", f"ask {n}"), range(200)))
+        wait_until(lambda: _count(two.api, "waiting") == 200, 30, "not all of them wait")
+        working = list(pool.map(lambda n: one.api.start("Gated", f"job {n}"), range(200)))
+        every = pool.map(lambda run_id: two.api.wait_for_text(run_id, "step 0"), working)
+        assert len(list(every)) == 200
+    one.kill()
+    fleet.open_the_gate()
+    before = time.monotonic()
+    requests = {run["id"]: two.api.run(run["id"]) for run in _list(two.api, "waiting")}
+    for run_id, got in requests.items():
+        two.api.respond(run_id, got["pending_human_request"]["id"], approved=True)
+    wait_until(lambda: _count(two.api, "completed") == 400, 40, "not all of them ended")
+    print("killed; all ended after", time.monotonic() - before)
+    for number, run_id in enumerate(working):
+        assert two.api.texts(run_id) == [
+            f"got job {number}",
+            *(f"step {n}" for n in range(4)),
+            "end",
+        ]
+        gate = ["tool_call", "tool_result"]
+        _check(two.api, run_id, [*WORKED[:3], *STEP, *gate, *STEP * 3, "text", "session_completed"])
+    for number, run_id in enumerate(waiting):
+        _check_asker(two.api, run_id, number)
+    assert fleet.steps_run_again() == []
+
+
+def test_a_server_that_froze_for_eight_seconds_spoils_nothing(fleet: Fleet) -> None:
+    one, two = fleet.start(2)
+    waiting = [one.api.start("Asker", f"ask {number}") for number in range(20)]
+    wait_until(lambda: _count(two.api, "waiting") == 20, 20, "not all of them wait")
+    working = [one.api.start("Worker", f"job {number}") for number in range(40)]
+    napper = one.api.start("Napper")
+    two.api.wait_for_text(napper, "asleep")
+    one.send(signal.SIGSTOP)
+    frozen = time.monotonic()
+    later = [two.api.start("Worker", f"job {number}") for number in range(40, 50)]
+    wait_until(lambda: time.monotonic() > frozen + 8, 10, "")
+    one.send(signal.SIGCONT)
+    later += [one.api.start("Worker", f"job {number}") for number in range(50, 60)]
+    for run_id in waiting:
+        request = one.api.wait_for_request(run_id)
+        two.api.respond(run_id, request["id"], approved=True)
+    wait_until(lambda: _count(one.api, "completed") == 81, 40, "not all of them ended")
+    for number, run_id in enumerate(working + later):
+        _check_worker(two.api, run_id, number)
+    for number, run_id in enumerate(waiting):
+        _check_asker(one.api, run_id, number)
+    assert fleet.steps_run_again() == []
+    # The server that wakes finds the call at work elsewhere, and not yet recorded.
+    assert fleet.side_file.read_text().count("long") == 1
+    assert one.stderr.count("\n") == 1
+    assert "this server was out of touch" in one.stderr
+    assert two.stderr == ""
+
+
+def test_what_a_server_left_by_a_clean_exit_goes_on_at_once(fleet: Fleet) -> None:
+    one, two = fleet.start(2)
+    working = [one.api.start("Worker", f"job {number}") for number in range(10)]
+    one.leave()
+    before = time.monotonic()
+    for number, run_id in enumerate(working):
+        two.api.wait_for_end(run_id)
+        _check_worker(two.api, run_id, number)
+    print("clean exit; all ended after", time.monotonic() - before)
+    assert one.stderr == two.stderr == ""
+    assert fleet.steps_run_again() == []
+
+
+def test_a_database_that_restarts_under_load_is_waited_for(
+    fleet: Fleet, postgresql: PostgreSQL
+) -> None:
+    one, two = fleet.start(2)
+    waiting = [one.api.start("Asker", f"ask {number}") for number in range(10)]
+    requests = {run_id: one.api.wait_for_request(run_id)["id"] for run_id in waiting}
+    with ThreadPoolExecutor(4) as pool:
+        # Some of these are on their way when the database goes.
+        starts = pool.map(lambda n: (one, two)[n % 2].api.start("Worker", f"job {n}"), range(40))
+        working = [next(starts) for _ in range(20)]
+        postgresql.stop()
+        answers = [
+            pool.submit(two.api.respond, run_id, request, approved=True)
+            for run_id, request in requests.items()
+        ]
+        postgresql.start()
+        working += starts
+        assert all(answer.result() for answer in answers)
+    wait_until(lambda: _count(two.api, "completed") == 50, 40, "not all of them ended")
+    assert two.api.get(f"/v2/teams/{two.api.team}/runs?limit=1")["total"] == 50
+    for number, run_id in enumerate(working):
+        _check_worker(one.api, run_id, number)
+    for number, run_id in enumerate(waiting):
+        _check_asker(two.api, run_id, number)
+    assert fleet.steps_run_again() == []
+    for server in (one, two):
+        away, back = server.stderr.splitlines()
+        assert away.startswith("the database does not answer, and is waited for: ")
+        assert back.startswith("the database answers again, after ")
+
+
+def _list(api: LocalApi, status: str) -> list[dict[str, object]]:
+    path = f"/v2/teams/{api.team}/runs?limit=100&status={status}"
+    first = api.get(path)
+    found = list(first["data"])
+    while len(found) < first["total"]:
+        found += api.get(f"{path}&offset={len(found)}")["data"]
+    return found
+
+
+def _count(api: LocalApi, status: str) -> int:
+    return int(api.get(f"/v2/teams/{api.team}/runs?limit=1&status={status}")["total"])
+
+
+def _check_worked(api: LocalApi, run_id: str, number: int) -> None:
+    assert api.texts(run_id) == [f"got job {number}", *(f"step {n}" for n in range(4)), "end"]
+
+
+def _check_worker(api: LocalApi, run_id: str, number: int) -> None:
+    _check_worked(api, run_id, number)
+    _check(api, run_id, [*WORKED, "session_completed"])
+
+
+def _check_asker(api: LocalApi, run_id: str, number: int) -> None:
+    assert api.texts(run_id) == ["went True"]
+    rest = ["tool_call", "tool_result", "text", "session_completed"]
+    _check(api, run_id, ["text", *ASKED, *rest])
+
+
+def _check(api: LocalApi, run_id: str, types: list[str]) -> None:
+    conversation = api.conversation(run_id)
+    assert [one["type"] for one in conversation] == types
+    times = [one["timestamp"] for one in conversation]
+    assert times == sorted(set(times))

