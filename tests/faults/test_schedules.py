@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.playing import SCENARIOS, play_all
+from tests.faults.playing import SCENARIOS, play, play_all
+from tests.faults.seeds import FOUND
 from tests.local_api import LocalApi
 
 SEEDS = {**dict.fromkeys(SCENARIOS, 200), "resume": 60, "post": 60, "watch": 60}
@@ -17,3 +18,8 @@ def test_nothing_is_lost_or_doubled(engine: LocalApi, name: str, first: int) -> 
     failed = play_all(engine, [name], range(first, first + AT_ONCE))
     if failed:
         raise failed[0]
+
+
+@pytest.mark.parametrize(("name", "seed"), FOUND)
+def test_what_was_found_once_stays_mended(engine: LocalApi, name: str, seed: int) -> None:
+    play(engine, name, seed)
