@@ -331,7 +331,8 @@ class Runs:
 
         Args:
             agent: the agent's id, or its exact name.
-            inputs: anything JSON; they are taken as runs can be started.
+            inputs: anything JSON; they are taken as runs can be started, by
+                whoever iterates over the results.
             concurrency: runs that may be at work at once; one that waits for a
                 human is at work.
             on_request: as in `Run.wait`, for each run; with `"raise"` what
@@ -345,7 +346,9 @@ class Runs:
             journal: a file that is made where it is missing. It keeps what
                 became of each input; one process uses it at a time.
             executor: where callables decide and answers are read: threads by
-                default, or any other executor. Runs are started from here.
+                default, or any other executor, which is not shut down. Where a
+                worker may be lost (Dask), a callable may be asked again about
+                what was not yet replied to. Runs are started from here.
 
         Returns:
             An iterator of pairs in the order of the runs' ends. Runs that an

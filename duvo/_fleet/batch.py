@@ -238,26 +238,47 @@ class Batch:
     ) -> None:
         try:
             self._inbox.submit(self._executor, take_in, entry, work, *arguments)
-        except RuntimeError as error:
-            raise _broken(error) from error
+        except Exception as error:
+            raise self._failed(error) from None
+
+    def _result_of(self, future: Future[Any]) -> Any:
+        try:
+            return future.result()
+        except (BrokenExecutor, CancelledError) as error:
+            raise self._failed(error) from None
+        except Exception as error:
+            # Dask's words for work whose workers were lost again and again.
+            if type(error).__name__ in ("KilledWorker", "FutureCancelledError"):
+                raise self._failed(error) from None
+            raise
+
+    def _failed(self, error: BaseException) -> _errors.DuvoError:
+        # What an executor tells may hold the whole work, and with it the key.
+        told = " ".join(str(error).replace(self._client.settings.api_key, "[key]").split())
+        return _errors.DuvoError(
+            f"the executor failed ({type(error).__name__}: {told:.300}); the runs go on, and "
+            "with a journal the same call goes on with them"
+        )
 
     def _take_reply(self, entry: Entry, future: Future[bool]) -> None:
         assert entry.run is not None
         try:
-            if _result_of(future):
+            if self._result_of(future):
                 self._watcher.answered(entry.run)
         except _OF_ONE_RUN as error:
             self._fail(entry, error)
 
     def _take_outcome(self, entry: Entry, future: Future[Any]) -> None:
         assert entry.run is not None
-        entry.run._outcome = _result_of(future)
+        entry.run._outcome = self._result_of(future)
         self._finished.append(entry)
 
     def _note(self) -> None:
         """Note what came back, and have results of it."""
         self._starts.note()
         entries, self._finished = self._finished, []
+        if not entries:
+            return
         self._journal.finished([(one.row, stored(one.run)) for one in entries if one.run])
         for entry in entries:
             self._forget(entry)
@@ -287,25 +308,6 @@ class Batch:
             self._of_run.pop(entry.run.id, None)
             self._watcher.drop(entry.run)
         return self._at_work.pop(entry.row.id, None) is not None
-
-
-def _result_of(future: Future[Any]) -> Any:
-    try:
-        return future.result()
-    except (BrokenExecutor, CancelledError) as error:
-        raise _broken(error) from error
-    except Exception as error:
-        # Dask's words for work whose workers were lost again and again.
-        if type(error).__name__ in ("KilledWorker", "FutureCancelledError"):
-            raise _broken(error) from error
-        raise
-
-
-def _broken(error: BaseException) -> _errors.DuvoError:
-    return _errors.DuvoError(
-        f"the executor lost its work ({type(error).__name__}: {error}); the runs go on, and "
-        "with a journal the same call goes on with them"
-    )
 
 
 def _incomplete(failures: list[tuple[int, Any, _errors.DuvoError]]) -> _errors.MapIncomplete:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import threading
 
 from .. import _errors
 from .._on_request import Responder
@@ -69,6 +69,7 @@ class Results(Stream[Result]):
             answers=answers,
             executor=executor,
         )
+        self._iterating = threading.Lock()
         super().__init__()
 
     @property
@@ -88,17 +89,22 @@ class Results(Stream[Result]):
         """Leave the batch; runs that are at work go on. Also from another thread."""
         super().close()
         self._batch.close()
-        # Where another thread iterates just now, it is that one which leaves.
-        with contextlib.suppress(ValueError):
-            self._items.close()  # type: ignore[attr-defined]
-            self._batch.leave()
+        # Where somebody iterates just now, it is that one which leaves; to close
+        # a generator that another thread is in would crash the interpreter.
+        if self._iterating.acquire(blocking=False):
+            try:
+                self._items.close()  # type: ignore[attr-defined]
+                self._batch.leave()
+            finally:
+                self._iterating.release()
 
     def _produce(self) -> Iterator[Result]:
         return self._batch.results()
 
     def __next__(self) -> Result:
         try:
-            return super().__next__()
+            with self._iterating:
+                return super().__next__()
         finally:
             if self._closed.is_set():
                 self.close()

@@ -102,7 +102,8 @@ class Starts:
     def note(self) -> None:
         """Write the runs that became known since the last time into the journal."""
         runs, self._not_noted = self._not_noted, []
-        self._journal.started(runs)
+        if runs:
+            self._journal.started(runs)
 
     def leave(self) -> None:
         """Note what still comes back, then let the journal go; nothing else is sent."""

@@ -51,6 +51,12 @@ def reply(
     """
     run = _here(run)
     reader = Reader(run._transport, run.id, None, closed=closed)
+    if run._client._is_copy:
+        # Another worker may have replied, and been lost before it could tell.
+        run._read(reader)
+        pending = run.pending_request
+        if pending is None or pending.id != request.id:
+            return True
     return Responder(on_request, answers, warn=True).meet(run, request, reader)
 
 

@@ -19,7 +19,7 @@ class Agent:
             `interrupted`, `ask` (and end once that is answered), `question`,
             `work` (go on), or `vanish`.
         most: the most runs that have been at work at once.
-        replies: what was replied, by start message.
+        replies: what was replied and taken, by start message.
     """
 
     def __init__(self, hosted: Hosted):
@@ -35,13 +35,15 @@ class Agent:
             with self._hosted.lock:
                 for run_id in list(self._hosted.runs):
                     self._work(run_id)
+        elif seen.method == "POST" and seen.path.endswith("/respond"):
+            _, _, _, run_id, _, request_id, _ = seen.path.split("/")
+            with self._hosted.lock:
+                if self._hosted.pending.get(run_id, {}).get("id") == request_id:
+                    self.replies.setdefault(self.message(run_id), []).append(seen.json)
 
     def after(self, seen: Seen) -> None:
         if seen.method == "POST" and seen.path.endswith("/runs"):
             self.most = max(self.most, len(self.at_work))
-        elif seen.method == "POST" and seen.path.endswith("/respond"):
-            run_id = seen.path.split("/")[3]
-            self.replies.setdefault(self.message(run_id), []).append(seen.json)
 
     @property
     def at_work(self) -> list[str]:
@@ -81,7 +83,7 @@ class Agent:
             self._hosted.end(run_id, what if what not in ("ask", "question") else "completed")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """The list is read as often as a server near by would let us."""
     monkeypatch.setattr(_pace, "FIRST", 0.02)
@@ -90,6 +92,6 @@ def quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def agent(hosted: Hosted) -> Agent:
+def agent(hosted: Hosted, quick_pace: None) -> Agent:
     """The agent that works on all runs of the hosted server."""
     return Agent(hosted)

@@ -178,6 +178,33 @@ def test_the_journal_stays_shut_while_a_start_is_on_its_way(
     assert [one.state for one in rows(client, file, "a")] == ["started"]
 
 
+def test_starts_that_wait_for_the_rate_limit_are_not_sent_any_more(
+    hosted: Hosted, client: duvo.Client, file: Path, agent: Agent
+) -> None:
+    refused = threading.Event()
+
+    def before(seen: Seen) -> object:
+        agent.before(seen)
+        if seen.method != "POST":
+            return None
+        refused.set()
+        return 429, {"error": "slow down"}, {"retry-after": "30"}
+
+    hosted.before = before
+    inputs = [str(number) for number in range(20)]
+    results = client.runs.map(AGENT, inputs, journal=file)
+    thread = threading.Thread(target=lambda: list(results))
+    thread.start()
+    assert refused.wait(20)
+    results.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    starts = hosted.count("POST", "/runs")
+    assert {one.state for one in rows(client, file, *inputs)} == {"new"}
+    wait_for(lambda: not [one for one in threading.enumerate() if "duvo-map" in one.name])
+    assert hosted.count("POST", "/runs") == starts <= 8
+
+
 OPTIONS = ["-X", "dev", "-W", "error"]
 
 LEFT = """

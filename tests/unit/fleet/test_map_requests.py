@@ -136,5 +136,5 @@ def test_a_reply_that_was_lost_on_its_way_is_sent_once(
     hosted.after = after
     inputs = ["a", "b", "c"]
     results = list(client.runs.map(AGENT, inputs, on_request="approve"))
-    assert len(results) == len(lost) == 3
+    assert len(results) == len(lost) == hosted.count("POST", "/respond") == 3
     assert agent.replies == {given: [{"approved": True}] for given in inputs}

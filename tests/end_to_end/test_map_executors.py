@@ -1,0 +1,264 @@
+"""A batch whose decisions are made, and whose answers are read, by executors of the caller's."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import distributed
+import pytest
+
+import duvo
+from duvo.local import RunContext, Server, agent
+from tests.command import wait_for
+from tests.deciding import (
+    approve,
+    approve_and_kill_once,
+    approve_when_told,
+    decided_by,
+    die,
+)
+from tests.hosted import AGENT, Hosted, Seen
+
+INPUTS = [f"input {number}" for number in range(16)]
+
+
+@agent("Asker")
+async def asker(run: RunContext) -> None:
+    if await run.approval("Go on?"):
+        await run.say(f"did {run.message}")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[distributed.LocalCluster]:
+    """Two worker processes, on loopback alone."""
+    with distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+    ) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def dask(cluster: distributed.LocalCluster) -> Iterator[Executor]:
+    """Dask's executor."""
+    with distributed.Client(cluster) as client, client.get_executor() as executor:
+        yield executor
+
+
+@pytest.fixture
+def processes() -> Iterator[ProcessPoolExecutor]:
+    """Two processes that share nothing with this one."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as executor:
+        yield executor
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads of the caller's own."""
+    with ThreadPoolExecutor(2, "callers") as executor:
+        yield executor
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Server]:
+    """An engine with an agent that asks."""
+    with Server([asker], port=0, examples=False) as server:
+        yield server
+
+
+@pytest.fixture
+def local(engine: Server) -> Iterator[duvo.Client]:
+    """A client of it."""
+    with duvo.Client(engine.api_key, engine.base_url, engine.team_id) as client:
+        yield client
+
+
+def check(results: list[duvo.Result]) -> None:
+    assert sorted(one.index for one in results) == list(range(len(INPUTS)))
+    assert all(one.input == INPUTS[one.index] for one in results)
+    assert {one.run.answer for one in results} == {f"did {given}" for given in INPUTS}
+    assert len({one.run.id for one in results}) == len(INPUTS)
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes", "dask"])
+def test_decisions_are_made_where_the_executor_works(
+    local: duvo.Client, tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    executor = request.getfixturevalue(kind)
+    known = {run.id for run in local.runs.list()}
+    results = list(
+        local.runs.map(
+            "Asker",
+            INPUTS,
+            on_request=partial(approve, tmp_path),
+            executor=executor,
+            journal=tmp_path / "journal" if kind != "threads" else None,
+        )
+    )
+    check(results)
+    assert len({run.id for run in local.runs.list()} - known) == len(INPUTS)
+    where = decided_by(tmp_path)
+    assert where == {os.getpid()} if kind == "threads" else os.getpid() not in where
+    # It is the caller's, and goes on.
+    assert executor.submit(len, INPUTS).result() == len(INPUTS)
+    for one in results:
+        assert one.run.refresh().status == "completed"
+
+
+def test_dask_uses_both_workers(
+    dask: Executor, local: duvo.Client, cluster: distributed.LocalCluster, tmp_path: Path
+) -> None:
+    together = [f"{given} and {number}" for number in range(3) for given in INPUTS]
+    choice = partial(approve, tmp_path)
+    results = list(local.runs.map("Asker", together, on_request=choice, executor=dask))
+    assert len(results) == len(together)
+    assert len(decided_by(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("journal", [None, "journal"])
+def test_a_worker_that_is_killed_loses_nothing(
+    dask: Executor, local: duvo.Client, tmp_path: Path, journal: str | None
+) -> None:
+    known = {run.id for run in local.runs.list()}
+    results = list(
+        local.runs.map(
+            "Asker",
+            INPUTS,
+            on_request=partial(approve_and_kill_once, tmp_path),
+            executor=dask,
+            journal=tmp_path / journal if journal else None,
+        )
+    )
+    check(results)
+    assert (tmp_path / "killed").exists()
+    assert len({run.id for run in local.runs.list()} - known) == len(INPUTS)
+
+
+def test_a_worker_that_is_killed_when_its_reply_was_sent_sends_no_other(
+    dask: Executor, hosted: Hosted, client: duvo.Client, tmp_path: Path
+) -> None:
+    replies: Counter[str] = Counter()
+    killed: list[int] = []
+    folder = tmp_path / "decided"
+    folder.mkdir()
+
+    def before(seen: Seen) -> None:
+        if seen.method == "GET" and seen.path.endswith("/runs"):
+            with hosted.lock:
+                for run_id, run in hosted.runs.items():
+                    if run["status"] == "pending":
+                        hosted.ask(run_id)
+                    elif run["status"] == "running":
+                        said = hosted.conversations[run_id][0]["text_content"]
+                        hosted.say(run_id, f"did {said}")
+                        hosted.end(run_id)
+
+    def after(seen: Seen) -> None:
+        if not seen.path.endswith("/respond"):
+            return
+        request_id = seen.path.split("/")[-2]
+        replies[request_id] += 1
+        with hosted.lock:
+            if len(replies) == 3 and not killed:
+                (pid,) = decided_by(folder, request_id)
+                killed.append(pid)
+                os.kill(pid, signal.SIGKILL)
+
+    hosted.before, hosted.after = before, after
+    results = list(
+        client.runs.map(
+            AGENT,
+            INPUTS,
+            on_request=partial(approve, folder),
+            executor=dask,
+            journal=tmp_path / "journal",
+        )
+    )
+    check(results)
+    assert len(killed) == 1
+    assert len(hosted.runs) == len(replies) == len(INPUTS)
+    assert set(replies.values()) == {1}
+
+
+def test_an_executor_that_breaks_is_told_and_the_runs_go_on(
+    processes: ProcessPoolExecutor, local: duvo.Client, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    results = local.runs.map("Asker", INPUTS, on_request=die, executor=processes, journal=journal)
+    with pytest.raises(duvo.DuvoError, match=r"the executor failed .*; the runs go on"):
+        list(results)
+    check(list(local.runs.map("Asker", INPUTS, on_request="approve", journal=journal)))
+
+
+def test_so_is_one_that_was_shut_down(local: duvo.Client) -> None:
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    with pytest.raises(duvo.DuvoError, match=r"the executor failed .*; the runs go on"):
+        list(local.runs.map("Asker", INPUTS, on_request="approve", executor=executor))
+
+
+class Telling(ThreadPoolExecutor):
+    """An executor that fails, and tells the key of the client that it was given."""
+
+    def submit(self, *given: Any, **named: Any) -> Any:
+        (run,) = (one for one in given if isinstance(one, duvo.Run))
+        raise ValueError(f"cannot take\n{run._client.settings.api_key}")
+
+
+def test_what_it_tells_holds_no_key(local: duvo.Client) -> None:
+    with Telling(1) as executor, pytest.raises(duvo.DuvoError, match=r"\[key\]") as caught:
+        list(local.runs.map("Asker", INPUTS, on_request="approve", executor=executor))
+    assert local.settings.api_key not in "".join(traceback.format_exception(caught.value))
+    assert "\n" not in str(caught.value)
+
+
+def test_so_is_a_cluster_that_lost_all_who_tried(
+    dask: Executor, local: duvo.Client, cluster: distributed.LocalCluster
+) -> None:
+    cluster.scheduler.allowed_failures = 0
+    try:
+        results = local.runs.map("Asker", INPUTS[:1], on_request=die, executor=dask)
+        with pytest.raises(duvo.DuvoError, match=r"the executor failed .*KilledWorker"):
+            list(results)
+    finally:
+        cluster.scheduler.allowed_failures = 3
+
+
+def test_so_is_a_cluster_that_is_gone(
+    cluster: distributed.LocalCluster, local: duvo.Client, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    with distributed.Client(cluster, set_as_default=False) as client:
+        results = local.runs.map(
+            "Asker",
+            INPUTS[:1],
+            on_request=partial(approve_when_told, tmp_path),
+            executor=client.get_executor(),
+            journal=journal,
+        )
+
+        def leave() -> None:
+            wait_for(lambda: (tmp_path / "asked").exists())
+            client.close()
+
+        thread = threading.Thread(target=leave)
+        thread.start()
+        with pytest.raises(duvo.DuvoError, match=r"the executor failed .*; the runs go on"):
+            list(results)
+        thread.join()
+    (tmp_path / "go").touch()
+    (result,) = local.runs.map("Asker", INPUTS[:1], on_request="approve", journal=journal)
+    assert result.run.answer == f"did {INPUTS[0]}"
