@@ -11,9 +11,16 @@ _CUT_HEAD = "a head that was cut in the middle was taken for an answer without a
 _SMALL_PAGES = (
     "where pages were smaller than asked for, the end was seen on the way back to a lost place"
 )
+_OLD_NEWS = (
+    "a run that was handed out as ended stood as at work again, after what a thread that replied "
+    "had read before"
+)
 _SKIPPED = "where pages were smaller than asked for, the place to go on from was not found"
 
 FOUND = {
+    ("start", 57): _NEVER_SENT,
+    ("start", 61): _NEVER_SENT,
+    ("map", 27): _NEVER_SENT,
     ("post", 171): _NEVER_SENT,
     ("respond", 25): _NEVER_SENT,
     ("follow", 50): _REPLIED_AGAIN,
@@ -27,6 +34,7 @@ FOUND = {
     ("follow", 14): _SMALL_PAGES,
     ("follow", 71): _SMALL_PAGES,
     ("follow", 124): _SMALL_PAGES,
+    ("map", 16): _OLD_NEWS,
     ("resume", 1): _SKIPPED,
     ("resume", 4): _SKIPPED,
 }
