@@ -42,6 +42,9 @@ _LONGEST_END = 5.0
 _REFUSED = (InvalidRequest, Conflict)
 """What a server says of one start, not of all."""
 
+_AT_ONCE = 8
+"""Starts on their way, beyond which no other is taken up: as many as there are threads."""
+
 
 class Starts:
     """The starts of a batch, from when they are sent until their runs are known.
@@ -126,7 +129,9 @@ class Starts:
             if not self._under_way and not self._looking:
                 self._look()
             return
-        if self._looking or not self._held:
+        # More than there are threads cannot be sent anyway; until then, what comes costs no
+        # write of its own to the disk.
+        if self._looking or not self._held or len(self._under_way) >= _AT_ONCE:
             return
         entries, self._held = self._held, []
         given = 0

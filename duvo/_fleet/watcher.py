@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 
 from .. import _wire
 from .._conversation_reader import ConversationReader
@@ -65,9 +65,9 @@ class Watcher:
         self._reader = reader
         self._messages = messages
         self._lost = lost
-        self._watched: dict[str, Watched] = {}
+        # In the order in which they were looked at, the longest ago first.
+        self._watched: OrderedDict[str, Watched] = OrderedDict()
         self._due: deque[Watched] = deque()
-        self._quiet: deque[Watched] = deque()
         self._rounds = Rounds(client, reader)
         self._reads = 0
         self._turns = 0
@@ -93,7 +93,6 @@ class Watcher:
         conversation = ConversationReader(run.id, self._reader) if self._messages else None
         watched = Watched(run, conversation)
         self._watched[run.id.casefold()] = watched
-        self._quiet.append(watched)
         raw = _raw(run)
         if raw is None:
             return
@@ -138,8 +137,9 @@ class Watcher:
             yield from self._read_one(self._due.popleft())
         elif self._turns:
             yield from self._read_next()
-        elif now >= self._next_sweep and (quiet := self._next_quiet()) is not None:
-            yield from self._sweep(quiet, now)
+        elif now >= self._next_sweep:
+            self._next_sweep = now + _SWEEP_EVERY
+            yield from self._sweep()
         else:
             self.rest = max(0.0, self._rounds.next_at - now)
 
@@ -301,11 +301,9 @@ class Watcher:
 
     def _next_quiet(self) -> Watched | None:
         """The run that was looked at longest ago."""
-        for _ in range(len(self._quiet)):
-            watched = self._quiet.popleft()
-            if self._watched.get(watched.run.id.casefold()) is not watched:
-                continue
-            self._quiet.append(watched)
+        for _ in range(len(self._watched)):
+            key, watched = next(iter(self._watched.items()))
+            self._watched.move_to_end(key)
             if self._is_worth_a_look(watched) and not watched.is_due:
                 return watched
         return None
@@ -319,8 +317,10 @@ class Watcher:
         else:
             yield from self._read_one(quiet)
 
-    def _sweep(self, watched: Watched, now: float) -> Iterator[Event]:
-        self._next_sweep = now + _SWEEP_EVERY
+    def _sweep(self) -> Iterator[Event]:
+        watched = self._next_quiet()
+        if watched is None:
+            return
         before = watched.stamp
         found = False
         for event in self._read_one(watched, wholly=True):

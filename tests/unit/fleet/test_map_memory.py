@@ -52,7 +52,6 @@ class Forgetful:
                 self._ended.append(run_id)
 
 
-@pytest.mark.xfail(strict=True, reason="the watcher keeps what it was told to drop")
 @pytest.mark.parametrize("journal", [None, "journal"])
 def test_between_many_and_three_times_as_many(
     client: duvo.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, journal: str | None
