@@ -76,7 +76,7 @@ def map(play: Play) -> None:
         assert run.id == of_input[given]
         assert run.status == "completed"
         assert run.answer == play.api.texts(run.id)[-1]
-        check_replies(play, run.id)
+        check_replies(play, run.id, was_left=leaves)
 
 
 def watch(play: Play) -> None:
