@@ -68,10 +68,11 @@ class Rounds:
         """
         search = self._search
         assert search is not None
-        path = _paths.runs(self._client._team_id(self._reader.deadline))
         query = [*(search.query() or ()), ("limit", str(PAGE)), *self._filter]
 
         def attempt() -> tuple[list[dict[str, Any]], int | None]:
+            # Which team it is may have to be asked for too.
+            path = _paths.runs(self._client._team_id(self._reader.deadline))
             data = self._reader.send(path, query).data
             with understanding("GET", path):
                 answer = _wire.expect_dict(data, "the top")

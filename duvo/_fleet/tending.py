@@ -7,6 +7,7 @@ given to another.
 from __future__ import annotations
 
 from collections import OrderedDict
+from copy import copy
 
 from .. import _waiting
 from .._on_request import Responder
@@ -49,7 +50,8 @@ def reply(
         HumanRequestPending: nothing here may answer it.
         DuvoError: the reply does not fit, or cannot be sent.
     """
-    run = _here(run)
+    # A handle of its own: what is read here may be older than what others read meanwhile.
+    run = copy(_here(run))
     reader = Reader(run._transport, run.id, None, closed=closed)
     if run._client._is_copy:
         # Another worker may have replied, and been lost before it could tell.

@@ -38,13 +38,15 @@ class FaultyProxy:
         self._reserved = _bound(0)
         self._port = self._reserved.getsockname()[1]
         self._listener: socket.socket | None = None
-        self._refusals = 0
+        self._accepting: threading.Thread | None = None
+        self._refusals = schedule.refusals
         self._reset_next = False
         self._asking = 0
         self._asked = threading.Condition()
         self.base_url = f"http://127.0.0.1:{self._port}"
         self.events: list[Event] = []
-        self.open()
+        if not self._refusals:
+            self.open()
 
     def rest(self) -> None:
         """The client sleeps: meanwhile what is under way is carried out, or refusing ends."""
@@ -73,10 +75,14 @@ class FaultyProxy:
             self._refusals -= 1
             if self._refusals > 0 or self._listener is not None:
                 return
-            listener = _bound(self._port)
-            listener.listen(64)
-            self._listener = listener
-        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+            if self._accepting is not None:
+                self._accepting.join()  # until then the port is taken
+            self._listener = _bound(self._port)
+            self._listener.listen(64)
+            self._accepting = threading.Thread(
+                target=self._accept, args=(self._listener,), daemon=True
+            )
+            self._accepting.start()
 
     def _refuse(self, sleeps: int) -> None:
         with self._change:

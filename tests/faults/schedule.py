@@ -102,6 +102,10 @@ class Schedule:
         link: what kind of server is played.
         lies: pages of a conversation may be others than they say they are, where
             the server never promised that they would not.
+
+    Attributes:
+        refusals: how often the client has to sleep before the first connection
+            is taken.
     """
 
     def __init__(self, seed: int, link: Link, lies: bool):
@@ -111,6 +115,7 @@ class Schedule:
         self._count: dict[str, int] = {}
         chance = random.Random(f"{seed} schedule")
         self._share = chance.choice((0.2, 0.5, 0.8, 1.0))
+        self.refusals = chance.choice((0, 0, 0, 1, 2))
         self._left: dict[str, int] = {}
         self._lies_left = 3 if lies and not link.holds else 0
 

@@ -70,6 +70,22 @@ def test_a_new_window_begins_with_all_of_the_limit() -> None:
     assert [sending(budget, CHANGE, 11.0) for _ in range(5)] == [True] * 4 + [False]
 
 
+def test_what_was_sent_as_a_window_ended_counts_in_the_next_too() -> None:
+    budget = Budget()
+    budget.learn(Told(5, 4, 9.5), budget.send(0.0), 0.0)
+    # The server's next window has begun by now, and its times are told in whole seconds.
+    assert [sending(budget, CHANGE, 10.0) for _ in range(3)] == [True] * 3
+    assert [sending(budget, CHANGE, 10.5) for _ in range(3)] == [True, True, False]
+
+
+def test_a_guessed_end_of_a_window_gives_way_to_a_told_one() -> None:
+    budget = Budget()
+    budget.learn(Told(1, 0, 10), budget.send(0.0), 0.0)
+    assert budget.hold(CHANGE, 20.0) == 0.0
+    budget.learn(Told(1, 0, 59), budget.send(21.0), 21.0)
+    assert budget.hold(CHANGE, 80.5) == pytest.approx(0.5)
+
+
 def test_a_refusal_holds_everybody_back_for_as_long_as_it_says() -> None:
     budget = Budget()
     budget.refuse(7.0, 100.0)

@@ -106,3 +106,12 @@ def test_a_place_that_was_lost_on_the_way_back_is_found_again_from_the_end() -> 
         with contextlib.suppress(duvo.UnexpectedAnswer):
             given += read_on(cursor, conversation, 2)
     assert given == conversation
+
+
+def test_one_that_began_in_the_middle_gives_nothing_from_before_when_pages_shift() -> None:
+    conversation = [str(number) for number in range(30)]
+    cursor = Cursor()
+    cursor.place_after("9", 9)
+    del conversation[3]
+    given = [one for _ in range(5) for one in read_on(cursor, conversation, PAGE)]
+    assert given == [str(number) for number in range(10, 30)]

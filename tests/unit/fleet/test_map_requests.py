@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import duvo
+from duvo._fleet import tending
 from tests.command import wait_for
 from tests.hosted import AGENT, KEY, Drop, Hosted, Seen
 from tests.unit.fleet.conftest import Agent
@@ -138,3 +139,23 @@ def test_a_reply_that_was_lost_on_its_way_is_sent_once(
     results = list(client.runs.map(AGENT, inputs, on_request="approve"))
     assert len(results) == len(lost) == hosted.count("POST", "/respond") == 3
     assert agent.replies == {given: [{"approved": True}] for given in inputs}
+
+
+def test_a_reply_that_reads_the_run_again_leaves_the_batchs_handle_alone(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id)
+    run = client.runs.get(run_id)
+    request = run.pending_request
+    assert request is not None
+
+    def drop(seen: Seen) -> None:
+        if seen.path.endswith("/respond"):
+            raise Drop
+
+    hosted.after = drop
+    # It finds the run at work by now; the batch may know already that it has ended.
+    assert tending.reply(run, request, "approve", None)
+    assert run.status == "waiting"
+    assert hosted.count("POST", "/respond") == 1
