@@ -68,6 +68,7 @@ class Engine:
         self.notifier = Notifier()
         self.waiting_for: tuple[str, ...] = ()
         self._store = store
+        self._sharing: Sharing | None = None
         self._client: DBOSClient | None = None
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="duvo-database")
         self.turns: dict[tuple[str, int], RunningTurn] = {}
@@ -75,6 +76,11 @@ class Engine:
         self._starts: set[asyncio.Task[Any]] = set()
         self._executions: set[asyncio.Task[Any]] = set()
         self._loggers = contextlib.ExitStack()
+
+    @property
+    def waits_for_database(self) -> bool:
+        """Whether the database is away."""
+        return self._store.outage.since is not None
 
     async def launch(self) -> None:
         """Go on with the turns that were left, on the running loop.
@@ -176,7 +182,7 @@ class Engine:
                 self.soon(self._ring, rings)
             return result
 
-        return await self._loop.run_in_executor(self._pool, do)
+        return await self._in_pool(do)
 
     async def change(self, work: Callable[[sa.Connection], Change]) -> Change:
         """Make a change in a transaction, and do what follows from it."""
@@ -192,7 +198,14 @@ class Engine:
             self.soon(self._follow_up, change)
             return change
 
-        return await self._loop.run_in_executor(self._pool, do)
+        return await self._in_pool(do)
+
+    async def _in_pool(self, do: Callable[[], T]) -> T:
+        try:
+            done = self._loop.run_in_executor(self._pool, do)
+        except RuntimeError:  # the engine was closed, or the interpreter ends
+            raise GivenUp from None
+        return await done
 
     def deliver(
         self, connection: sa.Connection, run_id: str, turn: int, request_id: str, text: str

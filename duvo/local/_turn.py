@@ -63,7 +63,7 @@ class RunningTurn:
         self._past: tuple[str, ...] = ()
         self._first_op = 0
         self._ended = False
-        self._over = asyncio.Event()
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._refusals = 0
         self._fault: Exception | None = None
         self._job: asyncio.Task[Any] | None = None
@@ -71,7 +71,8 @@ class RunningTurn:
     def end(self) -> None:
         """Cancel the agent's function at the `await` where it stands."""
         self._ended = True
-        self._over.set()
+        if not self._over.done():
+            self._over.set_result(None)
         if self._job is not None:
             self._job.cancel()
 
@@ -111,9 +112,8 @@ class RunningTurn:
         if self._ended:
             self._job.cancel()
         self._job.add_done_callback(_looked_at)
-        over = asyncio.create_task(self._over.wait())
         try:
-            await asyncio.wait({self._job, over}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({self._job, self._over}, return_when=asyncio.FIRST_COMPLETED)
             if self._ended and not self._job.done():
                 # A function that takes no notice of its end is left behind.
                 await asyncio.wait({self._job}, timeout=_LONGEST_END)
@@ -121,8 +121,6 @@ class RunningTurn:
             # The engine closes: the turn stays as it is and is recovered by the next one.
             self.end()
             raise
-        finally:
-            over.cancel()
         if self._ended:
             return
         if isinstance(self._fault, (TurnElsewhere, sa.exc.DBAPIError)):
