@@ -68,6 +68,7 @@ class Engine:
         self.notifier = Notifier()
         self.waiting_for: tuple[str, ...] = ()
         self._store = store
+        self._sharing: Sharing | None = None
         self._client: DBOSClient | None = None
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="duvo-database")
         self.turns: dict[tuple[str, int], RunningTurn] = {}
@@ -80,6 +81,11 @@ class Engine:
     def turn_count(self) -> int:
         """How many turns are carried out here now, those that wait included."""
         return len(self.turns)
+
+    @property
+    def waits_for_database(self) -> bool:
+        """Whether the database is away."""
+        return self._store.outage.since is not None
 
     async def launch(self) -> None:
         """Go on with the turns that were left, on the running loop.
@@ -181,7 +187,7 @@ class Engine:
                 self.soon(self._ring, rings)
             return result
 
-        return await self._loop.run_in_executor(self._pool, do)
+        return await self._in_pool(do)
 
     async def change(self, work: Callable[[sa.Connection], Change]) -> Change:
         """Make a change in a transaction, and do what follows from it."""
@@ -197,7 +203,14 @@ class Engine:
             self.soon(self._follow_up, change)
             return change
 
-        return await self._loop.run_in_executor(self._pool, do)
+        return await self._in_pool(do)
+
+    async def _in_pool(self, do: Callable[[], T]) -> T:
+        try:
+            done = self._loop.run_in_executor(self._pool, do)
+        except RuntimeError:  # the engine was closed, or the interpreter ends
+            raise GivenUp from None
+        return await done
 
     def deliver(
         self, connection: sa.Connection, run_id: str, turn: int, request_id: str, text: str

@@ -7,19 +7,52 @@ import contextlib
 from collections.abc import Iterator
 
 
+class Bell:
+    """Rings for one waiter; smaller than an `asyncio.Event`, since there are many thousands."""
+
+    __slots__ = ("_rung", "_waiter")
+
+    def __init__(self) -> None:
+        self._rung = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def set(self) -> None:
+        """Wake the waiter, or let its next `wait` return at once."""
+        self._rung = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def clear(self) -> None:
+        """Let the next `wait` wait for another ring."""
+        self._rung = False
+
+    def is_set(self) -> bool:
+        """Whether it has rung since it was cleared."""
+        return self._rung
+
+    async def wait(self) -> None:
+        """Return when it has rung."""
+        if not self._rung:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+
+
 class Notifier:
     """Wakes the waiters of a run; belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._waiting: dict[str, set[Bell]] = {}
 
     @contextlib.contextmanager
-    def listening(self, run_id: str) -> Iterator[asyncio.Event]:
-        """An event that is set whenever the run changes.
+    def listening(self, run_id: str) -> Iterator[Bell]:
+        """A bell that rings whenever the run changes.
 
         Listen first, then read, then wait: a change between is not missed.
         """
-        bell = asyncio.Event()
+        bell = Bell()
         self._waiting.setdefault(run_id, set()).add(bell)
         try:
             yield bell

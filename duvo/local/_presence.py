@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import psycopg
 import sqlalchemy as sa
 
 from . import _servers
@@ -28,6 +29,9 @@ class Presence:
         engine: makes the connections; only one is in use at a time.
         heard: called with every signal of another server, in the thread.
         listening: called in the thread when signals may have been missed.
+
+    Attributes:
+        trouble: what last kept it from the database, or "".
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class Presence:
         self._engine = engine
         self._heard = heard
         self._listening = listening
+        self.trouble = ""
         self._closed = threading.Event()
         self._changing = threading.Lock()
         self._server_id: str | None = None
@@ -79,8 +84,10 @@ class Presence:
 
     def _run(self) -> None:
         while not self._closed.is_set():
-            with contextlib.suppress(sa.exc.DBAPIError, _psycopg_error()):
+            try:
                 self._stay()
+            except (sa.exc.DBAPIError, psycopg.Error) as error:
+                self.trouble = " ".join(str(getattr(error, "orig", error)).split())
             self._closed.wait(_PAUSE)
 
     def _stay(self) -> None:
@@ -115,9 +122,3 @@ class Presence:
                 self._heard(signal)
             if self._closed.is_set():
                 return
-
-
-def _psycopg_error() -> type[Exception]:
-    import psycopg
-
-    return psycopg.Error

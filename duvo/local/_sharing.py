@@ -29,6 +29,11 @@ _LOOK = 0.5
 _RECHECK = 30.0
 """Seconds between two checks of what signals should have told."""
 
+_TOLD_AGAIN = 60.0
+"""Seconds between two lines about this server's being out of touch."""
+
+_AFTER_A_FAULT = 5.0
+
 _COALESCING = 0.005
 """Seconds for which signals are gathered: the commits that send some wait for each other."""
 
@@ -70,6 +75,7 @@ class Sharing:
         self._tell = asyncio.Event()
         self._look = asyncio.Event()
         self._taken_over: set[str] = set()
+        self._told = float("-inf")
 
     async def join(self) -> str:
         """Take part under a new id, which is returned."""
@@ -124,7 +130,13 @@ class Sharing:
                 await _insisting(self._join_anew, "this server could not join again")
 
     async def _join_anew(self) -> None:
-        logger.warning("this server was out of touch; its runs go on where they are taken over")
+        if time.monotonic() - self._told > _TOLD_AGAIN:
+            self._told = time.monotonic()
+            logger.warning(
+                "this server was out of touch with the database%s; "
+                "its runs go on where they are taken over",
+                f" ({self._presence.trouble})" if self._presence.trouble else "",
+            )
         left = self.server_id
         await self._host.suspend()
         await self._host.resume(await self.join())
@@ -204,3 +216,4 @@ async def _insisting(work: Callable[[], Any], otherwise: str) -> None:
         raise asyncio.CancelledError from None
     except Exception as error:
         logger.error("%s: %s", otherwise, " ".join(str(getattr(error, "orig", error)).split()))
+        await asyncio.sleep(_AFTER_A_FAULT)

@@ -105,8 +105,6 @@ class Store:
             except (DBAPIError, sa.exc.TimeoutError) as error:
                 if not self._passes(error):
                     raise
-                if isinstance(error, DBAPIError) and error.connection_invalidated:
-                    self.outage.begin(error)
                 if self._is_given_up(_PAUSE):
                     raise GivenUp from None
             for number, result in committing:
@@ -180,13 +178,7 @@ def _connect_args(url: sa.URL, **changes: Any) -> dict[str, Any]:
 
 def _open(location: Location) -> sa.Engine:
     if location.file is None:
-        return sa.create_engine(
-            location.url,
-            connect_args=_connect_args(location.url),
-            pool_size=16,
-            max_overflow=0,
-            pool_pre_ping=True,
-        )
+        return _on_server(location)
     if sqlite3.sqlite_version_info < (3, 35):
         raise EngineError(
             f"the engine needs SQLite 3.35 or newer, this Python has {sqlite3.sqlite_version}; "
@@ -217,6 +209,24 @@ def _open(location: Location) -> sa.Engine:
             connection.create_function("unixepoch", 1, _unixepoch)
 
     _write_one_after_the_other(engine)
+    return engine
+
+
+def _on_server(location: Location) -> sa.Engine:
+    engine = sa.create_engine(
+        location.url,
+        connect_args=_connect_args(location.url),
+        pool_size=16,
+        max_overflow=0,
+        pool_pre_ping=True,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:
+        # A server that freezes in the middle of a transaction must not keep a run's row locked.
+        connection.execute("SET idle_in_transaction_session_timeout = '5s'")
+        connection.commit()
+
     return engine
 
 

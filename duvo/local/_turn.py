@@ -15,6 +15,7 @@ from . import _appending, _turns
 from ._appending import TurnEnded
 from ._entries import Entry
 from ._notifier import Notifier
+from ._store import GivenUp
 from ._texts import said_by
 from ._turns import AgentChanged, TurnElsewhere
 from .agents import Agent
@@ -63,7 +64,7 @@ class RunningTurn:
         self._past: tuple[str, ...] = ()
         self._first_op = 0
         self._ended = False
-        self._over = asyncio.Event()
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._refusals = 0
         self._fault: Exception | None = None
         self._job: asyncio.Task[Any] | None = None
@@ -71,19 +72,16 @@ class RunningTurn:
     def end(self) -> None:
         """Cancel the agent's function at the `await` where it stands."""
         self._ended = True
-        self._over.set()
+        if not self._over.done():
+            self._over.set_result(None)
         if self._job is not None:
             self._job.cancel()
 
     async def park(self) -> None:
         """Do nothing until the turn is ended."""
-        self._job = asyncio.create_task(asyncio.Event().wait())
-        if self._ended:
-            self._job.cancel()
-        try:
-            await asyncio.wait({self._job})
-        finally:
-            self._job.cancel()
+        self._over = asyncio.get_running_loop().create_future()
+        if not self._ended:
+            await self._over
 
     async def carry_out(self, agents: Mapping[str, Agent]) -> None:
         """Call the agent and record how it ended; return when the turn is over."""
@@ -110,10 +108,9 @@ class RunningTurn:
         self._job = asyncio.create_task(_call(agents[start.agent_id], context))
         if self._ended:
             self._job.cancel()
-        self._job.add_done_callback(_looked_at)
-        over = asyncio.create_task(self._over.wait())
+        self._job.add_done_callback(self._job_is_done)
         try:
-            await asyncio.wait({self._job, over}, return_when=asyncio.FIRST_COMPLETED)
+            await self._over
             if self._ended and not self._job.done():
                 # A function that takes no notice of its end is left behind.
                 await asyncio.wait({self._job}, timeout=_LONGEST_END)
@@ -121,11 +118,9 @@ class RunningTurn:
             # The engine closes: the turn stays as it is and is recovered by the next one.
             self.end()
             raise
-        finally:
-            over.cancel()
         if self._ended:
             return
-        if isinstance(self._fault, (TurnElsewhere, sa.exc.DBAPIError)):
+        if isinstance(self._fault, (TurnElsewhere, GivenUp, sa.exc.DBAPIError)):
             raise self._fault
         try:
             if self._fault is not None:
@@ -143,6 +138,13 @@ class RunningTurn:
                 await self._transact(_turns.complete, context.end(), rings=True)
             except (AgentChanged, CallOrderError) as error:
                 await self._fail(_reason(error))
+
+    def _job_is_done(self, job: asyncio.Task[Any]) -> None:
+        # Otherwise asyncio complains about what a cancelled function raised on its way out.
+        if not job.cancelled():
+            job.exception()
+        if not self._over.done():
+            self._over.set_result(None)
 
     async def _fail(self, reason: str) -> None:
         await self._transact(_turns.fail, reason, rings=True)
@@ -223,7 +225,7 @@ class RunningTurn:
         # The agent's own `except` must not hide these: nothing of the turn is right after them.
         try:
             return await call
-        except (AgentChanged, TurnElsewhere, sa.exc.DBAPIError) as error:
+        except (AgentChanged, TurnElsewhere, GivenUp, sa.exc.DBAPIError) as error:
             self._fault = error
             raise
 
@@ -261,12 +263,6 @@ async def _call(agent: Agent, context: RunContext) -> None:
             raise
         # Left alone, these would end the whole engine, or the turn without a word.
         raise RuntimeError(f"the agent raised {said_by(error)}") from error
-
-
-def _looked_at(job: asyncio.Task[Any]) -> None:
-    # Otherwise asyncio complains about what a cancelled function raised on its way out.
-    if not job.cancelled():
-        job.exception()
 
 
 def _reason(error: Exception) -> str:

@@ -81,15 +81,17 @@ def begin(
     if row.agent_id not in agent_ids:
         return None
     op = row.turn_ops + 1
-    after = append_op(
-        connection,
-        run_id,
-        turn,
-        op,
-        _entries.session("started"),
-        status=_statuses.RUNNING,
-        **({} if row.started_at else {"started_at": NOW}),
-    )
+    after = None
+    if row.ops < op:
+        after = append_op(
+            connection,
+            run_id,
+            turn,
+            op,
+            _entries.session("started"),
+            status=_statuses.RUNNING,
+            **({} if row.started_at else {"started_at": NOW}),
+        )
     # What was posted before this mark belongs to the beginning, what came after to the inbox.
     mark = connection.scalar(_PLACE, {"run": run_id, "op": op}) if after is None else after.messages
     first = connection.execute(
