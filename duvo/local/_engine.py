@@ -184,7 +184,7 @@ class Engine:
             result = self._store.transact(work)
             if rings is not None:
                 # From here: the one who asked may have been cancelled meanwhile.
-                self.soon(self._ring, rings)
+                self.soon(self.ring, rings)
             return result
 
         return await self._in_pool(do)
@@ -278,7 +278,8 @@ class Engine:
             self._start(change.run_id, change.starts_turn)
         self.notifier.ring(change.run_id)
 
-    def _ring(self, run_id: str) -> None:
+    def ring(self, run_id: str) -> None:
+        """Wake who waits for the run, here and at the other servers."""
         self.notifier.ring(run_id)
         if self._sharing is not None:
             self._sharing.tell(run_id)

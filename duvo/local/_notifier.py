@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
 
 
 class Bell:
-    """Rings for one waiter; smaller than an `asyncio.Event`, since there are many thousands."""
+    """Rings for one waiter while the block lasts.
 
-    __slots__ = ("_rung", "_waiter")
+    There are many thousands of them: smaller than an `asyncio.Event`.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_notifier", "_run_id", "_rung", "_waiter")
+
+    def __init__(self, notifier: Notifier, run_id: str):
+        self._notifier = notifier
+        self._run_id = run_id
         self._rung = False
         self._waiter: asyncio.Future[None] | None = None
+
+    def __enter__(self) -> Bell:
+        self._notifier.add(self._run_id, self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._notifier.remove(self._run_id, self)
 
     def set(self) -> None:
         """Wake the waiter, or let its next `wait` return at once."""
@@ -44,23 +54,26 @@ class Notifier:
     """Wakes the waiters of a run; belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, set[Bell]] = {}
+        self._waiting: dict[str, tuple[Bell, ...]] = {}
 
-    @contextlib.contextmanager
-    def listening(self, run_id: str) -> Iterator[Bell]:
-        """A bell that rings whenever the run changes.
+    def listening(self, run_id: str) -> Bell:
+        """A bell that rings whenever the run changes, for use in a `with` block.
 
         Listen first, then read, then wait: a change between is not missed.
         """
-        bell = Bell()
-        self._waiting.setdefault(run_id, set()).add(bell)
-        try:
-            yield bell
-        finally:
-            waiting = self._waiting[run_id]
-            waiting.discard(bell)
-            if not waiting:
-                del self._waiting[run_id]
+        return Bell(self, run_id)
+
+    def add(self, run_id: str, bell: Bell) -> None:
+        """Ring this bell too from now on."""
+        self._waiting[run_id] = (*self._waiting.get(run_id, ()), bell)
+
+    def remove(self, run_id: str, bell: Bell) -> None:
+        """Ring this bell no more."""
+        left = tuple(one for one in self._waiting[run_id] if one is not bell)
+        if left:
+            self._waiting[run_id] = left
+        else:
+            del self._waiting[run_id]
 
     def ring(self, run_id: str) -> None:
         """Wake everything that waits for the run."""

@@ -37,6 +37,9 @@ class Execution(Protocol):
 
     notifier: Notifier
 
+    def ring(self, run_id: str) -> None:
+        """Wake who waits for the run."""
+
     async def transact(self, work: Callable[[sa.Connection], T], *, rings: str | None = None) -> T:
         """Do the work of a turn in a transaction, then wake who waits for the run `rings`."""
 
@@ -55,10 +58,29 @@ class RunningTurn:
         number: the turn's.
     """
 
+    # Many thousands of them wait at a time.
+    __slots__ = (
+        "_bell",
+        "_ended",
+        "_execution",
+        "_fault",
+        "_first_op",
+        "_inbox",
+        "_job",
+        "_over",
+        "_past",
+        "_recorded",
+        "_refusals",
+        "_waits_with",
+        "number",
+        "run_id",
+    )
+
     def __init__(self, execution: Execution, run_id: str, number: int):
         self.run_id = run_id
         self.number = number
         self._execution = execution
+        self._bell = execution.notifier.listening(run_id)
         self._recorded = 0
         self._inbox = 0
         self._past: tuple[str, ...] = ()
@@ -68,6 +90,7 @@ class RunningTurn:
         self._refusals = 0
         self._fault: Exception | None = None
         self._job: asyncio.Task[Any] | None = None
+        self._waits_with: str | None = None
 
     def end(self) -> None:
         """Cancel the agent's function at the `await` where it stands."""
@@ -86,15 +109,56 @@ class RunningTurn:
     async def carry_out(self, agents: Mapping[str, Agent]) -> None:
         """Call the agent and record how it ended; return when the turn is over."""
         try:
-            await self._carry_out(agents)
+            # From before the turn is read on, so that no change of the run is missed.
+            with self._bell:
+                await self._carry_out(agents)
         except TurnEnded:
             return
 
     async def _carry_out(self, agents: Mapping[str, Agent]) -> None:
-        start = await self._transact(_turns.begin, agents, rings=True)
-        if start is None:
+        context = await self._begin(agents)
+        job = self._job
+        if context is None or job is None:
             await self.park()
             return
+        try:
+            await self._over
+            if self._ended and not job.done():
+                # A function that takes no notice of its end is left behind.
+                await asyncio.wait({job}, timeout=_LONGEST_END)
+        except asyncio.CancelledError:
+            # The engine closes: the turn stays as it is and is recovered by the next one.
+            self.end()
+            raise
+        if self._ended:
+            return
+        if isinstance(self._fault, (TurnElsewhere, GivenUp, sa.exc.DBAPIError)):
+            raise self._fault
+        try:
+            if self._fault is not None:
+                raise self._fault
+            job.result()
+        except TurnEnded:
+            return
+        except asyncio.CancelledError:
+            await self._fail("the agent's function was cancelled from within")
+        except Exception as error:
+            logger.debug("run %s failed", self.run_id, exc_info=error)
+            await self._fail(_reason(error))
+        else:
+            try:
+                await self._transact(_turns.complete, context.end(), rings=True)
+            except (AgentChanged, CallOrderError) as error:
+                await self._fail(_reason(error))
+
+    async def _begin(self, agents: Mapping[str, Agent]) -> RunContext | None:
+        """Call the agent's function; None where its code is not here."""
+        start = await self._transact(_turns.begin, agents, rings=False)
+        if start is None:
+            return None
+        if start.is_new:
+            self._execution.ring(self.run_id)
+        self._waits_with = start.waits_with
         self._recorded, self._inbox = start.recorded, start.inbox
         self._first_op, self._past = start.op, start.past
         context = RunContext(
@@ -109,35 +173,7 @@ class RunningTurn:
         if self._ended:
             self._job.cancel()
         self._job.add_done_callback(self._job_is_done)
-        try:
-            await self._over
-            if self._ended and not self._job.done():
-                # A function that takes no notice of its end is left behind.
-                await asyncio.wait({self._job}, timeout=_LONGEST_END)
-        except asyncio.CancelledError:
-            # The engine closes: the turn stays as it is and is recovered by the next one.
-            self.end()
-            raise
-        if self._ended:
-            return
-        if isinstance(self._fault, (TurnElsewhere, GivenUp, sa.exc.DBAPIError)):
-            raise self._fault
-        try:
-            if self._fault is not None:
-                raise self._fault
-            self._job.result()
-        except TurnEnded:
-            return
-        except asyncio.CancelledError:
-            await self._fail("the agent's function was cancelled from within")
-        except Exception as error:
-            logger.debug("run %s failed", self.run_id, exc_info=error)
-            await self._fail(_reason(error))
-        else:
-            try:
-                await self._transact(_turns.complete, context.end(), rings=True)
-            except (AgentChanged, CallOrderError) as error:
-                await self._fail(_reason(error))
+        return context
 
     def _job_is_done(self, job: asyncio.Task[Any]) -> None:
         # Otherwise asyncio complains about what a cancelled function raised on its way out.
@@ -167,15 +203,16 @@ class RunningTurn:
         return await self._guarded(self._reply_to(request_id))
 
     async def _reply_to(self, request_id: str) -> str:
-        with self._execution.notifier.listening(self.run_id) as bell:
-            while True:
-                bell.clear()
-                answer = await self._execution.transact(
-                    functools.partial(_turns.answer_to, request_id=request_id)
-                )
-                if answer is not None:
-                    break
-                await bell.wait()
+        read = functools.partial(_turns.answer_to, request_id=request_id)
+        if self._waits_with == request_id:
+            # It was open when the turn was read, and whatever came since has rung.
+            await self._bell.wait()
+        while True:
+            self._bell.clear()
+            answer = await self._execution.transact(read)
+            if answer is not None:
+                break
+            await self._bell.wait()
         return await self._execution.receive(request_id) or answer
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:

@@ -42,6 +42,8 @@ class Beginning:
         recorded: how far the count had come when the turn was last left.
         inbox: up to which place the agent knows what was posted.
         past: what the agent did so far in this turn, from `op` on.
+        waits_with: the human request that was open when this was read, or None.
+        is_new: whether the turn begins now, and not once more.
     """
 
     agent_id: str
@@ -51,6 +53,8 @@ class Beginning:
     recorded: int
     inbox: int
     past: tuple[str, ...]
+    waits_with: str | None
+    is_new: bool
 
 
 def kind_of(entry: _entries.Entry) -> str:
@@ -105,11 +109,18 @@ def begin(
         recorded=max(row.ops, op),
         inbox=first.seq if first else row.turn_messages,
         past=_past(connection, run_id, op) if after is None else (_STARTED,),
+        waits_with=row.pending_request_id if after is None else None,
+        is_new=after is not None,
     )
 
 
 _TURN = sa.select(
-    runs.c.agent_id, runs.c.turn_ops, runs.c.turn_messages, runs.c.started_at, runs.c.ops
+    runs.c.agent_id,
+    runs.c.turn_ops,
+    runs.c.turn_messages,
+    runs.c.started_at,
+    runs.c.ops,
+    runs.c.pending_request_id,
 ).where(
     runs.c.id == sa.bindparam("run"),
     runs.c.turn == sa.bindparam("turn"),
@@ -175,14 +186,17 @@ def answer_to(connection: sa.Connection, request_id: str) -> str | None:
         TurnEnded: the request is void.
         AgentChanged: it was never made.
     """
-    row = connection.execute(
-        sa.select(requests.c.status, requests.c.answer).where(requests.c.id == request_id)
-    ).one_or_none()
+    row = connection.execute(_REPLY, {"request": request_id}).one_or_none()
     if row is None:
         raise AgentChanged
     if row.status == "cancelled":
         raise TurnEnded
     return str(row.answer) if row.status == "answered" else None
+
+
+_REPLY = sa.select(requests.c.status, requests.c.answer).where(
+    requests.c.id == sa.bindparam("request")
+)
 
 
 def posted_since(connection: sa.Connection, run_id: str, seq: int) -> tuple[list[str], int]:
@@ -242,15 +256,18 @@ def fail(connection: sa.Connection, run_id: str, turn: int, reason: str) -> None
 
 
 def _past(connection: sa.Connection, run_id: str, op: int) -> tuple[str, ...]:
-    found = connection.execute(
-        sa.select(messages.c.type, messages.c.data)
-        .where(messages.c.run_id == run_id, messages.c.op >= op)
-        .order_by(messages.c.op)
-    )
+    found = connection.execute(_DONE, {"run": run_id, "op": op})
     return tuple(
         kind_of(_entries.Entry(row.type, "", data=json.loads(row.data) if row.data else None))
         for row in found
     )
+
+
+_DONE = (
+    sa.select(messages.c.type, messages.c.data)
+    .where(messages.c.run_id == sa.bindparam("run"), messages.c.op >= sa.bindparam("op"))
+    .order_by(messages.c.op)
+)
 
 
 def _conversation(connection: sa.Connection, run_id: str, end: int) -> tuple[Message, ...]:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import requests
 
+from tests.command import DUVO
 from tests.postgresql import running
 
 AGENTS = """
@@ -42,17 +43,6 @@ async def waiter(run):
     await run.approval("Go on?")
     await run.say("went on")
 """
-
-SERVE = """
-import sys, threading
-from duvo.local import Server, load_agents
-
-server = Server(load_agents(sys.argv[1]), database=sys.argv[2], port=0, examples=False)
-server.start()
-print(server.base_url, server.api_key, server.team_id, flush=True)
-threading.Event().wait()
-"""
-
 
 ALONE = """
 import asyncio, functools, sys, time
@@ -100,17 +90,19 @@ class Engine:
     """An engine in a process of its own, and a session with it."""
 
     def __init__(self, folder: Path, database: str):
-        program, agents = folder / "serve.py", folder / "agents.py"
-        program.write_text(SERVE)
+        agents = folder / "agents.py"
         agents.write_text(AGENTS)
+        command = [DUVO, "dev", str(agents), "--no-examples", "--json", "--port", "0"]
         before = time.perf_counter()
         self.process = subprocess.Popen(
-            [sys.executable, str(program), str(agents), database],
+            [*command, "--database", database],
+            env={**os.environ, "DUVO_CONFIG_DIR": str(folder), "DUVO_STATE_DIR": str(folder)},
             stdout=subprocess.PIPE,
             text=True,
         )
         assert self.process.stdout is not None
-        self.base_url, self.key, self.team = self.process.stdout.readline().split()
+        told = json.loads(self.process.stdout.readline())
+        self.base_url, self.key, self.team = told["base_url"], told["api_key"], told["team_id"]
         self.start_up = time.perf_counter() - before
         self.session = self.new_session()
         page = self.get(f"/v2/teams/{self.team}/agents")
