@@ -94,8 +94,8 @@ class Batch:
             known=self._watch,
             failed=self._fail,
         )
-        reader = Reader(client._transport, None, None, closed=self._closed)
-        self._watcher = Watcher(client, reader, messages=False, lost=self._lost)
+        self._reader = Reader(client._transport, None, None, closed=self._closed)
+        self._watcher = Watcher(client, self._reader, messages=False, lost=self._lost)
         self._at_work: dict[int, Entry] = {}
         self._of_run: dict[str, Entry] = {}
         self._waiting: set[str] = set()
@@ -125,7 +125,8 @@ class Batch:
         """
         try:
             if self._journal.mark is None:
-                self._journal.set_mark(newest_mark(self._client, self._agent_id))
+                mark = self._reader.read(lambda: newest_mark(self._client, self._agent_id))
+                self._journal.set_mark(mark)
             while self._take_inputs() or self._at_work or self._ready:
                 while self._ready:
                     result, row = self._ready.popleft()
