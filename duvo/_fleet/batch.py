@@ -267,7 +267,9 @@ class Batch:
             if self._result_of(future):
                 self._watcher.answered(entry.run)
         except _OF_ONE_RUN as error:
-            self._fail(entry, error)
+            # A run that has ended meanwhile asks nobody any more: its end is what counts.
+            if not entry.run._has_ended:
+                self._fail(entry, error)
 
     def _take_outcome(self, entry: Entry, future: Future[Any]) -> None:
         assert entry.run is not None
@@ -298,7 +300,7 @@ class Batch:
         self._fail(self._of_run[run.id], error)
 
     def _fail(self, entry: Entry, error: _errors.DuvoError) -> None:
-        # A run may end, or vanish, while somebody still decides on what it asked.
+        # A run may vanish while somebody still decides on what it asked.
         if self._forget(entry):
             self._failures.append((entry.input.index, entry.input.given, error))
 
