@@ -192,6 +192,8 @@ class Starts:
 
     def _look(self) -> None:
         self._looking = True
+        # What looks goes by the journal for whose a run is.
+        self.note()
         entries, self._doubtful = self._doubtful, []
         for entry in entries:
             entry.looks += 1
