@@ -22,6 +22,9 @@ _MOST_AT_ONCE = 65536
 class Closed(Exception):
     """The one who reads has closed the follow; never leaves the library."""
 
+    def __str__(self) -> str:
+        return "nobody waits for the answer any more"
+
 
 def encode(body: Any) -> bytes:
     """A request's body as JSON.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from . import _models, _wire
+from . import _wire
 from ._conversation import PAGE, Cursor, Page
 from ._conversation_pages import ConversationPages
 from ._errors import UnexpectedAnswer
@@ -13,7 +13,6 @@ from ._outcome import Outcome
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from typing import Any
 
     from ._models import HumanRequest, Message
     from ._patience import Reader
@@ -132,17 +131,20 @@ class ConversationReader:
         return page, new
 
     def _built(self, page: Page, new: list[int]) -> list[Message]:
-        return [self._message(page.messages[index], page.raws[index]) for index in new]
+        # Whoever waits for an end builds no message, and need not load what does.
+        from . import _models
 
-    def _message(self, ours: dict[str, Any], raw: dict[str, Any]) -> Message:
-        message = _models.message(ours, raw, self.run_id)
-        if message.type == "human_request":
-            self.shown.add(message.id)
-        return message
+        built = [
+            _models.message(page.messages[index], page.raws[index], self.run_id) for index in new
+        ]
+        self.shown.update(one.id for one in built if one.type == "human_request")
+        return built
 
     def show(self, request: HumanRequest) -> Iterator[Message]:
         """The pending request as a message, once."""
         if request.id not in self.shown:
+            from . import _models
+
             self.shown.add(request.id)
             ours = _wire.request_message(request.raw)
             yield _models.message(ours, ours, self.run_id)

@@ -57,7 +57,7 @@ def leaves_outcome_unknown(error: errors.DuvoError) -> bool:
     return is_transient(error) and not surely_not_done(error)
 
 
-def is_verdict(error: errors.DuvoError) -> bool:
+def is_verdict(error: Exception) -> bool:
     """Whether the server looked at the change itself and refused it.
 
     Who is turned away at the door (401, 403, 429) learns nothing of an attempt before.

@@ -179,7 +179,7 @@ class Transport:
                 from ._resending import resend
 
                 return resend(once, error, may, most, sleep, deadline)
-        except _errors.DuvoError as error:
+        except (_errors.DuvoError, _bodies.Closed) as error:
             if repeatable or not unknown or _retry.is_verdict(error):
                 raise
             raise _errors.OutcomeUnknown(

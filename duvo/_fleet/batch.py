@@ -94,8 +94,8 @@ class Batch:
             known=self._watch,
             failed=self._fail,
         )
-        reader = Reader(client._transport, None, None, closed=self._closed)
-        self._watcher = Watcher(client, reader, messages=False, lost=self._lost)
+        self._reader = Reader(client._transport, None, None, closed=self._closed)
+        self._watcher = Watcher(client, self._reader, messages=False, lost=self._lost)
         self._at_work: dict[int, Entry] = {}
         self._of_run: dict[str, Entry] = {}
         self._waiting: set[str] = set()
@@ -125,7 +125,8 @@ class Batch:
         """
         try:
             if self._journal.mark is None:
-                self._journal.set_mark(newest_mark(self._client, self._agent_id))
+                mark = self._reader.read(lambda: newest_mark(self._client, self._agent_id))
+                self._journal.set_mark(mark)
             while self._take_inputs() or self._at_work or self._ready:
                 while self._ready:
                     result, row = self._ready.popleft()
@@ -266,7 +267,9 @@ class Batch:
             if self._result_of(future):
                 self._watcher.answered(entry.run)
         except _OF_ONE_RUN as error:
-            self._fail(entry, error)
+            # A run that has ended meanwhile asks nobody any more: its end is what counts.
+            if not entry.run._has_ended:
+                self._fail(entry, error)
 
     def _take_outcome(self, entry: Entry, future: Future[Any]) -> None:
         assert entry.run is not None
@@ -297,7 +300,7 @@ class Batch:
         self._fail(self._of_run[run.id], error)
 
     def _fail(self, entry: Entry, error: _errors.DuvoError) -> None:
-        # A run may end, or vanish, while somebody still decides on what it asked.
+        # A run may vanish while somebody still decides on what it asked.
         if self._forget(entry):
             self._failures.append((entry.input.index, entry.input.given, error))
 

@@ -28,3 +28,8 @@ class Entry:
         self.run: Run | None = None
         self.sends = 0
         self.looks = 0
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether an earlier start of it may have made a run."""
+        return self.row.state == "sending" or self.sends > 0

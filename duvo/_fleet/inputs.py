@@ -82,7 +82,7 @@ class Inputs:
                 is_slow = time.monotonic() - began > _SLOW
                 if is_slow or len(taken) in (most, self._lot):
                     # What is taken must not wait for long until more is.
-                    self._lot = 1 if is_slow else 2 * self._lot
+                    self._lot = 1 if is_slow else 2 * len(taken)
                     return taken
         except Exception as error:
             # What is at work is to be carried to its end before this is told.

@@ -142,9 +142,8 @@ class Starts:
                 self._under_way[future] = entry
         except BaseException:
             # A Ctrl-C. What no thread was given is as new as it was.
-            unsent = [one.row for one in entries[given:] if one.row.state == "new"]
             with contextlib.suppress(JournalError):
-                self._journal.given_up(unsent)
+                self._give_up(entries[given:])
             raise
 
     # Sending
@@ -174,11 +173,15 @@ class Starts:
                 self._failed(entry, error)
         else:
             if _made_no_run(error):
-                self._journal.given_up([entry.row])
+                self._give_up([entry])
             if not isinstance(error, _REFUSED):
                 raise error
             self._failed(entry, error)
         self._go_on()
+
+    def _give_up(self, entries: Sequence[Entry]) -> None:
+        # That nothing came of this start tells nothing of one that was sent before.
+        self._journal.given_up([one.row for one in entries if not one.is_in_doubt])
 
     def _take_run(self, entry: Entry, run: Run) -> None:
         entry.run = run
@@ -189,6 +192,8 @@ class Starts:
 
     def _look(self) -> None:
         self._looking = True
+        # What looks goes by the journal for whose a run is.
+        self.note()
         entries, self._doubtful = self._doubtful, []
         for entry in entries:
             entry.looks += 1
@@ -248,7 +253,7 @@ class Starts:
                 if error is None:
                     self._not_noted.append((entry.row, future.result().id))
                 elif _made_no_run(error):
-                    self._journal.given_up([entry.row])
+                    self._give_up([entry])
             self._under_way.clear()
             self.note()
         finally:

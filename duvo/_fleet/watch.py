@@ -53,16 +53,13 @@ class Completed(Stream[Run]):
         answers: Answers | None,
     ):
         super().__init__()
-        self._on_request, self._answers = on_request, answers
-        self._responders: dict[str, Responder] = {}
-        self._new_responder()
+        # Bad ones are refused now, not by the first run that asks.
+        Responder(on_request, answers, warn=True)
+        self._choice = (on_request, answers)
         self._reader = Reader(client._transport, None, timeout, closed=self._closed)
         self._watcher = Watcher(client, self._reader, messages=False)
         for run in handles(client, runs):
             self._watcher.add(run)
-
-    def _new_responder(self) -> Responder:
-        return Responder(self._on_request, self._answers, warn=True)
 
     def _produce(self) -> Iterator[Run]:
         watcher = self._watcher
@@ -71,15 +68,14 @@ class Completed(Stream[Run]):
                 if event.type == "human_request":
                     self._meet(event)
                 elif event.type == "finished":
-                    self._responders.pop(event.run.id, None)
                     _waiting.read_outcome(event.run, self._reader)
                     yield event.run
             if watcher.rest:
                 self._reader.rest(watcher.rest, f"{len(watcher)} runs have not ended")
 
     def _meet(self, event: Event) -> None:
-        responder = self._responders.setdefault(event.run.id, self._new_responder())
         assert event.request is not None
+        responder = Responder(*self._choice, warn=True)
         if responder.meet(event.run, event.request, self._reader):
             self._watcher.answered(event.run)
 

@@ -71,7 +71,10 @@ def _runs(client: Client, args: argparse.Namespace) -> Iterator[Run]:
         yield from map(client.runs.run, dict.fromkeys(args.run_ids))
         return
     seen = set()
-    for status in _UNFINISHED if args.status is None else (args.status,):
+    statuses = _UNFINISHED if args.status is None else (args.status,)
+    # Twice: a run that is answered meanwhile has a status again whose list was read already,
+    # and one that leaves a list shifts its next page.
+    for status in statuses * 2:
         for one in client.runs.list(status=status, agent=args.agent, sort_order="asc"):
             if not one.is_finished and one.id not in seen:
                 seen.add(one.id)

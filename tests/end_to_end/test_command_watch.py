@@ -10,7 +10,7 @@ import pytest
 
 import duvo
 from tests.command import DUVO, Command, wait_for
-from tests.hosted import Hosted
+from tests.hosted import Hosted, Seen
 from tests.pseudo_terminal import PseudoTerminal
 
 
@@ -83,6 +83,25 @@ def test_without_runs_those_are_watched_that_have_not_ended(
     assert (process.returncode, errors) == (0, "")
     ends = {one["run"]["id"]: one["run"]["status"] for one in lines_of(rest)}
     assert ends == {asking: "completed", working: "stopped"}
+
+
+def test_a_run_that_is_answered_while_the_lists_are_read_is_watched(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
+    run_id, working = hosted.start(), hosted.start()
+    hosted.ask(run_id)
+
+    def before(seen: Seen) -> None:
+        if seen.query.get("status") == "waiting":
+            hosted.runs[run_id]["status"] = "running"
+        elif "status" not in seen.query:
+            hosted.end(run_id)
+            hosted.end(working)
+
+    hosted.before = before
+    done = run_duvo_hosted("runs", "watch")
+    ends = [one["run"]["id"] for one in lines_of(done.stdout) if one["type"] == "finished"]
+    assert sorted(ends) == sorted([run_id, working])
 
 
 def test_a_filter_chooses_what_is_watched(hosted: Hosted, run_duvo_hosted: Command) -> None:

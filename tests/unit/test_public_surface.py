@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import duvo
+from tests.hosted import KEY, TEAM, Hosted
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"requests", "urllib3", "attrs", "attr", "cattrs", "tenacity", "platformdirs", "dbos"}
@@ -37,6 +38,21 @@ def test_a_client_loads_nothing_that_only_calls_need() -> None:
         "import duvo; duvo.Client(api_key='x', base_url='http://127.0.0.1:9').runs.run('r')"
     )
     assert not loaded & HEAVY
+
+
+def test_waiting_loads_nothing_that_only_messages_need(hosted: Hosted) -> None:
+    run_id = hosted.start("completed")
+    hosted.say(run_id, "done")
+    client = f"duvo.Client({KEY!r}, {hosted.base_url!r}, {TEAM!r})"
+    loaded = modules_after(f"import duvo; assert {client}.runs.run({run_id!r}).wait().answer")
+    assert not loaded & {"attrs", "attr", "cattrs", "sqlite3"}
+
+
+def test_watching_keeps_no_journal(hosted: Hosted) -> None:
+    run_id = hosted.start("completed")
+    client = f"duvo.Client({KEY!r}, {hosted.base_url!r}, {TEAM!r})"
+    loaded = modules_after(f"import duvo; assert list({client}.runs.watch([{run_id!r}]))")
+    assert not loaded & {"cattrs", "sqlite3"}
 
 
 def test_all_is_exactly_what_can_be_seen() -> None:

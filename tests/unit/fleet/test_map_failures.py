@@ -12,7 +12,7 @@ import pytest
 
 import duvo
 from duvo._fleet import watcher
-from tests.hosted import AGENT, Hosted, Seen
+from tests.hosted import AGENT, KEY, TEAM, Hosted, Seen
 from tests.unit.fleet.conftest import Agent
 
 
@@ -77,6 +77,23 @@ def test_what_is_refused_of_all_is_told_at_once_and_starts_again_as_new(
     # Nothing was in doubt, so that nothing was looked for.
     assert "since" not in hosted.requests[lists].query
     assert agent.messages == ["0"]
+
+
+def test_a_batch_may_begin_in_an_outage(hosted: Hosted, agent: Agent) -> None:
+    failed: list[Seen] = []
+
+    def before(seen: Seen) -> Any:
+        if not failed:
+            failed.append(seen)
+            return 502, b"<html>"
+        agent.before(seen)
+        return None
+
+    hosted.before = before
+    with duvo.Client(KEY, hosted.base_url, TEAM, max_retries=0) as client:
+        (result,) = client.runs.map(AGENT, ["a"])
+    assert result.run.answer == "did a"
+    assert failed[0].path.endswith("/runs")
 
 
 @pytest.mark.parametrize("journal", [None, "journal"])

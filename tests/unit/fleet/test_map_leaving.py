@@ -16,7 +16,7 @@ import duvo
 from duvo._fleet import names, starting
 from duvo._fleet.journal import Journal, Row
 from tests.command import wait_for
-from tests.hosted import AGENT, KEY, TEAM, Hosted, Seen
+from tests.hosted import AGENT, KEY, TEAM, Drop, Hosted, Seen
 from tests.unit.fleet.conftest import Agent
 
 
@@ -203,6 +203,32 @@ def test_starts_that_wait_for_the_rate_limit_are_not_sent_any_more(
     assert {one.state for one in rows(client, file, *inputs)} == {"new"}
     wait_for(lambda: not [one for one in threading.enumerate() if "duvo-map" in one.name])
     assert hosted.count("POST", "/runs") == starts <= 8
+
+
+def test_a_start_whose_answer_was_lost_stays_in_doubt(
+    hosted: Hosted, client: duvo.Client, file: Path, agent: Agent
+) -> None:
+    hosted.headers = {"duvo-idempotency": "1"}
+
+    def after(seen: Seen) -> None:
+        if seen.method == "POST":
+            results.close()
+            raise Drop
+
+    hosted.after = after
+    results = client.runs.map(AGENT, ["a"], journal=file)
+    assert list(results) == []
+    (row,) = rows(client, file, "a")
+    assert (agent.messages, row.state) == (["a"], "sending")
+
+    def before(seen: Seen) -> object:
+        return (403, {"error": "not today"}) if seen.method == "POST" else None
+
+    hosted.before = before
+    # Whoever is refused now learns nothing of what was sent before.
+    with pytest.raises(duvo.PermissionDenied):
+        list(client.runs.map(AGENT, ["a"], journal=file))
+    assert rows(client, file, "a") == [row]
 
 
 OPTIONS = ["-X", "dev", "-W", "error"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import pytest
@@ -102,6 +103,45 @@ def test_an_error_of_the_callers_own_function_is_the_callers(
     agent.does = lambda message: "ask"
     with pytest.raises(ZeroDivisionError, match="mine"):
         list(client.runs.map(AGENT, ["a"], on_request=decide))
+
+
+class Undecided(Executor):
+    """Decides nothing until it is told to, and reads answers at once."""
+
+    def __init__(self, hosted: Hosted):
+        self._hosted = hosted
+        self.decision: Future[Any] = Future()
+
+    def submit(self, work: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
+        if work is tending.reply:
+            self._hosted.end(arguments[0].id)
+            return self.decision
+        self.fail()
+        read: Future[Any] = Future()
+        read.set_result(work(*arguments))
+        return read
+
+    def fail(self) -> None:
+        if not self.decision.done():
+            self.decision.set_exception(duvo.InvalidReply("nobody can say"))
+
+
+@pytest.mark.parametrize("moment", ["as its end is read", "before its answer was read"])
+def test_a_run_that_ended_needs_no_reply_so_that_a_bad_one_spoils_nothing(
+    hosted: Hosted, client: duvo.Client, agent: Agent, moment: str
+) -> None:
+    agent.does = lambda message: "ask"
+    executor = Undecided(hosted)
+
+    def after(seen: Seen) -> None:
+        ended = [one for one in hosted.runs.values() if one["status"] == "completed"]
+        if ended and moment == "as its end is read":
+            executor.fail()
+
+    hosted.after = after
+    results = client.runs.map(AGENT, ["a"], executor=executor)
+    assert [one.run.status for one in results] == ["completed"]
+    assert results.progress == duvo.Progress(completed=1)
 
 
 def test_a_run_that_ends_while_it_is_decided_on_is_a_result(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
+from concurrent.futures import wait
 from typing import Any
 
 import pytest
 
 import duvo
 from duvo._fleet import starting
+from duvo._fleet.inbox import Inbox
 from tests.hosted import AGENT, KEY, TEAM, Drop, Hosted, Seen
 from tests.unit.fleet.conftest import Agent
 
@@ -79,6 +81,38 @@ def test_so_have_equal_inputs(hosted: Hosted, client: duvo.Client, agent: Agent)
     hosted.after = after
     results = list(client.runs.map(AGENT, ["same"] * 8, concurrency=4))
     assert len({one.run.id for one in results}) == len(results) == len(agent.messages) == 8
+
+
+def test_a_run_that_was_just_heard_of_is_nobody_elses(
+    hosted: Hosted, client: duvo.Client, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, take_up = Inbox.submit, starting.Starts.take_up
+    sent: list[Seen] = []
+    in_doubt = threading.Event()
+
+    def look_at_once(*given: Any) -> Any:
+        future = submit(*given)
+        if given[4].__name__ == "_find":
+            wait([future])
+        return future
+
+    def take_up_and_tell(*given: Any) -> None:
+        take_up(*given)
+        in_doubt.set()
+
+    def before(seen: Seen) -> None:
+        agent.before(seen)
+        if seen.method == "POST":
+            sent.append(seen)
+            if len(sent) == 1:
+                raise Drop
+            assert in_doubt.wait(20)
+
+    monkeypatch.setattr(Inbox, "submit", look_at_once)
+    monkeypatch.setattr(starting.Starts, "take_up", take_up_and_tell)
+    hosted.before = before
+    results = list(client.runs.map(AGENT, ["same"] * 3, concurrency=2))
+    assert len({one.run.id for one in results}) == len(agent.messages) == 3
 
 
 def test_nothing_is_started_while_a_run_is_looked_for(
