@@ -473,6 +473,28 @@ def test_a_dask_scheduler_that_is_not_there_is_one_line(run_duvo: Command, folde
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "foo://bar", "tcp://:x"])
+def test_a_dask_address_that_is_none_is_one_line(
+    run_duvo: Command, folder: Path, address: str
+) -> None:
+    pytest.importorskip("distributed")
+    done = Batch(folder, run_duvo, 1)("--executor", f"dask:{address}")
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr.startswith(f"duvo: cannot reach the Dask scheduler at {address}: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_dask_scheduler_without_workers_is_told(run_duvo: Command, folder: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    batch = Batch(folder, run_duvo, 1)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as none:
+        process = batch.start("--executor", f"dask:{none.scheduler_address}")
+        assert process.stderr is not None
+        assert "has no workers" in process.stderr.readline()
+        process.kill()
+        process.communicate()
+
+
 def test_dask_that_is_not_installed_says_how_to_install_it(run_duvo: Command, folder: Path) -> None:
     (folder / "distributed.py").write_text("raise ImportError")
     batch = Batch(folder, run_duvo, 1)
