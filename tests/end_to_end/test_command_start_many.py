@@ -314,6 +314,17 @@ def test_bad_rows_are_told_by_line_before_anything_is_started(
     assert list(folder.iterdir()) == [file]
 
 
+def test_what_is_wrong_with_many_rows_is_told_once(run_duvo_alone: Command, folder: Path) -> None:
+    batch = Batch(folder, run_duvo_alone, 30)
+    done = batch("--key", "invoice")
+    *most, last = (str(line) for line in range(2, 22))
+    assert done.stderr.splitlines() == [
+        f"duvo: {batch.file}, lines {', '.join(most)} and {last}: it has no column 'invoice'; "
+        "it has 'number', 'supplier'",
+        f"duvo: 30 rows of {batch.file} are bad (10 of them are not shown); nothing was started",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "options", "told"),
     [
