@@ -111,7 +111,7 @@ def test_of_an_input_that_changed_only_new_rows_are_started(
     batch.file.write_text(text.replace(f"INV-1,{batch.supplier}\n", ""))
     batch.add("INV-7", "INV-8")
     done = batch("--on-request", "approve")
-    told = "2 new rows, 1 is gone; only new rows are started"
+    told = "2 rows have no run yet, and are started; 1 row is gone"
     assert done.stderr.startswith(f"duvo: going on from {batch.journal}: {told}\n")
     assert numbers_of(done.stdout) == ["INV-7", "INV-8"]
     assert set(batch.started(dev_client).values()) == {1}
