@@ -341,8 +341,9 @@ def test_what_is_wrong_with_many_rows_is_told_once(run_duvo_alone: Command, fold
         ("message,b\n,1\n", "", "line 2: its message would be empty"),
         ("a\n1\n", "--executor nothing", "neither threads nor dask:ADDRESS"),
         ("a\n1\n", "--executor dask:", "neither threads nor dask:ADDRESS"),
-        ("a\n1\n", "--concurrency 0", "0 is too few"),
+        ("a\n1\n", "--concurrency 0", "'0' is no whole number of 1 or above"),
         ("a\n1\n", "--on-request ask", "invalid choice"),
+        ("a\n1\n", "--concurrency x", "'x' is no whole number of 1 or above"),
         ("a\n1\n", "--output rows.csv", "is another of its files"),
         ("a\n1\n", "--output rows.csv.duvo-journal", "is another of its files"),
         ("a\n1\n", "--output nowhere/out", "cannot write"),
@@ -401,7 +402,7 @@ def test_a_dry_run_shows_messages_and_needs_nothing(run_duvo_alone: Command, fol
     assert done.stdout.splitlines() == [
         f"{number}: Process INV-{number} of {batch.supplier}" for number in range(5)
     ]
-    assert "nothing was started" in done.stderr
+    assert done.stderr == "duvo: the first 5 of 9 messages; nothing was started\n"
     told = lines_of(batch("--dry-run", "--json", "--key", "number").stdout)
     assert told[1] == {
         "index": 1,
