@@ -53,9 +53,10 @@ def explain(
         )
     untrusted = _tls_reason(causes)
     if untrusted:
+        # Of the variables that name a CA file it beats the others.
         return _errors.TLSError(
             f"{method} {path}: no trusted connection to {host}: {untrusted}; the CA file in "
-            f"force is {trust}; set SSL_CERT_FILE to the file that has your CA",
+            f"force is {trust}; set REQUESTS_CA_BUNDLE to the file that has your CA",
             method=method,
             path=path,
             arrived=False,

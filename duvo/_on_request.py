@@ -123,7 +123,7 @@ class Responder:
                         raise
                     doubt = error
                 else:
-                    logger.info("run %s: replied %s to %r", run.id, body, request.title)
+                    logger.info("run %s: %s", run.id, _replies.told(request, body))
                     return
             # Whoever replied, a request takes one reply: what counts is whether it is open.
             # Until that could be read, none is sent again.

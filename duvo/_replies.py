@@ -141,6 +141,19 @@ def _unfit(why: str, request: HumanRequest) -> InvalidReply:
     )
 
 
+def told(request: HumanRequest, body: dict[str, Any]) -> str:
+    """A reply in a few words.
+
+    Args:
+        request: what was replied to.
+        body: the reply, as it was sent.
+    """
+    if "approved" in body:
+        return f"{'approved' if body['approved'] else 'denied'} {request.title!r}"
+    answers = "; ".join(f"{question!r}: {answer!r}" for question, answer in body["answers"].items())
+    return f"answered {request.title!r} ({answers})"
+
+
 def described(request: HumanRequest) -> str:
     """A human request in a line."""
     text = f"{request.type} {request.title!r}"

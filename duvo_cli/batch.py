@@ -162,14 +162,17 @@ def _add_failures(error: duvo.MapIncomplete, key: Key | None, summary: Summary) 
 
 
 def _tell_changes(results: Results, source: RowInput, journal: Path) -> None:
-    # Rows that no run was started for before a kill are new to the journal too.
     changes = results.compare(source.values())
     parts = []
-    if changes.new:
-        parts.append("1 new row" if changes.new == 1 else f"{changes.new} new rows")
-    if changes.gone:
-        parts.append("1 is gone" if changes.gone == 1 else f"{changes.gone} are gone")
-    told = f": {', '.join(parts)}; only new rows are started" if parts else ""
+    if changes.new == 1:
+        parts.append("1 row has no run yet, and is started")
+    elif changes.new:
+        parts.append(f"{changes.new} rows have no run yet, and are started")
+    if changes.gone == 1:
+        parts.append("1 row is gone")
+    elif changes.gone:
+        parts.append(f"{changes.gone} rows are gone")
+    told = f": {'; '.join(parts)}" if parts else ""
     if changes.known or changes.gone:
         terminal.say(f"going on from {journal}{told}")
 

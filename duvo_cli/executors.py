@@ -6,6 +6,7 @@ import argparse
 from contextlib import contextmanager
 from importlib import import_module
 
+from . import terminal
 from .errors import CommandFailed
 
 TYPE_CHECKING = False
@@ -43,8 +44,12 @@ def executor_of(name: str) -> Iterator[Executor | None]:
         ) from None
     address = name.removeprefix(_DASK)
     try:
+        # A client that is given an address that is none cannot be closed without a traceback.
+        distributed.comm.get_address_host_port(address)
         dask = distributed.Client(address, timeout=_LONGEST_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise CommandFailed(f"cannot reach the Dask scheduler at {address}: {error}") from None
     with dask:
+        if not dask.nthreads():
+            terminal.say(f"the Dask scheduler at {address} has no workers, and waits for one")
         yield dask.get_executor()

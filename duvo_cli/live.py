@@ -66,10 +66,13 @@ class Live:
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
-        """Off the screen while the block lasts."""
+        """Off the screen while the block lasts, and on it again at once."""
         with self._drawing:
+            was_shown = bool(self._height)
             self._erase()
             yield
+            if was_shown and not self._ended.is_set():
+                self._draw()
 
     def draw(self) -> None:
         """Show how it is now, without waiting for the second to be over."""

@@ -25,7 +25,7 @@ def check(source: RowInput, message: StartMessage, key: Key | None) -> int:
         key: makes each one's key; of several rows with the same one, the first alone has a run.
 
     Raises:
-        CommandFailed: some rows are bad; each is told with its line, up to twenty.
+        CommandFailed: some rows are bad; up to twenty are told with their lines.
     """
     good = 0
     bad: list[BadRow] = []
@@ -63,7 +63,12 @@ def _problem(row: Row, message: StartMessage, key: Key | None, keys: set[str]) -
 def _failure(name: str, bad: list[BadRow], count: int) -> CommandFailed:
     if count == 1:
         return CommandFailed(f"{name}, line {bad[0].line}: {bad[0].why}; nothing was started")
+    # A column that is misspelt is missing in each row.
+    lines: dict[str, list[str]] = {}
     for one in bad:
-        terminal.say(f"{name}, line {one.line}: {one.why}")
+        lines.setdefault(one.why, []).append(str(one.line))
+    for why, (*most, last) in lines.items():
+        where = f"lines {', '.join(most)} and {last}" if most else f"line {last}"
+        terminal.say(f"{name}, {where}: {why}")
     more = f" ({count - len(bad)} of them are not shown)" if count > len(bad) else ""
     return CommandFailed(f"{count} rows of {name} are bad{more}; nothing was started")

@@ -38,7 +38,8 @@ class Location:
             return str(self.file)
         # PostgreSQL takes passwords as parameters too.
         secret = [name for name in self.url.query if "password" in name]
-        return self.url.difference_update_query(secret).render_as_string(hide_password=True)
+        written = self.url.set(drivername=self.url.get_backend_name())
+        return written.difference_update_query(secret).render_as_string(hide_password=True)
 
 
 def locate(database: str | os.PathLike[str] | None) -> Location:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from itertools import islice
 from pathlib import Path
 
@@ -91,11 +92,11 @@ def run(args: argparse.Namespace) -> int:
     key = None if args.key is None else Key(args.key)
     with RowInput(args.input) as source:
         total = check(source, message, key)
-        if args.dry_run:
-            return _show(source, message, key, args)
         if not total:
             terminal.say(f"{source.name} has no rows; nothing was started")
             return 0
+        if args.dry_run:
+            return _show(source, message, key, total, args)
         from .. import batch
 
         return batch.run(args, source, message, key, total, _journal(args, source))
@@ -121,7 +122,11 @@ def _journal(args: argparse.Namespace, source: RowInput) -> Path:
 
 
 def _show(
-    source: RowInput, message: StartMessage, key: Key | None, args: argparse.Namespace
+    source: RowInput,
+    message: StartMessage,
+    key: Key | None,
+    total: int,
+    args: argparse.Namespace,
 ) -> int:
     from .. import json_output
 
@@ -133,14 +138,17 @@ def _show(
             json_output.print_line(told)
         else:
             terminal.write(f"{index}: {terminal.harmless(text)}")
-    terminal.say("nothing was started")
+    part = f"the first {_SHOWN_BY_DRY_RUN} of {total} messages; "
+    terminal.say(f"{part if total > _SHOWN_BY_DRY_RUN else ''}nothing was started")
     return 0
 
 
 def _above_0(text: str) -> int:
     from ..parser import count
 
-    number = count(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError("0 is too few")
+    number = None
+    with contextlib.suppress(argparse.ArgumentTypeError):
+        number = count(text)
+    if not number:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or above")
     return number

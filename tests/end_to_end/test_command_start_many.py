@@ -111,7 +111,7 @@ def test_of_an_input_that_changed_only_new_rows_are_started(
     batch.file.write_text(text.replace(f"INV-1,{batch.supplier}\n", ""))
     batch.add("INV-7", "INV-8")
     done = batch("--on-request", "approve")
-    told = "2 new rows, 1 is gone; only new rows are started"
+    told = "2 rows have no run yet, and are started; 1 row is gone"
     assert done.stderr.startswith(f"duvo: going on from {batch.journal}: {told}\n")
     assert numbers_of(done.stdout) == ["INV-7", "INV-8"]
     assert set(batch.started(dev_client).values()) == {1}
@@ -314,6 +314,17 @@ def test_bad_rows_are_told_by_line_before_anything_is_started(
     assert list(folder.iterdir()) == [file]
 
 
+def test_what_is_wrong_with_many_rows_is_told_once(run_duvo_alone: Command, folder: Path) -> None:
+    batch = Batch(folder, run_duvo_alone, 30)
+    done = batch("--key", "invoice")
+    *most, last = (str(line) for line in range(2, 22))
+    assert done.stderr.splitlines() == [
+        f"duvo: {batch.file}, lines {', '.join(most)} and {last}: it has no column 'invoice'; "
+        "it has 'number', 'supplier'",
+        f"duvo: 30 rows of {batch.file} are bad (10 of them are not shown); nothing was started",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "options", "told"),
     [
@@ -330,8 +341,9 @@ def test_bad_rows_are_told_by_line_before_anything_is_started(
         ("message,b\n,1\n", "", "line 2: its message would be empty"),
         ("a\n1\n", "--executor nothing", "neither threads nor dask:ADDRESS"),
         ("a\n1\n", "--executor dask:", "neither threads nor dask:ADDRESS"),
-        ("a\n1\n", "--concurrency 0", "0 is too few"),
+        ("a\n1\n", "--concurrency 0", "'0' is no whole number of 1 or above"),
         ("a\n1\n", "--on-request ask", "invalid choice"),
+        ("a\n1\n", "--concurrency x", "'x' is no whole number of 1 or above"),
         ("a\n1\n", "--output rows.csv", "is another of its files"),
         ("a\n1\n", "--output rows.csv.duvo-journal", "is another of its files"),
         ("a\n1\n", "--output nowhere/out", "cannot write"),
@@ -390,7 +402,7 @@ def test_a_dry_run_shows_messages_and_needs_nothing(run_duvo_alone: Command, fol
     assert done.stdout.splitlines() == [
         f"{number}: Process INV-{number} of {batch.supplier}" for number in range(5)
     ]
-    assert "nothing was started" in done.stderr
+    assert done.stderr == "duvo: the first 5 of 9 messages; nothing was started\n"
     told = lines_of(batch("--dry-run", "--json", "--key", "number").stdout)
     assert told[1] == {
         "index": 1,
@@ -471,6 +483,28 @@ def test_a_dask_scheduler_that_is_not_there_is_one_line(run_duvo: Command, folde
     assert (done.stdout, done.returncode) == ("", 1)
     assert done.stderr.startswith("duvo: cannot reach the Dask scheduler at tcp://127.0.0.1:9")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "foo://bar", "tcp://:x"])
+def test_a_dask_address_that_is_none_is_one_line(
+    run_duvo: Command, folder: Path, address: str
+) -> None:
+    pytest.importorskip("distributed")
+    done = Batch(folder, run_duvo, 1)("--executor", f"dask:{address}")
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr.startswith(f"duvo: cannot reach the Dask scheduler at {address}: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_dask_scheduler_without_workers_is_told(run_duvo: Command, folder: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    batch = Batch(folder, run_duvo, 1)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as none:
+        process = batch.start("--executor", f"dask:{none.scheduler_address}")
+        assert process.stderr is not None
+        assert "has no workers" in process.stderr.readline()
+        process.kill()
+        process.communicate()
 
 
 def test_dask_that_is_not_installed_says_how_to_install_it(run_duvo: Command, folder: Path) -> None:

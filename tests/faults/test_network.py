@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -134,7 +135,7 @@ def test_an_untrusted_server_is_told_whole_and_not_asked_again(
     assert secured.base_url.removeprefix("https://") in text
     assert "certificate" in text
     assert "cacert.pem (the default)" in text
-    assert "set SSL_CERT_FILE" in text
+    assert "set REQUESTS_CA_BUNDLE" in text
     assert secured.requests == []
 
 
@@ -146,6 +147,21 @@ def test_the_error_tells_which_variable_named_the_ca_file(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
     with pytest.raises(duvo.TLSError, match=r"other\.pem \(from REQUESTS_CA_BUNDLE\)"):
         teams(secured.base_url)
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_what_the_error_says_to_set_helps_whatever_was_set_before(
+    secured: Hosted, ca_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(str(other))
+    monkeypatch.setenv(name, str(other))
+    with pytest.raises(duvo.TLSError) as caught:
+        teams(secured.base_url)
+    told = re.search(r"set (\w+) to the file that has your CA", str(caught.value))
+    assert told is not None
+    monkeypatch.setenv(told[1], ca_file)
+    assert teams(secured.base_url) == [TEAM]
 
 
 def test_a_ca_file_that_is_none_is_told(secured: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,9 +68,15 @@ def test_what_is_written_meanwhile_stands_above(screen: Screen) -> None:
     with Live(screen, lambda size: ["one", "two"], stays=True) as shown:
         shown.draw()
         with terminal.hidden():
+            assert not any(screen.lines)
             screen.write("told\n")
-        shown.draw()
-    assert [line for line in screen.lines if line] == ["told", "one", "two"]
+        assert [line for line in screen.lines if line] == ["told", "one", "two"]
+
+
+def test_what_was_not_shown_yet_is_not_drawn_after_what_is_written(screen: Screen) -> None:
+    with Live(screen, lambda size: ["one"]), terminal.hidden():
+        screen.write("told\n")
+    assert screen.lines == ["told", ""]
 
 
 def test_no_more_is_drawn_than_fits(screen: Screen) -> None:

@@ -283,6 +283,31 @@ def test_the_last_end_counts_after_a_message_was_sent(
     assert clock.time > 1005
 
 
+@pytest.mark.parametrize(
+    ("choice", "asked", "told"),
+    [
+        ("approve", {"title": "Post it?"}, "approved 'Post it?'"),
+        ("deny", {"title": "Post it?"}, "denied 'Post it?'"),
+        ("leave", QUESTION, "answered 'Which cost centre?' ('Which cost centre?': 'A')"),
+    ],
+)
+def test_a_reply_is_told_in_words(
+    hosted: Hosted,
+    client: duvo.Client,
+    clock: StoppedClock,
+    caplog: pytest.LogCaptureFixture,
+    choice: Any,
+    asked: dict[str, Any],
+    told: str,
+) -> None:
+    caplog.set_level(logging.INFO, "duvo")
+    run_id = hosted.start()
+    hosted.ask(run_id, **asked)
+    clock.on_sleep = lambda now: hosted.end(run_id)
+    client.runs.run(run_id).wait(on_request=choice, answers={"centre": "A"})
+    assert f"run {run_id}: {told}" in caplog.messages
+
+
 def test_a_rate_limit_is_waited_out(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -103,4 +103,4 @@ def test_a_relative_file_and_a_link_are_the_file_itself(
 
 def test_no_password_of_a_url_is_shown() -> None:
     shown = locate("postgresql://u:secret@h/runs?password=secret&connect_timeout=1").shown
-    assert shown == "postgresql+psycopg://u:***@h/runs?connect_timeout=1"
+    assert shown == "postgresql://u:***@h/runs?connect_timeout=1"
