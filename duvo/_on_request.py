@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Word: TypeAlias = Literal["approve", "deny", "raise", "leave"]
     OnRequest: TypeAlias = Word | Callable[[HumanRequest], Decision] | None
 
-logger = logging.getLogger("duvo")
+logger = logging.getLogger("duvo.replies")
 
 _WORDS = ("approve", "deny", "raise", "leave")
 

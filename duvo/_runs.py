@@ -337,9 +337,7 @@ class Runs:
                 human is at work.
             on_request: as in `Run.wait`, for each run; with `"raise"` what
                 nothing may answer is raised at the end. A callable is called
-                in one of at most 8 threads, which also start runs and read
-                answers, or where the executor works: give one that takes long
-                an executor.
+                in one of at most 8 threads, or where the executor works.
             answers: as in `Run.wait`.
             message: makes the start message of an input; None: a string is the
                 message, anything else is it as JSON.

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import duvo
 
-from . import left_requests, terminal
+from . import left_requests, logs, terminal
 from .batch_progress import Rate, line
 from .batch_summary import Summary
 from .client import client_of
@@ -69,6 +69,7 @@ def run(
         elif sys.stdout is None:
             raise CommandFailed("stdout is closed, and the results would be lost; give --output")
         client = stack.enter_context(client_of(args))
+        logs.leave_replies_out()
         executor = stack.enter_context(executor_of(args.executor))
         goes_on = journal.exists()
         results = client.runs.map(

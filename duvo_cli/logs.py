@@ -36,5 +36,11 @@ def show(*, debug: bool) -> None:
         logger.addHandler(_Lines())
 
 
+def leave_replies_out() -> None:
+    """Tell no single reply: of a batch there may be thousands."""
+    if not _debugging():
+        logging.getLogger("duvo.replies").setLevel(logging.WARNING)
+
+
 def _debugging() -> bool:
     return logging.getLogger("duvo").isEnabledFor(logging.DEBUG)

@@ -81,9 +81,12 @@ class Batch:
         self._is_left = False
         self._inbox = Inbox()
         self._threads = ThreadPoolExecutor(min(_THREADS, concurrency), "duvo-map")
-        self._executor = executor or self._threads
+        # Of their own: who takes long to decide must not hold up the rest.
+        self._deciders = ThreadPoolExecutor(min(_THREADS, concurrency), "duvo-reply")
+        self._decides = self._deciders if executor is None else executor
+        self._reads = self._threads if executor is None else executor
         # No other process can see that nobody waits any more.
-        self._for_work = None if executor else self._closed
+        self._for_work = None if executor is not None else self._closed
         self._starts = Starts(
             client,
             agent_id,
@@ -159,7 +162,8 @@ class Batch:
         if not self._is_left:
             self._is_left = True
             self._closed.set()
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            for ours in (self._threads, self._deciders):
+                ours.shutdown(wait=False, cancel_futures=True)
             self._starts.leave()
 
     def _patience(self) -> float | None:
@@ -218,9 +222,12 @@ class Batch:
         if event.type == "status":
             (self._waiting.add if run.status == "waiting" else self._waiting.discard)(run.id)
         elif event.type == "finished":
-            self._submit(self._take_outcome, entry, tending.outcome, run, self._for_work)
+            self._submit(
+                self._reads, self._take_outcome, entry, tending.outcome, run, self._for_work
+            )
         elif event.request is not None:
             self._submit(
+                self._decides,
                 self._take_reply,
                 entry,
                 tending.reply,
@@ -232,13 +239,14 @@ class Batch:
 
     def _submit(
         self,
+        executor: Executor,
         take_in: Callable[[Entry, Future[Any]], None],
         entry: Entry,
         work: Callable[..., Any],
         *arguments: Any,
     ) -> None:
         try:
-            self._inbox.submit(self._executor, take_in, entry, work, *arguments)
+            self._inbox.submit(executor, take_in, entry, work, *arguments)
         except Exception as error:
             raise self._failed(error) from None
 

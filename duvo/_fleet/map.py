@@ -48,6 +48,8 @@ class Results(Stream[Result]):
     ):
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
             raise _errors.ConfigError(f"concurrency must be 1 or more, not {concurrency!r}")
+        if executor is not None and not hasattr(executor, "submit"):
+            raise _errors.ConfigError(f"executor must be an Executor, not {executor!r:.80}")
         # Bad ones are refused now, not by the first run that asks.
         Responder(on_request, answers, warn=False)
         self._inputs = Inputs(inputs, message=message, key=key, are_kept=journal is not None)

@@ -6,6 +6,7 @@ given to another.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from copy import copy
 
@@ -15,8 +16,6 @@ from .._patience import Reader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import threading
-
     from .._client import Client
     from .._models import HumanRequest
     from .._on_request import OnRequest
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 _MOST_CLIENTS = 8
 
 _clients: OrderedDict[tuple[object, ...], Client] = OrderedDict()
+_looking_up = threading.Lock()
 
 
 def reply(
@@ -84,8 +84,9 @@ def _here(run: Run) -> Run:
     """
     client = run._client
     if client._is_copy:
-        run._client = _clients.setdefault(client._identity, client)
-        _clients.move_to_end(client._identity)
-        if len(_clients) > _MOST_CLIENTS:
-            _clients.popitem(last=False)[1].close()
+        with _looking_up:
+            run._client = _clients.setdefault(client._identity, client)
+            _clients.move_to_end(client._identity)
+            if len(_clients) > _MOST_CLIENTS:
+                _clients.popitem(last=False)
     return run

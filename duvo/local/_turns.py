@@ -53,8 +53,8 @@ class Beginning:
     recorded: int
     inbox: int
     past: tuple[str, ...]
-    waits_with: str | None
-    is_new: bool
+    waits_with: str | None = attrs.field(eq=False)
+    is_new: bool = attrs.field(eq=False)
 
 
 def kind_of(entry: _entries.Entry) -> str:

@@ -160,6 +160,7 @@ def test_a_run_that_did_not_complete_is_a_result_too(client: duvo.Client, agent:
     ("arguments", "told"),
     [
         ({"concurrency": 0}, "concurrency must be 1 or more"),
+        ({"executor": 3}, "executor must be an Executor, not 3"),
         ({"concurrency": True}, "concurrency must be 1 or more"),
         ({"on_request": "aprove"}, "on_request is 'aprove'"),
         ({"answers": ["no key"]}, "is no KEY=ANSWER"),

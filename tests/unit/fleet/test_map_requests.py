@@ -199,3 +199,19 @@ def test_a_reply_that_reads_the_run_again_leaves_the_batchs_handle_alone(
     assert tending.reply(run, request, "approve", None)
     assert run.status == "waiting"
     assert hosted.count("POST", "/respond") == 1
+
+
+def test_those_who_take_long_to_decide_hold_up_nothing_else(
+    client: duvo.Client, agent: Agent, hosted: Hosted
+) -> None:
+    # As many ask as there are threads for them.
+    agent.does = lambda message: "ask" if int(message) < 8 else "completed"
+    decided = threading.Event()
+    results = client.runs.map(
+        AGENT, map(str, range(40)), concurrency=10, on_request=lambda request: decided.wait(20)
+    )
+    with results:
+        ended = [next(results).input for _ in range(32)]
+        assert sorted(ended, key=int) == [str(number) for number in range(8, 40)]
+        decided.set()
+        assert len(list(results)) == 8
