@@ -56,6 +56,17 @@ class Command:
         )
 
 
+def rest_of(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What a process writes to its end, behind lines that were read one by one.
+
+    Not by `communicate`, which passes over what was read ahead of those lines.
+    """
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process:
+        return process.stdout.read(), process.stderr.read()
+
+
 def wait_for(look: Callable[[], T], seconds: float = 20.0) -> T:
     """What `look` gives as soon as that is true."""
     deadline = time.monotonic() + seconds

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import duvo
-from tests.command import Command, wait_for
+from tests.command import Command, rest_of, wait_for
 from tests.hosted import AGENT, Hosted
 
 
@@ -55,7 +55,7 @@ def test_follow_in_json_flushes_each_line(run_duvo: Command) -> None:
     messages = [json.loads(process.stdout.readline()) for _ in range(3)]
     assert messages[-1]["content"].startswith("Working")
     run_duvo("runs", "stop", first["run"]["id"])
-    rest, _ = process.communicate(timeout=20)
+    rest, _ = rest_of(process)
     assert json.loads(rest.splitlines()[-1])["run"]["status"] == "stopped"
     assert process.returncode == 0
 

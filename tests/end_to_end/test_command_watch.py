@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.command import DUVO, Command, wait_for
+from tests.command import DUVO, Command, rest_of, wait_for
 from tests.hosted import Hosted, Seen
 from tests.pseudo_terminal import PseudoTerminal
 
@@ -36,7 +36,7 @@ def test_it_tells_what_happens_to_each_run_and_ends_with_the_last(
     assert told[-1]["run"]["id"] == approver.id
     assert told[-1]["request"]["title"] == "Post INV-1042?"
     approver.respond(approve=True)
-    rest, errors = process.communicate(timeout=20)
+    rest, errors = rest_of(process)
     told += lines_of(rest)
     assert (process.returncode, errors) == (0, "")
     ends = [one["run"]["id"] for one in told if one["type"] == "finished"]
@@ -79,7 +79,7 @@ def test_without_runs_those_are_watched_that_have_not_ended(
     assert seen == {asking, working}
     hosted.end(asking)
     hosted.end(working, "interrupted")
-    rest, errors = process.communicate(timeout=30)
+    rest, errors = rest_of(process)
     assert (process.returncode, errors) == (0, "")
     ends = {one["run"]["id"]: one["run"]["status"] for one in lines_of(rest)}
     assert ends == {asking: "completed", working: "stopped"}
