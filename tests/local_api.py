@@ -114,9 +114,11 @@ class LocalApi:
         return got
 
 
-def wait_until(condition: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    """Return when the condition holds; fail when it does not in time."""
+def wait_until(
+    condition: Callable[[], bool], seconds: float, otherwise: str, *, every: float = 0.01
+) -> None:
+    """Return when the condition holds, looked at so often; fail when it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, otherwise
-        time.sleep(0.01)
+        time.sleep(every)
