@@ -81,12 +81,8 @@ class Pages:
             query = [*params, ("limit", str(ask)), ("offset", str(offset))]
             data = transport.send("GET", path, params=query, deadline=self._deadline).data
             with understanding("GET", path):
-                answer = _wire.expect_dict(data, "the top")
-                page = _wire.expect_list(answer.get(name), name)
-                for number, raw in enumerate(page):
-                    item = _wire.expect_dict(raw, f"{name}[{number}]")
-                    _wire.expect_text(item.get("id"), f"{name}[{number}].id")
-            self.total = _wire.count(answer.get("total"))
+                page = _wire.expect_items(data, name)
+            self.total = _wire.count(data.get("total"))
             offset += len(page)
             before = given
             for item in page:

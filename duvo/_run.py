@@ -255,10 +255,8 @@ class Run(RunFacts):
     @property
     def _has_ended(self) -> bool:
         """Whether it ended, and not merely before it was resumed from here."""
-        answer = {"run": self.raw} if self._listed else self.raw
-        return _ending.has_ended(
-            _wire.run(answer["run"]), self._resumed, self._transport.clock.now()
-        )
+        now = self._transport.clock.now()
+        return _ending.has_ended(_wire.run(self._raw_run), self._resumed, now)
 
     def _read(self, reader: Reader, *, hold: bool = False, seen_request: str | None = None) -> None:
         params = []
@@ -297,8 +295,7 @@ class Run(RunFacts):
     def _completed_at_on_the_wire(self) -> object:
         if self._answer is None:
             return None
-        raw = self.raw if self._listed else self.raw["run"]
-        return raw.get("completed_at")
+        return self._raw_run.get("completed_at")
 
     def _expect_conversation(self, name: str) -> None:
         if not self._outcome.is_read:

@@ -44,6 +44,12 @@ class RunFacts:
             raise _errors.NotLoaded(f"run {self.id} has not been read yet: call .refresh() first")
         return self._answer
 
+    @property
+    def _raw_run(self) -> dict[str, Any]:
+        """The run in the last answer, as it came."""
+        raw: dict[str, Any] = self.raw if self._listed else self.raw["run"]
+        return raw
+
     def to_dict(self) -> dict[str, Any]:
         """The API's last answer with our words in it: what `--json` prints.
 
@@ -64,7 +70,7 @@ class RunFacts:
             from ._run_data import RunData
             from ._structuring import build
 
-            raw = self.raw if self._listed else self.raw["run"]
+            raw = self._raw_run
             self._data = build(RunData, {**self._known_from_list, **_wire.run(raw)}, raw)
         return self._data
 
@@ -72,7 +78,7 @@ class RunFacts:
     def status(self) -> str:
         """`not_started`, `pending`, `starting`, `running`, `waiting`, `completed`, `failed`,
         `stopped`, or a word that is newer than this library."""
-        raw = self.raw if self._listed else self.raw["run"]
+        raw = self._raw_run
         return _wire.status(raw["status"])
 
     @property

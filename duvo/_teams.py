@@ -56,11 +56,7 @@ def read_teams(client: Client, deadline: Deadline | None = None) -> list[dict[st
     """The teams that the key sees, as they came."""
     data = client._transport.send("GET", _paths.TEAMS, deadline=deadline).data
     with understanding("GET", _paths.TEAMS):
-        teams = _wire.expect_list(_wire.expect_dict(data, "the top").get("teams"), "teams")
-        for number, team in enumerate(teams):
-            where = f"teams[{number}]"
-            _wire.expect_text(_wire.expect_dict(team, where).get("id"), f"{where}.id")
-    return teams
+        return _wire.expect_items(data, "teams")
 
 
 def whoami(client: Client) -> WhoAmI:

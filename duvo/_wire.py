@@ -51,6 +51,19 @@ def expect_list(value: object, where: str) -> list[Any]:
     return value
 
 
+def expect_items(answer: object, name: str) -> list[dict[str, Any]]:
+    """The items of a list call's answer: objects, each with an id.
+
+    Raises:
+        UnexpectedAnswer: there are none of that name, or one is something else.
+    """
+    items = expect_list(expect_dict(answer, "the top").get(name), name)
+    for number, item in enumerate(items):
+        where = f"{name}[{number}]"
+        expect_text(expect_dict(item, where).get("id"), f"{where}.id")
+    return items
+
+
 def expect_text(value: object, where: str) -> str:
     """The value, when it is text that is not empty.
 

@@ -96,14 +96,18 @@ class Inputs:
         Raises:
             ConfigError: it is no JSON, or has no key.
         """
+        return self._named(index, given, self._key_of(index, given))
+
+    def _named(self, index: int, given: Any, key: str | None) -> str:
         if self._key is not None:
-            return names.of_key(self._key_of(index, given))
+            return names.of_key(key)
         # Where nothing is kept, nothing need tell two inputs apart but their places.
         return names.fingerprint(given) if self._are_kept else names.of_key(str(index))
 
     def _taken(self, index: int, given: Any) -> Input:
-        key = self._key_of(index, given) if self._key is not None else None
-        return Input(index, given, self.name(index, given), self._text(index, given), key)
+        key = self._key_of(index, given)
+        name = self._named(index, given, key)
+        return Input(index, given, name, self._text(index, given), key)
 
     def _text(self, index: int, given: Any) -> str:
         if self._message is not None:
@@ -122,7 +126,9 @@ class Inputs:
             ) from None
         return text
 
-    def _key_of(self, index: int, given: Any) -> str:
+    def _key_of(self, index: int, given: Any) -> str | None:
+        if self._key is None:
+            return None
         if callable(self._key):
             return self._key(given)
         if not isinstance(given, dict) or self._key not in given:

@@ -75,13 +75,10 @@ class Rounds:
             path = _paths.runs(self._client._team_id(self._reader.deadline))
             data = self._reader.send(path, query).data
             with understanding("GET", path):
-                answer = _wire.expect_dict(data, "the top")
-                items = _wire.expect_list(answer.get("data"), "data")
+                items = _wire.expect_items(data, "data")
                 for number, item in enumerate(items):
-                    where = f"data[{number}]"
-                    _wire.expect_text(_wire.expect_dict(item, where).get("id"), f"{where}.id")
-                    _wire.expect_text(item.get("status"), f"{where}.status")
-            return items, _wire.count(answer.get("total"))
+                    _wire.expect_text(item.get("status"), f"data[{number}].status")
+            return items, _wire.count(data.get("total"))
 
         items, total = self._reader.read(attempt)
         search.take([(item["id"].casefold(), item.get("created_at")) for item in items], total)

@@ -98,7 +98,7 @@ class Watcher:
             return
         watched.created_at = _text(raw.get("created_at"))
         if run._has_ended:
-            self._known += self._note_status(watched, _stamp(raw))
+            self._known += self._note_status(watched, raw)
             self._note_what_follows(watched)
 
     def drop(self, run: Run) -> None:
@@ -183,13 +183,12 @@ class Watcher:
             if stamp == watched.told_nothing:
                 self._transport.list_tells_all = False
             watched.told_nothing = None
-        watched.created_at = watched.created_at or _text(raw.get("created_at"))
         if stamp == watched.stamp:
             if watched.was_answered:
                 self._put_due(watched)
             return
         watched.run._take_listed(raw)
-        yield from self._note_status(watched, stamp)
+        yield from self._note_status(watched, raw)
         self._note_what_follows(watched)
 
     def _note_what_follows(self, watched: Watched) -> None:
@@ -198,8 +197,10 @@ class Watcher:
         elif watched.run._has_ended:
             self._known.append(self._finished(watched))
 
-    def _note_status(self, watched: Watched, stamp: Stamp) -> Iterator[Event]:
+    def _note_status(self, watched: Watched, raw: dict[str, Any]) -> Iterator[Event]:
         self._changed = True
+        watched.created_at = watched.created_at or _text(raw.get("created_at"))
+        stamp = _stamp(raw)
         before, watched.status, watched.stamp = watched.status, stamp[0], stamp
         if watched.status != "waiting":
             watched.was_answered = False
@@ -229,11 +230,8 @@ class Watcher:
         if wholly or self._needs_a_look(watched):
             if not self._read_run(watched):
                 return
-            raw = run.raw["run"]
-            stamp = _stamp(raw)
-            watched.created_at = watched.created_at or _text(raw.get("created_at"))
-            if stamp != watched.stamp:
-                yield from self._note_status(watched, stamp)
+            if _stamp(run._raw_run) != watched.stamp:
+                yield from self._note_status(watched, run._raw_run)
         ended = run._has_ended
         yield from self._new_messages(watched, ended=ended)
         request = None if run._listed else run.pending_request
@@ -332,10 +330,7 @@ class Watcher:
 
 
 def _raw(run: Run) -> dict[str, Any] | None:
-    if run._answer is None:
-        return None
-    raw: dict[str, Any] = run._answer if run._listed else run._answer["run"]
-    return raw
+    return None if run._answer is None else run._raw_run
 
 
 def _stamp(raw: dict[str, Any]) -> Stamp:

@@ -82,11 +82,6 @@ class Engine:
         """How many turns are carried out here now, those that wait included."""
         return len(self.turns)
 
-    @property
-    def waits_for_database(self) -> bool:
-        """Whether the database is away."""
-        return self._store.outage.since is not None
-
     async def launch(self) -> None:
         """Go on with the turns that were left, on the running loop.
 
