@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import psycopg
 import sqlalchemy as sa
 
 from . import _servers
+from ._attendance import Attendance
 from ._signals import CHANNEL, Signal, call
 
-_BEAT = 1.0
-"""Seconds between two signs of life."""
+_BEAT = 0.5
+"""Seconds between two signs of life, and between two looks at the others."""
 
 FRESH = 4.0
 """Seconds after the last of them for which this server may rely on not being taken for dead."""
@@ -28,7 +29,9 @@ class Presence:
     Args:
         engine: makes the connections; only one is in use at a time.
         heard: called with every signal of another server, in the thread.
-        listening: called in the thread when signals may have been missed.
+        connected: called in the thread when this server is seen by the others (again); signals
+            may have been missed.
+        disconnected: called in the thread when it may be missed by them.
 
     Attributes:
         trouble: what last kept it from the database, or "".
@@ -38,11 +41,13 @@ class Presence:
         self,
         engine: sa.Engine,
         heard: Callable[[Signal], None],
-        listening: Callable[[], None],
+        connected: Callable[[], None],
+        disconnected: Callable[[], None],
     ):
         self._engine = engine
         self._heard = heard
-        self._listening = listening
+        self._connected = connected
+        self._disconnected = disconnected
         self.trouble = ""
         self._closed = threading.Event()
         self._changing = threading.Lock()
@@ -76,9 +81,8 @@ class Presence:
             return
         if self._server_id is not None:
             with contextlib.suppress(sa.exc.DBAPIError), self._engine.begin() as connection:
-                _servers.leave(connection, self._server_id)
                 # It is heard here too, and ends the thread's waiting.
-                call(connection, [Signal(self._server_id, left=True)])
+                _take_for_dead(connection, [self._server_id])
         self._thread.join(2 * _BEAT)
         self._engine.dispose()
 
@@ -96,11 +100,15 @@ class Presence:
             try:
                 connection.exec_driver_sql(f"LISTEN {CHANNEL}")
                 self._beat(connection)
-                self._listening()
+                self._connected()
+                attendance = Attendance()
                 while not self._closed.is_set():
                     self._hear(connection)
                     self._beat(connection)
+                    gone = attendance.look(_servers.connected(connection))
+                    _take_for_dead(connection, gone)
             finally:
+                self._disconnected()
                 # It listens, and must not be used again.
                 connection.invalidate()
 
@@ -122,3 +130,9 @@ class Presence:
                 self._heard(signal)
             if self._closed.is_set():
                 return
+
+
+def _take_for_dead(connection: sa.Connection, server_ids: Collection[str]) -> None:
+    if server_ids:
+        dead = _servers.take_for_dead(connection, server_ids)
+        call(connection, [Signal(server_id, left=True) for server_id in dead])

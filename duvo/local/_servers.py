@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -13,6 +14,9 @@ servers = _schema.servers
 
 DEAD_AFTER = timedelta(seconds=5)
 """Without a sign of life for so long, a server's turns are taken over."""
+
+_NAME = "duvo "
+"""What the names of servers' own connections begin with."""
 
 _KEPT = timedelta(minutes=10)
 """How long a dead one is remembered: what it was about to write may still arrive."""
@@ -29,18 +33,33 @@ def join(connection: sa.Connection, server_id: str) -> None:
 
 
 def beat(connection: sa.Connection, server_id: str) -> bool:
-    """Show that this server lives; False when it has been taken for dead."""
+    """Show that this server lives; False when it has been taken for dead.
+
+    The connection bears the server's name from then on, and is the one to call this with.
+    """
     alive = servers.c.seen > _now() - DEAD_AFTER
+    name = sa.func.set_config("application_name", f"{_NAME}{server_id}", False)
     result = connection.execute(
-        servers.update().where(servers.c.id == server_id, alive).values(seen=_now())
+        servers.update().where(servers.c.id == server_id, alive).values(seen=_now()).returning(name)
     )
-    return result.rowcount == 1
+    return result.first() is not None
 
 
-def leave(connection: sa.Connection, server_id: str) -> None:
-    """Let the others take over at once."""
-    connection.execute(
-        servers.update().where(servers.c.id == server_id).values(seen=_now() - 2 * DEAD_AFTER)
+def connected(connection: sa.Connection) -> set[str]:
+    """The servers whose own connections stand; of one that was killed it breaks at once."""
+    names = connection.scalars(_CONNECTED)
+    return {name.removeprefix(_NAME) for name in names}
+
+
+def take_for_dead(connection: sa.Connection, server_ids: Iterable[str]) -> list[str]:
+    """Let the others take over at once; returns those that were taken to live until now."""
+    return list(
+        connection.scalars(
+            servers.update()
+            .where(servers.c.id.in_(server_ids), servers.c.seen > _now() - DEAD_AFTER)
+            .values(seen=_now() - 2 * DEAD_AFTER)
+            .returning(servers.c.id)
+        )
     )
 
 
@@ -68,3 +87,10 @@ def forget(connection: sa.Connection, server_ids: list[str]) -> None:
 def _now() -> sa.Function[object]:
     # Not the time at which the transaction began.
     return sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
+
+
+_ACTIVITY = sa.table("pg_stat_activity", sa.column("datname"), sa.column("application_name"))
+_CONNECTED = sa.select(_ACTIVITY.c.application_name).where(
+    _ACTIVITY.c.datname == sa.func.current_database(),
+    _ACTIVITY.c.application_name.startswith(_NAME),
+)

@@ -70,7 +70,10 @@ class Sharing:
     def __init__(self, host: Host, store: Store):
         self.server_id = ""
         self._host = host
-        self._presence = Presence(store.separate_engine(), self._hear, self._listens)
+        self._presence = Presence(
+            store.separate_engine(), self._hear, self._connected, self._disconnected
+        )
+        self._is_connected = asyncio.Event()
         self._changed: set[str] = set()
         self._tell = asyncio.Event()
         self._look = asyncio.Event()
@@ -100,10 +103,11 @@ class Sharing:
         self._presence.close()
 
     async def while_in_touch(self) -> None:
-        """Return at once, or never where another server may have taken over; then one is cancelled.
+        """Return when no other server can have taken over; where one may have, one is cancelled.
 
         Asked before what must not happen twice.
         """
+        await self._is_connected.wait()
         if not self._presence.is_fresh:
             await asyncio.Event().wait()
 
@@ -205,8 +209,12 @@ class Sharing:
         if signal.left:
             self._look.set()
 
-    def _listens(self) -> None:
+    def _connected(self) -> None:
+        self._host.soon(self._is_connected.set)
         self._host.soon(self._host.notifier.ring_all)
+
+    def _disconnected(self) -> None:
+        self._host.soon(self._is_connected.clear)
 
 
 async def _insisting(work: Callable[[], Any], otherwise: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.local_api import LocalApi, wait_until
@@ -18,6 +19,13 @@ from tests.servers import Fleet
 STEP = ["tool_call", "tool_result", "text"]
 WORKED = ["text", "session_started", "text", *STEP * 4, "text"]
 ASKED = ["session_started", "tool_call", "tool_result", "tool_call", "tool_result"]
+
+KEEPER = "SELECT executor_id FROM dbos.workflow_status WHERE status = 'PENDING'"
+BACKEND = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
+LOOKED = """
+    SELECT min(seen) > max(backend_start) + interval '1.5 s'
+    FROM duvo_servers, pg_stat_activity WHERE application_name LIKE 'duvo %'
+"""
 
 
 @pytest.fixture
@@ -99,6 +107,55 @@ def test_killed_among_two_hundred_working_and_two_hundred_waiting_runs(fleet: Fl
     for number, run_id in enumerate(waiting):
         _check_asker(two.api, run_id, number)
     assert fleet.steps_run_again() == []
+
+
+def test_a_killed_server_is_missed_before_its_time_is_up(fleet: Fleet) -> None:
+    one, two = fleet.start(2)
+    run_id = one.api.start("Asker", "please")
+    request = one.api.wait_for_request(run_id)
+    with psycopg.connect(fleet.url, autocommit=True) as connection:
+
+        def seen() -> dict[str, float]:
+            rows = connection.execute("SELECT id, extract(epoch FROM seen) FROM duvo_servers")
+            return {server_id: float(moment) for server_id, moment in rows}
+
+        one.kill()
+        before = seen()
+        # Nothing else sets the time of a last sign back.
+        wait_until(
+            lambda: any(moment < before[server_id] for server_id, moment in seen().items()),
+            10,
+            "it was not missed",
+        )
+    two.api.respond(run_id, request["id"], approved=True)
+    assert two.api.wait_for_end(run_id)["run"]["status"] == "completed"
+
+
+def test_a_server_that_connects_again_is_not_missed(fleet: Fleet) -> None:
+    one, two = fleet.start(2)
+    run_id = one.api.start("Holder")
+    wait_until(lambda: "held" in fleet.side_file.read_text(), 5, "it does not work")
+    with psycopg.connect(fleet.url, autocommit=True) as connection:
+
+        def one_of(query: str, *values: object) -> object:
+            row = connection.execute(query, values or None).fetchone()
+            return row and row[0]
+
+        name = f"duvo {one_of(KEEPER)}"
+        for _ in range(3):
+            backend = one_of(BACKEND, name)
+            wait_until(lambda: one_of(LOOKED) is True, 10, "nobody looked")
+            assert one_of("SELECT pg_terminate_backend(%s)", backend) is True
+            wait_until(
+                lambda before=backend: one_of(BACKEND, name) not in (None, before),
+                10,
+                "it did not connect again",
+            )
+        assert f"duvo {one_of(KEEPER)}" == name
+    two.api.stop(run_id)
+    wait_until(lambda: "cancelled" in fleet.side_file.read_text(), 5, "it was not cancelled")
+    assert fleet.side_file.read_text().count("held") == 1
+    assert one.stderr == two.stderr == ""
 
 
 def test_a_server_that_froze_for_eight_seconds_spoils_nothing(fleet: Fleet) -> None:
