@@ -6,11 +6,11 @@ import asyncio
 import inspect
 import json
 import random
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ._texts import said_by, storable_json
+from ._threads import in_thread
 
 
 def json_object(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,35 +59,3 @@ def _takes_key(function: Callable[..., Any]) -> bool:
         return "idempotency_key" in inspect.signature(function).parameters
     except (TypeError, ValueError):
         return False
-
-
-async def in_thread(function: Callable[[], Any]) -> Any:
-    """Call a function that takes its time, and return what it returned."""
-    # A thread of its own, not one of a pool: a tool that hangs keeps neither the
-    # engine's own work nor the interpreter's exit waiting.
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Any] = loop.create_future()
-
-    def settle(result: Any, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is None:
-            done.set_result(result)
-        elif isinstance(error, Exception) and not isinstance(error, StopIteration):
-            done.set_exception(error)
-        else:
-            done.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
-
-    def call() -> None:
-        result, failure = None, None
-        try:
-            result = function()
-        except BaseException as error:
-            failure = error
-        try:
-            loop.call_soon_threadsafe(settle, result, failure)
-        except RuntimeError:
-            return  # the engine was closed meanwhile
-
-    threading.Thread(target=call, name="duvo-tool", daemon=True).start()
-    return await done

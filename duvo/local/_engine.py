@@ -20,12 +20,12 @@ from dbos import DBOS, DBOSClient, DBOSConfig, SetWorkflowID
 from dbos import error as dbos_error
 
 from . import _idempotency, _reading
-from ._calling import in_thread
 from ._commands import Change
 from ._loggers import borrowed
 from ._notifier import Notifier
 from ._sharing import Sharing
 from ._store import GivenUp, Store
+from ._threads import code_of, in_thread
 from ._turn import RunningTurn
 from ._turns import AgentChanged, TurnElsewhere
 from .agents import Agent
@@ -242,10 +242,12 @@ class Engine:
         async def recorded() -> str:
             if self._sharing is not None:
                 await self._sharing.while_in_touch()
-            return json.dumps(await function())
+            with code_of(agent=True):
+                return json.dumps(await function())
 
         try:
-            text = await DBOS.run_step_async({"name": name}, recorded)
+            with code_of(agent=False):
+                text = await DBOS.run_step_async({"name": name}, recorded)
         except dbos_error.DBOSUnexpectedStepError as error:
             raise AgentChanged from error
         except dbos_error.DBOSWorkflowConflictIDError as error:
@@ -255,7 +257,8 @@ class Engine:
     async def receive(self, topic: str) -> str | None:
         """Return what was delivered to this turn under the topic."""
         try:
-            text: str | None = await DBOS.recv_async(topic, timeout_seconds=0)
+            with code_of(agent=False):
+                text: str | None = await DBOS.recv_async(topic, timeout_seconds=0)
         except dbos_error.DBOSUnexpectedStepError as error:
             raise AgentChanged from error
         except dbos_error.DBOSWorkflowConflictIDError as error:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from ._threads import EngineLoop
+
 _PATIENCE = 0.5
 """Seconds that what is left has to end in once it was cancelled."""
 
@@ -16,7 +18,7 @@ _left_behind: set[asyncio.Task[Any]] = set()
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Like `asyncio.run`, except that what takes no notice of being cancelled is left behind."""
-    loop = asyncio.new_event_loop()
+    loop = EngineLoop()
     # What carries turns out is launched on the loop, which takes more than an instant.
     loop.slow_callback_duration = 2.0
     try:

@@ -17,6 +17,7 @@ from ._entries import Entry
 from ._notifier import Notifier
 from ._store import GivenUp
 from ._texts import said_by
+from ._threads import code_of
 from ._turns import AgentChanged, TurnElsewhere
 from .agents import Agent
 from .context import RunContext
@@ -291,7 +292,8 @@ class RunningTurn:
 
 async def _call(agent: Agent, context: RunContext) -> None:
     try:
-        await agent.function(context)
+        with code_of(agent=True):
+            await agent.function(context)
     except (Exception, asyncio.CancelledError):
         raise
     except BaseException as error:
