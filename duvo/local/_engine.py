@@ -21,6 +21,7 @@ from dbos import error as dbos_error
 
 from . import _idempotency, _reading
 from ._commands import Change
+from ._group_commit import GroupCommit
 from ._loggers import borrowed
 from ._notifier import Notifier
 from ._sharing import Sharing
@@ -70,7 +71,7 @@ class Engine:
         self._store = store
         self._sharing: Sharing | None = None
         self._client: DBOSClient | None = None
-        self._pool = ThreadPoolExecutor(4, thread_name_prefix="duvo-database")
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="duvo-database")
         self.turns: dict[tuple[str, int], RunningTurn] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._starts: set[asyncio.Task[Any]] = set()
@@ -98,6 +99,7 @@ class Engine:
         self._loggers.enter_context(borrowed("dbos", logging.CRITICAL))
         self._loggers.enter_context(borrowed("uvicorn.error", logging.CRITICAL))
         self._carrying_out = asyncio.Event()
+        self._commits = GroupCommit(self._store, self.ring)
         self._sharing = Sharing(self, self._store) if self._store.is_shared else None
         try:
             await self.resume(await self._sharing.join() if self._sharing else _ALONE)
@@ -125,7 +127,7 @@ class Engine:
             # The default follows the source, and leaves older runs alone for ever.
             application_version="duvo-1",
             executor_id=server_id,
-            max_executor_threads=10,
+            max_executor_threads=2,
             log_level="CRITICAL",
             # Nobody waits inside of it here; this is how long its thread outlives a close.
             notification_listener_polling_interval_sec=0.1,
@@ -160,6 +162,7 @@ class Engine:
         self._pool.shutdown(wait=False, cancel_futures=True)
         if _serving is not self:
             return
+        self._commits.close()
         try:
             if self._client is not None:
                 self._client.destroy()
@@ -170,19 +173,15 @@ class Engine:
             self._loggers.close()
             _serving = None
 
-    async def transact(self, work: Callable[[sa.Connection], T], *, rings: str | None = None) -> T:
-        """Do the work in a transaction, then wake who waits for the run `rings`."""
+    async def transact(self, work: Callable[[sa.Connection], T]) -> T:
+        """Do the work in a transaction."""
+        return await self._in_pool(lambda: self._store.transact(work))
+
+    async def commit(self, work: Callable[[sa.Connection], T], *, rings: str | None = None) -> T:
+        """Do the work of a turn in a transaction, then wake who waits for the run `rings`."""
         if rings is not None and self._sharing is not None:
             await self._sharing.while_in_touch()
-
-        def do() -> T:
-            result = self._store.transact(work)
-            if rings is not None:
-                # From here: the one who asked may have been cancelled meanwhile.
-                self.soon(self.ring, rings)
-            return result
-
-        return await self._in_pool(do)
+        return await self._commits.do(work, rings)
 
     async def change(self, work: Callable[[sa.Connection], Change]) -> Change:
         """Make a change in a transaction, and do what follows from it."""

@@ -22,9 +22,6 @@ from .errors import DatabaseDamaged, DatabaseLocked, EngineError
 
 T = TypeVar("T")
 
-_PREPARING = 0x6475766F
-"""The lock of PostgreSQL that a server holds while it makes the tables."""
-
 _PAUSE = 0.3
 """Seconds between two tries of a transaction that the database could not take."""
 

@@ -41,7 +41,7 @@ class Execution(Protocol):
     def ring(self, run_id: str) -> None:
         """Wake who waits for the run."""
 
-    async def transact(self, work: Callable[[sa.Connection], T], *, rings: str | None = None) -> T:
+    async def commit(self, work: Callable[[sa.Connection], T], *, rings: str | None = None) -> T:
         """Do the work of a turn in a transaction, then wake who waits for the run `rings`."""
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
@@ -148,13 +148,13 @@ class RunningTurn:
             await self._fail(_reason(error))
         else:
             try:
-                await self._transact(_turns.complete, context.end(), rings=True)
+                await self._commit(_turns.complete, context.end(), rings=True)
             except (AgentChanged, CallOrderError) as error:
                 await self._fail(_reason(error))
 
     async def _begin(self, agents: Mapping[str, Agent]) -> RunContext | None:
         """Call the agent's function; None where its code is not here."""
-        start = await self._transact(_turns.begin, agents, rings=False)
+        start = await self._commit(_turns.begin, agents, rings=False)
         if start is None:
             return None
         if start.is_new:
@@ -184,20 +184,20 @@ class RunningTurn:
             self._over.set_result(None)
 
     async def _fail(self, reason: str) -> None:
-        await self._transact(_turns.fail, reason, rings=True)
+        await self._commit(_turns.fail, reason, rings=True)
 
     # What a RunContext asks of its turn.
 
     async def append(self, op: int, entry: Entry) -> None:
         if await self._is_new(op, entry):
-            await self._guarded(self._transact(_appending.append_op, op, entry, rings=True))
+            await self._guarded(self._commit(_appending.append_op, op, entry, rings=True))
 
     async def open_request(
         self, op: int, entry: Entry, request_id: str, spec: dict[str, Any]
     ) -> None:
         if await self._is_new(op, entry):
             await self._guarded(
-                self._transact(_turns.open_request, op, entry, request_id, spec, rings=True)
+                self._commit(_turns.open_request, op, entry, request_id, spec, rings=True)
             )
 
     async def reply_to(self, request_id: str) -> str:
@@ -210,7 +210,7 @@ class RunningTurn:
             await self._bell.wait()
         while True:
             self._bell.clear()
-            answer = await self._execution.transact(read)
+            answer = await self._execution.commit(read)
             if answer is not None:
                 break
             await self._bell.wait()
@@ -230,7 +230,7 @@ class RunningTurn:
 
     async def read_inbox(self) -> list[str]:
         async def read() -> list[Any]:
-            texts, seq = await self._execution.transact(
+            texts, seq = await self._execution.commit(
                 functools.partial(_turns.posted_since, run_id=self.run_id, seq=self._inbox)
             )
             return [texts, seq]
@@ -283,11 +283,11 @@ class RunningTurn:
             await asyncio.Event().wait()
         await asyncio.sleep(0)
 
-    async def _transact(self, work: Callable[..., T], *arguments: Any, rings: bool) -> T:
+    async def _commit(self, work: Callable[..., T], *arguments: Any, rings: bool) -> T:
         def on(connection: sa.Connection) -> T:
             return work(connection, self.run_id, self.number, *arguments)
 
-        return await self._execution.transact(on, rings=self.run_id if rings else None)
+        return await self._execution.commit(on, rings=self.run_id if rings else None)
 
 
 async def _call(agent: Agent, context: RunContext) -> None:
