@@ -17,7 +17,7 @@ from ._entries import Entry
 from ._notifier import Notifier
 from ._store import GivenUp
 from ._texts import said_by
-from ._threads import code_of
+from ._threads import is_agents
 from ._turns import AgentChanged, TurnElsewhere
 from .agents import Agent
 from .context import RunContext
@@ -291,9 +291,9 @@ class RunningTurn:
 
 
 async def _call(agent: Agent, context: RunContext) -> None:
+    is_agents.set(True)
     try:
-        with code_of(agent=True):
-            await agent.function(context)
+        await agent.function(context)
     except (Exception, asyncio.CancelledError):
         raise
     except BaseException as error:
