@@ -153,31 +153,6 @@ def find_runs(
     return found
 
 
-def find_run(
-    client: Client,
-    agent_id: str,
-    message: str | None,
-    mark: dict[str, Any],
-    *,
-    has_run: Callable[[str], bool],
-    deadline: Deadline | None = None,
-) -> Run | None:
-    """As `find_runs`, for one start.
-
-    Raises:
-        OutcomeUnknown: there are runs that do not tell yet whether they are it.
-        DuvoError: something cannot be read.
-    """
-    (found,) = find_runs(client, agent_id, [message], mark, has_run=has_run, deadline=deadline)
-    if found.undecided:
-        raise _errors.OutcomeUnknown(
-            f"a start was sent to agent {agent_id}, and whether it made run "
-            f"{' or '.join(found.undecided)} cannot be told yet; it is not sent again. "
-            f"`duvo runs messages {found.undecided[0]}` shows the message it was started with"
-        )
-    return found.run
-
-
 class _Look:
     """The runs that may be what is looked for, kept up to date."""
 

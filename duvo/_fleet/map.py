@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 
 from .. import _errors
@@ -52,6 +53,7 @@ class Results(Stream[Result]):
             raise _errors.ConfigError(f"executor must be an Executor, not {executor!r:.80}")
         # Bad ones are refused now, not by the first run that asks.
         Responder(on_request, answers, warn=False)
+        _check_that_it_travels(executor, on_request)
         self._inputs = Inputs(inputs, message=message, key=key, are_kept=journal is not None)
         agent_id = client.agents.id_of(agent)
         self._journal = Journal(
@@ -114,3 +116,16 @@ class Results(Stream[Result]):
     def __del__(self) -> None:
         if hasattr(self, "_items"):
             self.close()
+
+
+def _check_that_it_travels(executor: Executor | None, on_request: OnRequest) -> None:
+    # Others, such as Dask's, have ways of their own to send a function.
+    if not any(one.__name__ == "ProcessPoolExecutor" for one in type(executor).__mro__):
+        return
+    try:
+        pickle.dumps(on_request)
+    except Exception as error:
+        raise _errors.ConfigError(
+            f"on_request cannot be sent to another process ({error}); "
+            "give a function that stands at the top of a module"
+        ) from None

@@ -28,22 +28,46 @@ def json_object(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
+class NotNow(Exception):
+    """A tool must not be called now, since another server may call it; it was not."""
+
+
 async def outcome(
-    function: Callable[..., Any], arguments: Mapping[str, Any], key: str
+    function: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    key: str,
+    may_begin: Callable[[], bool],
 ) -> dict[str, Any]:
-    """Call a tool and return `{"result": …}` or `{"error": text}`."""
+    """Call a tool and return `{"result": …}` or `{"error": text}`.
+
+    Args:
+        function: the tool.
+        arguments: the keywords that it is called with.
+        key: given to one that takes an `idempotency_key`.
+        may_begin: asked in the instant before, in whatever thread that is.
+
+    Raises:
+        NotNow: it must not be called now.
+    """
     keywords = dict(arguments)
+
+    def begin() -> Any:
+        # A process may have been frozen since it last asked.
+        if not may_begin():
+            raise NotNow
+        return function(**keywords)
+
     try:
         if _takes_key(function):
             keywords["idempotency_key"] = key
         if inspect.iscoroutinefunction(function):
-            result = await function(**keywords)
+            result = await begin()
         else:
-            result = await in_thread(lambda: function(**keywords))
+            result = await in_thread(begin)
             if inspect.isawaitable(result):
                 result = await result
         return {"result": storable_json(json.loads(json.dumps(result, allow_nan=False)))}
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, NotNow):
         raise
     except BaseException as error:
         return {"error": said_by(error)}

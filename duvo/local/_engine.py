@@ -20,6 +20,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, SetWorkflowID
 from dbos import error as dbos_error
 
 from . import _idempotency, _reading
+from ._calling import NotNow
 from ._commands import Change
 from ._group_commit import GroupCommit
 from ._loggers import borrowed
@@ -239,10 +240,11 @@ class Engine:
         """Call the function once, and on recovery return what it returned."""
 
         async def recorded() -> str:
-            if self._sharing is not None:
-                await self._sharing.while_in_touch()
-            with code_of(agent=True):
-                return json.dumps(await function())
+            while True:
+                if self._sharing is not None:
+                    await self._sharing.while_in_touch()
+                with code_of(agent=True), contextlib.suppress(NotNow):
+                    return json.dumps(await function())
 
         try:
             with code_of(agent=False):
@@ -252,6 +254,10 @@ class Engine:
         except dbos_error.DBOSWorkflowConflictIDError as error:
             raise TurnElsewhere from error
         return json.loads(text)
+
+    def may_begin(self) -> bool:
+        """Whether no other server can carry turns of this one out; from any thread."""
+        return self._sharing is None or self._sharing.is_in_touch
 
     async def receive(self, topic: str) -> str | None:
         """Return what was delivered to this turn under the topic."""

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Collection
+from datetime import timedelta
 
 import psycopg
 import sqlalchemy as sa
@@ -106,7 +107,8 @@ class Presence:
                     self._hear(connection)
                     self._beat(connection)
                     gone = attendance.look(_servers.connected(connection))
-                    _take_for_dead(connection, gone)
+                    # Not who connected again since the look.
+                    _take_for_dead(connection, gone, silent_for=timedelta(seconds=_BEAT / 2))
             finally:
                 self._disconnected()
                 # It listens, and must not be used again.
@@ -132,7 +134,11 @@ class Presence:
                 return
 
 
-def _take_for_dead(connection: sa.Connection, server_ids: Collection[str]) -> None:
+def _take_for_dead(
+    connection: sa.Connection,
+    server_ids: Collection[str],
+    silent_for: timedelta = timedelta(0),
+) -> None:
     if server_ids:
-        dead = _servers.take_for_dead(connection, server_ids)
+        dead = _servers.take_for_dead(connection, server_ids, silent_for)
         call(connection, [Signal(server_id, left=True) for server_id in dead])

@@ -51,12 +51,22 @@ def connected(connection: sa.Connection) -> set[str]:
     return {name.removeprefix(_NAME) for name in names}
 
 
-def take_for_dead(connection: sa.Connection, server_ids: Iterable[str]) -> list[str]:
-    """Let the others take over at once; returns those that were taken to live until now."""
+def take_for_dead(
+    connection: sa.Connection, server_ids: Iterable[str], silent_for: timedelta = timedelta(0)
+) -> list[str]:
+    """Let the others take over at once.
+
+    Args:
+        silent_for: who gave a sign of life within that time is left alone.
+
+    Returns:
+        Those that were taken to live until now.
+    """
+    silent = servers.c.seen.between(_now() - DEAD_AFTER, _now() - silent_for)
     return list(
         connection.scalars(
             servers.update()
-            .where(servers.c.id.in_(server_ids), servers.c.seen > _now() - DEAD_AFTER)
+            .where(servers.c.id.in_(server_ids), silent)
             .values(seen=_now() - 2 * DEAD_AFTER)
             .returning(servers.c.id)
         )

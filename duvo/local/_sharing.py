@@ -111,6 +111,11 @@ class Sharing:
         if not self._presence.is_fresh:
             await asyncio.Event().wait()
 
+    @property
+    def is_in_touch(self) -> bool:
+        """Whether no other server can have taken over at this moment; from any thread."""
+        return self._is_connected.is_set() and self._presence.is_fresh
+
     def tell(self, run_id: str) -> None:
         """Tell the other servers soon that the run changed."""
         self._changed.add(run_id)

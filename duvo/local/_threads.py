@@ -19,18 +19,18 @@ if sys.platform == "win32":
 else:
     _Loop = asyncio.SelectorEventLoop
 
-is_agents: ContextVar[bool] = ContextVar("duvo_is_agents", default=False)
+agents_code: ContextVar[bool] = ContextVar("duvo_agents_code", default=False)
 """Whether what runs in this task is an agent's code, and not the engine's."""
 
 
 @contextlib.contextmanager
 def code_of(*, agent: bool) -> Iterator[None]:
     """Say whose code runs in this task while the block lasts: an agent's, or the engine's."""
-    token = is_agents.set(agent)
+    token = agents_code.set(agent)
     try:
         yield
     finally:
-        is_agents.reset(token)
+        agents_code.reset(token)
 
 
 class EngineLoop(_Loop):
@@ -40,7 +40,7 @@ class EngineLoop(_Loop):
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
         """Call the function in a thread: of the executor, or where none is named, one of ours."""
-        if executor is None and is_agents.get():
+        if executor is None and agents_code.get():
             # The engine's are few, and agents that block in all of them would stop every run.
             return self.create_task(in_thread(functools.partial(func, *args)))
         return super().run_in_executor(executor, func, *args)

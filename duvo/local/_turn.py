@@ -17,7 +17,7 @@ from ._entries import Entry
 from ._notifier import Notifier
 from ._store import GivenUp
 from ._texts import said_by
-from ._threads import is_agents
+from ._threads import agents_code
 from ._turns import AgentChanged, TurnElsewhere
 from .agents import Agent
 from .context import RunContext
@@ -46,6 +46,9 @@ class Execution(Protocol):
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
         """Call the function once, and on recovery return what it returned."""
+
+    def may_begin(self) -> bool:
+        """Whether no other server can carry turns of this one out; from any thread."""
 
     async def receive(self, topic: str) -> str | None:
         """Return what was delivered to this turn under the topic."""
@@ -228,6 +231,9 @@ class RunningTurn:
 
         return await self._guarded(self._execution.step(name, while_it_lasts))
 
+    def may_begin(self) -> bool:
+        return self._execution.may_begin()
+
     async def read_inbox(self) -> list[str]:
         async def read() -> list[Any]:
             texts, seq = await self._execution.commit(
@@ -291,7 +297,7 @@ class RunningTurn:
 
 
 async def _call(agent: Agent, context: RunContext) -> None:
-    is_agents.set(True)
+    agents_code.set(True)
     try:
         await agent.function(context)
     except (Exception, asyncio.CancelledError):

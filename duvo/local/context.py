@@ -52,6 +52,9 @@ class Turn(Protocol):
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
         """Call the function, record what it returns as JSON, and on recovery return that."""
 
+    def may_begin(self) -> bool:
+        """Whether nobody else can carry this turn out at this moment; from any thread."""
+
     async def read_inbox(self) -> list[str]:
         """Return the texts posted since this was last called."""
 
@@ -147,7 +150,7 @@ class RunContext:
             key = f"{self.id}/{op}"
 
             async def call() -> dict[str, Any]:
-                return await _calling.outcome(function, arguments, key)
+                return await _calling.outcome(function, arguments, key, self._turn.may_begin)
 
             outcome = await self._turn.step(f"tool {name}", call)
             result = _entries.tool_result(call_id, **outcome)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..parser import Parser
 
 _UNFINISHED = ("not_started", "pending", "starting", "running", "waiting")
+_ENDED = ("completed", "failed", "stopped", "interrupted")
 _TIME_IS_UP = 124
 
 
@@ -57,6 +58,12 @@ def run(args: argparse.Namespace) -> int:
     """Watch them; returns the exit code."""
     if args.run_ids and (args.agent is not None or args.status is not None):
         raise UsageError("runs watch: give RUN, or --agent and --status", "runs watch")
+    if args.status in _ENDED:
+        raise UsageError(
+            f"runs watch: a run that is {args.status} has ended; "
+            f"`duvo runs list --status {args.status}` shows such runs",
+            "runs watch",
+        )
     patience = following.Patience(args.timeout)
     with client_of(args, waits=True) as client:
         runs = list(_runs(client, args))

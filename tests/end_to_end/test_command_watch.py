@@ -115,6 +115,14 @@ def test_a_filter_chooses_what_is_watched(hosted: Hosted, run_duvo_hosted: Comma
     none = run_duvo_hosted("runs", "watch", "--agent", "Invoice approver", "--status", "pending")
     assert (none.stdout, none.returncode) == ("", 0)
     assert none.stderr == "duvo: no run to watch\n"
+    before = len(hosted.requests)
+    ended = run_duvo_hosted("runs", "watch", "--status", "failed")
+    assert (ended.stdout, ended.returncode) == ("", 2)
+    assert ended.stderr.splitlines()[0] == (
+        "duvo: runs watch: a run that is failed has ended; "
+        "`duvo runs list --status failed` shows such runs"
+    )
+    assert len(hosted.requests) == before
 
 
 def test_the_table_follows_what_happens_in_place_and_stays(

@@ -7,11 +7,16 @@ import statistics
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
+from duvo.local import RunContext, Server, _servers, agent
+from duvo.local._location import locate
+from duvo.local._sharing import Sharing
 from tests.local_api import LocalApi, wait_until
 from tests.postgresql import PostgreSQL
 from tests.servers import Fleet
@@ -129,6 +134,48 @@ def test_a_killed_server_is_missed_before_its_time_is_up(fleet: Fleet) -> None:
         )
     two.api.respond(run_id, request["id"], approved=True)
     assert two.api.wait_for_end(run_id)["run"]["status"] == "completed"
+
+
+def test_a_tool_that_must_not_be_called_yet_is_called_later(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([False, False, True])
+    calls = []
+
+    @agent("Caller")
+    async def caller(run: RunContext) -> None:
+        await run.say(str(await run.tool("count", {}, lambda: calls.append(1))))
+
+    monkeypatch.setattr(Sharing, "is_in_touch", property(lambda _: next(answers)))
+    with Server([caller], database=postgresql_url, port=0) as server:
+        api = LocalApi.of(server)
+        run_id = api.start("Caller")
+        assert api.wait_for_end(run_id)["run"]["status"] == "completed"
+        assert api.texts(run_id) == ["None"]
+        api.close()
+    assert calls == [1]
+    assert list(answers) == []
+
+
+def test_who_gave_a_sign_just_now_is_not_taken_for_dead(postgresql_url: str) -> None:
+    with Server(database=postgresql_url, port=0):
+        engine = sa.create_engine(locate(postgresql_url).url, poolclass=sa.NullPool)
+    silent, alive = _servers.new_id(), _servers.new_id()
+    with engine.begin() as connection:
+        for server_id in (silent, alive):
+            _servers.join(connection, server_id)
+        connection.execute(
+            sa.text("UPDATE duvo_servers SET seen = now() - interval '1 s' WHERE id = :silent"),
+            {"silent": silent},
+        )
+        assert _servers.beat(connection, alive)
+        half_a_second = timedelta(seconds=0.5)
+        for expected in ([silent], []):
+            found = _servers.take_for_dead(connection, [silent, alive], half_a_second)
+            assert found == expected
+        assert not _servers.beat(connection, silent)
+        assert _servers.beat(connection, alive)
+        assert _servers.connected(connection) >= {alive}
 
 
 def test_a_server_that_connects_again_is_not_missed(fleet: Fleet) -> None:

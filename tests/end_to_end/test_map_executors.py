@@ -210,6 +210,15 @@ def test_so_is_one_that_was_shut_down(local: duvo.Client) -> None:
         list(local.runs.map("Asker", INPUTS, on_request="approve", executor=executor))
 
 
+def test_a_decision_that_no_other_process_can_make_is_refused_at_once(
+    processes: ProcessPoolExecutor, local: duvo.Client
+) -> None:
+    known = len(list(local.runs.list()))
+    with pytest.raises(duvo.ConfigError, match=r"on_request cannot be sent .*<lambda>"):
+        local.runs.map("Asker", INPUTS, on_request=lambda _: "approve", executor=processes)
+    assert len(list(local.runs.list())) == known
+
+
 class Telling(ThreadPoolExecutor):
     """An executor that fails, and tells the key of the client that it was given."""
 
