@@ -117,10 +117,10 @@ def test_a_filter_chooses_what_is_watched(hosted: Hosted, run_duvo_hosted: Comma
     assert none.stderr == "duvo: no run to watch\n"
     before = len(hosted.requests)
     ended = run_duvo_hosted("runs", "watch", "--status", "failed")
-    assert (ended.stdout, ended.returncode) == ("", 2)
-    assert ended.stderr.splitlines()[0] == (
+    assert (ended.stdout, ended.returncode) == ("", 1)
+    assert ended.stderr == (
         "duvo: runs watch: a run that is failed has ended; "
-        "`duvo runs list --status failed` shows such runs"
+        "`duvo runs list --status failed` shows such runs; see `duvo runs watch --help`\n"
     )
     assert len(hosted.requests) == before
 
