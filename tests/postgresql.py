@@ -121,6 +121,7 @@ class Relay:
         self._target = urlsplit(url)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._marks: list[bytes] = []
+        self._sent: list[tuple[bytearray, threading.Event, socket.socket]] = []
         self.lost = 0
         port = self._listener.getsockname()[1]
         self.url = url.replace(f":{self._target.port}/", f":{port}/")
@@ -129,6 +130,13 @@ class Relay:
     def lose_the_commit_of(self, statement: bytes) -> None:
         """Carry the next commit after such a statement out, and cut the connection unanswered."""
         self._marks.append(statement)
+
+    def hang_up_behind(self, statement: bytes) -> None:
+        """Close the server's side of the connections that sent it; the program is told nothing."""
+        for sent, hanging, far in self._sent:
+            if statement in sent:
+                hanging.set()
+                far.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -143,10 +151,15 @@ class Relay:
     def _serve(self, near: socket.socket) -> None:
         target = (self._target.hostname, self._target.port)
         with near, contextlib.suppress(OSError), socket.create_connection(target) as far:
-            cut = threading.Event()
-            threading.Thread(target=self._answer, args=(far, near, cut), daemon=True).start()
+            cut, hanging, sent = threading.Event(), threading.Event(), bytearray()
+            self._sent.append((sent, hanging, far))
+            answering = (far, near, cut, hanging)
+            threading.Thread(target=self._answer, args=answering, daemon=True).start()
             marked = False
             while piece := near.recv(65536):
+                if hanging.is_set():
+                    continue
+                sent += piece
                 for mark in [mark for mark in self._marks if mark in piece]:
                     self._marks.remove(mark)
                     marked = True
@@ -154,7 +167,13 @@ class Relay:
                     cut.set()
                 far.sendall(piece)
 
-    def _answer(self, far: socket.socket, near: socket.socket, cut: threading.Event) -> None:
+    def _answer(
+        self,
+        far: socket.socket,
+        near: socket.socket,
+        cut: threading.Event,
+        hanging: threading.Event,
+    ) -> None:
         with contextlib.suppress(OSError):
             while piece := far.recv(65536):
                 if cut.is_set():
@@ -162,4 +181,5 @@ class Relay:
                     self.lost += 1
                     break
                 near.sendall(piece)
-            near.shutdown(socket.SHUT_RDWR)
+            if not hanging.is_set():
+                near.shutdown(socket.SHUT_RDWR)

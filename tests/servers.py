@@ -37,6 +37,12 @@ AGENTS = """
             await run.sleep(0.5)
         await run.say("end")
 
+    @agent("Walker")
+    async def walker(run):
+        for step in range(15):
+            await run.tool("write", {"step": step}, write)
+            await run.sleep(0.3)
+
     async def gate():
         while not os.path.exists(SIDE + ".open"):
             await asyncio.sleep(0.1)
@@ -170,6 +176,10 @@ class Fleet:
     def open_the_gate(self) -> None:
         """Let the calls of `gate` return."""
         self.side_file.with_name(f"{self.side_file.name}.open").touch()
+
+    def calls(self) -> list[str]:
+        """The idempotency key of each call of a tool, as they came."""
+        return [line.split()[0] for line in self.side_file.read_text().splitlines()]
 
     def close(self) -> None:
         for server in self._servers:

@@ -1,28 +1,27 @@
-"""Which servers have lost their connection for good, from looks at which of them have one."""
+"""Which servers have lost their connection, from looks at which of them have one."""
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping
 
 
 class Attendance:
     """What one server sees of the others, for as long as its own connection stands.
 
-    A server that lives and is cut off connects again before the next look. One
-    that was never seen here may have yet to connect: it is not missed.
+    One that was never seen here may have yet to connect, as all may after the
+    database was started again: it is not missed.
     """
 
     def __init__(self) -> None:
-        self._here: Set[str] = frozenset()
-        self._missing: Set[str] = frozenset()
+        self._known: set[str] = set()
 
-    def look(self, connected: Set[str]) -> Set[str]:
-        """The servers that were connected once and are not for the second time running.
+    def look(self, living: Mapping[str, bool]) -> set[str]:
+        """The servers that were connected when they were last seen to be, and are not now.
 
         Args:
-            connected: those that are now.
+            living: those that nobody has taken for dead, and whether each is connected.
         """
-        gone = self._missing - connected
-        self._missing = self._here - connected
-        self._here = connected
-        return gone
+        connected = {server_id for server_id, is_connected in living.items() if is_connected}
+        missed = (self._known & living.keys()) - connected
+        self._known = connected | missed
+        return missed

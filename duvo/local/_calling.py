@@ -64,6 +64,9 @@ async def outcome(
             result = await begin()
         else:
             result = await in_thread(begin)
+            if inspect.iscoroutine(result) and not may_begin():
+                result.close()
+                raise NotNow
             if inspect.isawaitable(result):
                 result = await result
         return {"result": storable_json(json.loads(json.dumps(result, allow_nan=False)))}

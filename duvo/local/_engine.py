@@ -27,7 +27,7 @@ from ._loggers import borrowed
 from ._notifier import Notifier
 from ._sharing import Sharing
 from ._store import GivenUp, Store
-from ._threads import code_of, in_thread
+from ._threads import agents_code, in_thread
 from ._turn import RunningTurn
 from ._turns import AgentChanged, TurnElsewhere
 from .agents import Agent
@@ -179,7 +179,10 @@ class Engine:
         return await self._in_pool(lambda: self._store.transact(work))
 
     async def commit(self, work: Callable[[sa.Connection], T], *, rings: str | None = None) -> T:
-        """Do the work of a turn in a transaction, then wake who waits for the run `rings`."""
+        """Do the work of a turn in a transaction, then wake who waits for the run `rings`.
+
+        With `rings` it is held while another server may have taken over.
+        """
         if rings is not None and self._sharing is not None:
             await self._sharing.while_in_touch()
         return await self._commits.do(work, rings)
@@ -243,11 +246,13 @@ class Engine:
             while True:
                 if self._sharing is not None:
                     await self._sharing.while_in_touch()
-                with code_of(agent=True), contextlib.suppress(NotNow):
+                with agents_code(True), contextlib.suppress(NotNow):
                     return json.dumps(await function())
+                # Also lets a turn be cancelled that has ended.
+                await asyncio.sleep(0)
 
         try:
-            with code_of(agent=False):
+            with agents_code(False):
                 text = await DBOS.run_step_async({"name": name}, recorded)
         except dbos_error.DBOSUnexpectedStepError as error:
             raise AgentChanged from error
@@ -262,7 +267,7 @@ class Engine:
     async def receive(self, topic: str) -> str | None:
         """Return what was delivered to this turn under the topic."""
         try:
-            with code_of(agent=False):
+            with agents_code(False):
                 text: str | None = await DBOS.recv_async(topic, timeout_seconds=0)
         except dbos_error.DBOSUnexpectedStepError as error:
             raise AgentChanged from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 _TOGETHER = 25
 """Pieces of work in one transaction at most: the first of them waits for the last."""
+
+_ASIDE = 3
+"""Threads for what is not done together."""
 
 
 @attrs.frozen(eq=False)
@@ -35,10 +38,11 @@ class _Outcome:
 
 
 class GroupCommit:
-    """One thread that commits for all turns; belongs to the running event loop.
+    """Commits for all turns, in one thread; belongs to the running event loop.
 
     A transaction costs more than what is done in it. What comes while one is
-    under way is done in the next, all together.
+    under way is done in the next, all together. What spoils it for the others,
+    since it fails or its run is locked, is done aside.
 
     Args:
         store: what the work is done in.
@@ -50,6 +54,7 @@ class GroupCommit:
         self._ring = ring
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="duvo-turns")
+        self._aside = ThreadPoolExecutor(_ASIDE, thread_name_prefix="duvo-turns-aside")
         self._asked: deque[_Asked] = deque()
         self._is_at_work = False
 
@@ -64,8 +69,9 @@ class GroupCommit:
         return await done
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Take no more; what was asked for may still be done."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+        self._aside.shutdown(wait=False, cancel_futures=True)
 
     def _go_on(self) -> None:
         if self._is_at_work or not self._asked:
@@ -77,34 +83,36 @@ class GroupCommit:
         self._is_at_work = True
 
     def _work(self) -> None:
-        try:
-            while self._asked:
-                count = min(_TOGETHER, len(self._asked))
-                next_ones = [self._asked.popleft() for _ in range(count)]
-                together = [one for one in next_ones if not one.done.cancelled()]
-                self._loop.call_soon_threadsafe(self._tell, self._outcomes(together))
-            self._loop.call_soon_threadsafe(self._rest)
-        except RuntimeError:
-            return  # the loop is closed: nobody waits any more
+        while self._asked:
+            count = min(_TOGETHER, len(self._asked))
+            next_ones = [self._asked.popleft() for _ in range(count)]
+            together = [one for one in next_ones if not one.done.cancelled()]
+            if together:
+                self._commit(together)
+        self._soon(self._rest)
 
-    def _outcomes(self, together: list[_Asked]) -> Iterable[_Outcome]:
-        if len(together) > 1:
-            try:
-                results = self._store.transact(lambda on: [one.work(on) for one in together])
-            except Exception:
-                # One of them spoils it for all. Alone it fails alone.
-                pass
-            else:
-                return map(_Outcome, together, results)
-        return [self._alone(one) for one in together]
-
-    def _alone(self, asked: _Asked) -> _Outcome:
+    def _commit(self, together: list[_Asked]) -> None:
         try:
-            return _Outcome(asked, self._store.transact(asked.work))
+            results = self._store.attempt(lambda on: [one.work(on) for one in together])
+        except BaseException:
+            with contextlib.suppress(RuntimeError):  # the engine was closed
+                for one in together:
+                    self._aside.submit(self._commit_alone, one)
+        else:
+            self._soon(self._tell, list(map(_Outcome, together, results)))
+
+    def _commit_alone(self, asked: _Asked) -> None:
+        try:
+            outcome = _Outcome(asked, self._store.transact(asked.work))
         except BaseException as error:
-            return _Outcome(asked, error=error)
+            outcome = _Outcome(asked, error=error)
+        self._soon(self._tell, [outcome])
 
-    def _tell(self, outcomes: Iterable[_Outcome]) -> None:
+    def _soon(self, function: Callable[..., None], *arguments: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _tell(self, outcomes: list[_Outcome]) -> None:
         for outcome in outcomes:
             asked = outcome.of
             if outcome.error is None and asked.rings is not None:

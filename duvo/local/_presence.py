@@ -18,8 +18,14 @@ from ._signals import CHANNEL, Signal, call
 _BEAT = 0.5
 """Seconds between two signs of life, and between two looks at the others."""
 
-FRESH = 4.0
-"""Seconds after the last of them for which this server may rely on not being taken for dead."""
+_SURE = 1.0
+"""Seconds after the last of them for which nobody can have taken this server for dead."""
+
+_MISSED_AFTER = timedelta(seconds=1.5)
+"""Without one for so long, and without a connection, another server is taken for dead."""
+
+_FRESH = 4.0
+"""Seconds after the last of them for which this server does not take part anew."""
 
 _PAUSE = 0.2
 
@@ -30,9 +36,8 @@ class Presence:
     Args:
         engine: makes the connections; only one is in use at a time.
         heard: called with every signal of another server, in the thread.
-        connected: called in the thread when this server is seen by the others (again); signals
-            may have been missed.
-        disconnected: called in the thread when it may be missed by them.
+        connected: called in the thread when signals may have been missed.
+        beaten: called in the thread after each sign of life.
 
     Attributes:
         trouble: what last kept it from the database, or "".
@@ -43,12 +48,12 @@ class Presence:
         engine: sa.Engine,
         heard: Callable[[Signal], None],
         connected: Callable[[], None],
-        disconnected: Callable[[], None],
+        beaten: Callable[[], None],
     ):
         self._engine = engine
         self._heard = heard
         self._connected = connected
-        self._disconnected = disconnected
+        self._beaten = beaten
         self.trouble = ""
         self._closed = threading.Event()
         self._changing = threading.Lock()
@@ -68,10 +73,16 @@ class Presence:
             self._thread.start()
 
     @property
-    def is_fresh(self) -> bool:
-        """Whether nobody can have taken this server for dead; once False, until it joins anew."""
+    def is_in_touch(self) -> bool:
+        """Whether nobody can have taken this server for dead at this moment; from any thread."""
         with self._changing:
-            if time.monotonic() - self._seen >= FRESH:
+            return self._server_id is not None and time.monotonic() - self._seen < _SURE
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether this server need not join anew; once False, until it does."""
+        with self._changing:
+            if time.monotonic() - self._seen >= _FRESH:
                 self._server_id = None
             return self._server_id is not None
 
@@ -83,7 +94,7 @@ class Presence:
         if self._server_id is not None:
             with contextlib.suppress(sa.exc.DBAPIError), self._engine.begin() as connection:
                 # It is heard here too, and ends the thread's waiting.
-                _take_for_dead(connection, [self._server_id])
+                _take_for_dead(connection, [self._server_id], silent_for=timedelta(0))
         self._thread.join(2 * _BEAT)
         self._engine.dispose()
 
@@ -106,11 +117,9 @@ class Presence:
                 while not self._closed.is_set():
                     self._hear(connection)
                     self._beat(connection)
-                    gone = attendance.look(_servers.connected(connection))
-                    # Not who connected again since the look.
-                    _take_for_dead(connection, gone, silent_for=timedelta(seconds=_BEAT / 2))
+                    missed = attendance.look(_servers.attendance(connection))
+                    _take_for_dead(connection, missed, silent_for=_MISSED_AFTER)
             finally:
-                self._disconnected()
                 # It listens, and must not be used again.
                 connection.invalidate()
 
@@ -122,6 +131,8 @@ class Presence:
         with self._changing:
             if self._server_id == server_id:
                 self._server_id, self._seen = (server_id, before) if alive else (None, 0.0)
+        if alive:
+            self._beaten()
 
     def _hear(self, connection: sa.Connection) -> None:
         driver = connection.connection.driver_connection
@@ -137,7 +148,7 @@ class Presence:
 def _take_for_dead(
     connection: sa.Connection,
     server_ids: Collection[str],
-    silent_for: timedelta = timedelta(0),
+    silent_for: timedelta,
 ) -> None:
     if server_ids:
         dead = _servers.take_for_dead(connection, server_ids, silent_for)

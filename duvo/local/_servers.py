@@ -13,7 +13,10 @@ from . import _schema
 servers = _schema.servers
 
 DEAD_AFTER = timedelta(seconds=5)
-"""Without a sign of life for so long, a server's turns are taken over."""
+"""Without a sign of life for so long, a server's turns are taken over, whatever the reason."""
+
+_LATELY = timedelta(seconds=15)
+"""After it was taken for dead, a server that lives may still pick turns up for a moment."""
 
 _NAME = "duvo "
 """What the names of servers' own connections begin with."""
@@ -45,14 +48,16 @@ def beat(connection: sa.Connection, server_id: str) -> bool:
     return result.first() is not None
 
 
-def connected(connection: sa.Connection) -> set[str]:
-    """The servers whose own connections stand; of one that was killed it breaks at once."""
-    names = connection.scalars(_CONNECTED)
-    return {name.removeprefix(_NAME) for name in names}
+def attendance(connection: sa.Connection) -> dict[str, bool]:
+    """The servers that live, and whether the own connection of each stands.
+
+    That of a server that was killed breaks at once.
+    """
+    return {row.id: row.stands for row in connection.execute(_ATTENDANCE)}
 
 
 def take_for_dead(
-    connection: sa.Connection, server_ids: Iterable[str], silent_for: timedelta = timedelta(0)
+    connection: sa.Connection, server_ids: Iterable[str], silent_for: timedelta
 ) -> list[str]:
     """Let the others take over at once.
 
@@ -80,11 +85,13 @@ def living(connection: sa.Connection) -> set[str]:
     )
 
 
-def dead(connection: sa.Connection) -> list[str]:
-    """The servers whose turns are to be taken over."""
-    return list(
-        connection.scalars(sa.select(servers.c.id).where(servers.c.seen <= _now() - DEAD_AFTER))
+def dead(connection: sa.Connection) -> dict[str, bool]:
+    """The servers whose turns are to be taken over, and whether each died lately."""
+    lately = servers.c.seen > _now() - DEAD_AFTER - _LATELY
+    found = connection.execute(
+        sa.select(servers.c.id, lately.label("lately")).where(servers.c.seen <= _now() - DEAD_AFTER)
     )
+    return {row.id: row.lately for row in found}
 
 
 def forget(connection: sa.Connection, server_ids: list[str]) -> None:
@@ -100,7 +107,12 @@ def _now() -> sa.Function[object]:
 
 
 _ACTIVITY = sa.table("pg_stat_activity", sa.column("datname"), sa.column("application_name"))
-_CONNECTED = sa.select(_ACTIVITY.c.application_name).where(
-    _ACTIVITY.c.datname == sa.func.current_database(),
-    _ACTIVITY.c.application_name.startswith(_NAME),
-)
+_ATTENDANCE = sa.select(
+    servers.c.id,
+    sa.exists()
+    .where(
+        _ACTIVITY.c.datname == sa.func.current_database(),
+        _ACTIVITY.c.application_name == sa.literal(_NAME).concat(servers.c.id),
+    )
+    .label("stands"),
+).where(servers.c.seen > _now() - DEAD_AFTER)

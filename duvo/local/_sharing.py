@@ -71,9 +71,9 @@ class Sharing:
         self.server_id = ""
         self._host = host
         self._presence = Presence(
-            store.separate_engine(), self._hear, self._connected, self._disconnected
+            store.separate_engine(), self._hear, self._connected, self._beaten
         )
-        self._is_connected = asyncio.Event()
+        self._beat = asyncio.Event()
         self._changed: set[str] = set()
         self._tell = asyncio.Event()
         self._look = asyncio.Event()
@@ -103,18 +103,17 @@ class Sharing:
         self._presence.close()
 
     async def while_in_touch(self) -> None:
-        """Return when no other server can have taken over; where one may have, one is cancelled.
+        """Return when no other server can have taken over; where one has, one is cancelled.
 
         Asked before what must not happen twice.
         """
-        await self._is_connected.wait()
-        if not self._presence.is_fresh:
-            await asyncio.Event().wait()
+        while not self.is_in_touch:
+            await self._beat.wait()
 
     @property
     def is_in_touch(self) -> bool:
         """Whether no other server can have taken over at this moment; from any thread."""
-        return self._is_connected.is_set() and self._presence.is_fresh
+        return self._presence.is_in_touch
 
     def tell(self, run_id: str) -> None:
         """Tell the other servers soon that the run changed."""
@@ -159,11 +158,11 @@ class Sharing:
             await _insisting(self._take_over, "what a dead server left was not taken over")
 
     async def _take_over(self) -> None:
-        dead = set(await self._host.transact(_servers.dead)) - {self.server_id}
-        newly = sorted(dead - self._taken_over)
-        if newly:
-            await self._host.recover(newly)
-        self._taken_over = dead
+        dead = await self._host.transact(_servers.dead)
+        dead.pop(self.server_id, None)
+        newly = [one for one, lately in dead.items() if lately or one not in self._taken_over]
+        await self._host.recover(newly)
+        self._taken_over = set(dead)
 
     async def _call_out(self) -> None:
         while True:
@@ -197,7 +196,7 @@ class Sharing:
                 elif status != _statuses.WAITING:
                     self._host.notifier.ring(run_id)
         # What a server wrote that was taken for dead too early may have come later.
-        dead = await self._host.transact(_servers.dead)
+        dead = list(await self._host.transact(_servers.dead))
         await self._host.recover(dead)
         await self._host.transact(functools.partial(_servers.forget, server_ids=dead))
 
@@ -215,11 +214,14 @@ class Sharing:
             self._look.set()
 
     def _connected(self) -> None:
-        self._host.soon(self._is_connected.set)
         self._host.soon(self._host.notifier.ring_all)
 
-    def _disconnected(self) -> None:
-        self._host.soon(self._is_connected.clear)
+    def _beaten(self) -> None:
+        self._host.soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._beat.set()
+        self._beat = asyncio.Event()
 
 
 async def _insisting(work: Callable[[], Any], otherwise: str) -> None:

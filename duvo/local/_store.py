@@ -25,6 +25,8 @@ T = TypeVar("T")
 _PAUSE = 0.3
 """Seconds between two tries of a transaction that the database could not take."""
 
+_PATIENCE = "SET LOCAL lock_timeout = '100ms'"
+
 _LIVELINESS = {
     "connect_timeout": 10,
     # A machine that is gone says nothing; without these it is waited for for hours.
@@ -107,6 +109,15 @@ class Store:
             for number, result in committing:
                 if self.transact(functools.partial(_has_come_about, number=number)):
                     return result
+
+    def attempt(self, work: Callable[[sa.Connection], T]) -> T:
+        """Do the work in one transaction, or fail where a row of it is locked for long."""
+        with self.engine.begin() as connection:
+            if self.is_shared:
+                connection.exec_driver_sql(_PATIENCE)
+            result = work(connection)
+        self.outage.over()
+        return result
 
     def close(self) -> None:
         """Close every connection, and let the next engine in."""

@@ -19,31 +19,44 @@ if sys.platform == "win32":
 else:
     _Loop = asyncio.SelectorEventLoop
 
-agents_code: ContextVar[bool] = ContextVar("duvo_agents_code", default=False)
+in_agents_code: ContextVar[bool] = ContextVar("duvo_in_agents_code", default=False)
 """Whether what runs in this task is an agent's code, and not the engine's."""
 
 
 @contextlib.contextmanager
-def code_of(*, agent: bool) -> Iterator[None]:
-    """Say whose code runs in this task while the block lasts: an agent's, or the engine's."""
-    token = agents_code.set(agent)
+def agents_code(runs: bool) -> Iterator[None]:
+    """Say whether it is an agent's code that runs in this task while the block lasts."""
+    token = in_agents_code.set(runs)
     try:
         yield
     finally:
-        agents_code.reset(token)
+        in_agents_code.reset(token)
+
+
+_MOST = 200
+"""Threads of agents at a time, beside those of their sync tools."""
 
 
 class EngineLoop(_Loop):
     """An event loop whose own threads are the engine's; an agent gets others."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._agents_threads = asyncio.Semaphore(_MOST)
+
     def run_in_executor(  # type: ignore[override]  # where Python has no TypeVarTuple
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
         """Call the function in a thread: of the executor, or where none is named, one of ours."""
-        if executor is None and agents_code.get():
+        if executor is None and in_agents_code.get():
             # The engine's are few, and agents that block in all of them would stop every run.
-            return self.create_task(in_thread(functools.partial(func, *args)))
+            return self.create_task(self._in_thread(functools.partial(func, *args)))
         return super().run_in_executor(executor, func, *args)
+
+    async def _in_thread(self, function: Callable[[], T]) -> T:
+        async with self._agents_threads:
+            result: T = await in_thread(function)
+            return result
 
 
 async def in_thread(function: Callable[[], Any]) -> Any:

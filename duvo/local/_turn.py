@@ -17,7 +17,7 @@ from ._entries import Entry
 from ._notifier import Notifier
 from ._store import GivenUp
 from ._texts import said_by
-from ._threads import agents_code
+from ._threads import in_agents_code
 from ._turns import AgentChanged, TurnElsewhere
 from .agents import Agent
 from .context import RunContext
@@ -232,7 +232,7 @@ class RunningTurn:
         return await self._guarded(self._execution.step(name, while_it_lasts))
 
     def may_begin(self) -> bool:
-        return self._execution.may_begin()
+        return not self._ended and self._execution.may_begin()
 
     async def read_inbox(self) -> list[str]:
         async def read() -> list[Any]:
@@ -297,7 +297,7 @@ class RunningTurn:
 
 
 async def _call(agent: Agent, context: RunContext) -> None:
-    agents_code.set(True)
+    in_agents_code.set(True)
     try:
         await agent.function(context)
     except (Exception, asyncio.CancelledError):

@@ -6,10 +6,12 @@ import asyncio
 import inspect
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from dbos import DBOS
 
@@ -87,6 +89,30 @@ def test_a_commit_whose_answer_is_lost_is_not_made_again(
         assert api.status(run_id) == "interrupted"
         api.close()
     assert "secret" not in caplog.text
+
+
+def test_a_run_that_somebody_locks_keeps_no_other_waiting(postgresql_url: str) -> None:
+    gate = threading.Event()
+
+    @agent("Late")
+    async def late(run: RunContext) -> None:
+        await run.tool("wait", {}, lambda: gate.wait(60))
+        await run.say("late")
+
+    with Server([late], database=postgresql_url, port=0) as server:
+        api = LocalApi.of(server)
+        run_id = api.start("Late")
+        wait_until(lambda: len(api.conversation(run_id)) == 2, 10, "its tool is not called")
+        with psycopg.connect(postgresql_url) as connection:
+            connection.execute("SELECT id FROM duvo_runs WHERE id = %s FOR UPDATE", [run_id])
+            gate.set()
+            for number in range(5):
+                other = api.start("Talker", str(number))
+                assert api.wait_for_end(other)["run"]["status"] == "completed"
+            assert len(api.conversation(run_id)) == 2
+        assert api.wait_for_end(run_id)["run"]["status"] == "completed"
+        assert api.texts(run_id) == ["late"]
+        api.close()
 
 
 def test_a_run_that_was_accepted_by_a_server_that_died_is_started_by_another(

@@ -15,10 +15,10 @@ import pytest
 import sqlalchemy as sa
 
 from duvo.local import RunContext, Server, _servers, agent
+from duvo.local._engine import Engine
 from duvo.local._location import locate
-from duvo.local._sharing import Sharing
 from tests.local_api import LocalApi, wait_until
-from tests.postgresql import PostgreSQL
+from tests.postgresql import PostgreSQL, Relay
 from tests.servers import Fleet
 
 STEP = ["tool_call", "tool_result", "text"]
@@ -146,7 +146,7 @@ def test_a_tool_that_must_not_be_called_yet_is_called_later(
     async def caller(run: RunContext) -> None:
         await run.say(str(await run.tool("count", {}, lambda: calls.append(1))))
 
-    monkeypatch.setattr(Sharing, "is_in_touch", property(lambda _: next(answers)))
+    monkeypatch.setattr(Engine, "may_begin", lambda _: next(answers))
     with Server([caller], database=postgresql_url, port=0) as server:
         api = LocalApi.of(server)
         run_id = api.start("Caller")
@@ -175,7 +175,8 @@ def test_who_gave_a_sign_just_now_is_not_taken_for_dead(postgresql_url: str) -> 
             assert found == expected
         assert not _servers.beat(connection, silent)
         assert _servers.beat(connection, alive)
-        assert _servers.connected(connection) >= {alive}
+        assert _servers.attendance(connection) == {alive: True}
+        assert _servers.dead(connection)[silent]
 
 
 def test_a_server_that_connects_again_is_not_missed(fleet: Fleet) -> None:
@@ -232,6 +233,28 @@ def test_a_server_that_froze_for_eight_seconds_spoils_nothing(fleet: Fleet) -> N
     assert one.stderr.count("\n") == 1
     assert "this server was out of touch" in one.stderr
     assert two.stderr == ""
+
+
+def test_a_server_that_is_not_told_of_its_broken_connection_begins_nothing_twice(
+    fleet: Fleet, postgresql_url: str
+) -> None:
+    relay = Relay(postgresql_url)
+    fleet.url = relay.url
+    [one] = fleet.start(1)
+    fleet.url = postgresql_url
+    [two] = fleet.start(1)
+    working = [one.api.start("Walker") for _ in range(10)]
+    wait_until(lambda: len(fleet.calls()) > 20, 10, "they do not work")
+    relay.hang_up_behind(b"LISTEN duvo")
+    wait_until(lambda: _count(two.api, "completed") == 10, 40, "not all of them ended")
+    for run_id in working:
+        tools = ["tool_call", "tool_result"] * 15
+        _check(two.api, run_id, ["session_started", *tools, "session_completed"])
+    # None was at work in the moment of the takeover, and so none was begun twice.
+    assert len(fleet.calls()) == len(set(fleet.calls())) == 150
+    wait_until(lambda: "this server was out of touch" in one.stderr, 10, "it did not notice")
+    fleet.close()
+    relay.close()
 
 
 def test_what_a_server_left_by_a_clean_exit_goes_on_at_once(fleet: Fleet) -> None:

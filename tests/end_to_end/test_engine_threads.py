@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from subprocess import PIPE
 
 import pytest
 
-from duvo.local import RunContext, Server, agent
-from tests.local_api import LocalApi, wait_until
+from duvo.local import RunContext, Server, _threads, agent
+from tests.local_api import LocalApi
 
 BLOCKED = 15
 """More than the engine has threads of its own."""
@@ -81,14 +84,48 @@ def test_threads_that_block_keep_no_other_run_waiting(api: LocalApi, name: str) 
         assert api.texts(run_id) == ["through"]
 
 
-def test_a_thread_that_hangs_does_not_hold_the_close_up() -> None:
+HANGING = """
+import asyncio, sys, time
+from duvo.local import Server, agent
+from tests.local_api import LocalApi
+
+@agent("Hanging")
+async def hanging(run):
+    async def tool():
+        print("hangs", flush=True)
+        await asyncio.to_thread(time.sleep, 60)
+    await run.tool("tool", {}, tool)
+
+with Server([hanging], port=0, examples=False) as server:
+    LocalApi.of(server).start("Hanging")
+    sys.stdin.readline()
+"""
+
+
+def test_a_thread_that_hangs_keeps_no_process_from_its_end() -> None:
+    command = [sys.executable, "-c", HANGING]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "hangs\n"
+        # It would take all of the minute.
+        _, errors = process.communicate("\n", timeout=40)
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_there_is_a_limit_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_threads, "_MOST", 3)
     gate.clear()
-    server = Server([in_tool], port=0)
-    server.start()
-    api = LocalApi.of(server)
-    api.start("In a tool")
-    assert blocked.acquire(timeout=20)
-    api.close()
-    server.close(timeout=20)
-    wait_until(lambda: "duvo-engine" not in {one.name for one in threading.enumerate()}, 20, "")
-    gate.set()
+    before = set(threading.enumerate())
+
+    async def many() -> list[bool]:
+        with _threads.agents_code(True):
+            calls = [asyncio.create_task(asyncio.to_thread(gate.wait, 60)) for _ in range(8)]
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert len(set(threading.enumerate()) - before) == 3
+        gate.set()
+        return await asyncio.gather(*calls)
+
+    loop = _threads.EngineLoop()
+    assert loop.run_until_complete(many()) == [True] * 8
+    loop.close()

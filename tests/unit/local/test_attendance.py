@@ -8,20 +8,23 @@ from duvo.local._attendance import Attendance
 
 
 @pytest.mark.parametrize(
-    ("looks", "gone"),
+    ("looks", "missed"),
     [
-        (["ab", "ab", "ab"], ["", "", ""]),
-        (["ab", "a", "a", "a"], ["", "", "b", ""]),
-        (["ab", "a", "ab", "a", "a"], ["", "", "", "", "b"]),
-        (["abc", "a", ""], ["", "", "bc"]),
-        (["abc", "", "", ""], ["", "", "abc", ""]),
+        (["AB", "AB"], ["", ""]),
+        # For as long as it is taken to live.
+        (["AB", "Ab", "Ab", "A"], ["", "b", "b", ""]),
+        (["AB", "Ab", "AB", "Ab"], ["", "b", "", "b"]),
+        (["AB", "ab", "AB"], ["", "ab", ""]),
         # Who was never seen may have yet to connect.
-        (["", "", ""], ["", "", ""]),
-        (["a", "", "a", ""], ["", "", "", ""]),
+        (["ab", "ab"], ["", ""]),
+        (["aB", "ab", "AB", "ab"], ["", "b", "", "ab"]),
+        (["AB", "B", "aB"], ["", "", ""]),
     ],
 )
-def test_gone_is_who_was_seen_and_is_missing_twice_running(
-    looks: list[str], gone: list[str]
+def test_who_was_connected_and_is_not_any_more_is_missed(
+    looks: list[str], missed: list[str]
 ) -> None:
+    """Each look has the living; a capital letter is a connected one."""
     attendance = Attendance()
-    assert [attendance.look(set(look)) for look in looks] == [set(one) for one in gone]
+    found = [attendance.look({one.lower(): one.isupper() for one in look}) for look in looks]
+    assert found == [set(one) for one in missed]

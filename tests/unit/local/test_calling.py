@@ -41,6 +41,14 @@ def test_it_is_not_called_when_it_may_not(function: Callable[..., Any]) -> None:
     assert called == []
 
 
+def test_one_that_begins_when_it_is_awaited_is_asked_for_again_then() -> None:
+    called.clear()
+    answers = iter([True, False])
+    with pytest.raises(NotNow):
+        asyncio.run(outcome(later, {"what": "a"}, "key", lambda: next(answers)))
+    assert called == []
+
+
 def test_what_it_raises_is_what_came_of_it() -> None:
     def fail() -> None:
         raise LookupError("not here")

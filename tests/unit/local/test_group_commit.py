@@ -113,6 +113,26 @@ def test_what_fails_fails_alone(store: Store) -> None:
     assert kept(store) == ["a", "d"]
 
 
+def test_what_would_end_the_thread_fails_alone_too(store: Store) -> None:
+    class Odd(BaseException):
+        pass
+
+    def leave(connection: sa.Connection) -> None:
+        raise Odd
+
+    async def test(held: Held) -> None:
+        works: list[Callable[[sa.Connection], Any]] = [leave, keep("a")]
+        asked = [asyncio.ensure_future(held.group.do(work, None)) for work in works]
+        await held.go()
+        done, _ = await asyncio.wait(asked, timeout=10)
+        assert len(done) == 2
+        assert isinstance(asked[0].exception(), Odd)
+        assert await held.group.do(keep("b"), None) == "b"
+
+    within(store, test)
+    assert kept(store) == ["a", "b"]
+
+
 def test_what_was_called_off_before_it_began_is_not_done(store: Store) -> None:
     async def test(held: Held) -> None:
         asked = [asyncio.create_task(held.group.do(keep(key), None)) for key in "ab"]

@@ -23,9 +23,9 @@ class Host:
 
 
 class Presence:
-    def __init__(self, engine: Any, heard: Any, connected: Any, disconnected: Any):
-        self.connected, self.disconnected = connected, disconnected
-        self.is_fresh = True
+    def __init__(self, engine: Any, heard: Any, connected: Any, beaten: Any):
+        self.beaten = beaten
+        self.is_in_touch = False
 
 
 class Store:
@@ -33,16 +33,13 @@ class Store:
         return None
 
 
-async def goes_on(sharing: _sharing.Sharing) -> bool:
-    asking = asyncio.create_task(sharing.while_in_touch())
+async def goes_on(asking: asyncio.Task[None]) -> bool:
     for _ in range(5):
         await asyncio.sleep(0)
-    went_on = asking.done()
-    asking.cancel()
-    return went_on
+    return asking.done()
 
 
-def test_what_must_not_happen_twice_waits_for_the_connection(
+def test_what_must_not_happen_twice_waits_for_a_sign_of_life(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[Presence] = []
@@ -53,15 +50,18 @@ def test_what_must_not_happen_twice_waits_for_the_connection(
 
     monkeypatch.setattr(_sharing, "Presence", make)
 
-    async def main() -> list[bool]:
+    async def main() -> None:
         sharing = _sharing.Sharing(Host(), Store())  # type: ignore[arg-type]
         [presence] = made
-        found = [await goes_on(sharing)]
-        for change in (presence.connected, presence.disconnected, presence.connected):
-            change()
-            found.append(await goes_on(sharing))
-        # Connected again, and taken for dead meanwhile.
-        presence.is_fresh = False
-        return [*found, await goes_on(sharing)]
+        asking = asyncio.create_task(sharing.while_in_touch())
+        assert not await goes_on(asking)
+        # One that came too late.
+        presence.beaten()
+        assert not await goes_on(asking)
+        presence.is_in_touch = True
+        assert not await goes_on(asking)
+        presence.beaten()
+        assert await goes_on(asking)
+        assert await goes_on(asyncio.create_task(sharing.while_in_touch()))
 
-    assert asyncio.run(main()) == [False, True, False, True, False]
+    asyncio.run(main())
