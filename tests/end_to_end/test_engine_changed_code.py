@@ -223,12 +223,12 @@ def test_a_tool_that_turns_its_cancellation_into_an_error_is_not_recorded_as_fai
 def test_a_database_that_fails_in_the_middle_loses_no_message_and_fails_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken = threading.Event()
+    is_full, failed = threading.Event(), threading.Event()
     insert = _appending.insert_message
 
     def failing(connection: Any, run_id: str, entry: Any, **rest: Any) -> None:
-        if entry.text == "two" and not broken.is_set():
-            broken.set()
+        if entry.text == "two" and is_full.is_set():
+            failed.set()
             raise sa.exc.DatabaseError("INSERT", {}, Exception("disk is full"))
         insert(connection, run_id, entry, **rest)
 
@@ -239,11 +239,13 @@ def test_a_database_that_fails_in_the_middle_loses_no_message_and_fails_no_run(
 
     monkeypatch.setattr(_appending, "insert_message", failing)
     database = tmp_path / "runs.sqlite"
+    is_full.set()
     with serving(counting, database) as client:
         run = client.runs.start("Changing")
         with pytest.raises(duvo.WaitTimeout):
             run.wait(timeout=2)
-        assert broken.is_set()
+        assert failed.is_set()
+    is_full.clear()
     with serving(counting, database) as client:
         said = [one.content for one in client.runs.run(run.id).messages(follow=True, timeout=20)]
         assert [word for word in said if word] == ["one", "two", "three"]
