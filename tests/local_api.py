@@ -55,6 +55,10 @@ class LocalApi:
         started = self.post(f"/v2/teams/{self.team}/runs", body, status=201)
         return str(started["run"]["id"])
 
+    def count(self, status: str) -> int:
+        """How many runs are of that status."""
+        return int(self.get(f"/v2/teams/{self.team}/runs?limit=1&status={status}")["total"])
+
     def run(self, run_id: str) -> dict[str, Any]:
         found = self.get(f"/v2/runs/{run_id}")
         assert isinstance(found, dict)

@@ -25,7 +25,7 @@ _MISSED_AFTER = timedelta(seconds=1.5)
 """Without one for so long, and without a connection, another server is taken for dead."""
 
 _FRESH = 4.0
-"""Seconds after the last of them for which this server does not take part anew."""
+"""Seconds after the last of them for which this server need not join anew."""
 
 _PAUSE = 0.2
 

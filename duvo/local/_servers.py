@@ -25,6 +25,14 @@ _KEPT = timedelta(minutes=10)
 """How long a dead one is remembered: what it was about to write may still arrive."""
 
 
+def _now() -> sa.Function[object]:
+    # Not the time at which the transaction began.
+    return sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
+
+
+_LIVES = servers.c.seen > _now() - DEAD_AFTER
+
+
 def new_id() -> str:
     return str(uuid.uuid4())
 
@@ -40,10 +48,12 @@ def beat(connection: sa.Connection, server_id: str) -> bool:
 
     The connection bears the server's name from then on, and is the one to call this with.
     """
-    alive = servers.c.seen > _now() - DEAD_AFTER
     name = sa.func.set_config("application_name", f"{_NAME}{server_id}", False)
     result = connection.execute(
-        servers.update().where(servers.c.id == server_id, alive).values(seen=_now()).returning(name)
+        servers.update()
+        .where(servers.c.id == server_id, _LIVES)
+        .values(seen=_now())
+        .returning(name)
     )
     return result.first() is not None
 
@@ -67,11 +77,11 @@ def take_for_dead(
     Returns:
         Those that were taken to live until now.
     """
-    silent = servers.c.seen.between(_now() - DEAD_AFTER, _now() - silent_for)
+    silent = servers.c.seen <= _now() - silent_for
     return list(
         connection.scalars(
             servers.update()
-            .where(servers.c.id.in_(server_ids), silent)
+            .where(servers.c.id.in_(server_ids), _LIVES, silent)
             .values(seen=_now() - 2 * DEAD_AFTER)
             .returning(servers.c.id)
         )
@@ -80,17 +90,13 @@ def take_for_dead(
 
 def living(connection: sa.Connection) -> set[str]:
     """The servers that live."""
-    return set(
-        connection.scalars(sa.select(servers.c.id).where(servers.c.seen > _now() - DEAD_AFTER))
-    )
+    return set(connection.scalars(sa.select(servers.c.id).where(_LIVES)))
 
 
 def dead(connection: sa.Connection) -> dict[str, bool]:
     """The servers whose turns are to be taken over, and whether each died lately."""
     lately = servers.c.seen > _now() - DEAD_AFTER - _LATELY
-    found = connection.execute(
-        sa.select(servers.c.id, lately.label("lately")).where(servers.c.seen <= _now() - DEAD_AFTER)
-    )
+    found = connection.execute(sa.select(servers.c.id, lately.label("lately")).where(~_LIVES))
     return {row.id: row.lately for row in found}
 
 
@@ -99,11 +105,6 @@ def forget(connection: sa.Connection, server_ids: list[str]) -> None:
     connection.execute(
         servers.delete().where(servers.c.id.in_(server_ids), servers.c.seen <= _now() - _KEPT)
     )
-
-
-def _now() -> sa.Function[object]:
-    # Not the time at which the transaction began.
-    return sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
 
 
 _ACTIVITY = sa.table("pg_stat_activity", sa.column("datname"), sa.column("application_name"))
@@ -115,4 +116,4 @@ _ATTENDANCE = sa.select(
         _ACTIVITY.c.application_name == sa.literal(_NAME).concat(servers.c.id),
     )
     .label("stands"),
-).where(servers.c.seen > _now() - DEAD_AFTER)
+).where(_LIVES)

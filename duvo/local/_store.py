@@ -26,6 +26,7 @@ _PAUSE = 0.3
 """Seconds between two tries of a transaction that the database could not take."""
 
 _PATIENCE = "SET LOCAL lock_timeout = '100ms'"
+"""For how long an attempt waits for a locked row; a change of somebody else's takes less."""
 
 _LIVELINESS = {
     "connect_timeout": 10,

@@ -297,6 +297,7 @@ class RunningTurn:
 
 
 async def _call(agent: Agent, context: RunContext) -> None:
+    # To the end of this task, so with no block that many thousands of waiting turns would hold.
     in_agents_code.set(True)
     try:
         await agent.function(context)

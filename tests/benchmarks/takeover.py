@@ -60,7 +60,9 @@ def measure(database: str) -> tuple[float, float]:
             for run_id in waiting:
                 request = two.api.run(run_id)["pending_human_request"]
                 two.api.respond(run_id, request["id"], approved=True)
-            wait_until(lambda: count(two, "completed") == 2 * RUNS, 60, "not all ended", every=0.25)
+            wait_until(
+                lambda: two.api.count("completed") == 2 * RUNS, 60, "not all ended", every=0.25
+            )
             [went_on] = connection.execute(WENT_ON, (now * 1000,)).fetchone() or (0,)
             [ended] = connection.execute(ENDED).fetchone() or (0,)
             return float(went_on - last_sign), float(ended - last_sign)
@@ -74,14 +76,8 @@ def start_runs(server: ServerProcess) -> list[str]:
         waiting = list(pool.map(lambda _: server.api.start("Asker"), range(RUNS)))
         working = list(pool.map(lambda _: server.api.start("Gated"), range(RUNS)))
         list(pool.map(lambda run_id: server.api.wait_for_text(run_id, "step 0"), working))
-    wait_until(lambda: count(server, "waiting") == RUNS, 60, "not all of them wait")
+    wait_until(lambda: server.api.count("waiting") == RUNS, 60, "not all of them wait")
     return waiting
-
-
-def count(server: ServerProcess, status: str) -> int:
-    """How many runs are of that status."""
-    path = f"/v2/teams/{server.api.team}/runs?limit=1&status={status}"
-    return int(server.api.get(path)["total"])
 
 
 if __name__ == "__main__":

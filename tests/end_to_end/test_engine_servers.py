@@ -88,7 +88,7 @@ def test_killed_among_two_hundred_working_and_two_hundred_waiting_runs(fleet: Fl
     one, two = fleet.start(2)
     with ThreadPoolExecutor(4) as pool:
         waiting = list(pool.map(lambda n: one.api.start("Asker", f"ask {n}"), range(200)))
-        wait_until(lambda: _count(two.api, "waiting") == 200, 30, "not all of them wait")
+        wait_until(lambda: two.api.count("waiting") == 200, 30, "not all of them wait")
         working = list(pool.map(lambda n: one.api.start("Gated", f"job {n}"), range(200)))
         every = pool.map(lambda run_id: two.api.wait_for_text(run_id, "step 0"), working)
         assert len(list(every)) == 200
@@ -99,7 +99,7 @@ def test_killed_among_two_hundred_working_and_two_hundred_waiting_runs(fleet: Fl
     for run_id, got in requests.items():
         two.api.respond(run_id, got["pending_human_request"]["id"], approved=True)
     # Seldom, since to look takes the server's time.
-    wait_until(lambda: _count(two.api, "completed") == 400, 40, "not all ended", every=0.25)
+    wait_until(lambda: two.api.count("completed") == 400, 40, "not all ended", every=0.25)
     print("killed; all ended after", time.monotonic() - before)
     for number, run_id in enumerate(working):
         assert two.api.texts(run_id) == [
@@ -209,7 +209,7 @@ def test_a_server_that_connects_again_is_not_missed(fleet: Fleet) -> None:
 def test_a_server_that_froze_for_eight_seconds_spoils_nothing(fleet: Fleet) -> None:
     one, two = fleet.start(2)
     waiting = [one.api.start("Asker", f"ask {number}") for number in range(20)]
-    wait_until(lambda: _count(two.api, "waiting") == 20, 20, "not all of them wait")
+    wait_until(lambda: two.api.count("waiting") == 20, 20, "not all of them wait")
     working = [one.api.start("Worker", f"job {number}") for number in range(40)]
     napper = one.api.start("Napper")
     two.api.wait_for_text(napper, "asleep")
@@ -222,7 +222,7 @@ def test_a_server_that_froze_for_eight_seconds_spoils_nothing(fleet: Fleet) -> N
     for run_id in waiting:
         request = one.api.wait_for_request(run_id)
         two.api.respond(run_id, request["id"], approved=True)
-    wait_until(lambda: _count(one.api, "completed") == 81, 40, "not all of them ended")
+    wait_until(lambda: one.api.count("completed") == 81, 40, "not all of them ended")
     for number, run_id in enumerate(working + later):
         _check_worker(two.api, run_id, number)
     for number, run_id in enumerate(waiting):
@@ -246,7 +246,7 @@ def test_a_server_that_is_not_told_of_its_broken_connection_begins_nothing_twice
     working = [one.api.start("Walker") for _ in range(10)]
     wait_until(lambda: len(fleet.calls()) > 20, 10, "they do not work")
     relay.hang_up_behind(b"LISTEN duvo")
-    wait_until(lambda: _count(two.api, "completed") == 10, 40, "not all of them ended")
+    wait_until(lambda: two.api.count("completed") == 10, 40, "not all of them ended")
     for run_id in working:
         tools = ["tool_call", "tool_result"] * 15
         _check(two.api, run_id, ["session_started", *tools, "session_completed"])
@@ -288,7 +288,7 @@ def test_a_database_that_restarts_under_load_is_waited_for(
         postgresql.start()
         working += starts
         assert all(answer.result() for answer in answers)
-    wait_until(lambda: _count(two.api, "completed") == 50, 40, "not all of them ended")
+    wait_until(lambda: two.api.count("completed") == 50, 40, "not all of them ended")
     assert two.api.get(f"/v2/teams/{two.api.team}/runs?limit=1")["total"] == 50
     for number, run_id in enumerate(working):
         _check_worker(one.api, run_id, number)
@@ -308,10 +308,6 @@ def _list(api: LocalApi, status: str) -> list[dict[str, object]]:
     while len(found) < first["total"]:
         found += api.get(f"{path}&offset={len(found)}")["data"]
     return found
-
-
-def _count(api: LocalApi, status: str) -> int:
-    return int(api.get(f"/v2/teams/{api.team}/runs?limit=1&status={status}")["total"])
 
 
 def _check_worked(api: LocalApi, run_id: str, number: int) -> None:

@@ -29,8 +29,7 @@ def api() -> Iterator[LocalApi]:
         api = LocalApi.of(server)
         for _ in range(WAITING):
             api.start("Waiter")
-        path = f"/v2/teams/{api.team}/runs?limit=1&status=waiting"
-        wait_until(lambda: api.get(path)["total"] == WAITING, 30, "not all of them wait")
+        wait_until(lambda: api.count("waiting") == WAITING, 30, "not all of them wait")
         yield api
         api.close()
 
