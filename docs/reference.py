@@ -15,9 +15,9 @@ PAGE = ROOT / "docs" / "cli.md"
 
 sys.path.insert(0, str(ROOT))
 
-from duvo_cli.names import COMMANDS, GROUPS  # noqa: E402
-from duvo_cli.overview import TOPICS  # noqa: E402
+from duvo_cli.help.overview import TOPICS  # noqa: E402
 from duvo_cli.parser import ONE_REQUEST, parser_of  # noqa: E402
+from duvo_cli.registry import COMMANDS, GROUPS  # noqa: E402
 
 _COMMON_TITLE = "options of every command"
 

@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 # Names are loaded when first used: `import duvo` loads nothing else.
 _HOME = {
-    "_agents": ("AgentList",),
+    "_resources.agents": ("AgentList",),
     "_client": ("Client",),
     "_errors": (
         "APIError",
@@ -45,13 +45,13 @@ _HOME = {
         "UnknownProfile",
         "WaitTimeout",
     ),
-    "_fleet.events": ("Event",),
-    "_fleet.journal": ("Changes",),
-    "_fleet.map": ("Results",),
-    "_fleet.results": ("Progress", "Result"),
-    "_fleet.watch": ("Completed", "Watch"),
-    "_following": ("Messages",),
-    "_models": (
+    "_watch.events": ("Event",),
+    "_batch.journal": ("Changes",),
+    "_batch.map": ("Results",),
+    "_batch.results": ("Progress", "Result"),
+    "_watch.watch": ("Completed", "Watch"),
+    "_run.following": ("Messages",),
+    "_models.messages": (
         "Agent",
         "HumanRequest",
         "Message",
@@ -63,11 +63,11 @@ _HOME = {
         "ToolResult",
         "UserProfile",
     ),
-    "_run": ("Run",),
-    "_run_data": ("RunData",),
-    "_runs": ("RunList",),
-    "_teams": ("WhoAmI",),
-    "_transport": ("Answer",),
+    "_resources.run": ("Run",),
+    "_models.runs": ("RunData",),
+    "_resources.runs": ("RunList",),
+    "_resources.teams": ("WhoAmI",),
+    "_http.transport": ("Answer",),
 }
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
 
@@ -129,7 +129,9 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._agents import AgentList
+    from ._batch.journal import Changes
+    from ._batch.map import Results
+    from ._batch.results import Progress, Result
     from ._client import Client
     from ._errors import (
         AmbiguousAgent,
@@ -160,13 +162,8 @@ if TYPE_CHECKING:
         UnknownProfile,
         WaitTimeout,
     )
-    from ._fleet.events import Event
-    from ._fleet.journal import Changes
-    from ._fleet.map import Results
-    from ._fleet.results import Progress, Result
-    from ._fleet.watch import Completed, Watch
-    from ._following import Messages
-    from ._models import (
+    from ._http.transport import Answer
+    from ._models.messages import (
         Agent,
         HumanRequest,
         Message,
@@ -178,11 +175,14 @@ if TYPE_CHECKING:
         ToolResult,
         UserProfile,
     )
-    from ._run import Run
-    from ._run_data import RunData
-    from ._runs import RunList
-    from ._teams import WhoAmI
-    from ._transport import Answer
+    from ._models.runs import RunData
+    from ._resources.agents import AgentList
+    from ._resources.run import Run
+    from ._resources.runs import RunList
+    from ._resources.teams import WhoAmI
+    from ._run.following import Messages
+    from ._watch.events import Event
+    from ._watch.watch import Completed, Watch
 else:
 
     def __getattr__(name: str) -> object:

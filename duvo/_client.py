@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from . import _config, _errors
-from ._clock import Clock
-from ._transport import Transport
+from ._http.clock import Clock
+from ._http.transport import Transport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     import requests
 
-    from ._agents import Agents
-    from ._clock import Deadline
-    from ._runs import Runs
-    from ._teams import Teams, WhoAmI
-    from ._transport import Answer
+    from ._http.clock import Deadline
+    from ._http.transport import Answer
+    from ._resources.agents import Agents
+    from ._resources.runs import Runs
+    from ._resources.teams import Teams, WhoAmI
 
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MAX_RETRIES = 3
@@ -121,16 +121,16 @@ class Client:
         return self.settings.team_id
 
     def _find_team(self, deadline: Deadline | None) -> str:
-        from . import _teams
+        from ._resources import teams
 
         if self.settings.team_may_be_in_profile and (team_id := _config.team_of_profile()):
             return team_id
-        return _teams.derive(self, deadline)
+        return teams.derive(self, deadline)
 
     @property
     def runs(self) -> Runs:
         """The runs: start, get, list, follow."""
-        from ._runs import Runs
+        from ._resources.runs import Runs
 
         return Runs(self)
 
@@ -138,7 +138,7 @@ class Client:
     def agents(self) -> Agents:
         """The agents: list, get."""
         if self._agents is None:
-            from ._agents import Agents
+            from ._resources.agents import Agents
 
             self._agents = Agents(self)
         return self._agents
@@ -146,7 +146,7 @@ class Client:
     @property
     def teams(self) -> Teams:
         """The teams: list."""
-        from ._teams import Teams
+        from ._resources.teams import Teams
 
         return Teams(self)
 
@@ -156,9 +156,9 @@ class Client:
         Raises:
             DuvoError: a request failed.
         """
-        from . import _teams
+        from ._resources import teams
 
-        return _teams.whoami(self)
+        return teams.whoami(self)
 
     def request(
         self,

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from ._models import Agent, HumanRequest
-    from ._run import Run
+    from ._models.messages import Agent, HumanRequest
+    from ._resources.run import Run
 
 
 class DuvoError(Exception):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 
-from . import _wire
 from ._errors import ConfigError, UnexpectedAnswer
-from ._understanding import understanding
+from ._models import wire
+from ._models.checks import understanding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
-    from ._clock import Deadline
-    from ._transport import Transport
+    from ._http.clock import Deadline
+    from ._http.transport import Transport
 
 _REMEMBERED = 200
 _MOST_REPEATED = 3
@@ -81,8 +81,8 @@ class Pages:
             query = [*params, ("limit", str(ask)), ("offset", str(offset))]
             data = transport.send("GET", path, params=query, deadline=self._deadline).data
             with understanding("GET", path):
-                page = _wire.expect_items(data, name)
-            self.total = _wire.count(data.get("total"))
+                page = wire.expect_items(data, name)
+            self.total = wire.count(data.get("total"))
             offset += len(page)
             before = given
             for item in page:
@@ -144,7 +144,7 @@ def joined(
 
 
 def _name_of_items(data: Any) -> str | None:
-    if not isinstance(data, dict) or _wire.count(data.get("total")) is None:
+    if not isinstance(data, dict) or wire.count(data.get("total")) is None:
         return None
     names = [name for name, value in data.items() if isinstance(value, list)]
     return names[0] if len(names) == 1 else None

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from .names import Found
+    from .registry import Found
 
 # The first that fits tells the exit code.
 _EXIT_CODES = (
@@ -68,13 +68,13 @@ def _dispatch(argv: list[str]) -> int:
 
         print(f"duvo {duvo.__version__}")
         return 0
-    from . import names
+    from . import registry
 
-    if argv[:1] == [names.HIDDEN]:
+    if argv[:1] == [registry.HIDDEN]:
         from .commands import complete
 
         return complete.run(argv[1:])
-    found = names.find(argv)
+    found = registry.find(argv)
     if found.name is None:
         return _without_command(found)
     from . import parser
@@ -96,8 +96,8 @@ def _split(found: Found) -> tuple[list[str], list[str] | None]:
 
 
 def _without_command(found: Found) -> int:
-    from . import overview
     from .errors import UsageError
+    from .help import overview
 
     if "--version" in found.arguments:
         return _dispatch(["--version"])
@@ -135,7 +135,7 @@ def _tell_interrupt(error: KeyboardInterrupt) -> int:
 
 
 def _say(text: str) -> None:
-    from . import terminal
+    from .output import terminal
 
     terminal.say(text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duvo
 
-from . import logs
+from .output import logs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import sys
 import time
 from contextlib import contextmanager
 
-from . import outcome, replies, terminal
 from .errors import CommandFailed, Interrupted
+from .output import run_end, terminal
+from .replying import options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from duvo import Client, HumanRequestPending, Run
 
-    from .conversation import Conversation
+    from .output.conversation import Conversation
 
 TOTAL = "seconds in all; then the exit code is 124, and the run goes on"
 
@@ -63,7 +64,7 @@ def follow(
     import duvo
 
     show = _json_line if args.json else _text_lines(args)
-    choice = replies.on_request(client, args, patience.deadline, shown=not args.json)
+    choice = options.on_request(client, args, patience.deadline, shown=not args.json)
     with _detachable(run, args), _watched(run):
         messages = run.messages(
             follow=True,
@@ -81,11 +82,11 @@ def follow(
         except duvo.WaitTimeout:
             raise _time_is_up(run, args) from None
     if args.json:
-        from . import json_output
+        from .output import json
 
-        json_output.print_line(run.to_dict())
-    outcome.tell_end(run)
-    return outcome.exit_code(run) if args.exit_status else 0
+        json.print_line(run.to_dict())
+    run_end.tell_end(run)
+    return run_end.exit_code(run) if args.exit_status else 0
 
 
 def wait(client: Client, run: Run, args: argparse.Namespace, patience: Patience) -> int:
@@ -100,30 +101,30 @@ def wait(client: Client, run: Run, args: argparse.Namespace, patience: Patience)
     """
     import duvo
 
-    choice = replies.on_request(client, args, patience.deadline, shown=False)
+    choice = options.on_request(client, args, patience.deadline, shown=False)
     try:
         with _detachable(run, args), _watched(run):
             run.wait(timeout=patience.left, on_request=choice, answers=args.answer)
     except (duvo.WaitTimeout, duvo.HumanRequestPending) as error:
         if args.json:
-            outcome.print_document(run)
+            run_end.print_document(run)
         if isinstance(error, duvo.HumanRequestPending):
             raise _nobody_answers(error, args, shown=False) from None
         raise _time_is_up(run, args) from None
     if args.json:
-        outcome.print_document(run)
+        run_end.print_document(run)
     elif run.status == "completed":
-        outcome.print_answer(run)
+        run_end.print_answer(run)
     if run.status != "completed":
-        outcome.tell_end(run)
-    return outcome.exit_code(run)
+        run_end.tell_end(run)
+    return run_end.exit_code(run)
 
 
 def _nobody_answers(
     error: HumanRequestPending, args: argparse.Namespace, *, shown: bool
 ) -> CommandFailed:
     if error.request is not None and not shown:
-        replies.show(error.request, args)
+        options.show(error.request, args)
     run = f"run {error.run.id}" if error.run is not None else "the run"
     return CommandFailed(f"{run} waits for a human, and nothing here may answer", _NOBODY_ANSWERS)
 
@@ -142,9 +143,9 @@ def _how_to_go_on(run: Run, args: argparse.Namespace) -> str:
 
 
 def _json_line(message: Any) -> None:
-    from . import json_output
+    from .output import json
 
-    json_output.print_line(message.to_dict())
+    json.print_line(message.to_dict())
 
 
 def _text_lines(args: argparse.Namespace) -> Callable[[Any], None]:
@@ -154,7 +155,7 @@ def _text_lines(args: argparse.Namespace) -> Callable[[Any], None]:
 
 def conversation_for(args: argparse.Namespace) -> Conversation:
     """What writes messages for people on this stdout."""
-    from .conversation import Conversation
+    from .output.conversation import Conversation
 
     return Conversation(args, terminal.paint_for(sys.stdout), terminal.width(sys.stdout))
 
@@ -172,7 +173,7 @@ def _watched(run: Run) -> Iterator[None]:
     if not terminal.is_terminal(sys.stderr):
         yield
         return
-    from .status_line import StatusLine
+    from .output.status_line import StatusLine
 
     def describe() -> str:
         import duvo

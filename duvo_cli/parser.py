@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 
 from .errors import UsageError
-from .names import COMMANDS, GROUPS, module_of, sentence
+from .registry import COMMANDS, GROUPS, module_of, sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import settings
 
 import duvo
-from tests.clocks import StoppedClock
-from tests.hosted import KEY, TEAM, Hosted, serving
+from tests.servers.fake_api import KEY, TEAM, Hosted, serving
+from tests.support.clocks import StoppedClock
 
 # The same examples each time; HYPOTHESIS_PROFILE=search looks for new ones, and longer.
 settings.register_profile("same", derandomize=True, deadline=None, database=None)

@@ -11,10 +11,10 @@ with Server([greeter]) as server:
 """
 
 _HOME = {
-    "_agent_file": ("load_agents",),
-    "_ports": ("DEFAULT_PORT",),
+    "_loading": ("load_agents",),
+    "_api.ports": ("DEFAULT_PORT",),
     "_server": ("Server",),
-    "_state": ("default_database",),
+    "_database.state_folder": ("default_database",),
     "agents": ("Agent", "agent"),
     "context": ("Message", "RunContext"),
     "errors": (
@@ -54,10 +54,10 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._agent_file import load_agents
-    from ._ports import DEFAULT_PORT
+    from ._api.ports import DEFAULT_PORT
+    from ._database.state_folder import default_database
+    from ._loading import load_agents
     from ._server import Server
-    from ._state import default_database
     from .agents import Agent, agent
     from .context import Message, RunContext
     from .errors import (

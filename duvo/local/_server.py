@@ -15,17 +15,17 @@ from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 
-from . import _ports
-from ._endpoint import Endpoint
+from ._api import ports
+from ._api.endpoint import Endpoint
 from ._same_agent import together
 from .agents import Agent
 from .errors import EngineError, MissingExtra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._engine import Engine
-    from ._location import Location
-    from ._store import Store
+    from ._database.database import Store
+    from ._database.location import Location
+    from ._execution.engine import Engine
 
 
 _DRAINING = 1.0
@@ -78,7 +78,7 @@ class Server:
         port: int | None = None,
         rate_limit: int | None = None,
         examples: bool = True,
-        host: str = _ports.LOOPBACK,
+        host: str = ports.LOOPBACK,
         keys_file: str | os.PathLike[str] | None = None,
         tls_cert: str | os.PathLike[str] | None = None,
         tls_key: str | os.PathLike[str] | None = None,
@@ -140,7 +140,7 @@ class Server:
         with self._change:
             if self._thread is not None:
                 raise EngineError("the engine has been started already; make another Server")
-            from ._location import locate
+            from ._database.location import locate
 
             location = locate(self._named_database)
             try:
@@ -174,10 +174,10 @@ class Server:
             self._endpoint.read_again()
 
     def _start(self, location: Location) -> None:
-        from . import _answers
-        from ._keys import key_in
-        from ._state import make_state_folder
-        from ._store import Store
+        from ._api.own_key import key_in
+        from ._database.database import Store
+        from ._database.state_folder import make_state_folder
+        from ._store import shapes
 
         endpoint = self._open()
         try:
@@ -211,7 +211,7 @@ class Server:
         self.waiting_for = started.result()
         self._thread, self._endpoint = thread, endpoint
         self.port, self.base_url = endpoint.port, endpoint.url
-        self.team_id = _answers.TEAM_ID
+        self.team_id = shapes.TEAM_ID
         self.database = location.shown
         atexit.register(self.close)
 
@@ -224,11 +224,13 @@ class Server:
     ) -> None:
         try:
             # Loaded here: they take their time, and belong to no loop.
-            from . import _app, _engine, _http, _running  # noqa: F401
+            from ._api import app, serving  # noqa: F401
+            from ._execution import event_loop
+            from ._execution.engine import Engine
 
-            engine = _engine.Engine(store, self.agents)
+            engine = Engine(store, self.agents)
             try:
-                _running.run(self._serve_until_left(engine, store, endpoint, started))
+                event_loop.run(self._serve_until_left(engine, store, endpoint, started))
             finally:
                 engine.close()
         except BaseException as error:
@@ -247,10 +249,10 @@ class Server:
         endpoint: Endpoint,
         started: Future[tuple[str, ...]],
     ) -> None:
-        from ._app import make_app
-        from ._http import serving
-        from ._long_poll import LongPolls
-        from ._rate_limit import RateLimit
+        from ._api.app import make_app
+        from ._api.long_poll import LongPolls
+        from ._api.rate_limit import RateLimit
+        from ._api.serving import serving
 
         self._loop, self._leave = asyncio.get_running_loop(), asyncio.Event()
         limit = None if self._rate_limit is None else RateLimit(self._rate_limit)
@@ -258,7 +260,7 @@ class Server:
             long_polls = LongPolls(engine.notifier)
             monitoring = None
             if self._monitored:
-                from ._monitoring import monitoring_of
+                from ._monitoring.routes import monitoring_of
 
                 monitoring = monitoring_of(engine, store, long_polls)
             await engine.launch()

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 import attrs
 
-from . import _calling, _entries
-from ._texts import storable
+from . import _tool_calls
+from ._store import entries
+from ._text import storable
 from .errors import CallOrderError, ToolFailed
 from .questions import Option, Question
 
@@ -38,11 +39,11 @@ class Message:
 class Turn(Protocol):
     """What carries a turn out; the engine's side of a `RunContext`."""
 
-    async def append(self, op: int, entry: _entries.Entry) -> None:
+    async def append(self, op: int, entry: entries.Entry) -> None:
         """Append to the conversation, once for each `op`."""
 
     async def open_request(
-        self, op: int, entry: _entries.Entry, request_id: str, spec: dict[str, Any]
+        self, op: int, entry: entries.Entry, request_id: str, spec: dict[str, Any]
     ) -> None:
         """Append the entry and make the run wait for a human, once for each `op`."""
 
@@ -109,12 +110,12 @@ class RunContext:
     async def say(self, text: str) -> None:
         """Append words of the agent to the conversation."""
         with self._call("say"):
-            await self._turn.append(self._next_op(), _entries.assistant_text(storable(text)))
+            await self._turn.append(self._next_op(), entries.assistant_text(storable(text)))
 
     async def think(self, text: str) -> None:
         """Append thinking of the agent to the conversation."""
         with self._call("think"):
-            await self._turn.append(self._next_op(), _entries.thinking(storable(text)))
+            await self._turn.append(self._next_op(), entries.thinking(storable(text)))
 
     async def tool(
         self,
@@ -143,17 +144,17 @@ class RunContext:
         """
         with self._call("tool"):
             name = storable(name)
-            shown = _calling.json_object(arguments)
+            shown = _tool_calls.json_object(arguments)
             op = self._next_op()
             call_id = self._id_of(op)
-            await self._turn.append(op, _entries.tool_call(call_id, name, shown))
+            await self._turn.append(op, entries.tool_call(call_id, name, shown))
             key = f"{self.id}/{op}"
 
             async def call() -> dict[str, Any]:
-                return await _calling.outcome(function, arguments, key, self._turn.may_begin)
+                return await _tool_calls.outcome(function, arguments, key, self._turn.may_begin)
 
             outcome = await self._turn.step(f"tool {name}", call)
-            result = _entries.tool_result(call_id, **outcome)
+            result = entries.tool_result(call_id, **outcome)
             await self._turn.append(self._next_op(), result)
             if "error" in outcome:
                 raise ToolFailed(name, outcome["error"])
@@ -255,7 +256,7 @@ class RunContext:
     async def random(self) -> float:
         """A random number from 0 to 1; the same again on recovery."""
         with self._call("random"):
-            return float(await self._turn.step("random", self._computed(_calling.random_number)))
+            return float(await self._turn.step("random", self._computed(_tool_calls.random_number)))
 
     async def uuid(self) -> uuid.UUID:
         """A random UUID; the same again on recovery."""
@@ -268,7 +269,7 @@ class RunContext:
     ) -> dict[str, Any]:
         op = self._next_op()
         request_id = self._id_of(op)
-        call = _entries.tool_call(request_id, name, _calling.json_object(shown))
+        call = entries.tool_call(request_id, name, _tool_calls.json_object(shown))
         await self._turn.open_request(op, call, request_id, spec)
         reply = json.loads(await self._turn.reply_to(request_id))
         assert isinstance(reply, dict)

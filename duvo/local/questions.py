@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from ._texts import storable
+from ._text import storable
 
 
 @attrs.frozen

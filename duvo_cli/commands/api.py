@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 
-from .. import request_fields, terminal, text_input
 from ..client import client_of
 from ..errors import CommandFailed, UsageError
+from ..input import fields, text
+from ..output import terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def register(parser: Parser) -> None:
         "--field",
         action="append",
         default=[],
-        type=request_fields.text_field,
+        type=fields.text_field,
         dest="fields",
         metavar="KEY=TEXT",
         help="a text; KEY[] makes an array",
@@ -37,7 +38,7 @@ def register(parser: Parser) -> None:
         "--typed-field",
         action="append",
         default=[],
-        type=request_fields.typed_field,
+        type=fields.typed_field,
         dest="fields",
         metavar="KEY=VALUE",
         help="true, false, null, a number, @FILE with JSON, or else text",
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     if args.paginate and (method != "GET" or args.include):
         raise UsageError("api: --paginate goes with GET, and without --include", "api")
     body = _body(args, reads=reads)
-    params = request_fields.query(args.fields) if reads or args.input is not None else []
+    params = fields.query(args.fields) if reads or args.input is not None else []
     with client_of(args) as client, _showing_refusals():
         if args.paginate:
             _print_data(client.paginate(args.path, params=params))
@@ -98,21 +99,21 @@ def _showing_refusals() -> Iterator[None]:
 
 def _body(args: argparse.Namespace, *, reads: bool) -> Any:
     if args.input is None:
-        return request_fields.document(args.fields) if args.fields and not reads else None
+        return fields.document(args.fields) if args.fields and not reads else None
     if reads:
         raise UsageError("api: --input does not go with GET and HEAD", "api")
-    data = text_input.read_stdin() if args.input == "-" else text_input.read_file(args.input)
+    data = text.read_stdin() if args.input == "-" else text.read_file(args.input)
     try:
-        return request_fields.json_of(data)
+        return fields.json_of(data)
     except ValueError as error:
         source = "stdin" if args.input == "-" else args.input
         raise CommandFailed(f"{source} is not JSON: {error}") from None
 
 
 def _print_data(data: Any) -> None:
-    from .. import json_output
+    from ..output import json
 
-    json_output.print_document(data)
+    json.print_document(data)
 
 
 def _print_head(status: int, headers: Mapping[str, str]) -> None:

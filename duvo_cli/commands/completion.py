@@ -30,7 +30,7 @@ duvo completion fish > ~/.config/fish/completions/duvo.fish
 
 def run(args: argparse.Namespace) -> int:
     """Print it; returns the exit code."""
-    from .. import completion_scripts
+    from ..help import completion
 
-    print(completion_scripts.script(args.shell))
+    print(completion.script(args.shell))
     return 0

@@ -9,8 +9,17 @@ import threading
 from functools import partial
 from pathlib import Path
 
-from .. import local_server, logs, terminal
+from ..engine.server import (
+    agents_of,
+    as_json,
+    as_lines,
+    check_port,
+    default_database,
+    serving,
+    stop,
+)
 from ..errors import UsageError
+from ..output import logs, terminal
 from ..parser import count
 
 TYPE_CHECKING = False
@@ -53,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve; returns the exit code."""
     if args.program == []:
         raise UsageError("dev: no COMMAND stands behind --", "dev")
-    local_server.check_port(args, "dev")
+    check_port(args, "dev")
     logs.show(debug=args.debug)
     if args.program is not None:
         return _run_program(args, args.program)
@@ -64,19 +73,19 @@ def _serve_until_told(args: argparse.Namespace) -> int:
     told = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: told.set())
-    database = args.database or local_server.default_database("dev")
-    with local_server.serving(partial(_made, args, database, args.port)) as server:
+    database = args.database or default_database("dev")
+    with serving(partial(_made, args, database, args.port)) as server:
         if told.is_set():
             return 0
         _write_profile(server)
         _tell(server, args)
         told.wait()
-        local_server.stop("runs that have not ended go on when it starts again")
+        stop("runs that have not ended go on when it starts again")
     return 0
 
 
 def _run_program(args: argparse.Namespace, program: list[str]) -> int:
-    from .. import program as programs
+    from ..engine import program as programs
 
     with programs.forwarding_signals() as signals:
         folder = tempfile.mkdtemp(prefix="duvo-dev-")
@@ -85,7 +94,7 @@ def _run_program(args: argparse.Namespace, program: list[str]) -> int:
             database = args.database or str(Path(folder) / "engine.sqlite")
             port = 0 if args.port is None else args.port
             make = partial(_made, args, database, port)
-            with local_server.serving(make, clean_up) as server:
+            with serving(make, clean_up) as server:
                 settings = {
                     "DUVO_API_KEY": server.api_key,
                     "DUVO_API_BASE_URL": server.base_url,
@@ -100,7 +109,7 @@ def _made(args: argparse.Namespace, database: str, port: int | None) -> Server:
     from duvo import local
 
     return local.Server(
-        local_server.agents_of(args.files),
+        agents_of(args.files),
         database=database,
         port=port,
         rate_limit=args.rate_limit,
@@ -126,10 +135,10 @@ def _write_profile(server: Server) -> None:
 
 def _tell(server: Server, args: argparse.Namespace) -> None:
     if args.json:
-        from .. import json_output
+        from ..output import json
 
-        told = local_server.as_json(server)
-        json_output.print_line({**told, "api_key": server.api_key, "profile": PROFILE})
+        told = as_json(server)
+        json.print_line({**told, "api_key": server.api_key, "profile": PROFILE})
         return
     import shlex
 
@@ -137,7 +146,7 @@ def _tell(server: Server, args: argparse.Namespace) -> None:
     start = shlex.join(
         ["duvo", "--profile", PROFILE, "runs", "start", "--agent", first, "--follow"]
     )
-    lines = local_server.as_lines(
+    lines = as_lines(
         server,
         [
             ("Address", server.base_url),

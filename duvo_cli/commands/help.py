@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .. import overview
 from ..errors import UsageError
-from ..names import COMMANDS, GROUPS
+from ..help import overview
 from ..parser import parser_of
+from ..registry import COMMANDS, GROUPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

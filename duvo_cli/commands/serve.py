@@ -6,8 +6,17 @@ import queue
 import signal
 from functools import partial
 
-from .. import local_server, logs, terminal
+from ..engine.server import (
+    agents_of,
+    as_json,
+    as_lines,
+    check_port,
+    default_database,
+    serving,
+    stop,
+)
 from ..errors import UsageError
+from ..output import logs, terminal
 from ..parser import count
 
 TYPE_CHECKING = False
@@ -58,18 +67,18 @@ duvo serve agents.py --keys-file keys.txt --database postgresql://duvo@db.intern
 
 def run(args: argparse.Namespace) -> int:
     """Serve; returns the exit code."""
-    local_server.check_port(args, "serve")
+    check_port(args, "serve")
     if (args.tls_cert is None) != (args.tls_key is None):
         raise UsageError("serve: --tls-cert and --tls-key go together", "serve")
     logs.show(debug=args.debug)
     told: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (*_ENDING, signal.SIGHUP):
         signal.signal(number, lambda number, frame: told.put(number))
-    with local_server.serving(partial(_made, args), ended_by=_ENDING) as server:
+    with serving(partial(_made, args), ended_by=_ENDING) as server:
         _tell(server, args)
         while told.get() == signal.SIGHUP:
             _read_again(server, "the keys and the certificate" if args.tls_cert else "the keys")
-        local_server.stop("runs that have not ended stay as they are")
+        stop("runs that have not ended stay as they are")
     return 0
 
 
@@ -77,9 +86,9 @@ def _made(args: argparse.Namespace) -> Server:
     from duvo import local
 
     return local.Server(
-        local_server.agents_of(args.files),
+        agents_of(args.files),
         examples=False,
-        database=args.database or local_server.default_database("serve"),
+        database=args.database or default_database("serve"),
         host=args.host,
         port=local.DEFAULT_PORT if args.port is None else args.port,
         keys_file=args.keys_file,
@@ -103,11 +112,11 @@ def _read_again(server: Server, what: str) -> None:
 
 def _tell(server: Server, args: argparse.Namespace) -> None:
     if args.json:
-        from .. import json_output
+        from ..output import json
 
-        json_output.print_line(local_server.as_json(server))
+        json.print_line(as_json(server))
         return
-    lines = local_server.as_lines(
+    lines = as_lines(
         server,
         [
             ("Address", server.base_url),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .. import terminal
 from ..client import client_of
+from ..output import terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ def run(args: argparse.Namespace) -> int:
         who = client.whoami()
         profile = client.settings.profile
     if args.json:
-        from .. import json_output
+        from ..output import json
 
-        json_output.print_document({**who.raw, "team_id": who.team_id, "base_url": who.base_url})
+        json.print_document({**who.raw, "team_id": who.team_id, "base_url": who.base_url})
         return 0
-    from ..table import fields
+    from ..output.table import fields
 
     names = {team.id: team.name for team in who.teams}
     teams = [f"{team.id} {team.name}" for team in who.teams if team.id != who.team_id]

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import requests
 
-from tests.command import DUVO
-from tests.postgresql import running
+from tests.servers.postgresql import running
+from tests.support.command import DUVO
 
 AGENTS = """
 from duvo.local import agent
@@ -47,9 +47,9 @@ async def waiter(run):
 ALONE = """
 import asyncio, functools, sys, time
 from duvo.local import _commands, _reading, load_agents
-from duvo.local._engine import Engine
-from duvo.local._location import locate
-from duvo.local._store import Store
+from duvo.local._execution.engine import Engine
+from duvo.local._database.location import locate
+from duvo.local._database.database import Store
 
 async def one(engine, agent):
     run_id = _commands.new_run_id()

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.benchmarks.server import serving
-from tests.hosted import AGENT, KEY, TEAM
+from tests.servers.fake_api import AGENT, KEY, TEAM
 
 THREADS = 8
 CONCURRENCY = 100

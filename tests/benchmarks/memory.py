@@ -6,7 +6,7 @@ import tracemalloc
 from typing import Any
 
 import duvo
-from duvo._transport import Answer
+from duvo._http.transport import Answer
 
 TOTAL = 1_000_000
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from duvo._pace import next_wait
+from duvo._run.pace import next_wait
 
 _irregular = random.Random(20260101)
 

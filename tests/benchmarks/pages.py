@@ -9,7 +9,7 @@ from collections.abc import Callable
 import requests
 
 import duvo
-from tests.hosted import KEY, TEAM, Hosted, serving
+from tests.servers.fake_api import KEY, TEAM, Hosted, serving
 
 ROUNDS = 400
 

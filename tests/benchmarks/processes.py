@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.hosted import KEY, TEAM, Hosted, serving
+from tests.servers.fake_api import KEY, TEAM, Hosted, serving
 
 ROUNDS = 25
 

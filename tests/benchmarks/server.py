@@ -20,7 +20,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from tests.hosted import AGENT
+from tests.servers.fake_api import AGENT
 
 _BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

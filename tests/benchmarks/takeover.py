@@ -16,9 +16,9 @@ from pathlib import Path
 
 import psycopg
 
-from tests.local_api import wait_until
-from tests.postgresql import running
-from tests.servers import Fleet, ServerProcess
+from tests.servers.cluster import Fleet, ServerProcess
+from tests.servers.engine_api import wait_until
+from tests.servers.postgresql import running
 
 RUNS = 200
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from attrs import frozen
 
 import duvo
-from tests.clocks import StoppedClock
-from tests.hosted import KEY, TEAM
-from tests.simulated import Simulated, SimulatedRun, lives
+from tests.servers.fake_api import KEY, TEAM
+from tests.servers.simulated_api import Simulated, SimulatedRun, lives
+from tests.support.clocks import StoppedClock
 
 LIMIT = 300
 MINUTES = 30.0

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 import duvo
-from tests.command import DUVO, Command
-from tests.hosted import KEY, TEAM, Hosted
-from tests.postgresql import PostgreSQL, running
-from tests.served import AGENTS, OTHER, Served
-from tests.served import KEY as SERVED_KEY
+from tests.servers.fake_api import KEY, TEAM, Hosted
+from tests.servers.postgresql import PostgreSQL, running
+from tests.servers.serve_process import AGENTS, OTHER, Served
+from tests.servers.serve_process import KEY as SERVED_KEY
+from tests.support.command import DUVO, Command
 
 _JQ = f"""\
 #!{sys.executable}

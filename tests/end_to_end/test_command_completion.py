@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Command
-from tests.hosted import KEY, TEAM, Hosted
+from tests.servers.fake_api import KEY, TEAM, Hosted
+from tests.support.command import Command
 
 GIVING_UP_AND_A_START = 2.5
 """Seconds: 1 to give up, and room for Python's start on a busy machine."""

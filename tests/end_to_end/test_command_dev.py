@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import duvo
-from tests.command import DUVO, Command, wait_for
+from tests.support.command import DUVO, Command, wait_for
 
 AGENTS = """
 import time

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Command
-from tests.hosted import KEY, TEAM, Hosted
+from tests.servers.fake_api import KEY, TEAM, Hosted
+from tests.support.command import Command
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
 

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import duvo
-from tests.command import Command, rest_of, wait_for
-from tests.hosted import AGENT, Hosted
+from tests.servers.fake_api import AGENT, Hosted
+from tests.support.command import Command, rest_of, wait_for
 
 
 def started(client: duvo.Client, agent: str, message: str | None = None) -> duvo.Run:
@@ -292,7 +292,7 @@ def test_nothing_is_started_when_an_option_cannot_work(
 def test_a_start_whose_outcome_is_not_known_says_how_to_find_out(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
-    from tests.hosted import Drop
+    from tests.servers.fake_api import Drop
 
     def drop(seen: object) -> None:
         raise Drop

@@ -6,9 +6,9 @@ import json
 import uuid
 
 import duvo
-from tests.command import DUVO, Command, wait_for
-from tests.hosted import AGENT, Hosted, Seen
-from tests.pseudo_terminal import PseudoTerminal
+from tests.servers.fake_api import AGENT, Hosted, Seen
+from tests.support.command import DUVO, Command, wait_for
+from tests.support.pseudo_terminal import PseudoTerminal
 
 
 def asking(hosted: Hosted, count: int = 1) -> list[str]:

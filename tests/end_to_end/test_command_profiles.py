@@ -7,8 +7,8 @@ import os
 import stat
 from pathlib import Path
 
-from tests.command import Command
-from tests.hosted import KEY, Hosted
+from tests.servers.fake_api import KEY, Hosted
+from tests.support.command import Command
 
 
 def test_the_key_is_read_from_stdin_and_kept_for_its_owner_alone(

@@ -7,8 +7,8 @@ import json
 import pytest
 
 import duvo
-from tests.command import Command, wait_for
-from tests.hosted import AGENT, KEY, TEAM, Hosted
+from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted
+from tests.support.command import Command, wait_for
 
 
 def sent(hosted: Hosted, ending: str) -> list[object]:

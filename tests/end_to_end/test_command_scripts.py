@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Command, wait_for
-from tests.hosted import AGENT, Hosted, Seen
+from tests.servers.fake_api import AGENT, Hosted, Seen
+from tests.support.command import Command, wait_for
 
 WAIT = """\
 RUN_ID=$(duvo runs start --agent "$AGENT_ID" --json | jq -r '.run.id')

@@ -20,8 +20,8 @@ import requests
 import trustme
 
 import duvo
-from tests.command import Command, wait_for
-from tests.served import KEY, OTHER, Served
+from tests.servers.serve_process import KEY, OTHER, Served
+from tests.support.command import Command, wait_for
 
 Start = Callable[..., Served]
 

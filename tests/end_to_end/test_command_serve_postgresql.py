@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import requests
 
-from tests.command import wait_for
-from tests.postgresql import PostgreSQL
-from tests.served import Served
+from tests.servers.postgresql import PostgreSQL
+from tests.servers.serve_process import Served
+from tests.support.command import wait_for
 
 Start = Callable[..., Served]
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.command import DUVO, Command, wait_for
-from tests.hosted import AGENT, Hosted, Seen
-from tests.pseudo_terminal import PseudoTerminal
+from tests.servers.fake_api import AGENT, Hosted, Seen
+from tests.support.command import DUVO, Command, wait_for
+from tests.support.pseudo_terminal import PseudoTerminal
 
 TEMPLATE = "Process {number} of {supplier}"
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 import duvo
-from tests.command import DUVO, Command, wait_for
-from tests.hosted import Hosted
-from tests.pseudo_terminal import PseudoTerminal
+from tests.servers.fake_api import Hosted
+from tests.support.command import DUVO, Command, wait_for
+from tests.support.pseudo_terminal import PseudoTerminal
 
 
 def terminal(command: Command, *arguments: str, **settings: str) -> PseudoTerminal:

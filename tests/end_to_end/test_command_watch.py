@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.command import DUVO, Command, rest_of, wait_for
-from tests.hosted import Hosted, Seen
-from tests.pseudo_terminal import PseudoTerminal
+from tests.servers.fake_api import Hosted, Seen
+from tests.support.command import DUVO, Command, rest_of, wait_for
+from tests.support.pseudo_terminal import PseudoTerminal
 
 
 def watching(command: Command, *arguments: str, columns: int = 100) -> PseudoTerminal:

@@ -15,7 +15,7 @@ import requests
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
 from duvo.local import Server
-from tests.local_api import LocalApi
+from tests.servers.engine_api import LocalApi
 
 DESCRIPTION = Path(__file__).parents[3] / "shared" / "contract" / "duvo-openapi-v2.json"
 

@@ -15,7 +15,8 @@ import pytest
 import sqlalchemy as sa
 
 import duvo
-from duvo.local import Server, _appending, agent
+from duvo.local import Server, agent
+from duvo.local._store import appending
 
 
 @contextlib.contextmanager
@@ -224,7 +225,7 @@ def test_a_database_that_fails_in_the_middle_loses_no_message_and_fails_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     is_full, failed = threading.Event(), threading.Event()
-    insert = _appending.insert_message
+    insert = appending.insert_message
 
     def failing(connection: Any, run_id: str, entry: Any, **rest: Any) -> None:
         if entry.text == "two" and is_full.is_set():
@@ -237,7 +238,7 @@ def test_a_database_that_fails_in_the_middle_loses_no_message_and_fails_no_run(
             with contextlib.suppress(Exception):
                 await run.say(word)
 
-    monkeypatch.setattr(_appending, "insert_message", failing)
+    monkeypatch.setattr(appending, "insert_message", failing)
     database = tmp_path / "runs.sqlite"
     is_full.set()
     with serving(counting, database) as client:

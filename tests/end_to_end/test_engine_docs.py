@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from duvo.local import Server, load_agents
-from tests.local_api import LocalApi, wait_until
+from tests.servers.engine_api import LocalApi, wait_until
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = re.findall(r"```python\n(.*?)```", (DOCS / "writing-agents.md").read_text(), re.S)

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from duvo.local import EngineError, MissingExtra, Server
-from tests.served import KEY, OTHER
+from tests.servers.serve_process import KEY, OTHER
 
 
 def test_keys_of_a_file_open_it_and_none_is_made(tmp_path: Path, keys_file: Path) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from duvo.local import Server
-from tests.local_api import LocalApi
+from tests.servers.engine_api import LocalApi
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from itertools import pairwise
 import pytest
 
 from duvo.local import RunContext, Server, agent
-from tests.local_api import LocalApi
+from tests.servers.engine_api import LocalApi
 
 
 @agent("Listener")

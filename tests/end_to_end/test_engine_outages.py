@@ -16,11 +16,11 @@ import pytest
 from dbos import DBOS
 
 from duvo.local import RunContext, Server, agent
-from duvo.local._commands import new_run_id, start
-from duvo.local._location import locate
-from duvo.local._store import Store
-from tests.local_api import LocalApi, wait_until
-from tests.postgresql import PostgreSQL, Relay
+from duvo.local._database.database import Store
+from duvo.local._database.location import locate
+from duvo.local._store.commands import new_run_id, start
+from tests.servers.engine_api import LocalApi, wait_until
+from tests.servers.postgresql import PostgreSQL, Relay
 
 FORGOTTEN = """
 import sys, time, requests

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from duvo.local import DatabaseDamaged, Server
-from tests.local_api import LocalApi
+from tests.servers.engine_api import LocalApi
 
 
 def test_runs_are_started_answered_stopped_and_resumed(postgresql_url: str, tmp_path: Path) -> None:

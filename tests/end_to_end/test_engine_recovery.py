@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from duvo.local import DatabaseLocked, Server
-from tests.local_api import ENDED, LocalApi, wait_until
+from tests.servers.engine_api import ENDED, LocalApi, wait_until
 
 AGENTS = """
     import asyncio, os

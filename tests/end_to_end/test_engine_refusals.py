@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy.exc
 
 from duvo.local import Server
-from tests.local_api import LocalApi, wait_until
+from tests.servers.engine_api import LocalApi, wait_until
 
 NOBODY = str(uuid.UUID(int=7))
 
@@ -167,7 +167,7 @@ def test_what_nobody_expected_is_500_and_logged_in_one_line(
         raise RuntimeError("two\nlines")
 
     caplog.set_level(logging.INFO, "duvo.local")
-    for place in ("_answers.team", "_guard.Guard._check_origin"):
+    for place in ("_store.shapes.team", "_api.guard.Guard._check_origin"):
         with monkeypatch.context() as patch:
             patch.setattr(f"duvo.local.{place}", fail)
             assert "log" in refused(api, 500, "GET", "/v2/teams")
@@ -179,7 +179,7 @@ def test_what_nobody_expected_is_500_and_logged_in_one_line(
         caplog.clear()
     caplog.set_level(logging.DEBUG, "duvo.local")
     with monkeypatch.context() as patch:
-        patch.setattr("duvo.local._answers.team", fail)
+        patch.setattr("duvo.local._store.shapes.team", fail)
         refused(api, 500, "GET", "/v2/teams")
     wait_until(lambda: len(caplog.records) == 2, 5, "no traceback was logged")
     assert caplog.records[1].exc_info is not None
@@ -191,7 +191,7 @@ def test_a_database_that_fails_is_500_and_logged_without_the_statement(
     def fail(*arguments: object) -> None:
         raise sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("disk\nI/O error"))
 
-    monkeypatch.setattr("duvo.local._answers.team", fail)
+    monkeypatch.setattr("duvo.local._store.shapes.team", fail)
     assert "database" in refused(api, 500, "GET", "/v2/teams")
     assert [one.getMessage() for one in caplog.records] == [
         "GET /v2/teams: the database failed: disk I/O error"

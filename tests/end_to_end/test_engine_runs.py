@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from duvo.local import CallOrderError, Question, RunContext, Server, ToolFailed, agent
-from tests.local_api import LocalApi
+from tests.servers.engine_api import LocalApi
 
 entered = threading.Event()
 cancelled = threading.Event()

@@ -30,9 +30,9 @@ from duvo.local import (
     agent,
     default_database,
 )
-from duvo.local._engine import Engine
-from duvo.local._store import Store
-from tests.local_api import LocalApi, wait_until
+from duvo.local._database.database import Store
+from duvo.local._execution.engine import Engine
+from tests.servers.engine_api import LocalApi, wait_until
 
 
 @agent("Waiter")
@@ -284,7 +284,7 @@ def test_a_turn_that_the_database_fails_goes_on_at_the_next_start(
 
     database = tmp_path / "runs.sqlite"
     with monkeypatch.context() as patch, Server(database=database, port=0) as server:
-        patch.setattr("duvo.local._turns.complete", fail)
+        patch.setattr("duvo.local._store.turns.complete", fail)
         api = LocalApi.of(server)
         run_id = api.start("Talker")
         wait_until(lambda: bool(caplog.records), 5, "nothing was logged")
@@ -300,7 +300,7 @@ def test_a_turn_that_the_database_fails_goes_on_at_the_next_start(
 def test_what_recovery_needs_no_longer_is_removed_and_the_run_can_still_be_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("duvo.local._engine._TIDYING", 0.05)
+    monkeypatch.setattr("duvo.local._execution.engine._TIDYING", 0.05)
     database = tmp_path / "runs.sqlite"
     with Server([waiter], database=database, port=0) as server:
         api = LocalApi.of(server)
@@ -377,7 +377,7 @@ def test_where_the_usual_port_is_taken_the_next_one_is_used(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         usual = taken.getsockname()[1]
-        monkeypatch.setattr("duvo.local._ports.DEFAULT_PORT", usual)
+        monkeypatch.setattr("duvo.local._api.ports.DEFAULT_PORT", usual)
         with Server() as server:
             assert usual < server.port < usual + 100
 

@@ -14,12 +14,13 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from duvo.local import RunContext, Server, _servers, agent
-from duvo.local._engine import Engine
-from duvo.local._location import locate
-from tests.local_api import LocalApi, wait_until
-from tests.postgresql import PostgreSQL, Relay
-from tests.servers import Fleet
+from duvo.local import RunContext, Server, agent
+from duvo.local._cluster import membership
+from duvo.local._database.location import locate
+from duvo.local._execution.engine import Engine
+from tests.servers.cluster import Fleet
+from tests.servers.engine_api import LocalApi, wait_until
+from tests.servers.postgresql import PostgreSQL, Relay
 
 STEP = ["tool_call", "tool_result", "text"]
 WORKED = ["text", "session_started", "text", *STEP * 4, "text"]
@@ -160,23 +161,23 @@ def test_a_tool_that_must_not_be_called_yet_is_called_later(
 def test_who_gave_a_sign_just_now_is_not_taken_for_dead(postgresql_url: str) -> None:
     with Server(database=postgresql_url, port=0):
         engine = sa.create_engine(locate(postgresql_url).url, poolclass=sa.NullPool)
-    silent, alive = _servers.new_id(), _servers.new_id()
+    silent, alive = membership.new_id(), membership.new_id()
     with engine.begin() as connection:
         for server_id in (silent, alive):
-            _servers.join(connection, server_id)
+            membership.join(connection, server_id)
         connection.execute(
             sa.text("UPDATE duvo_servers SET seen = now() - interval '1 s' WHERE id = :silent"),
             {"silent": silent},
         )
-        assert _servers.beat(connection, alive)
+        assert membership.beat(connection, alive)
         half_a_second = timedelta(seconds=0.5)
         for expected in ([silent], []):
-            found = _servers.take_for_dead(connection, [silent, alive], half_a_second)
+            found = membership.take_for_dead(connection, [silent, alive], half_a_second)
             assert found == expected
-        assert not _servers.beat(connection, silent)
-        assert _servers.beat(connection, alive)
-        assert _servers.attendance(connection) == {alive: True}
-        assert _servers.dead(connection)[silent]
+        assert not membership.beat(connection, silent)
+        assert membership.beat(connection, alive)
+        assert membership.attendance(connection) == {alive: True}
+        assert membership.dead(connection)[silent]
 
 
 def test_a_server_that_connects_again_is_not_missed(fleet: Fleet) -> None:

@@ -12,7 +12,7 @@ from subprocess import PIPE
 import pytest
 
 from duvo.local import RunContext, Server, _threads, agent
-from tests.local_api import LocalApi
+from tests.servers.engine_api import LocalApi
 
 BLOCKED = 15
 """More than the engine has threads of its own."""
@@ -87,7 +87,7 @@ def test_threads_that_block_keep_no_other_run_waiting(api: LocalApi, name: str) 
 HANGING = """
 import asyncio, sys, time
 from duvo.local import Server, agent
-from tests.local_api import LocalApi
+from tests.servers.engine_api import LocalApi
 
 @agent("Hanging")
 async def hanging(run):

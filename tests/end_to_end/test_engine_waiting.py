@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from duvo.local import RunContext, Server, agent
-from tests.local_api import LocalApi, wait_until
+from tests.servers.engine_api import LocalApi, wait_until
 
 WAITING = 200
 

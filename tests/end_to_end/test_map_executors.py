@@ -19,15 +19,15 @@ import pytest
 
 import duvo
 from duvo.local import RunContext, Server, agent
-from tests.command import wait_for
-from tests.deciding import (
+from tests.servers.fake_api import AGENT, Hosted, Seen
+from tests.support.command import wait_for
+from tests.support.decisions import (
     approve,
     approve_and_kill_once,
     approve_when_told,
     decided_by,
     die,
 )
-from tests.hosted import AGENT, Hosted, Seen
 
 INPUTS = [f"input {number}" for number in range(16)]
 

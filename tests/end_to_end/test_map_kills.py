@@ -18,19 +18,20 @@ import pytest
 
 import duvo
 from duvo.local import RunContext, Server, agent
-from tests.hosted import AGENT, KEY, TEAM, Hosted, Seen
+from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted, Seen
 
 INPUTS = 40
 
 BATCH = """
 import json, sys
 import duvo
-from duvo import _pace
-from duvo._fleet import starting, watcher
+from duvo._run import pace
+from duvo._batch import starts
+from duvo._watch import watcher
 
 # What the tests need not wait for: a server near by, on which a run shows at once.
-starting.APPEARS_WITHIN = 0.6
-_pace.FIRST, _pace.LONGEST, watcher._SWEEP_EVERY = 0.02, 0.05, 0.1
+starts.APPEARS_WITHIN = 0.6
+pace.FIRST, pace.LONGEST, watcher._SWEEP_EVERY = 0.02, 0.05, 0.1
 
 agent, file, most = sys.argv[1:]
 inputs = [{"number": number // 2} for number in range(int(most))]

@@ -15,8 +15,8 @@ import pytest
 import trustme
 import yaml
 
-from duvo_cli import names, parser
-from tests.served import Served
+from duvo_cli import parser, registry
+from tests.servers.serve_process import Served
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "several-machines.md").read_text()
@@ -36,7 +36,7 @@ def services() -> dict[str, Any]:
 
 def accepted(words: list[str]) -> Any:
     """The arguments of a `duvo serve`, as its parser takes them."""
-    found = names.find(words[1:])
+    found = registry.find(words[1:])
     assert found.name == "serve"
     return parser.parser_of("serve").parse(found.arguments)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import DUVO
-from tests.local_api import LocalApi
+from tests.servers.engine_api import LocalApi
+from tests.support.command import DUVO
 
 
 @pytest.fixture(scope="session")

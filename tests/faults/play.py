@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import duvo
-from tests.clocks import HurriedClock
 from tests.faults.exchange import Event
-from tests.faults.faulty_proxy import FaultyProxy, faulty
 from tests.faults.schedule import Link
-from tests.local_api import LocalApi
+from tests.servers.engine_api import LocalApi
+from tests.servers.faulty_proxy import FaultyProxy, faulty
+from tests.support.clocks import HurriedClock
 
 MAY_PASS = (duvo.RateLimited, duvo.ServerError, duvo.ConnectionError, duvo.TimeoutError)
 """What a single call raises where the server cannot be reached for longer than it tries."""

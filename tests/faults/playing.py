@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.faults import batches, scenarios
 from tests.faults.play import Play, behind_faults
 from tests.faults.schedule import Link
-from tests.local_api import LocalApi
+from tests.servers.engine_api import LocalApi
 
 SCENARIOS: dict[str, Callable[[Play], None]] = {
     "start": scenarios.start,

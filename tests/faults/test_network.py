@@ -14,8 +14,8 @@ import pytest
 import trustme
 
 import duvo
-from tests.hosted import KEY, TEAM, Hosted, serving
-from tests.proxy import Proxy, proxying
+from tests.servers.fake_api import KEY, TEAM, Hosted, serving
+from tests.servers.proxy import Proxy, proxying
 
 
 @pytest.fixture(scope="module")

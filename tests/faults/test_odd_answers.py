@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.clocks import StoppedClock
-from tests.hosted import AGENT, KEY, Drop, Hosted, Seen
+from tests.servers.fake_api import AGENT, KEY, Drop, Hosted, Seen
+from tests.support.clocks import StoppedClock
 
 
 def contents(messages: Any) -> list[str]:

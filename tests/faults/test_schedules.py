@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.playing import SCENARIOS, play, play_all
 from tests.faults.seeds import FOUND
-from tests.local_api import LocalApi
+from tests.servers.engine_api import LocalApi
 
 SEEDS = {**dict.fromkeys(SCENARIOS, 200), "resume": 60, "post": 60, "watch": 60}
 AT_ONCE = 20

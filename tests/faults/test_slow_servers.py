@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import duvo
-from tests.hosted import KEY, TEAM
+from tests.servers.fake_api import KEY, TEAM
 
 RUN = "33333333-3333-4333-8333-333333333333"
 HEAD = (

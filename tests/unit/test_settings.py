@@ -10,7 +10,7 @@ import pytest
 
 import duvo
 from duvo import profiles
-from tests.hosted import KEY, TEAM, Hosted
+from tests.servers.fake_api import KEY, TEAM, Hosted
 
 
 @pytest.fixture

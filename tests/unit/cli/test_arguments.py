@@ -6,8 +6,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from duvo import Option, Question
-from duvo_cli import request_fields, typed_replies
-from duvo_cli.times import since
+from duvo_cli.input import fields
+from duvo_cli.output.times import since
+from duvo_cli.replying import typed
 
 
 @pytest.mark.parametrize(
@@ -45,35 +46,35 @@ PARTS = Question(
 
 @pytest.mark.parametrize(("text", "label"), [("1", "A b"), ("a B", "A b"), ("2", "2")])
 def test_an_option_is_given_by_label_or_by_number(text, label):
-    assert typed_replies.answers_to(COST_CENTRE)(text) == label
+    assert typed.answers_to(COST_CENTRE)(text) == label
 
 
 @pytest.mark.parametrize(
     ("text", "labels"), [("1", "x"), ("1, 2", "x,y, z"), ("y, z", "y, z"), ("x,1", "x,x")]
 )
 def test_several_options_are_joined_by_commas(text, labels):
-    assert typed_replies.answers_to(PARTS)(text) == labels
+    assert typed.answers_to(PARTS)(text) == labels
 
 
 @pytest.mark.parametrize("text", ["", "3", "0", "C", "1,2", "-1", "²"])
 def test_what_is_no_option_is_not_understood(text):
-    with pytest.raises(typed_replies.NotUnderstood):
-        typed_replies.answers_to(COST_CENTRE)(text)
+    with pytest.raises(typed.NotUnderstood):
+        typed.answers_to(COST_CENTRE)(text)
 
 
 def test_a_question_without_options_takes_any_text_but_none():
-    free = typed_replies.answers_to(Question(question="Why?"))
+    free = typed.answers_to(Question(question="Why?"))
     assert free("because = 3") == "because = 3"
-    with pytest.raises(typed_replies.NotUnderstood):
+    with pytest.raises(typed.NotUnderstood):
         free("")
 
 
 def test_only_clear_words_decide():
-    assert typed_replies.decision("Yes") is True
-    assert typed_replies.decision("n") is False
+    assert typed.decision("Yes") is True
+    assert typed.decision("n") is False
     for text in ("", "ok?", "1", "yep"):
-        with pytest.raises(typed_replies.NotUnderstood):
-            typed_replies.decision(text)
+        with pytest.raises(typed.NotUnderstood):
+            typed.decision(text)
 
 
 @pytest.mark.parametrize(
@@ -92,21 +93,21 @@ def test_only_clear_words_decide():
     ],
 )
 def test_a_typed_field_is_a_word_a_number_or_text(text, value):
-    assert request_fields.typed_field(text) == ("k", value)
+    assert fields.typed_field(text) == ("k", value)
 
 
 def test_a_typed_field_reads_json_from_a_file(tmp_path):
     file = tmp_path / "x.json"
     file.write_text('{"a": [1]}')
-    assert request_fields.typed_field(f"k=@{file}") == ("k", {"a": [1]})
+    assert fields.typed_field(f"k=@{file}") == ("k", {"a": [1]})
     file.write_text("{")
     with pytest.raises(ArgumentTypeError, match="is not JSON"):
-        request_fields.typed_field(f"k=@{file}")
+        fields.typed_field(f"k=@{file}")
     with pytest.raises(ArgumentTypeError, match="No such file"):
-        request_fields.typed_field("k=@nowhere.json")
+        fields.typed_field("k=@nowhere.json")
 
 
 @pytest.mark.parametrize("text", ["k", "=v", ""])
 def test_a_field_needs_a_key_and_a_value(text):
     with pytest.raises(ArgumentTypeError):
-        request_fields.text_field(text)
+        fields.text_field(text)

@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
-from duvo_cli import names, overview
+from duvo_cli import registry
 from duvo_cli.commands.complete import settings
+from duvo_cli.help import overview
 from tests.unit.cli.test_loading import loaded_by
 
 BEFORE_IT_ASKS = """
@@ -65,5 +66,5 @@ def test_the_settings_are_those_of_the_line_that_is_typed(line: str, expected: d
 
 
 def test_no_help_names_it():
-    assert names.HIDDEN not in names.COMMANDS
-    assert f"\n  {names.HIDDEN} " not in overview.overview()
+    assert registry.HIDDEN not in registry.COMMANDS
+    assert f"\n  {registry.HIDDEN} " not in overview.overview()

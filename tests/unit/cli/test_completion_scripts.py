@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from duvo_cli import completion_scripts
 from duvo_cli.errors import CommandFailed
-from duvo_cli.names import COMMANDS
+from duvo_cli.help import completion
+from duvo_cli.registry import COMMANDS
 from tests.unit.cli.test_loading import loaded_by
 
 shtab = pytest.importorskip("shtab")
@@ -27,13 +27,13 @@ def shell(request: pytest.FixtureRequest) -> str:
 
 
 def test_every_command_is_in_the_script(shell: str):
-    made = completion_scripts.script(shell)
+    made = completion.script(shell)
     for command in COMMANDS:
         assert command.rpartition(" ")[2] in made
 
 
 def test_ids_come_from_the_hidden_command(shell: str):
-    made = completion_scripts.script(shell)
+    made = completion.script(shell)
     assert "duvo complete " in made
 
 
@@ -44,7 +44,7 @@ def test_a_shell_takes_its_script(shell: str):
     try:
         done = subprocess.run(
             [*check[shell], "/dev/stdin"],
-            input=completion_scripts.script(shell),
+            input=completion.script(shell),
             capture_output=True,
             text=True,
         )
@@ -56,7 +56,7 @@ def test_a_shell_takes_its_script(shell: str):
 def test_without_shtab_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "shtab", None)
     with pytest.raises(CommandFailed, match=r'pip install "duvo\[completion\]"') as raised:
-        completion_scripts.script("bash")
+        completion.script("bash")
     assert raised.value.code == 1
     assert "\n" not in str(raised.value)
 
@@ -64,7 +64,7 @@ def test_without_shtab_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
 def test_a_shell_that_shtab_does_not_know_is_told(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shtab, "SUPPORTED_SHELLS", ["bash"])
     with pytest.raises(CommandFailed, match="no script for fish"):
-        completion_scripts.script("fish")
+        completion.script("fish")
 
 
 def test_the_help_of_completion_loads_no_shtab():

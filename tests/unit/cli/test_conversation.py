@@ -6,8 +6,8 @@ from datetime import datetime, timezone
 import pytest
 
 from duvo import HumanRequest, Message, Option, Question, ToolCall, ToolResult
-from duvo_cli import human_request, terminal
-from duvo_cli.conversation import Conversation
+from duvo_cli.output import human_request, terminal
+from duvo_cli.output.conversation import Conversation
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=timezone.utc)
 SETTINGS = argparse.Namespace(profile=None, team=None, base_url=None)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.hosted import KEY, TEAM, Hosted
+from tests.servers.fake_api import KEY, TEAM, Hosted
 
 SCRIPT = """
 import contextlib, io, json, sys
@@ -84,13 +84,15 @@ def test_getting_a_run_as_json_loads_its_own_parser_and_little_beside_requests(h
         "duvo_cli.__main__",
         "duvo_cli.client",
         "duvo_cli.commands",
-        "duvo_cli.commands.runs_get",
+        "duvo_cli.commands.runs",
+        "duvo_cli.commands.runs.get",
         "duvo_cli.errors",
-        "duvo_cli.json_output",
-        "duvo_cli.logs",
-        "duvo_cli.names",
+        "duvo_cli.output",
+        "duvo_cli.output.json",
+        "duvo_cli.output.logs",
+        "duvo_cli.output.terminal",
         "duvo_cli.parser",
-        "duvo_cli.terminal",
+        "duvo_cli.registry",
     }
     unwanted = {"attr", "attrs", "cattrs", "tenacity", "platformdirs", "tomllib", "tomli", "shlex"}
     assert not unwanted & roots(loaded)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import duvo_cli.commands
-from duvo_cli import names, parser
+from duvo_cli import parser, registry
 from duvo_cli.errors import UsageError
 
 
@@ -24,13 +24,13 @@ from duvo_cli.errors import UsageError
     ],
 )
 def test_the_command_is_found_whatever_options_stand_before_it(line, name, arguments):
-    found = names.find(line.split())
+    found = registry.find(line.split())
     assert (found.name, found.arguments) == (name, arguments)
 
 
 def test_an_unknown_command_names_a_close_one():
     with pytest.raises(UsageError, match="did you mean `duvo runs messages`"):
-        names.find(["runs", "mesages"])
+        registry.find(["runs", "mesages"])
 
 
 def test_options_with_a_value_before_the_command_are_those_of_the_parser():
@@ -41,19 +41,23 @@ def test_options_with_a_value_before_the_command_are_those_of_the_parser():
         for option in common.option_strings
         if option.startswith("--") and option not in ("--json", "--debug", "--help")
     }
-    assert with_value == names.OPTIONS_WITH_VALUE
+    assert with_value == registry.OPTIONS_WITH_VALUE
 
 
 def test_every_command_has_its_module_and_every_module_its_command():
     folder = Path(duvo_cli.commands.__file__).parent
-    modules = {file.stem for file in folder.glob("*.py")} - {"__init__"}
-    commands = [*names.COMMANDS, names.HIDDEN]
-    assert modules == {names.module_of(command) for command in commands}
+    modules = {
+        ".".join(file.relative_to(folder).with_suffix("").parts)
+        for file in folder.rglob("*.py")
+        if file.stem != "__init__"
+    }
+    commands = [*registry.COMMANDS, registry.HIDDEN]
+    assert modules == {registry.module_of(command) for command in commands}
 
 
 def test_the_whole_tree_has_every_command_with_its_arguments():
     tree = parser.whole_tree()
-    for command in names.COMMANDS:
+    for command in registry.COMMANDS:
         branch = tree
         for word in command.split():
             (branches,) = (one for one in branch._actions if isinstance(one.choices, dict))
@@ -61,7 +65,7 @@ def test_the_whole_tree_has_every_command_with_its_arguments():
         assert branch.format_help() == parser.parser_of(command).format_help()
 
 
-@pytest.mark.parametrize("command", names.COMMANDS)
+@pytest.mark.parametrize("command", registry.COMMANDS)
 def test_every_command_has_the_options_of_every_command(command):
     made = parser.parser_of(command)
     common = {"--json", "--profile", "--team", "--base-url", "--timeout", "--debug", "--help"}
@@ -81,12 +85,12 @@ def examples_of(command: str) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize("command", names.COMMANDS)
+@pytest.mark.parametrize("command", registry.COMMANDS)
 def test_every_example_in_the_help_of_a_command_makes_sense(command):
     examples = examples_of(command)
     assert examples or command == "profiles list"
     for words in examples:
-        found = names.find(words)
+        found = registry.find(words)
         assert found.name
         own = takewhile(lambda word: word != "--", found.arguments)
         parser.parser_of(found.name).parse(list(own))

@@ -4,8 +4,8 @@ import runpy
 import sys
 from pathlib import Path
 
-from duvo_cli import manual
-from duvo_cli.names import COMMANDS, module_of
+from duvo_cli.help import manual
+from duvo_cli.registry import COMMANDS
 
 ROOT = Path(__file__).parents[3]
 
@@ -20,6 +20,6 @@ def test_the_reference_of_the_command_is_what_its_parsers_say(monkeypatch):
 def test_every_command_has_a_manual_page():
     pages = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for command in COMMANDS:
-        page = f'"man/{manual.page_of(command)}.1:function={module_of(command)}:'
+        page = f'"man/{manual.page_of(command)}.1:function={manual.function_of(command)}:'
         assert page in pages
     assert pages.count('"man/') == len(COMMANDS) + 1

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from duvo_cli.table import cut, displayed, fields, table
-from duvo_cli.times import lasted
+from duvo_cli.output.table import cut, displayed, fields, table
+from duvo_cli.output.times import lasted
 
 
 def test_columns_are_aligned_by_what_a_terminal_shows():

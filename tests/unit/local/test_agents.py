@@ -9,15 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from duvo.local import (
-    Agent,
-    AgentFileError,
-    EngineError,
-    RunContext,
-    Server,
-    agent,
-    load_agents,
-)
+from duvo.local import Agent, AgentFileError, EngineError, RunContext, Server, agent, load_agents
 
 Write = Callable[[str], Path]
 

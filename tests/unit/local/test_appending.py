@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from duvo.local import _appending, _commands, _entries, _reading, _turns
-from duvo.local._location import locate
-from duvo.local._store import Store
+from duvo.local._database.database import Store
+from duvo.local._database.location import locate
+from duvo.local._store import appending, commands, entries, queries, turns
 from duvo.local.examples import talker
 
 
@@ -29,7 +29,7 @@ def run_id(store: Store) -> str:
     run_id = str(uuid.uuid4())
 
     def start(connection: sa.Connection) -> None:
-        _commands.start(
+        commands.start(
             connection, talker, run_id=run_id, message="hi", sandbox_id=None, webhook_url=None
         )
 
@@ -38,12 +38,12 @@ def run_id(store: Store) -> str:
 
 
 def say(store: Store, run_id: str, op: int, turn: int = 1) -> bool:
-    entry = _entries.assistant_text(f"text {op}")
-    return store.transact(lambda c: _appending.append_op(c, run_id, turn, op, entry)) is not None
+    entry = entries.assistant_text(f"text {op}")
+    return store.transact(lambda c: appending.append_op(c, run_id, turn, op, entry)) is not None
 
 
 def times(store: Store, run_id: str) -> list[str]:
-    page = store.transact(lambda c: _reading.page(c, run_id, 0, 50)).body
+    page = store.transact(lambda c: queries.page(c, run_id, 0, 50)).body
     assert page["total"] == len(page["messages"])
     return [one["timestamp"] for one in page["messages"]]
 
@@ -51,9 +51,9 @@ def times(store: Store, run_id: str) -> list[str]:
 def test_times_rise_also_when_the_clock_stands_or_is_set_back(
     store: Store, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = _appending.unix_ms()
+    now = appending.unix_ms()
     for op, moment in enumerate([now, now, now - 60_000, now + 5, now + 5], start=1):
-        monkeypatch.setattr(_appending, "unix_ms", lambda moment=moment: moment)
+        monkeypatch.setattr(appending, "unix_ms", lambda moment=moment: moment)
         assert say(store, run_id, op)
     found = times(store, run_id)
     assert len(set(found)) == 6
@@ -70,11 +70,11 @@ def test_what_was_appended_is_not_appended_again(store: Store, run_id: str) -> N
 
 def test_an_older_turn_and_a_stopped_one_append_nothing_more(store: Store, run_id: str) -> None:
     assert say(store, run_id, 1)
-    store.transact(lambda c: _commands.stop(c, run_id))
-    with pytest.raises(_appending.TurnEnded):
+    store.transact(lambda c: commands.stop(c, run_id))
+    with pytest.raises(appending.TurnEnded):
         say(store, run_id, 2)
-    store.transact(lambda c: _commands.post(c, run_id, "again", lambda *delivery: None))
-    with pytest.raises(_appending.TurnEnded):
+    store.transact(lambda c: commands.post(c, run_id, "again", lambda *delivery: None))
+    with pytest.raises(appending.TurnEnded):
         say(store, run_id, 2)
     assert say(store, run_id, 2, turn=2)
     assert len(times(store, run_id)) == 5
@@ -82,21 +82,21 @@ def test_an_older_turn_and_a_stopped_one_append_nothing_more(store: Store, run_i
 
 def test_a_turn_begins_alike_however_often_it_is_recovered(store: Store, run_id: str) -> None:
     def post(text: str) -> None:
-        store.transact(lambda c: _commands.post(c, run_id, text, lambda *delivery: None))
+        store.transact(lambda c: commands.post(c, run_id, text, lambda *delivery: None))
 
     post("before it began")
-    first = store.transact(lambda c: _turns.begin(c, run_id, 1, {talker.id}))
+    first = store.transact(lambda c: turns.begin(c, run_id, 1, {talker.id}))
     post("after it began")
-    assert store.transact(lambda c: _turns.begin(c, run_id, 1, {talker.id})) == first
+    assert store.transact(lambda c: turns.begin(c, run_id, 1, {talker.id})) == first
     assert (first.message, first.op) == ("hi", 1)
-    texts, seq = store.transact(lambda c: _turns.posted_since(c, run_id, first.inbox))
+    texts, seq = store.transact(lambda c: turns.posted_since(c, run_id, first.inbox))
     assert texts == ["before it began", "after it began"]
-    assert store.transact(lambda c: _turns.posted_since(c, run_id, seq)) == ([], seq)
+    assert store.transact(lambda c: turns.posted_since(c, run_id, seq)) == ([], seq)
 
 
 def test_every_sqlite_tells_the_time_in_milliseconds(store: Store) -> None:
     told = store.transact(lambda c: c.scalar(sa.text("SELECT unixepoch('subsec')")))
-    assert told == pytest.approx(_appending.unix_ms() / 1000, abs=60)
+    assert told == pytest.approx(appending.unix_ms() / 1000, abs=60)
 
 
 def test_work_is_repeated_while_the_database_is_locked(store: Store, run_id: str) -> None:

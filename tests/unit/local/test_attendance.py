@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from duvo.local._attendance import Attendance
+from duvo.local._cluster.lost_servers import Attendance
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from duvo.local._calling import NotNow, outcome
+from duvo.local._tool_calls import NotNow, outcome
 
 called: list[str] = []
 

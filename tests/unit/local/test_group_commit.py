@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from duvo.local import _schema
-from duvo.local._group_commit import GroupCommit
-from duvo.local._location import locate
-from duvo.local._store import GivenUp, Store
+from duvo.local._database import schema
+from duvo.local._database.database import GivenUp, Store
+from duvo.local._database.location import locate
+from duvo.local._execution.group_commit import GroupCommit
 
-idempotency = _schema.idempotency
+idempotency = schema.idempotency
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from duvo.local import Option, Question
-from duvo.local._refusals import Refused
-from duvo.local._replies import from_fields, from_text
+from duvo.local._store.refusals import Refused
+from duvo.local._store.replies import from_fields, from_text
 
 APPROVAL: dict[str, Any] = {"type": "approval", "title": "Go?"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from duvo.local._rate_limit import RateLimit
+from duvo.local._api.rate_limit import RateLimit
 
 
 def test_requests_are_counted_down_refused_and_counted_anew() -> None:

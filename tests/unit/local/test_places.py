@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from duvo.local import EngineError
-from duvo.local._keys import key_in
-from duvo.local._location import locate
+from duvo.local._api.own_key import key_in
+from duvo.local._database.location import locate
 
 
 def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("dbos")
 
-from duvo.local import _sharing
+from duvo.local._cluster import cluster
 from duvo.local._notifier import Notifier
 
 
@@ -48,10 +48,10 @@ def test_what_must_not_happen_twice_waits_for_a_sign_of_life(
         made.append(Presence(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(_sharing, "Presence", make)
+    monkeypatch.setattr(cluster, "Presence", make)
 
     async def main() -> None:
-        sharing = _sharing.Sharing(Host(), Store())  # type: ignore[arg-type]
+        sharing = cluster.Sharing(Host(), Store())  # type: ignore[arg-type]
         [presence] = made
         asking = asyncio.create_task(sharing.while_in_touch())
         assert not await goes_on(asking)

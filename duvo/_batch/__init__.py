@@ -1,0 +1,1 @@
+"""Batches: one run for each input, at most once, with a journal."""

@@ -1,0 +1,296 @@
+"""What became of each input of a batch, in a file that outlives the process.
+
+A row is one input that was met. It is written before anything is sent for it,
+with the idempotency key that every attempt to start its run will carry, so that
+after a kill at any moment the file tells what was surely not sent (`new`), what
+may have been (`sending`), what runs (`started`) and what came of it
+(`finished`). Inputs themselves are not stored, only what they are called.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+import time
+import uuid
+from itertools import islice
+from pathlib import Path
+
+from attrs import frozen
+
+from .._errors import JournalError
+from .fingerprints import is_key
+from .journal_file import open_file, open_private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any, Literal
+
+_COLUMNS = "id, occurrence, state, idempotency_key, run_id, sent_at, result, delivered"
+_COMPARED_AT_ONCE = 1000
+
+
+@frozen
+class Row:
+    """One input, as the journal had it when it was met.
+
+    Attributes:
+        id: of the row.
+        index: the input's place among the inputs, as given.
+        name: what the input is called.
+        occurrence: how many of the same name came before it.
+        state: what is known of its run.
+        idempotency_key: what each attempt to start its run carries.
+        run_id: its run, when `started` or `finished`.
+        sent_at: Unix time before its start was first sent, or None.
+        result: what came of it, when `finished`.
+        delivered: whether the result was handed out.
+        repeated: whether its key was met already: it is that input once more.
+    """
+
+    id: int
+    index: int
+    name: str
+    occurrence: int
+    state: Literal["new", "sending", "started", "finished"]
+    idempotency_key: str
+    run_id: str | None = None
+    sent_at: float | None = None
+    result: str | None = None
+    delivered: bool = False
+    repeated: bool = False
+
+
+@frozen
+class Changes:
+    """What inputs hold beside a journal.
+
+    Attributes:
+        known: inputs that have a row.
+        new: inputs that have none.
+        gone: rows that have no input.
+    """
+
+    known: int
+    new: int
+    gone: int
+
+
+class Journal:
+    """A batch's inputs and what became of them; threads may share it.
+
+    One journal object is one pass over the inputs, from the first one on: a
+    name that is met for the n-th time in the pass is the n-th row of that name.
+
+    Args:
+        path: the file, made where it is missing; None for a journal that ends
+            with the process.
+        server: origin of the API.
+        team_id: the team.
+        agent_id: the agent whose runs are started.
+
+    Raises:
+        JournalError: the file cannot be used: it is in use, belongs to another
+            server, team or agent, is no journal, or cannot be written.
+    """
+
+    def __init__(self, path: str | Path | None, *, server: str, team_id: str, agent_id: str):
+        owner = (server, team_id, agent_id)
+        self._file = None if path is None else Path(path).absolute()
+        self._connection = (
+            open_private(owner) if self._file is None else open_file(self._file, owner)
+        )
+        self._execute = self._connection.execute
+        self._pass: int | None = None
+        self._turn = threading.RLock()
+
+    @property
+    def mark(self) -> Any:
+        """What `set_mark` kept, or None."""
+        with self._told():
+            text = self._execute("SELECT mark FROM batch").fetchone()[0]
+        return None if text is None else json.loads(text)
+
+    def set_mark(self, value: Any) -> None:
+        """Keep a small JSON value with the batch; one that is kept already stays."""
+        with self._transaction():
+            self._execute("UPDATE batch SET mark = coalesce(mark, ?)", (json.dumps(value),))
+
+    def take(self, inputs: Sequence[tuple[int, str]]) -> list[Row]:
+        """The rows of inputs that are met now, in order; made where there are none.
+
+        Args:
+            inputs: index and name of each.
+        """
+        with self._transaction():
+            if self._pass is None:
+                self._execute("UPDATE batch SET passes = passes + 1")
+            this_pass = self._execute("SELECT passes FROM batch").fetchone()[0]
+            rows = [self._met(index, name, this_pass) for index, name in inputs]
+        self._pass = this_pass
+        return rows
+
+    def _met(self, index: int, name: str, this_pass: int) -> Row:
+        first = self._execute(
+            f"SELECT pass, met, {_COLUMNS} FROM inputs WHERE name = ? AND occurrence = 0", (name,)
+        ).fetchone()
+        if first is None:
+            return self._add(index, name, 0, this_pass)
+        last_pass, met, *values = first
+        if last_pass != this_pass:
+            self._execute(
+                "UPDATE inputs SET pass = ?, met = 1 WHERE id = ?", (this_pass, values[0])
+            )
+            return _row(index, name, values)
+        if is_key(name):
+            return _row(index, name, values, repeated=True)
+        self._execute("UPDATE inputs SET met = met + 1 WHERE id = ?", (values[0],))
+        same = self._execute(
+            f"SELECT {_COLUMNS} FROM inputs WHERE name = ? AND occurrence = ?", (name, met)
+        ).fetchone()
+        return self._add(index, name, met, this_pass) if same is None else _row(index, name, same)
+
+    def _add(self, index: int, name: str, occurrence: int, this_pass: int) -> Row:
+        key = str(uuid.uuid4())
+        made = self._execute(
+            "INSERT INTO inputs (name, occurrence, pass, met, state, idempotency_key, delivered)"
+            " VALUES (?, ?, ?, 1, 'new', ?, 0)",
+            (name, occurrence, this_pass, key),
+        )
+        assert made.lastrowid is not None
+        return Row(made.lastrowid, index, name, occurrence, "new", key)
+
+    def sending(self, rows: Sequence[Row]) -> None:
+        """Starts of these rows are about to be sent, for the first time or again.
+
+        On disk when it returns: not even a power cut can lose it.
+        """
+        now = time.time()
+        self._change(
+            "UPDATE inputs SET state = 'sending', sent_at = coalesce(sent_at, ?)"
+            " WHERE id = ? AND state IN ('new', 'sending')",
+            [(now, row.id) for row in rows],
+            durable=True,
+        )
+
+    def given_up(self, rows: Sequence[Row]) -> None:
+        """Sending made no run, and that is certain: the rows are new again, with their keys."""
+        self._change(
+            "UPDATE inputs SET state = 'new', sent_at = NULL WHERE id = ? AND state = 'sending'",
+            [(row.id,) for row in rows],
+        )
+
+    def started(self, runs: Sequence[tuple[Row, str]]) -> None:
+        """Each of these rows that were being sent has this run."""
+        self._change(
+            "UPDATE inputs SET state = 'started', run_id = ? WHERE id = ? AND state = 'sending'",
+            [(run_id, row.id) for row, run_id in runs],
+        )
+
+    def finished(self, results: Sequence[tuple[Row, str]]) -> None:
+        """The run of each of these rows came to this result."""
+        self._change(
+            "UPDATE inputs SET state = 'finished', result = ? WHERE id = ? AND state = 'started'",
+            [(result, row.id) for row, result in results],
+        )
+
+    def delivered(self, rows: Sequence[Row]) -> None:
+        """The results of these finished rows were handed out."""
+        self._change(
+            "UPDATE inputs SET delivered = 1 WHERE id = ? AND state = 'finished'",
+            [(row.id,) for row in rows],
+        )
+
+    def has_run(self, run_id: str) -> bool:
+        """Whether a row has this run."""
+        with self._told():
+            found = self._execute("SELECT 1 FROM inputs WHERE run_id = ?", (run_id,)).fetchone()
+        return found is not None
+
+    def compare(self, names: Iterable[str]) -> Changes:
+        """What all the inputs hold beside the journal, which stays as it is.
+
+        Args:
+            names: of all inputs, in any order.
+        """
+        all_names = iter(names)
+        with self._told():
+            self._execute("DROP TABLE IF EXISTS temp.met")
+            self._execute("CREATE TEMP TABLE met (name TEXT PRIMARY KEY, times) WITHOUT ROWID")
+            while some := [(name,) for name in islice(all_names, _COMPARED_AT_ONCE)]:
+                self._execute("BEGIN")
+                self._connection.executemany(
+                    "INSERT INTO met VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET times ="
+                    " CASE WHEN substr(name, 1, 2) = 'k:' THEN 1 ELSE times + 1 END",
+                    some,
+                )
+                self._execute("COMMIT")
+            counted = self._execute(
+                "SELECT coalesce(sum(min(times, stand)), 0), coalesce(sum(times), 0),"
+                " (SELECT count(*) FROM inputs) FROM (SELECT times, (SELECT count(*)"
+                " FROM inputs WHERE inputs.name = met.name) AS stand FROM met)"
+            )
+            known, given, rows = counted.fetchone()
+            self._execute("DROP TABLE temp.met")
+        return Changes(known=known, new=given - known, gone=rows - known)
+
+    def close(self) -> None:
+        """Let the next one in; the file is whole at any moment, also without this."""
+        with self._told():
+            self._connection.close()
+
+    def _change(self, statement: str, values: list[Any], *, durable: bool = False) -> None:
+        with self._transaction(durable=durable):
+            changed = self._connection.executemany(statement, values).rowcount
+            # None of the rows is changed unless all are as they must be.
+            if values and changed != len(values):
+                raise JournalError(f"{self} contradicts what is to be noted: {statement}")
+
+    @contextlib.contextmanager
+    def _transaction(self, *, durable: bool = False) -> Iterator[None]:
+        # What is lost in a power cut must be no start: `sending` is on disk
+        # before anything is sent, which costs one fsync a group (0.1 ms on a
+        # good disk, 10 ms on a bad one). The rest is found again: a run that
+        # was started by its key, a result by its run. A kill loses neither.
+        with self._told():
+            if self._file is not None:
+                self._execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            with self._turn:
+                yield
+        except sqlite3.Error as error:
+            raise JournalError(f"{self} cannot be used any more ({error})") from error
+
+    def __str__(self) -> str:
+        return "the journal" if self._file is None else f"the journal {self._file}"
+
+
+def _row(index: int, name: str, values: Sequence[Any], *, repeated: bool = False) -> Row:
+    row_id, occurrence, state, key, run_id, sent_at, result, delivered = values
+    return Row(
+        row_id,
+        index,
+        name,
+        occurrence,
+        state,
+        key,
+        run_id,
+        sent_at,
+        result,
+        bool(delivered),
+        repeated,
+    )

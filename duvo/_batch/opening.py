@@ -1,0 +1,86 @@
+"""Whether a run was started with a message, told by how its conversation begins. Pure.
+
+A real conversation begins with up to two messages of the user, the agent's
+instructions and the start message, before its session starts.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from .._models import wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Literal
+
+    Fit = Literal["yes", "maybe", "no", "not yet"]
+
+_OF_THE_AGENT = ("assistant", "tool", "thinking")
+
+
+@frozen
+class Opening:
+    """How a conversation begins.
+
+    Attributes:
+        texts: what the user says before the agent says or does anything.
+        is_whole: whether nothing more can come to them.
+        has_ended: whether the run had ended before they were read.
+    """
+
+    texts: tuple[str, ...] = ()
+    is_whole: bool = False
+    has_ended: bool = False
+
+
+def opening(messages: Sequence[dict[str, Any]], *, is_cut: bool, has_ended: bool) -> Opening:
+    """How a conversation begins.
+
+    Args:
+        messages: its first ones, with our names.
+        is_cut: whether more may stand behind them.
+        has_ended: whether the run had ended before they were read.
+    """
+    texts = []
+    is_whole = is_cut or has_ended
+    for message in messages:
+        session = str(message.get("type")).startswith("session_")
+        if session or message.get("role") in _OF_THE_AGENT:
+            is_whole = True
+            break
+        if message.get("role") == "user":
+            texts.append(wire.content(message))
+    return Opening(tuple(texts), is_whole, has_ended)
+
+
+def fit(message: str | None, begins: Opening) -> Fit:
+    """Whether a run that begins so was started with this message.
+
+    The start message is the last of up to two texts, and must be equal to the
+    letter. A run without a text was started without a message. Possible, but
+    not certain, are:
+
+    - an equal text with another behind it: it may be the agent's instructions,
+      or the start message and one that was posted right after;
+    - for a start without a message, a single text: it may be the instructions,
+      or the start message on a server that shows no instructions;
+    - a run that ended before anybody said anything.
+
+    Args:
+        message: as it was sent, None for a start without.
+        begins: the run's.
+    """
+    texts = begins.texts
+    if message is not None and message in (*texts[-1:], *texts[1:2]):
+        return "yes"
+    if not begins.is_whole and len(texts) < 2:
+        return "not yet"
+    if not texts and message is None:
+        return "yes"
+    if message is None:
+        return "maybe" if len(texts) == 1 else "no"
+    if message in texts or (not texts and begins.has_ended):
+        return "maybe"
+    return "no"

@@ -1,0 +1,1 @@
+"""One API call: requests, responses, retries, the rate limit, and the transports that send."""

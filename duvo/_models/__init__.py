@@ -1,0 +1,1 @@
+"""The server's JSON, checked and built into frozen objects."""

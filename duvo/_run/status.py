@@ -1,0 +1,53 @@
+"""Whether a run has ended. Pure."""
+
+from __future__ import annotations
+
+from .._models import times, wire
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+RESUME_GRACE = 10.0
+"""Seconds for which a run that was just resumed may still read as it did before."""
+
+
+def is_finished(status: str) -> bool:
+    """Whether our status is one of an ended run. An unknown status never is."""
+    return status in wire.FINISHED
+
+
+class Resumed:
+    """A message was sent to a run: only an end newer than it counts.
+
+    Args:
+        message_at: the message's time on the server, or None where it told none.
+        sent_at: when it was sent, on the client's clock.
+        ended_before: `completed_at` as it was read before the message, if it was.
+    """
+
+    __slots__ = ("ended_before", "message_at", "sent_at")
+
+    def __init__(self, message_at: datetime | None, sent_at: float, ended_before: object):
+        self.message_at = message_at
+        self.sent_at = sent_at
+        self.ended_before = ended_before
+
+
+def has_ended(run: dict[str, Any], resumed: Resumed | None, now: float) -> bool:
+    """Whether the run as just read has ended, and not merely before it was resumed.
+
+    Args:
+        run: with our names.
+        resumed: the last message that was sent to it from here, if any.
+        now: on the client's clock.
+    """
+    if not is_finished(run["status"]):
+        return False
+    if resumed is None or now - resumed.sent_at > RESUME_GRACE:
+        return True
+    ended_at = times.timestamp(run.get("completed_at"))
+    if ended_at is None or resumed.message_at is None:
+        return run.get("completed_at") != resumed.ended_before
+    return ended_at >= resumed.message_at

@@ -1,0 +1,1 @@
+"""Watching many runs through the list of runs."""

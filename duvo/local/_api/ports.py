@@ -1,0 +1,102 @@
+"""The socket that a server listens on, and the address that it has there."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from typing import Any
+
+from ..errors import EngineError, PortInUse
+
+LOOPBACK = "127.0.0.1"
+DEFAULT_PORT = 7411
+"""The port where `duvo dev` and `duvo serve` are looked for first."""
+
+_TRIED = 100
+
+
+def listen(host: str, port: int | None) -> socket.socket:
+    """A socket that is bound.
+
+    Args:
+        host: an address of this machine, or a name of one.
+        port: a port of the caller's, 0 for any free one, or None for the
+            usual one or the next free one after it.
+
+    Raises:
+        PortInUse: the port belongs to another program.
+        EngineError: the address is none of this machine's, the number is no
+            port, or it may not be bound.
+    """
+    if port is not None:
+        return _bind(host, port)
+    for candidate in range(DEFAULT_PORT, DEFAULT_PORT + _TRIED):
+        try:
+            return _bind(host, candidate)
+        except PortInUse:
+            continue
+    last = DEFAULT_PORT + _TRIED - 1
+    raise PortInUse(f"ports {DEFAULT_PORT} to {last} are all in use; name one by --port")
+
+
+def is_loopback(listening: socket.socket) -> bool:
+    """Whether it is reached from this machine alone."""
+    return _address(listening).is_loopback
+
+
+def url_of(listening: socket.socket, scheme: str) -> str:
+    """The URL under which this machine reaches it."""
+    address, port = _address(listening), listening.getsockname()[1]
+    if address.is_unspecified:
+        # Bound to every address; this is the one that every machine has.
+        address = ipaddress.ip_address("::1" if address.version == 6 else LOOPBACK)
+    host = f"[{address}]" if address.version == 6 else str(address)
+    return f"{scheme}://{host}:{port}"
+
+
+def _address(listening: socket.socket) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(str(listening.getsockname()[0]).partition("%")[0])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise EngineError(f"{port} is no port; name one from 1 to 65535")
+    family, address = _resolved(host, port)
+    # With the protocol named: asyncio sends at once (TCP_NODELAY) on such sockets alone.
+    opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    # Connections of an engine that was just closed must not keep the next one out.
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        opened.bind(address)
+        opened.listen(512)
+    except OSError as error:
+        opened.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(
+                f"port {port} is in use by another program on {host}; name another by --port"
+            ) from None
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise _no_address(host) from None
+        raise EngineError(
+            f"port {port} of {host} cannot be used ({error.strerror}); name another by --port"
+        ) from None
+    return opened
+
+
+def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
+    name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        if not name:
+            raise _no_address(host)
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise _no_address(host) from None
+    family, _, _, _, address = found[0]
+    return family, address
+
+
+def _no_address(host: str) -> EngineError:
+    return EngineError(
+        f"{host!r} is no address of this machine; name one by --host, as 0.0.0.0 for all"
+    )

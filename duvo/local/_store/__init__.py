@@ -1,0 +1,1 @@
+"""What the API serves, as SQL: commands and queries on runs and conversations."""

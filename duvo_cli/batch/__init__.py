@@ -1,0 +1,1 @@
+"""Running a batch from a command: input, progress and results."""

@@ -1,0 +1,1 @@
+"""duvo agents."""

@@ -1,0 +1,67 @@
+"""`duvo runs get`: show one run."""
+
+from __future__ import annotations
+
+from ...client import client_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from duvo import Run
+
+    from ...parser import Parser
+
+
+def register(parser: Parser) -> None:
+    """Add what this command takes."""
+    parser.add_argument("run_id", metavar="RUN", help="the run's id")
+    parser.explain(
+        examples="""
+duvo runs get "$RUN_ID"
+duvo runs get "$RUN_ID" --json | jq -r '.run.status'
+"""
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show it; returns the exit code."""
+    with client_of(args) as client:
+        found = client.runs.get(args.run_id)
+    if args.json:
+        from ...output import json
+
+        json.print_document(found.to_dict())
+    else:
+        from ...output import terminal
+
+        terminal.write("\n".join(_lines(found, args)))
+    return 0
+
+
+def _lines(found: Run, args: argparse.Namespace) -> list[str]:
+    import sys
+
+    from ...output import human_request, terminal
+    from ...output.table import fields
+    from ...output.times import lasted, local
+
+    lines = fields(
+        [
+            ("Run", found.id),
+            ("Status", found.status),
+            ("Agent", " ".join(part for part in (found.agent_name, found.agent_id) if part)),
+            ("Revision", found.build_id or ""),
+            ("Source", found.source or ""),
+            ("Sandbox", found.sandbox_id or ""),
+            ("Created", local(found.created_at)),
+            ("Started", local(found.started_at)),
+            ("Ended", local(found.completed_at)),
+            ("Took", lasted(found.started_at, found.completed_at)),
+        ]
+    )
+    request = found.pending_request
+    if request is not None:
+        told = human_request.lines(request, args, terminal.paint_for(sys.stdout))
+        lines += ["", "Waits for a human:", *(f"  {line}" for line in told)]
+    return lines

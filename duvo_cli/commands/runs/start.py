@@ -1,0 +1,88 @@
+"""`duvo runs start`: start a run, and follow it or wait for it."""
+
+from __future__ import annotations
+
+from ... import following
+from ...client import client_of, command_line
+from ...errors import Interrupted
+from ...input import text
+from ...output import terminal
+from ...replying import options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from duvo import Client, Run
+
+    from ...parser import Parser
+
+
+def register(parser: Parser) -> None:
+    """Add what this command takes."""
+    parser.add_argument("--agent", required=True, metavar="AGENT", help="its id or exact name")
+    parser.add_argument("--message", metavar="TEXT", help=text.HELP)
+    parser.add_argument("--sandbox-id", metavar="ID", help="a sandbox whose files the run gets")
+    parser.add_argument("--webhook-url", metavar="URL", help="where the run's events are posted")
+    then = parser.add_mutually_exclusive_group()
+    then.add_argument("--follow", action="store_true", help="show the conversation until it ends")
+    then.add_argument("--wait", action="store_true", help="wait, and print the answer alone")
+    parser.add_argument(
+        "--exit-status",
+        action="store_true",
+        help="with --follow: exit with 4 when the run failed, 5 when it was stopped",
+    )
+    options.add_options(parser)
+    parser.timeout_help = (
+        f"with --follow or --wait {following.TOTAL}; without, seconds for one request (30)"
+    )
+    parser.explain(
+        examples="""
+duvo runs start --agent "Invoice approver" --follow
+duvo runs start --agent "$AGENT_ID" --message @task.txt --wait --timeout 600
+duvo runs start --agent "$AGENT_ID" --wait --on-request approve --answer "Region=EU"
+RUN_ID=$(duvo runs start --agent "$AGENT_ID" --json | jq -r '.run.id')
+""",
+        notes="With --json, --follow prints one JSON object a line, and --wait prints\n"
+        '{"run": …, "answer": …, "failure": …}.',
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start it; returns the exit code."""
+    waits = args.follow or args.wait
+    options.check_options(args, "runs start", waits=waits)
+    message = None if args.message is None else text.text_of(args.message)
+    patience = following.Patience(args.timeout if waits else None)
+    with client_of(args, waits=waits) as client:
+        started = _start(client, args, message)
+        if args.wait:
+            return following.wait(client, started, args, patience)
+        _tell_start(started, args)
+        return following.follow(client, started, args, patience) if args.follow else 0
+
+
+def _start(client: Client, args: argparse.Namespace, message: str | None) -> Run:
+    try:
+        return client.runs.start(
+            args.agent,
+            message=message,
+            sandbox_id=args.sandbox_id,
+            webhook_url=args.webhook_url,
+        )
+    except KeyboardInterrupt:
+        look = command_line(args, "runs", "list", "--agent", args.agent, "--since", "5m")
+        raise Interrupted(f"interrupted; `{look}` shows whether the run was started") from None
+
+
+def _tell_start(started: Run, args: argparse.Namespace) -> None:
+    if args.json:
+        from ...output import json
+
+        show = json.print_line if args.follow else json.print_document
+        show(started.to_dict())
+        return
+    terminal.write(f"run {started.id} {started.status}")
+    if not args.follow:
+        again = command_line(args, "runs", "messages", started.id, "--follow")
+        terminal.say(f"follow it with `{again}`")

@@ -1,0 +1,1 @@
+"""Running the engine from a command, for duvo dev and duvo serve."""

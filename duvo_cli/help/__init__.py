@@ -1,0 +1,1 @@
+"""Help topics, manual pages and completion scripts."""

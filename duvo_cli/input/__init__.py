@@ -1,0 +1,1 @@
+"""Text and fields given on the command line."""

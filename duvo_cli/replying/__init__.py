@@ -1,0 +1,1 @@
+"""Answering human requests from the command line."""

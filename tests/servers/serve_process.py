@@ -1,0 +1,83 @@
+"""A running `duvo serve` of the installed command."""
+
+from __future__ import annotations
+
+import functools
+import json
+import signal
+import subprocess
+from typing import Any
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.servers.engine_api import LocalApi
+
+KEY = "dv_one_0123456789abcdef"
+OTHER = "dv_two_0123456789abcdef"
+
+AGENTS = """
+from duvo.local import agent
+
+@agent("Greeter", description="greets")
+async def greeter(run):
+    await run.say(f"Hello, {run.message}")
+
+@agent("Asker")
+async def asker(run):
+    if await run.approval("Go on?"):
+        await run.say("went on")
+"""
+
+
+class Served:
+    """A process that was started with `--json`."""
+
+    def __init__(self, process: subprocess.Popen[str]):
+        self.process = process
+
+    @functools.cached_property
+    def told(self) -> dict[str, Any]:
+        """What it told when it stood."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, self.process.communicate()[1]
+        told = json.loads(line)
+        assert isinstance(told, dict)
+        return told
+
+    @property
+    def base_url(self) -> str:
+        return str(self.told["base_url"])
+
+    def api(self, key: str = KEY) -> LocalApi:
+        return LocalApi(self.base_url, key, self.told["team_id"])
+
+    def health(self) -> tuple[int, dict[str, str]]:
+        """What it tells a load balancer."""
+        answer = requests.get(f"{self.base_url}/health", timeout=10)
+        return answer.status_code, answer.json()
+
+    def metrics(self) -> dict[tuple[str, ...], float]:
+        """Each sample's value, by its name and the values of its labels."""
+        answer = requests.get(f"{self.base_url}/metrics", timeout=10)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert KEY not in answer.text
+        return {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(answer.text)
+            for sample in family.samples
+        }
+
+    def says(self) -> str:
+        """The next line on stderr."""
+        assert self.process.stderr is not None
+        return self.process.stderr.readline()
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Its exit code and what it said on stderr."""
+        self.process.send_signal(number)
+        out, errors = self.process.communicate(timeout=20)
+        assert out == ""
+        return self.process.returncode, errors

@@ -1,0 +1,60 @@
+"""A clock that stands still unless it is slept on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from duvo._http.clock import Clock
+
+
+class StoppedClock(Clock):
+    """Time passes only by sleeping; each sleep is written down.
+
+    Args:
+        on_sleep: called after each sleep, with the time that it then is.
+    """
+
+    def __init__(self, on_sleep: Callable[[float], object] = lambda now: None):
+        self.time = 1000.0
+        self.sleeps: list[float] = []
+        self.on_sleep = on_sleep
+
+    def now(self) -> float:
+        return self.time
+
+    def unix(self) -> float:
+        return 1_800_000_000.0 + self.time
+
+    def sleep(self, seconds: float, closed: threading.Event | None = None) -> None:
+        if seconds > 0:
+            self.time += seconds
+            self.sleeps.append(seconds)
+            self.on_sleep(self.time)
+
+
+class HurriedClock(Clock):
+    """Passes as time does, and what is slept on it takes a hundredth of that or less.
+
+    Args:
+        on_sleep: called after each sleep.
+    """
+
+    def __init__(self, on_sleep: Callable[[], object] = lambda: None):
+        self.skipped = 0.0
+        self.on_sleep = on_sleep
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        return super().now() + self.skipped
+
+    def unix(self) -> float:
+        return super().unix() + self.skipped
+
+    def sleep(self, seconds: float, closed: threading.Event | None = None) -> None:
+        if seconds > 0:
+            short = min(seconds / 100, 0.005)
+            super().sleep(short, closed)
+            with self._lock:
+                self.skipped += seconds - short
+            self.on_sleep()

@@ -1,0 +1,97 @@
+"""Agents that work on the hosted server, and a pace that tests can wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from duvo._run import pace
+from duvo._watch import watcher
+from tests.servers.fake_api import Hosted, Seen
+
+
+class Agent:
+    """Works on each run whenever the list is read.
+
+    Attributes:
+        does: what to do for a start message: end as `completed`, `failed` or
+            `interrupted`, `ask` (and end once that is answered), `question`,
+            `work` (go on), or `vanish`.
+        most: the most runs that have been at work at once.
+        replies: what was replied and taken, by start message.
+    """
+
+    def __init__(self, hosted: Hosted):
+        self._hosted = hosted
+        self.does: Callable[[str], str] = lambda message: "completed"
+        self.most = 0
+        self.replies: dict[str, list[object]] = {}
+        hosted.before = self.before
+        hosted.after = self.after
+
+    def before(self, seen: Seen) -> None:
+        if seen.method == "GET" and seen.path.endswith("/runs"):
+            with self._hosted.lock:
+                for run_id in list(self._hosted.runs):
+                    self._work(run_id)
+        elif seen.method == "POST" and seen.path.endswith("/respond"):
+            _, _, _, run_id, _, request_id, _ = seen.path.split("/")
+            with self._hosted.lock:
+                if self._hosted.pending.get(run_id, {}).get("id") == request_id:
+                    self.replies.setdefault(self.message(run_id), []).append(seen.json)
+
+    def after(self, seen: Seen) -> None:
+        if seen.method == "POST" and seen.path.endswith("/runs"):
+            self.most = max(self.most, len(self.at_work))
+
+    @property
+    def at_work(self) -> list[str]:
+        ended = ("completed", "failed", "interrupted")
+        with self._hosted.lock:
+            runs = self._hosted.runs.values()
+            return [one["id"] for one in runs if one["status"] not in ended]
+
+    @property
+    def at_work_on(self) -> list[str]:
+        """The start messages of the runs at work."""
+        return [self.message(run_id) for run_id in self.at_work]
+
+    @property
+    def messages(self) -> list[str]:
+        """The start messages of all runs."""
+        with self._hosted.lock:
+            return [self.message(run_id) for run_id in self._hosted.runs]
+
+    def message(self, run_id: str) -> str:
+        return str(self._hosted.conversations[run_id][0]["text_content"])
+
+    def _work(self, run_id: str) -> None:
+        run, message = self._hosted.runs[run_id], self.message(run_id)
+        if run_id not in self.at_work or run["status"] == "waiting":
+            return
+        what = self.does(message)
+        asked = message in self.replies
+        if what in ("ask", "question") and not asked:
+            kind = {"type": "question", "questions": [{"question": "Which?", "header": "one"}]}
+            self._hosted.ask(run_id, **(kind if what == "question" else {}))
+        elif what == "vanish":
+            del self._hosted.runs[run_id]
+        elif what != "work":
+            said = f"{message}: {self.replies[message][0]}" if asked else f"did {message}"
+            self._hosted.say(run_id, said)
+            self._hosted.end(run_id, what if what not in ("ask", "question") else "completed")
+
+
+@pytest.fixture
+def quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list is read as often as a server near by would let us."""
+    monkeypatch.setattr(pace, "FIRST", 0.02)
+    monkeypatch.setattr(pace, "LONGEST", 0.05)
+    monkeypatch.setattr(watcher, "_SWEEP_EVERY", 0.05)
+
+
+@pytest.fixture
+def agent(hosted: Hosted, quick_pace: None) -> Agent:
+    """The agent that works on all runs of the hosted server."""
+    return Agent(hosted)

@@ -1,0 +1,190 @@
+"""What watching and mapping many runs costs: requests, modules, memory."""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import duvo
+from duvo import Message, Run
+from tests.benchmarks.watch import compare
+from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted, Seen
+from tests.servers.simulated_api import Simulated, SimulatedRun, lives
+from tests.support.clocks import StoppedClock
+
+ROOT = Path(__file__).parents[3]
+LIST = f"/v2/teams/{TEAM}/runs"
+
+
+def kinds(paths: list[str]) -> Counter[str]:
+    return Counter(
+        "list" if one == LIST else "messages" if one.endswith("/messages") else "run"
+        for one in paths
+    )
+
+
+def simulated(runs: list[SimulatedRun]) -> tuple[duvo.Client, Simulated]:
+    clock = StoppedClock()
+    server = Simulated(runs, clock, limit=10_000)
+    client = duvo.Client(
+        api_key=KEY, base_url=server.base_url, team_id=TEAM, session=server.session
+    )
+    client._transport.clock = clock
+    return client, server
+
+
+def test_a_run_costs_a_request_for_what_it_says_and_nothing_while_it_is_quiet() -> None:
+    runs = lives(150, every=300.0, ends=(300.0, 600.0), seed=1)
+    client, server = simulated(runs)
+    with client:
+        events = list(client.runs.watch([one.id for one in runs], messages=True))
+    said = sum(len(one.says) for one in runs)
+    assert sum(one.type == "message" for one in events) == said
+    sent = kinds(server.paths)
+    # Each is read once at the beginning; and a run may speak between the list and the read.
+    assert sent["messages"] <= 150 + said + sent["run"]
+    # What the list may not tell is looked for every other second at most.
+    assert sent["run"] <= 300
+    # Two pages a round, and a round a second at most.
+    assert sent["list"] <= 2 * 600
+
+
+def test_ends_alone_cost_pages_of_the_list() -> None:
+    runs = lives(250, every=30.0, ends=(100.0, 200.0), seed=2)
+    client, server = simulated(runs)
+    with client:
+        events = list(client.runs.watch([one.id for one in runs]))
+    assert sum(one.type == "finished" for one in events) == 250
+    # By time of creation from the first round on; the first knows ids alone.
+    assert set(kinds(server.paths)) == {"list"}
+    assert len(server.paths) <= 3 * 200
+
+
+@pytest.mark.parametrize("tells_messages", [True, False])
+def test_watching_under_a_limit_is_sooner_than_reading_in_turn(tells_messages: bool) -> None:
+    # As dense as 1,000 runs that say something every five minutes.
+    ours, theirs = compare(400, every=120.0, minutes=10.0, tells_messages=tells_messages)
+    assert ours.refused == 0
+    assert ours.finish < 10.0
+    assert ours.message < theirs.message * (0.3 if tells_messages else 0.9)
+
+
+def test_more_than_can_be_read_keeps_no_end_waiting() -> None:
+    ours, theirs = compare(400, every=20.0, minutes=10.0)
+    assert ours.message < theirs.message
+    assert ours.finish < 10.0
+    assert ours.refused == 0
+
+
+def test_an_input_costs_its_start_its_answer_and_a_share_of_the_list(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    count = 60
+    client.runs.start(AGENT)
+    hosted.requests.clear()
+
+    def end_all(seen: Seen) -> None:
+        # Not before all were started: then one round tells of all of them.
+        if seen.method == "GET" and hosted.count("POST", "/runs") == count:
+            for run_id in list(hosted.runs):
+                hosted.end(run_id)
+
+    hosted.before = end_all
+    done = list(client.runs.map(AGENT, map(str, range(count)), concurrency=count))
+    assert len(done) == count
+    sent = Counter((one.method, *kinds([one.path])) for one in hosted.requests)
+    assert sent["POST", "list"] == sent["GET", "messages"] == count
+    assert sent["GET", "run"] == 0
+    assert sent["GET", "list"] < count / 2
+
+
+def test_messages_that_were_told_are_let_go() -> None:
+    now = StoppedClock().now()
+    says = [[now + 0.01 * number for number in range(4000)] for _ in range(3)]
+    runs = [
+        SimulatedRun(f"00000000-0000-4000-8000-00000000000{number}", now - 1, one, one[-1])
+        for number, one in enumerate(says)
+    ]
+    client, _ = simulated(runs)
+    alive = []
+    with client:
+        for number, _ in enumerate(client.runs.watch([one.id for one in runs], messages=True)):
+            if number % 1000 == 999:
+                alive.append(sum(isinstance(one, Message) for one in gc.get_objects()))
+    assert len(alive) == 12
+    assert max(alive) < 200
+
+
+def test_runs_that_were_handed_out_are_let_go(hosted: Hosted, client: duvo.Client) -> None:
+    hosted.headers["duvo-long-poll"] = "30"
+
+    def end(seen: Seen) -> None:
+        if seen.method == "GET":
+            for run_id, run in list(hosted.runs.items()):
+                if run["status"] == "pending":
+                    hosted.end(run_id)
+
+    hosted.before = end
+    before = sum(isinstance(one, Run) for one in gc.get_objects())
+    alive = []
+    results = client.runs.map(AGENT, map(str, range(300)), concurrency=20)
+    for number, _ in enumerate(results):
+        if number % 50 == 49:
+            gc.collect()
+            alive.append(sum(isinstance(one, Run) for one in gc.get_objects()) - before)
+    assert len(alive) == 6
+    # Those at work, those that have ended and wait to be handed out, and the one in hand.
+    assert max(alive) <= 20 + 20 + 1
+
+
+PROGRAMS = {
+    "watch": "assert [one.type for one in client.runs.watch([sys.argv[1]], messages=True)]",
+    "as_completed": "assert [run.answer for run in client.runs.as_completed([sys.argv[1]])]",
+    "map": "assert [run.answer for _, run in client.runs.map(sys.argv[2], ['hello'])]",
+}
+
+NEVER = {"asyncio", "tenacity", "dbos", "starlette", "distributed", "multiprocessing", "hypothesis"}
+
+
+@pytest.fixture
+def ending(hosted: Hosted) -> Iterator[Hosted]:
+    """A server whose runs end when they are read."""
+
+    def end(seen: Seen) -> None:
+        if seen.method == "GET":
+            for run_id in list(hosted.runs):
+                if hosted.runs[run_id]["completed_at"] is None:
+                    hosted.say(run_id, "done")
+                    hosted.end(run_id)
+
+    hosted.before = end
+    yield hosted
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_what_is_not_needed_is_not_loaded(ending: Hosted, name: str) -> None:
+    program = (
+        "import json, sys, duvo\n"
+        "client = duvo.Client()\n"
+        f"{PROGRAMS[name]}\n"
+        "print(json.dumps(list(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program, ending.start(), AGENT],
+        env={"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": ending.base_url, "DUVO_TEAM_ID": TEAM},
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    loaded = set(json.loads(answer.stdout))
+    assert not loaded & NEVER
+    if name != "map":
+        assert not loaded & {"sqlite3", "concurrent.futures.thread", "duvo._batch.journal"}

@@ -1,0 +1,435 @@
+"""What a journal holds of a batch, and who may hold it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import duvo
+from duvo._batch import fingerprints
+from duvo._batch.journal import Changes, Journal, Row
+
+OWNER = {"server": "http://127.0.0.1:9", "team_id": "team", "agent_id": "agent"}
+
+
+def opened(path: Path | None, **owner: str) -> closing[Journal]:
+    return closing(Journal(path, **{**OWNER, **owner}))
+
+
+def contents(*values: Any) -> list[tuple[int, str]]:
+    return [(index, fingerprints.fingerprint(value)) for index, value in enumerate(values)]
+
+
+def keys(*values: str) -> list[tuple[int, str]]:
+    return [(index, fingerprints.of_key(value)) for index, value in enumerate(values)]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where a journal may be made."""
+    return tmp_path / "invoices.duvo-journal"
+
+
+@pytest.fixture(params=["file", "private"])
+def journal(request: pytest.FixtureRequest, file: Path) -> Iterator[Journal]:
+    """A journal of each kind."""
+    with opened(file if request.param == "file" else None) as journal:
+        yield journal
+
+
+def finish(journal: Journal, row: Row, run_id: str) -> None:
+    journal.sending([row])
+    journal.started([(row, run_id)])
+    journal.finished([(row, "{}")])
+
+
+def again(file: Path, inputs: list[tuple[int, str]]) -> list[Row]:
+    with opened(file) as journal:
+        return journal.take(inputs)
+
+
+# Names
+
+
+def test_the_order_of_fields_is_no_part_of_a_content() -> None:
+    assert fingerprints.fingerprint({"a": 1, "b": [2]}) == fingerprints.fingerprint(
+        {"b": [2], "a": 1}
+    )
+
+
+def test_what_is_not_the_same_json_has_another_name() -> None:
+    values: list[Any] = [1, 1.0, True, "1", None, "", [], {}, [1], {"1": 1}, "é", "\ud800"]
+    assert len({fingerprints.fingerprint(value) for value in values}) == len(values)
+
+
+def test_a_key_is_never_taken_for_a_content() -> None:
+    name = fingerprints.fingerprint("x")
+    assert fingerprints.of_key(name) != name
+    assert fingerprints.is_key(fingerprints.of_key("c:x")) and not fingerprints.is_key(name)
+
+
+def endless() -> list[Any]:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        float("nan"),
+        float("inf"),
+        {1, 2},
+        b"x",
+        object(),
+        {"a": 1, 2: 3},
+        endless(),
+        "x" and {(1,): 2},
+    ],
+    ids=["nan", "inf", "set", "bytes", "object", "mixed", "endless", "tuple"],
+)
+def test_what_is_no_json_is_told_in_one_line(value: Any) -> None:
+    with pytest.raises(duvo.ConfigError, match="an input is no JSON") as caught:
+        fingerprints.fingerprint(value)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("key", [7, None, ["x"], "\udcff"])
+def test_a_key_is_text_that_can_be_written(key: object) -> None:
+    with pytest.raises(duvo.ConfigError, match="the key of an input"):
+        fingerprints.of_key(key)
+
+
+# Rows
+
+
+def test_a_row_goes_its_way(journal: Journal) -> None:
+    (row,) = journal.take(contents("a"))
+    assert (row.state, row.run_id, row.result, row.delivered) == ("new", None, None, False)
+    assert len(row.idempotency_key) == 36
+    assert not journal.has_run("run-1")
+    journal.sending([row])
+    journal.started([(row, "run-1")])
+    assert journal.has_run("run-1")
+    journal.finished([(row, "the result")])
+    journal.delivered([row])
+
+
+def test_each_state_is_there_in_the_next_pass(file: Path) -> None:
+    inputs = contents(*"abcde")
+    with opened(file) as journal:
+        rows = journal.take(inputs)
+        journal.sending(rows[1:])
+        journal.started([(row, f"run-{row.index}") for row in rows[2:]])
+        journal.finished([(row, f"result-{row.index}") for row in rows[3:]])
+        journal.delivered(rows[4:])
+    later = again(file, inputs)
+    assert [row.state for row in later] == ["new", "sending", "started", "finished", "finished"]
+    assert [row.run_id for row in later] == [None, None, "run-2", "run-3", "run-4"]
+    assert [row.result for row in later] == [None, None, None, "result-3", "result-4"]
+    assert [row.delivered for row in later] == [False, False, False, False, True]
+    assert [row.sent_at is not None for row in later] == [False, True, True, True, True]
+    assert [row.idempotency_key for row in later] == [row.idempotency_key for row in rows]
+
+
+def test_equal_contents_are_inputs_of_their_own_and_a_file_that_grew_starts_its_new_ones_alone(
+    file: Path,
+) -> None:
+    with opened(file) as journal:
+        first = [journal.take([one])[0] for one in contents("a", "b", "a", "a")]
+        assert [row.occurrence for row in first] == [0, 0, 1, 2]
+        assert len({row.id for row in first}) == 4
+        for row in first:
+            finish(journal, row, f"run-{row.id}")
+    second = again(file, contents("a", "a", "new", "a", "b", "a", "b"))
+    assert [row.occurrence for row in second] == [0, 1, 0, 2, 0, 3, 1]
+    assert [row.state for row in second] == [
+        *("finished", "finished", "new", "finished", "finished"),
+        *("new", "new"),
+    ]
+
+
+def test_a_key_that_is_met_again_is_the_same_input(file: Path) -> None:
+    with opened(file) as journal:
+        rows = journal.take(keys("INV-1", "INV-2", "INV-1"))
+        assert [row.repeated for row in rows] == [False, False, True]
+        assert rows[2].id == rows[0].id and rows[2].index == 2
+        journal.sending([rows[0]])
+        (once_more,) = journal.take(keys("INV-1"))
+        assert once_more.repeated and once_more.state == "sending"
+    assert [row.repeated for row in again(file, keys("INV-1", "INV-1"))] == [False, True]
+
+
+def test_a_pass_that_died_in_the_middle_begins_again_from_the_first_input(file: Path) -> None:
+    inputs = contents("a", "a", "a")
+    with opened(file) as journal:
+        rows = journal.take(inputs[:2])
+    later = again(file, inputs)
+    assert [row.occurrence for row in later] == [0, 1, 2]
+    assert [row.id for row in later[:2]] == [row.id for row in rows]
+
+
+def test_given_up_is_new_again_with_the_same_key(file: Path) -> None:
+    with opened(file) as journal:
+        (row,) = journal.take(contents("a"))
+        journal.sending([row])
+        journal.given_up([row])
+    (later,) = again(file, contents("a"))
+    assert (later.state, later.sent_at) == ("new", None)
+    assert later.idempotency_key == row.idempotency_key
+
+
+def test_sending_again_keeps_the_moment_of_the_first_time(file: Path) -> None:
+    with opened(file) as journal:
+        journal.sending(journal.take(contents("a")))
+    with opened(file) as journal:
+        (row,) = journal.take(contents("a"))
+        journal.sending([row])
+    assert again(file, contents("a"))[0].sent_at == row.sent_at is not None
+
+
+def test_an_order_that_cannot_be_is_refused_and_changes_nothing(journal: Journal) -> None:
+    new, sending = journal.take(contents("new", "sending"))
+    journal.sending([sending])
+    with pytest.raises(duvo.JournalError, match="contradicts"):
+        journal.started([(sending, "run-1"), (new, "run-2")])
+    assert not journal.has_run("run-1")
+    with pytest.raises(duvo.JournalError, match="contradicts"):
+        journal.finished([(sending, "result")])
+    with pytest.raises(duvo.JournalError, match="contradicts"):
+        journal.delivered([sending])
+    journal.started([(sending, "run-1")])
+    with pytest.raises(duvo.JournalError, match="contradicts"):
+        journal.started([(sending, "run-2")])
+    with pytest.raises(duvo.JournalError, match="contradicts"):
+        journal.sending([sending])
+
+
+def test_two_rows_never_share_a_run(journal: Journal) -> None:
+    rows = journal.take(contents("a", "b"))
+    journal.sending(rows)
+    journal.started([(rows[0], "run-1")])
+    with pytest.raises(duvo.JournalError, match="UNIQUE"):
+        journal.started([(rows[1], "run-1")])
+
+
+def test_nothing_to_note_is_no_error(journal: Journal) -> None:
+    assert journal.take([]) == []
+    journal.sending([])
+    journal.delivered([])
+
+
+def test_a_mark_is_kept_once(file: Path) -> None:
+    with opened(file) as journal:
+        assert journal.mark is None
+        journal.set_mark({"ids": ["é"]})
+    with opened(file) as journal:
+        journal.set_mark({"ids": []})
+        assert journal.mark == {"ids": ["é"]}
+
+
+def test_inputs_are_compared_without_a_change(file: Path) -> None:
+    with opened(file) as journal:
+        journal.take(contents("a", "a", "b", "gone") + keys("k1", "k2"))
+    before = file.read_bytes()
+    now = contents("a", "new", "a", "a", "b", "new") + keys("k1", "k1", "k3", "k3")
+    with opened(file) as journal:
+        assert journal.compare(name for _, name in now) == Changes(known=4, new=4, gone=2)
+        assert journal.compare([]) == Changes(known=0, new=0, gone=6)
+    assert file.read_bytes() == before
+
+
+# The file
+
+
+def test_inputs_are_not_in_the_file_and_it_is_its_owners_alone(file: Path) -> None:
+    with opened(file) as journal:
+        (row,) = journal.take(contents("a very secret invoice"))
+        finish(journal, row, "run-1")
+        beside = list(file.parent.glob(file.name + "*"))
+        assert len(beside) == 2
+        for one in beside:
+            assert stat.S_IMODE(one.stat().st_mode) == 0o600
+            assert b"secret" not in one.read_bytes()
+    assert list(file.parent.glob(file.name + "*")) == [file]
+
+
+def test_a_journal_that_others_could_read_is_taken_from_them(file: Path) -> None:
+    with opened(file):
+        pass
+    file.chmod(0o644)
+    with opened(file) as journal:
+        journal.take(contents("a"))
+        for one in file.parent.glob(file.name + "*"):
+            assert stat.S_IMODE(one.stat().st_mode) == 0o600
+
+
+def test_a_second_journal_on_the_file_is_refused_until_the_first_is_closed(file: Path) -> None:
+    with opened(file) as journal:
+        (row,) = journal.take(contents("a"))
+        with pytest.raises(duvo.JournalError, match="in use") as caught:
+            Journal(file, **OWNER)
+        assert str(file) in str(caught.value) and "\n" not in str(caught.value)
+        journal.sending([row])
+    assert again(file, contents("a"))[0].state == "sending"
+
+
+@pytest.mark.parametrize("what", list(OWNER))
+def test_another_batchs_journal_is_refused(file: Path, what: str) -> None:
+    with opened(file):
+        pass
+    with pytest.raises(duvo.JournalError, match=f"belongs to .*{OWNER[what]}, not to other"):
+        Journal(file, **{**OWNER, what: "other"})
+    with opened(file):
+        pass
+
+
+def test_files_that_are_no_journals_are_refused_and_left_alone(file: Path) -> None:
+    file.write_text("number,supplier\n" * 100)
+    with pytest.raises(duvo.JournalError, match="is no journal"):
+        Journal(file, **OWNER)
+    assert file.read_text() == "number,supplier\n" * 100
+    file.unlink()
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE invoices (number)")
+    file.chmod(0o644)
+    before = file.read_bytes()
+    with pytest.raises(duvo.JournalError, match="something else"):
+        Journal(file, **OWNER)
+    assert file.read_bytes() == before
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+
+
+def test_a_newer_versions_journal_is_refused(file: Path) -> None:
+    with opened(file):
+        pass
+    with closing(sqlite3.connect(file)) as newer:
+        newer.execute("PRAGMA user_version = 2")
+    with pytest.raises(duvo.JournalError, match="newer version"):
+        Journal(file, **OWNER)
+
+
+def test_an_empty_file_becomes_a_journal(file: Path) -> None:
+    file.touch()
+    assert again(file, contents("a"))[0].state == "new"
+
+
+def test_places_where_no_file_can_be_are_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(duvo.JournalError, match=r"there is no folder .*/missing"):
+        Journal(tmp_path / "missing" / "journal", **OWNER)
+    with pytest.raises(duvo.JournalError, match="is a folder"):
+        Journal(tmp_path, **OWNER)
+    with pytest.raises(duvo.JournalError, match="null"):
+        Journal("a\0b", **OWNER)
+
+
+def test_a_name_that_sqlite_would_take_for_memory_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (":memory:", "file:x?mode=memory"):
+        with closing(Journal(name, **OWNER)):
+            pass
+        assert (tmp_path / name).is_file()
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """Without root's rights, which no mode keeps out."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_folder_or_a_file_that_may_not_be_written_to_is_told(nobody: None) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "journal"
+        with opened(file):
+            pass
+        file.chmod(0o400)
+        with pytest.raises(duvo.JournalError, match="cannot be written"):
+            Journal(file, **OWNER)
+        file.chmod(0o600)
+        Path(folder).chmod(0o500)
+        for name in ("journal", "another"):
+            with pytest.raises(duvo.JournalError, match="cannot be written"):
+                Journal(Path(folder) / name, **OWNER)
+        Path(folder).chmod(0o700)
+
+
+def test_a_disk_that_is_full_is_a_journal_error_and_what_was_noted_stays(file: Path) -> None:
+    with opened(file) as journal:
+        rows = journal.take(contents("a", "b"))
+        journal.sending(rows)
+        journal.started([(rows[0], "run-1"), (rows[1], "run-2")])
+        journal._connection.execute("PRAGMA max_page_count = 10")
+        with pytest.raises(duvo.JournalError, match="full"):
+            journal.finished([(rows[0], "x" * 100_000)])
+        assert journal.has_run("run-1")
+        journal.finished([(rows[1], "small")])
+    assert [row.state for row in again(file, contents("a", "b"))] == ["started", "finished"]
+
+
+def test_a_closed_journal_says_so(journal: Journal) -> None:
+    journal.close()
+    journal.close()
+    with pytest.raises(duvo.JournalError, match="cannot be used any more"):
+        journal.take(contents("a"))
+
+
+HOLD = """
+import sys
+from duvo._batch.journal import Journal
+import duvo
+try:
+    journal = Journal(sys.argv[1], server="http://127.0.0.1:9", team_id="team", agent_id="agent")
+except duvo.JournalError as error:
+    print("refused", error, flush=True)
+else:
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def holder(file: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_of_processes_that_open_it_at_the_same_moment_one_holds_it_until_it_is_killed(
+    file: Path,
+) -> None:
+    processes = [holder(file) for _ in range(4)]
+    try:
+        said = [process.stdout.readline() for process in processes if process.stdout]
+        assert sorted(line.split()[0] for line in said) == ["held", *["refused"] * 3]
+        assert all(str(file) in line for line in said if line.startswith("refused"))
+        with pytest.raises(duvo.JournalError, match="in use"):
+            Journal(file, **OWNER)
+        for process in processes:
+            process.kill()
+            process.wait()
+        assert again(file, contents("a"))[0].state == "new"
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()

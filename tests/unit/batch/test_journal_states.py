@@ -1,0 +1,179 @@
+"""Any order of what can happen to a journal, beside a model of what must then be true."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+import duvo
+from duvo._batch import fingerprints
+from duvo._batch.journal import Changes, Journal, Row
+
+OWNER = {"server": "s", "team_id": "t", "agent_id": "a"}
+
+CONTENTS = [fingerprints.fingerprint(value) for value in ("a", "b", {"n": 1})]
+KEYS = [fingerprints.of_key(value) for value in ("k1", "k2")]
+NAMES = st.lists(st.sampled_from(CONTENTS + KEYS), min_size=1, max_size=4)
+ORDERS = ["sending", "given_up", "started", "finished", "delivered"]
+
+# From which states an order leads where.
+ALLOWED = {
+    "sending": ({"new", "sending"}, "sending"),
+    "given_up": ({"sending"}, "new"),
+    "started": ({"sending"}, "started"),
+    "finished": ({"started"}, "finished"),
+    "delivered": ({"finished"}, "finished"),
+}
+
+
+class Known:
+    """What must be true of one row."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.state = "new"
+        self.run_id: str | None = None
+        self.result: str | None = None
+        self.delivered = False
+
+
+class Batches(RuleBasedStateMachine):
+    """One journal file, in which pass after pass is begun, worked at, and broken off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.numbers = itertools.count()
+        self.known: dict[tuple[str, int], Known] = {}
+        self.met: Counter[str] = Counter()
+        self.rows: list[Row] = []
+
+    @initialize()
+    def begin(self) -> None:
+        self.file = self.folder / "journal-0"
+        self.journal = Journal(self.file, **OWNER)
+
+    def begin_a_pass(self) -> None:
+        self.met.clear()
+        self.rows.clear()
+        self.journal = Journal(self.file, **OWNER)
+
+    @rule()
+    def close_and_go_on(self) -> None:
+        self.journal.close()
+        self.begin_a_pass()
+
+    @rule()
+    def kill_and_go_on(self) -> None:
+        # What a killed process leaves behind is what stands in its files at that moment.
+        copy = self.folder / f"journal-{next(self.numbers) + 1}"
+        for end in ("", "-wal"):
+            source = Path(f"{self.file}{end}")
+            if source.exists():
+                shutil.copyfile(source, f"{copy}{end}")
+        self.journal.close()
+        self.file = copy
+        self.begin_a_pass()
+
+    @rule(some=NAMES)
+    def take(self, some: list[str]) -> None:
+        given = [(next(self.numbers), name) for name in some]
+        for (index, name), row in zip(given, self.journal.take(given), strict=True):
+            repeated = fingerprints.is_key(name) and self.met[name] > 0
+            occurrence = 0 if fingerprints.is_key(name) else self.met[name]
+            self.met[name] += 1
+            assert (row.index, row.name) == (index, name)
+            assert (row.occurrence, row.repeated) == (occurrence, repeated)
+            known = self.known.setdefault((name, occurrence), Known(row.idempotency_key))
+            assert row.idempotency_key == known.key
+            assert (row.state, row.run_id) == (known.state, known.run_id)
+            assert (row.result, row.delivered) == (known.result, known.delivered)
+            assert (row.sent_at is None) == (row.state == "new")
+            self.rows.append(row)
+
+    @precondition(lambda self: self.rows)
+    @rule(order=st.sampled_from(ORDERS), data=st.data())
+    def note(self, order: str, data: st.DataObject) -> None:
+        rows = data.draw(
+            st.lists(
+                st.sampled_from(self.rows), min_size=1, max_size=3, unique_by=lambda row: row.id
+            )
+        )
+        known = [self.known[row.name, row.occurrence] for row in rows]
+        before, after = ALLOWED[order]
+        words = [f"{order}-{next(self.numbers)}" for _ in rows]
+        values: list[Any] = list(rows)
+        if order in ("started", "finished"):
+            values = list(zip(rows, words, strict=True))
+        if not all(one.state in before for one in known):
+            with pytest.raises(duvo.JournalError):
+                getattr(self.journal, order)(values)
+            return
+        getattr(self.journal, order)(values)
+        for one, word in zip(known, words, strict=True):
+            one.state = after
+            one.run_id = word if order == "started" else one.run_id
+            one.result = word if order == "finished" else one.result
+            one.delivered = one.delivered or order == "delivered"
+
+    @precondition(lambda self: any(one.run_id for one in self.known.values()))
+    @rule(data=st.data())
+    def give_a_run_to_a_second_row(self, data: st.DataObject) -> None:
+        run_id = data.draw(
+            st.sampled_from([one.run_id for one in self.known.values() if one.run_id])
+        )
+        assert self.journal.has_run(run_id)
+        (row,) = self.journal.take([(0, fingerprints.fingerprint(next(self.numbers)))])
+        self.known[row.name, 0] = Known(row.idempotency_key)
+        self.met[row.name] += 1
+        self.journal.sending([row])
+        self.known[row.name, 0].state = "sending"
+        with pytest.raises(duvo.JournalError):
+            self.journal.started([(row, run_id)])
+        self.rows.append(row)
+
+    @rule(some=NAMES)
+    def compare(self, some: list[str]) -> None:
+        given = {
+            (name, 0 if fingerprints.is_key(name) else number)
+            for name, times in Counter(some).items()
+            for number in range(times)
+        }
+        there = set(self.known)
+        assert self.journal.compare(some) == Changes(
+            known=len(given & there), new=len(given - there), gone=len(there - given)
+        )
+
+    @invariant()
+    def rows_and_runs_and_keys_are_one_to_one(self) -> None:
+        keys = [one.key for one in self.known.values()]
+        assert len(set(keys)) == len(keys)
+
+    def teardown(self) -> None:
+        self.journal.close()
+        shutil.rmtree(self.folder)
+
+
+Batches.TestCase.settings = settings(
+    max_examples=100,
+    stateful_step_count=25,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+TestBatches = Batches.TestCase

@@ -1,0 +1,181 @@
+"""A run for each input: what is started, when, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import duvo
+from tests.servers.fake_api import AGENT, Hosted
+from tests.support.command import wait_for
+from tests.unit.batch.conftest import Agent
+
+
+def test_each_input_has_a_run_and_its_answer(client: duvo.Client, agent: Agent) -> None:
+    results = list(client.runs.map(AGENT, ["one", "two", "three"]))
+    assert sorted((given, run.answer) for given, run in results) == [
+        ("one", "did one"),
+        ("three", "did three"),
+        ("two", "did two"),
+    ]
+    assert sorted((one.index, one.input, one.run.status) for one in results) == [
+        (0, "one", "completed"),
+        (1, "two", "completed"),
+        (2, "three", "completed"),
+    ]
+    assert {(one.key, one.delivered) for one in results} == {(None, False)}
+    assert sorted(agent.messages) == ["one", "three", "two"]
+
+
+def test_an_agent_may_be_given_by_its_name(client: duvo.Client, agent: Agent) -> None:
+    assert len(list(client.runs.map("Invoice approver", ["one"]))) == 1
+
+
+def test_there_may_be_no_inputs(client: duvo.Client, hosted: Hosted) -> None:
+    assert list(client.runs.map(AGENT, [])) == []
+    assert hosted.count("POST", "/runs") == 0
+
+
+@pytest.mark.parametrize(
+    "given", [{"number": "INV-1", "größe": 2}, ["a", 1], 7, 1.5, None, True, "", "Größe"]
+)
+def test_text_is_the_start_message_and_anything_else_is_it_as_json(
+    client: duvo.Client, agent: Agent, given: Any
+) -> None:
+    ((back, _),) = client.runs.map(AGENT, [given])
+    assert back is given
+    (message,) = agent.messages
+    assert (message if isinstance(given, str) else json.loads(message)) == given
+
+
+def test_messages_are_made_by_the_caller(client: duvo.Client, agent: Agent) -> None:
+    rows = [{"number": 1}, {"number": 2}]
+    results = client.runs.map(AGENT, rows, message=lambda row: f"Process {row['number']}")
+    assert [one.input for one in sorted(results, key=lambda one: one.index)] == rows
+    assert sorted(agent.messages) == ["Process 1", "Process 2"]
+
+
+def test_equal_inputs_are_as_many_runs(client: duvo.Client, agent: Agent) -> None:
+    results = list(client.runs.map(AGENT, ["same", "same"]))
+    assert len({one.run.id for one in results}) == 2
+    assert agent.messages == ["same", "same"]
+
+
+@pytest.mark.parametrize("key", ["number", lambda row: f"number {row['number']}"])
+def test_inputs_of_one_key_are_one_input(client: duvo.Client, agent: Agent, key: Any) -> None:
+    rows = [{"number": 1, "try": 1}, {"number": 2, "try": 1}, {"number": 1, "try": 2}]
+    results = list(client.runs.map(AGENT, rows, key=key))
+    assert sorted(one.index for one in results) == [0, 1]
+    assert sorted(str(one.key) for one in results) == (
+        ["1", "2"] if key == "number" else ["number 1", "number 2"]
+    )
+    assert len(agent.messages) == 2
+
+
+def test_results_come_in_the_order_of_the_ends(client: duvo.Client, agent: Agent) -> None:
+    ended: list[str] = []
+    agent.does = lambda message: "completed" if message in ended else "work"
+    results = client.runs.map(AGENT, ["first", "second", "third"])
+    for text in ("second", "third", "first"):
+        ended.append(text)
+        assert next(results).input == text
+    assert list(results) == []
+
+
+def test_inputs_are_taken_as_there_is_room(client: duvo.Client, agent: Agent) -> None:
+    taken = 0
+    given_back = 0
+
+    def inputs() -> Iterator[str]:
+        nonlocal taken
+        for number in range(20):
+            taken += 1
+            # As many as may be at work, and as many that ended since and come next.
+            assert taken <= given_back + 8
+            yield str(number)
+
+    results = client.runs.map(AGENT, inputs(), concurrency=4)
+    assert taken == 0
+    for _ in results:
+        given_back += 1
+    assert (taken, given_back) == (20, 20)
+    assert agent.most <= 4
+
+
+def test_no_more_runs_than_allowed_are_at_work(client: duvo.Client, agent: Agent) -> None:
+    released: list[str] = []
+    agent.does = lambda message: "completed" if message in released else "work"
+    inputs = [str(number) for number in range(12)]
+    results = client.runs.map(AGENT, inputs, concurrency=3)
+    seen = []
+    thread = threading.Thread(target=lambda: seen.extend(results))
+    thread.start()
+    for left in range(12, 0, -1):
+        wait_for(lambda left=left: len(set(agent.at_work_on) - set(released)) == min(3, left))  # type: ignore[misc]
+        released.append(min(set(agent.at_work_on) - set(released)))
+    thread.join(20)
+    assert not thread.is_alive()
+    assert (len(seen), agent.most) == (12, 3)
+
+
+def test_an_input_that_is_long_in_coming_does_not_hold_up_the_one_before(
+    client: duvo.Client, agent: Agent
+) -> None:
+    def inputs() -> Iterator[str]:
+        yield "one"
+        wait_for(lambda: agent.messages == ["one"])
+        yield "two"
+
+    assert len(list(client.runs.map(AGENT, inputs()))) == 2
+
+
+def test_progress_is_told_to_any_thread(client: duvo.Client, agent: Agent) -> None:
+    ends = {"a": "completed", "b": "failed", "c": "interrupted"}
+    agent.does = lambda message: ends.get(message, "ask" if message == "d" else "work")
+    results = client.runs.map(AGENT, ["a", "b", "c", "d", "e"])
+    assert results.progress == duvo.Progress()
+    thread = threading.Thread(target=lambda: list(results))
+    thread.start()
+    whole = duvo.Progress(completed=1, failed=1, stopped=1, running=1, waiting=1)
+    wait_for(lambda: results.progress == whole)
+    results.close()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_a_run_that_did_not_complete_is_a_result_too(client: duvo.Client, agent: Agent) -> None:
+    agent.does = lambda message: "failed"
+    (result,) = client.runs.map(AGENT, ["one"])
+    assert (result.run.status, result.run.answer) == ("failed", "did one")
+    agent.does = lambda message: "interrupted"
+    (result,) = client.runs.map(AGENT, ["one"])
+    assert result.run.status == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"concurrency": 0}, "concurrency must be 1 or more"),
+        ({"executor": 3}, "executor must be an Executor, not 3"),
+        ({"concurrency": True}, "concurrency must be 1 or more"),
+        ({"on_request": "aprove"}, "on_request is 'aprove'"),
+        ({"answers": ["no key"]}, "is no KEY=ANSWER"),
+        ({"inputs": "text"}, "not one text"),
+        ({"inputs": 5}, "inputs are a list or another iterable"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_once(
+    client: duvo.Client, hosted: Hosted, arguments: Any, told: str
+) -> None:
+    with pytest.raises(duvo.ConfigError, match=told):
+        client.runs.map(AGENT, **{"inputs": ["one"], **arguments})
+    assert hosted.requests == []
+
+
+def test_an_agent_that_is_not_there_is_told_at_once(client: duvo.Client) -> None:
+    with pytest.raises(duvo.NotFound, match="no agent is called 'Nobody'"):
+        client.runs.map("Nobody", ["one"])

@@ -1,0 +1,135 @@
+"""A batch that goes on from its journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import duvo
+from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted, serving
+from tests.unit.batch.conftest import Agent
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where the journal is."""
+    return tmp_path / "batch.duvo-journal"
+
+
+def test_what_is_finished_comes_again_and_is_not_started_again(
+    hosted: Hosted, client: duvo.Client, agent: Agent, file: Path
+) -> None:
+    agent.does = lambda message: "failed" if message == "b" else "completed"
+    inputs = ["a", "b", {"c": 1}]
+    first = list(client.runs.map(AGENT, inputs, journal=file))
+    requests = len(hosted.requests)
+    again = list(client.runs.map(AGENT, inputs, journal=file))
+    assert len(hosted.requests) == requests
+    assert [(one.index, one.input) for one in again] == list(enumerate(inputs))
+
+    def told(results: list[duvo.Result]) -> list[Any]:
+        return sorted(
+            [one.index, one.run.to_dict(), one.run.answer, one.run.failure] for one in results
+        )
+
+    assert told(again) == told(first)
+    assert {one.delivered for one in again} == {True}
+    assert {one.delivered for one in first} == {False}
+
+
+def test_what_was_started_is_taken_up(
+    hosted: Hosted, client: duvo.Client, agent: Agent, file: Path
+) -> None:
+    agent.does = lambda message: "completed" if message == "a" else "work"
+    inputs = ["a", "b", "c", "d"]
+    results = client.runs.map(AGENT, inputs, journal=file, concurrency=3)
+    assert next(results).input == "a"
+    results.close()
+    agent.does = lambda message: "completed"
+    results = client.runs.map(AGENT, inputs, journal=str(file), concurrency=2)
+    assert sorted(one.input for one in results) == inputs
+    assert sorted(agent.messages) == inputs
+
+
+def test_no_more_than_allowed_are_at_work_when_it_goes_on(
+    client: duvo.Client, agent: Agent, file: Path
+) -> None:
+    inputs = [str(number) for number in range(20)]
+    agent.does = lambda message: "work"
+    results = client.runs.map(AGENT, inputs, journal=file, concurrency=5)
+    results._batch.close()
+    assert list(results) == []
+    results = client.runs.map(AGENT, inputs, journal=file, concurrency=5)
+    agent.does = lambda message: "completed"
+    assert len(list(results)) == 20
+    assert agent.most <= 5
+
+
+@pytest.mark.parametrize("key", [None, "number"])
+def test_only_new_inputs_are_started(
+    client: duvo.Client, agent: Agent, file: Path, key: str | None
+) -> None:
+    rows = [{"number": number} for number in (1, 2, 2, 3)]
+    first = list(client.runs.map(AGENT, rows, journal=file, key=key))
+    assert len(first) == (4 if key is None else 3)
+    started = len(agent.messages)
+    grown = [{"number": number} for number in (3, 2, 4, 1, 2, 5, 2)]
+    results = client.runs.map(AGENT, grown, journal=file, key=key)
+    told = results.compare(grown)
+    assert (told.known, told.new, told.gone) == ((4, 3, 0) if key is None else (3, 2, 0))
+    new = [one for one in results if not one.delivered]
+    assert len(agent.messages) == started + len(new)
+    numbers = sorted(one.input["number"] for one in new)
+    assert numbers == ([2, 4, 5] if key is None else [4, 5])
+
+
+def test_a_key_says_that_a_changed_input_is_the_same(
+    client: duvo.Client, agent: Agent, file: Path
+) -> None:
+    list(client.runs.map(AGENT, [{"id": "a", "total": 1}], journal=file, key="id"))
+    (result,) = client.runs.map(AGENT, [{"id": "a", "total": 2}], journal=file, key="id")
+    assert (result.input, result.key, result.delivered) == ({"id": "a", "total": 2}, "a", True)
+    assert len(agent.messages) == 1
+
+
+def test_what_failed_to_start_is_tried_again(
+    hosted: Hosted, client: duvo.Client, agent: Agent, file: Path
+) -> None:
+    hosted.before = lambda seen: (422, {}) if seen.method == "POST" else None
+    with pytest.raises(duvo.MapIncomplete):
+        list(client.runs.map(AGENT, ["a"], journal=file))
+    hosted.before = agent.before
+    assert len(list(client.runs.map(AGENT, ["a"], journal=file))) == 1
+
+
+def test_what_nothing_could_answer_goes_on_with_an_answer(
+    client: duvo.Client, agent: Agent, file: Path
+) -> None:
+    agent.does = lambda message: "ask"
+    with pytest.raises(duvo.MapIncomplete):
+        list(client.runs.map(AGENT, ["a"], journal=file, on_request="raise"))
+    (result,) = client.runs.map(AGENT, ["a"], journal=file, on_request="deny")
+    assert result.run.answer == "a: {'approved': False}"
+    assert len(agent.messages) == 1
+
+
+def test_another_batch_is_refused(client: duvo.Client, agent: Agent, file: Path) -> None:
+    list(client.runs.map(AGENT, ["a"], journal=file))
+    with pytest.raises(duvo.JournalError, match="belongs to the agent"):
+        client.runs.map("33333333-3333-4333-8333-333333333333", ["a"], journal=file)
+    with (
+        serving(Hosted()) as other,
+        duvo.Client(KEY, other.base_url, TEAM) as elsewhere,
+        pytest.raises(duvo.JournalError, match="belongs to the server"),
+    ):
+        elsewhere.runs.map(AGENT, ["a"], journal=file)
+
+
+def test_two_at_once_are_refused_in_a_line(client: duvo.Client, agent: Agent, file: Path) -> None:
+    with client.runs.map(AGENT, ["a"], journal=file) as results:
+        with pytest.raises(duvo.JournalError, match="in use by another process") as caught:
+            client.runs.map(AGENT, ["a"], journal=file)
+        assert "\n" not in str(caught.value)
+        assert len(list(results)) == 1

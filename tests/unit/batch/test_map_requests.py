@@ -1,0 +1,217 @@
+"""Runs of a batch that ask a human."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Executor, Future
+from typing import Any
+
+import pytest
+
+import duvo
+from duvo._batch import tasks
+from tests.servers.fake_api import AGENT, KEY, Drop, Hosted, Seen
+from tests.support.command import wait_for
+from tests.unit.batch.conftest import Agent
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reply"),
+    [
+        ({"on_request": "approve"}, {"approved": True}),
+        ({"on_request": "deny"}, {"approved": False}),
+        ({"on_request": lambda request: request.type == "approval"}, {"approved": True}),
+    ],
+)
+def test_approvals_are_decided(
+    client: duvo.Client, agent: Agent, arguments: Any, reply: dict[str, Any]
+) -> None:
+    agent.does = lambda message: "ask"
+    inputs = [str(number) for number in range(10)]
+    results = list(client.runs.map(AGENT, inputs, **arguments))
+    assert {one.run.answer for one in results} == {f"{given}: {reply}" for given in inputs}
+    assert agent.replies == {given: [reply] for given in inputs}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"answers": {"one": "red"}},
+        {"answers": ["one=red"], "on_request": "raise"},
+        {"on_request": lambda request: {"Which?": "red"}},
+    ],
+)
+def test_questions_are_answered(client: duvo.Client, agent: Agent, arguments: Any) -> None:
+    agent.does = lambda message: "question"
+    (result,) = client.runs.map(AGENT, ["a"], **arguments)
+    assert result.run.answer == "a: {'answers': {'Which?': 'red'}}"
+
+
+@pytest.mark.parametrize(
+    ("what", "arguments", "kind"),
+    [
+        ("ask", {"on_request": "raise"}, duvo.HumanRequestPending),
+        ("question", {"on_request": "approve"}, duvo.HumanRequestPending),
+        ("ask", {"on_request": lambda request: {"Which?": "red"}}, duvo.InvalidReply),
+        ("question", {"on_request": lambda request: True}, duvo.InvalidReply),
+    ],
+)
+def test_what_nothing_may_answer_is_told_at_the_end(
+    client: duvo.Client, agent: Agent, what: str, arguments: Any, kind: type[duvo.DuvoError]
+) -> None:
+    agent.does = lambda message: what if message == "b" else "completed"
+    results = client.runs.map(AGENT, ["a", "b", "c"], concurrency=1, **arguments)
+    assert [next(results).input, next(results).input] == ["a", "c"]
+    with pytest.raises(duvo.MapIncomplete) as caught:
+        next(results)
+    ((index, given, error),) = caught.value.failures
+    assert (index, given, type(error)) == (1, "b", kind)
+    assert agent.replies == {}
+    assert results.progress == duvo.Progress(completed=2, failed=1)
+
+
+@pytest.mark.parametrize("choice", [None, "leave", lambda request: None])
+def test_what_is_left_waits_for_somebody_else_and_is_told_once(
+    hosted: Hosted, client: duvo.Client, agent: Agent, caplog: Any, choice: Any
+) -> None:
+    agent.does = lambda message: "ask" if message == "b" else "completed"
+    results = client.runs.map(AGENT, ["a", "b"], on_request=choice)
+    with caplog.at_level(logging.DEBUG):
+        assert next(results).input == "a"
+        seen: list[duvo.Result] = []
+        thread = threading.Thread(target=lambda: seen.extend(results))
+        thread.start()
+        wait_for(lambda: results.progress.waiting == 1)
+        (run_id,) = agent.at_work
+        reads = hosted.count("GET", run_id)
+        wait_for(lambda: hosted.count("GET", run_id) > reads + 2)
+        client.runs.run(run_id).respond(approve=False)
+        thread.join(20)
+    assert [one.run.answer for one in seen] == ["b: {'approved': False}"]
+    warnings = [one for one in caplog.records if one.levelno == logging.WARNING]
+    assert len(warnings) == (0 if callable(choice) else 1)
+    assert KEY not in caplog.text
+
+
+def test_an_error_of_the_callers_own_function_is_the_callers(
+    client: duvo.Client, agent: Agent
+) -> None:
+    def decide(request: duvo.HumanRequest) -> bool:
+        raise ZeroDivisionError("mine")
+
+    agent.does = lambda message: "ask"
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        list(client.runs.map(AGENT, ["a"], on_request=decide))
+
+
+class Undecided(Executor):
+    """Decides nothing until it is told to, and reads answers at once."""
+
+    def __init__(self, hosted: Hosted):
+        self._hosted = hosted
+        self.decision: Future[Any] = Future()
+
+    def submit(self, work: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
+        if work is tasks.reply:
+            self._hosted.end(arguments[0].id)
+            return self.decision
+        self.fail()
+        read: Future[Any] = Future()
+        read.set_result(work(*arguments))
+        return read
+
+    def fail(self) -> None:
+        if not self.decision.done():
+            self.decision.set_exception(duvo.InvalidReply("nobody can say"))
+
+
+@pytest.mark.parametrize("moment", ["as its end is read", "before its answer was read"])
+def test_a_run_that_ended_needs_no_reply_so_that_a_bad_one_spoils_nothing(
+    hosted: Hosted, client: duvo.Client, agent: Agent, moment: str
+) -> None:
+    agent.does = lambda message: "ask"
+    executor = Undecided(hosted)
+
+    def after(seen: Seen) -> None:
+        ended = [one for one in hosted.runs.values() if one["status"] == "completed"]
+        if ended and moment == "as its end is read":
+            executor.fail()
+
+    hosted.after = after
+    results = client.runs.map(AGENT, ["a"], executor=executor)
+    assert [one.run.status for one in results] == ["completed"]
+    assert results.progress == duvo.Progress(completed=1)
+
+
+def test_a_run_that_ends_while_it_is_decided_on_is_a_result(
+    hosted: Hosted, client: duvo.Client, agent: Agent
+) -> None:
+    agent.does = lambda message: "ask"
+    decided = threading.Event()
+
+    def decide(request: duvo.HumanRequest) -> bool:
+        hosted.end(str(request.run_id))
+        assert decided.wait(20)
+        return True
+
+    results = client.runs.map(AGENT, ["a"], on_request=decide)
+    assert next(results).run.status == "completed"
+    decided.set()
+    assert list(results) == []
+    assert agent.replies == {}
+
+
+def test_a_reply_that_was_lost_on_its_way_is_sent_once(
+    hosted: Hosted, client: duvo.Client, agent: Agent
+) -> None:
+    agent.does = lambda message: "ask"
+    lost: set[str] = set()
+
+    def after(seen: Seen) -> None:
+        agent.after(seen)
+        if seen.path.endswith("/respond") and seen.path not in lost:
+            lost.add(seen.path)
+            raise Drop
+
+    hosted.after = after
+    inputs = ["a", "b", "c"]
+    results = list(client.runs.map(AGENT, inputs, on_request="approve"))
+    assert len(results) == len(lost) == hosted.count("POST", "/respond") == 3
+    assert agent.replies == {given: [{"approved": True}] for given in inputs}
+
+
+def test_a_reply_that_reads_the_run_again_leaves_the_batchs_handle_alone(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id)
+    run = client.runs.get(run_id)
+    request = run.pending_request
+    assert request is not None
+
+    def drop(seen: Seen) -> None:
+        if seen.path.endswith("/respond"):
+            raise Drop
+
+    hosted.after = drop
+    # It finds the run at work by now; the batch may know already that it has ended.
+    assert tasks.reply(run, request, "approve", None)
+    assert run.status == "waiting"
+    assert hosted.count("POST", "/respond") == 1
+
+
+def test_those_who_take_long_to_decide_hold_up_nothing_else(
+    client: duvo.Client, agent: Agent, hosted: Hosted
+) -> None:
+    # As many ask as there are threads for them.
+    agent.does = lambda message: "ask" if int(message) < 8 else "completed"
+    decided = threading.Event()
+    results = client.runs.map(
+        AGENT, map(str, range(40)), concurrency=10, on_request=lambda request: decided.wait(20)
+    )
+    with results:
+        ended = [next(results).input for _ in range(32)]
+        assert sorted(ended, key=int) == [str(number) for number in range(8, 40)]
+        decided.set()
+        assert len(list(results)) == 8

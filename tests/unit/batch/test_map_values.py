@@ -1,0 +1,75 @@
+"""What a batch gives out: it can be kept, copied and sent elsewhere, and tells no key."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import duvo
+from tests.servers.fake_api import AGENT, KEY, Hosted
+from tests.unit.batch.conftest import Agent
+
+WAYS: list[Callable[[Any], Any]] = [
+    copy.copy,
+    copy.deepcopy,
+    *(lambda one, how=how: pickle.loads(pickle.dumps(one, how)) for how in range(2, 6)),  # type: ignore[misc]
+]
+
+
+@pytest.mark.parametrize("other", WAYS)
+def test_results_are_pairs_that_pickle_and_copy(
+    client: duvo.Client, agent: Agent, other: Callable[[Any], Any]
+) -> None:
+    (result,) = client.runs.map(AGENT, [{"id": "a"}], key="id")
+    made = other(result)
+    assert type(made) is duvo.Result
+    assert made == result == ({"id": "a"}, result.run)
+    assert (made.index, made.key, made.delivered) == (0, "a", False)
+    assert (made.input, made.run.answer) == ({"id": "a"}, result.run.answer)
+    assert made.run.refresh().status == "completed"
+
+
+@pytest.mark.parametrize("other", WAYS)
+def test_so_do_clients_events_and_progress(
+    hosted: Hosted, client: duvo.Client, other: Callable[[Any], Any]
+) -> None:
+    assert [one.id for one in other(client).teams.list()] == [one.id for one in client.teams.list()]
+    run_id = hosted.start("completed")
+    for event in client.runs.watch([run_id]):
+        assert other(event).to_dict() == event.to_dict()
+    progress = duvo.Progress(completed=1)
+    assert other(progress) == progress
+
+
+def test_the_key_is_told_nowhere(
+    hosted: Hosted, client: duvo.Client, agent: Agent, tmp_path: Path, caplog: Any
+) -> None:
+    agent.does = lambda message: "ask" if message == "b" else "completed"
+
+    def before(seen: Any) -> Any:
+        agent.before(seen)
+        if seen.method == "POST" and b'"c"' in seen.body:
+            return 422, {"error": f"bad {KEY}", "message": seen.headers["authorization"]}
+        return None
+
+    hosted.before = before
+    with caplog.at_level(logging.DEBUG):
+        results = client.runs.map(
+            AGENT, ["a", "b", "c"], on_request="approve", journal=tmp_path / "journal"
+        )
+        told = [repr(results), repr(results.progress), repr(client)]
+        with pytest.raises(duvo.MapIncomplete) as caught:
+            for result in results:
+                told += [repr(result), str(result), repr(result.run)]
+    told += [repr(caught.value), str(caught.value), repr(caught.value.failures), caplog.text]
+    assert len(told) == 3 + 6 + 4
+    assert KEY not in "".join(told)
+    assert "[key]" in str(caught.value)
+    for one in tmp_path.glob("journal*"):
+        assert KEY.encode() not in one.read_bytes()

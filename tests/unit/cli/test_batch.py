@@ -1,0 +1,82 @@
+"""How far a batch is, and what came of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from duvo import Progress
+from duvo_cli.batch.progress import Rate, line
+from duvo_cli.batch.summary import Summary
+
+
+def test_the_line_tells_what_there_is_to_tell() -> None:
+    progress = Progress(completed=40, failed=8, stopped=2, running=10, waiting=3)
+    assert line(progress, 100, 0.5) == (
+        "[##########..........] 50/100 · 10 running · 3 waiting for a human · 8 failed · 2 stopped"
+        " · 0.5/s · 2 min left"
+    )
+    assert line(Progress(running=1), 3, None) == f"[{'.' * 20}] 0/3 · 1 running"
+    assert line(Progress(completed=3), 3, 1.0) == f"[{'#' * 20}] 3/3 · 0 running"
+
+
+@pytest.mark.parametrize(
+    ("left", "told"), [(0.1, "1 s"), (89, "89 s"), (90, "2 min"), (5399, "90 min"), (9000, "2 h")]
+)
+def test_the_time_left_is_told_roughly(left: float, told: str) -> None:
+    assert line(Progress(), 1, 1 / left).endswith(f"{told} left")
+
+
+def test_the_rate_is_that_of_the_last_minute() -> None:
+    rate = Rate(100.0)
+    assert rate.note(101.0, 5) is None
+    assert rate.note(110.0, 20) == 2.0
+    for second in range(111, 200):
+        assert rate.note(float(second), 20 + second - 110) is not None
+    assert rate.note(200.0, 110) == 1.0
+    for second in range(201, 300):
+        last = rate.note(float(second), 110)
+    assert last == 0.0
+
+
+def test_the_table_shows_what_did_not_complete_and_counts_all() -> None:
+    summary = Summary()
+    for index in range(30):
+        summary.add("completed", index, "")
+    summary.add("failed", 30, "INV-7", "run-7", "no such\ninvoice")
+    summary.add("stopped", 31, "", "run-8")
+    assert summary.lines(None) == [
+        "INDEX  KEY    OUTCOME  RUN    WHY",
+        "30     INV-7  failed   run-7  no such invoice",
+        "31            stopped  run-8",
+        "",
+        "completed  30",
+        "failed      1",
+        "stopped     1",
+    ]
+
+
+def test_the_table_stays_short() -> None:
+    summary = Summary()
+    for index in range(100):
+        summary.add("failed", index, "")
+    lines = summary.lines(80)
+    assert len(lines) == 1 + 20 + 1 + 1 + 1
+    assert lines[21] == "… and 80 more"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ("", 0),
+        ("completed", 0),
+        ("completed stopped", 5),
+        ("stopped waiting", 6),
+        ("waiting not-done stopped", 1),
+        ("waiting not-done stopped failed completed", 4),
+    ],
+)
+def test_the_exit_code_is_that_of_the_worst(outcomes: str, code: int) -> None:
+    summary = Summary()
+    for outcome in outcomes.split():
+        summary.add(outcome.replace("-", " "), 0, "")
+    assert summary.exit_code == code

@@ -1,0 +1,77 @@
+"""The table of runs that are watched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duvo
+from duvo_cli.output.watch_table import WatchTable
+from tests.servers.fake_api import Hosted
+
+
+def plain(text: str, colour: str) -> str:
+    return f"{colour}:{text}" if colour in ("yellow", "red") else text
+
+
+def table_of(hosted: Hosted, client: duvo.Client) -> WatchTable:
+    return WatchTable(client.runs.list(sort_order="asc"), plain)
+
+
+def event(client: duvo.Client, run_id: str, **fields: Any) -> duvo.Event:
+    return duvo.Event(**{"type": "status", "run": client.runs.get(run_id), **fields})
+
+
+def test_each_run_has_a_line_that_tells_what_it_does_last(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    first, second = hosted.start(), hosted.start()
+    table = table_of(hosted, client)
+    hosted.say(first, "Looking\nit up")
+    (message,) = client.runs.run(first).messages()
+    table.note(event(client, first, type="message", message=message))
+    hosted.ask(second)
+    run = client.runs.get(second)
+    table.note(duvo.Event(type="human_request", run=run, request=run.pending_request))
+    head, one, other, counts = table.lines(200, 30)
+    assert head.split() == ["ID", "STATUS", "AGENT", "AGE", "WHAT"]
+    assert one.startswith(f"{first}  running")
+    assert one.endswith("Looking it up")
+    assert other.startswith(f"yellow:{second}  waiting")
+    assert other.endswith("Post INV-1042?")
+    assert counts == "2 runs: 1 running, 1 waiting"
+
+
+def test_the_age_of_a_run_that_has_ended_stands_still(hosted: Hosted, client: duvo.Client) -> None:
+    run_id = hosted.start()
+    hosted.end(run_id, "failed")
+    table = table_of(hosted, client)
+    assert "red:" in table.lines(200, 30)[1]
+    assert " 10 ms " in table.lines(200, 30)[1]
+
+
+def test_it_fits_the_terminal_and_leaves_out_what_has_ended(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    runs = [hosted.start() for _ in range(50)]
+    for run_id in runs[:40]:
+        hosted.end(run_id)
+    hosted.ask(runs[45], title="Žádost " * 40)
+    table = table_of(hosted, client)
+    lines = table.lines(80, 16)
+    assert len(lines) == 15
+    assert all(len(line.removeprefix("yellow:")) < 80 for line in lines)
+    shown = [line.removeprefix("yellow:").split()[0] for line in lines[1:-2]]
+    working = [run_id for run_id in runs[40:] if run_id != runs[45]]
+    assert shown == [runs[45], *working, runs[39], runs[38]]
+    assert lines[-2:] == ["… and 38 more", "50 runs: 40 completed, 9 running, 1 waiting"]
+
+
+def test_runs_that_were_given_by_id_have_a_line_before_they_are_read(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    run_id = hosted.start()
+    table = WatchTable([client.runs.run(run_id)], plain)
+    assert table.lines(80, 24)[1:] == [run_id, "1 run"]
+    table.note(event(client, run_id))
+    assert table.lines(80, 24)[1].startswith(f"{run_id}  running")
+    assert table.lines(80, 24)[2] == "1 run: 1 running"

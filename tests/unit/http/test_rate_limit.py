@@ -1,0 +1,288 @@
+"""What may be sent under a rate limit, and by whom first."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+
+import pytest
+
+import duvo
+from duvo._http.clock import Clock
+from duvo._http.rate_limit import CHANGE, POLL, READ, Budget, Told, told_by
+from duvo._http.shared_rate_limit import shared
+from tests.servers.fake_api import KEY, TEAM, Hosted, Seen
+from tests.support.clocks import StoppedClock
+
+
+def sending(budget: Budget, kind: int, now: float) -> bool:
+    if budget.hold(kind, now) > 0:
+        return False
+    budget.send(now)
+    return True
+
+
+def test_nothing_is_held_back_where_no_limit_is_told() -> None:
+    budget = Budget()
+    assert all(sending(budget, kind, 0.0) for kind in (POLL, READ, CHANGE) for _ in range(1000))
+    assert budget.slot(5.0) == budget.slot(5.0) == 5.0
+
+
+def test_polls_are_spread_over_what_is_left_of_the_window() -> None:
+    budget = Budget()
+    budget.learn(Told(300, 215, 59), budget.send(100.0), 100.0)
+    slots = [budget.slot(100.0) for _ in range(3)]
+    # 200 polls are left for 60 seconds, when 15 are kept for what is more urgent.
+    assert slots == pytest.approx([100.0, 100.3, 100.6], abs=0.01)
+
+
+def test_a_change_goes_where_polls_and_reads_have_to_wait() -> None:
+    budget = Budget()
+    budget.learn(Told(100, 5, 59), budget.send(0.0), 0.0)
+    assert [budget.hold(kind, 0.0) for kind in (POLL, READ, CHANGE)] == [60.0, 0.0, 0.0]
+    budget.learn(Told(100, 2, 59), budget.send(0.0), 0.0)
+    assert [budget.hold(kind, 0.0) for kind in (POLL, READ, CHANGE)] == [60.0, 60.0, 0.0]
+    budget.learn(Told(100, 0, 59), budget.send(0.0), 0.0)
+    assert [budget.hold(kind, 0.0) for kind in (POLL, READ, CHANGE)] == [60.0, 60.0, 60.0]
+    assert budget.hold(CHANGE, 60.0) == 0.0
+
+
+def test_what_was_sent_since_an_answer_is_counted_too() -> None:
+    budget = Budget()
+    budget.learn(Told(10, 3, 30), budget.send(0.0), 0.0)
+    assert [sending(budget, CHANGE, 1.0) for _ in range(4)] == [True, True, True, False]
+
+
+def test_an_answer_that_was_overtaken_changes_nothing() -> None:
+    budget = Budget()
+    first, second = budget.send(0.0), budget.send(0.0)
+    budget.learn(Told(10, 1, 30), second, 0.2)
+    budget.learn(Told(10, 9, 30), first, 0.3)
+    assert [sending(budget, CHANGE, 1.0) for _ in range(2)] == [True, False]
+
+
+def test_a_new_window_begins_with_all_of_the_limit() -> None:
+    budget = Budget()
+    budget.learn(Told(4, 0, 10), budget.send(0.0), 0.0)
+    assert budget.hold(READ, 10.9) == pytest.approx(0.1)
+    assert [sending(budget, CHANGE, 11.0) for _ in range(5)] == [True] * 4 + [False]
+
+
+def test_what_was_sent_as_a_window_ended_counts_in_the_next_too() -> None:
+    budget = Budget()
+    budget.learn(Told(5, 4, 9.5), budget.send(0.0), 0.0)
+    # The server's next window has begun by now, and its times are told in whole seconds.
+    assert [sending(budget, CHANGE, 10.0) for _ in range(3)] == [True] * 3
+    assert [sending(budget, CHANGE, 10.5) for _ in range(3)] == [True, True, False]
+
+
+def test_a_guessed_end_of_a_window_gives_way_to_a_told_one() -> None:
+    budget = Budget()
+    budget.learn(Told(1, 0, 10), budget.send(0.0), 0.0)
+    assert budget.hold(CHANGE, 20.0) == 0.0
+    budget.learn(Told(1, 0, 59), budget.send(21.0), 21.0)
+    assert budget.hold(CHANGE, 80.5) == pytest.approx(0.5)
+
+
+def test_a_refusal_holds_everybody_back_for_as_long_as_it_says() -> None:
+    budget = Budget()
+    budget.refuse(7.0, 100.0)
+    assert [budget.hold(kind, 100.0) for kind in (POLL, READ, CHANGE)] == [7.0, 7.0, 7.0]
+    assert budget.hold(CHANGE, 107.0) == 0.0
+
+
+def test_a_server_that_tells_no_limit_is_measured_by_what_it_refused() -> None:
+    budget = Budget()
+    for number in range(300):
+        budget.send(number * 0.1)
+    budget.refuse(None, 30.0)
+    assert budget.is_limited
+    first, second = budget.slot(40.0), budget.slot(40.0)
+    assert second - first == pytest.approx(60 / 270)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        (
+            {
+                "x-ratelimit-limit": "300",
+                "x-ratelimit-remaining": "7",
+                "x-ratelimit-reset": "1800000042",
+                "date": "Fri, 15 Jan 2027 08:00:02 GMT",
+            },
+            (300.0, 7.0, 40.0),
+        ),
+        ({"x-ratelimit-remaining": "7", "x-ratelimit-reset": "1800000042"}, (None, 7.0, 37.0)),
+        ({"ratelimit-remaining": "7", "ratelimit-reset": "42"}, (None, 7.0, 42.0)),
+        ({"x-ratelimit-remaining": "7"}, None),
+        ({"x-ratelimit-remaining": "nan", "x-ratelimit-reset": "5"}, None),
+        ({"x-ratelimit-remaining": "7", "x-ratelimit-reset": "9e12"}, None),
+        ({"x-ratelimit-remaining": "7", "x-ratelimit-reset": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_headers_are_read_by_the_servers_clock(
+    headers: dict[str, str], expected: tuple[float | None, float, float] | None
+) -> None:
+    told = told_by(headers, 1_800_000_005.0)
+    assert (told and (told.limit, told.remaining, told.seconds)) == expected
+
+
+class Limiter:
+    """Lets so many requests pass in each window, and says so."""
+
+    def __init__(self, limit: int, seconds: int):
+        self.limit, self.seconds = limit, seconds
+        self.refused = 0
+        self.order: list[str] = []
+        self._ends, self._count = 0.0, 0
+        self._lock = threading.Lock()
+
+    def __call__(self, seen: Seen) -> Any:
+        with self._lock:
+            now = time.monotonic()
+            if now >= self._ends:
+                self._ends, self._count = now + self.seconds, 0
+            self._count += 1
+            self.order.append(seen.method)
+            if self._count > self.limit:
+                self.refused += 1
+                return 429, {"error": "slow_down"}, {"retry-after": str(self.seconds)}
+            return None
+
+
+def limited(hosted: Hosted, limit: int, seconds: int) -> Limiter:
+    limiter = Limiter(limit, seconds)
+
+    def tell(seen: Seen) -> Any:
+        status, body = hosted.answer(seen)
+        with limiter._lock:
+            return (
+                status,
+                body,
+                {
+                    "ratelimit-limit": str(limit),
+                    "ratelimit-remaining": str(max(0, limit - limiter._count)),
+                    "ratelimit-reset": str(max(0, round(limiter._ends - time.monotonic()))),
+                },
+            )
+
+    hosted.before = lambda seen: limiter(seen) or tell(seen)
+    return limiter
+
+
+def test_fifty_followers_in_fifty_threads_stay_under_the_limit(hosted: Hosted) -> None:
+    limiter = limited(hosted, 100, 1)
+    runs = [hosted.start() for _ in range(50)]
+    heard: dict[str, list[str]] = {}
+    errors: list[BaseException] = []
+
+    def follow(run_id: str) -> None:
+        # Clients of their own: what they share is the key and the process.
+        with duvo.Client(KEY, hosted.base_url, TEAM) as client:
+            try:
+                told = client.runs.run(run_id).messages(follow=True, timeout=60)
+                heard[run_id] = [one.content for one in told]
+            except BaseException as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=follow, args=(run_id,)) for run_id in runs]
+    with duvo.Client(KEY, hosted.base_url, TEAM) as client:
+        # The limit is known from the first answer on; before it nothing can be kept.
+        client.runs.get(runs[0])
+        for thread in threads:
+            thread.start()
+        for run_id in runs:
+            hosted.say(run_id, "working")
+            hosted.end(run_id)
+        for thread in threads:
+            thread.join(60)
+    assert errors == []
+    assert limiter.refused == 0
+    assert heard == {run_id: ["working"] for run_id in runs}
+
+
+def test_a_start_goes_ahead_of_polls_that_wait(hosted: Hosted) -> None:
+    limiter = limited(hosted, 20, 2)
+    runs = [hosted.start() for _ in range(20)]
+    with duvo.Client(KEY, hosted.base_url, TEAM) as client:
+        client.runs.get(runs[0])
+        stop = [client.runs.run(run_id).messages(follow=True) for run_id in runs]
+        threads = [threading.Thread(target=list, args=(one,)) for one in stop]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 20
+        while len(limiter.order) < 12:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        before = len(limiter.order)
+        client.runs.start(hosted.agents[0]["id"], "now")
+        at = limiter.order.index("POST")
+        for one in stop:
+            one.close()
+        for thread in threads:
+            thread.join(20)
+    # What was on its way already may arrive before it, what waited does not.
+    assert at - before <= 2
+    assert limiter.refused == 0
+
+
+def test_a_poll_does_not_wait_beyond_its_deadline(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+) -> None:
+    run_id = hosted.start()
+    hosted.headers.update(
+        {"ratelimit-limit": "300", "ratelimit-remaining": "0", "ratelimit-reset": "50"}
+    )
+    with pytest.raises(duvo.WaitTimeout):
+        client.runs.run(run_id).wait(timeout=20)
+    assert clock.time == pytest.approx(1020.0)
+
+
+def test_waiting_for_the_budget_is_told(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "duvo")
+    run_id = hosted.start()
+    hosted.headers.update(
+        {"ratelimit-limit": "300", "ratelimit-remaining": "0", "ratelimit-reset": "50"}
+    )
+    client.runs.get(run_id)
+    client.runs.get(run_id)
+    assert clock.sleeps == [51.0]
+    assert any("rate limit" in one.getMessage() for one in caplog.records)
+
+
+def test_the_budget_is_that_of_the_key_and_the_server() -> None:
+    first = shared("http://one", "key")
+    assert shared("http://one", "key") is first
+    assert shared("http://two", "key") is not first
+    assert shared("http://one", "other") is not first
+    assert "key" not in repr(first)
+
+
+def test_a_single_call_is_not_made_to_sleep_for_long() -> None:
+    budget = shared("http://patience", "key")
+    clock = StoppedClock()
+    budget.refuse(90.0, clock)
+    assert budget.enter(CHANGE, clock) == 1
+    assert clock.sleeps == []
+    assert budget.enter(POLL, clock) == 2
+    assert clock.sleeps == [90.0]
+
+
+def test_a_closed_reader_waits_no_longer() -> None:
+    budget = shared("http://closed", "key")
+    budget.refuse(300.0, Clock())
+    closed = threading.Event()
+    told: list[int | None] = []
+    thread = threading.Thread(
+        target=lambda: told.append(budget.enter(POLL, Clock(), closed=closed))
+    )
+    thread.start()
+    closed.set()
+    thread.join(5)
+    assert told == [None]

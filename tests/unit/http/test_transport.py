@@ -1,0 +1,222 @@
+"""How requests go out: the key, redirects, proxies, trust, and what is logged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import responses
+
+import duvo
+from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted, Seen, serving
+
+
+def test_a_key_in_netrc_does_not_replace_ours(
+    hosted: Hosted, client: duvo.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    client.runs.get(hosted.start())
+    with duvo.Client(
+        api_key=KEY, base_url=hosted.base_url, team_id=TEAM, session=requests.Session()
+    ) as own:
+        own.runs.get(hosted.start())
+    assert [one.headers["authorization"] for one in hosted.requests] == [f"Bearer {KEY}"] * 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_on_the_same_host_is_followed_with_method_body_and_key(
+    hosted: Hosted, client: duvo.Client, status: int
+) -> None:
+    def moved(seen: Seen) -> Any:
+        if seen.path.startswith("/v2/teams/"):
+            return status, b"", {"location": "/elsewhere"}
+        return 201, {"run": hosted.runs[hosted.start()]}
+
+    hosted.before = moved
+    client.runs.start(AGENT, message="go")
+    first, second = hosted.requests
+    assert (second.method, second.path) == ("POST", "/elsewhere")
+    assert second.body == first.body
+    assert second.headers["authorization"] == f"Bearer {KEY}"
+    assert second.headers["idempotency-key"] == first.headers["idempotency-key"]
+
+
+def test_the_key_never_goes_to_another_host(hosted: Hosted, client: duvo.Client) -> None:
+    with serving(Hosted()) as other:
+        target = other.base_url.replace("127.0.0.1", "localhost") + "/v2/x"
+        hosted.before = lambda seen: (308, b"", {"location": target})
+        with pytest.raises(duvo.ConfigError, match="which is another host"):
+            client.runs.get(hosted.start())
+        assert other.requests == []
+
+
+def test_redirects_without_end_are_given_up(hosted: Hosted, client: duvo.Client) -> None:
+    hosted.before = lambda seen: (308, b"", {"location": "/again"})
+    with pytest.raises(duvo.ConfigError, match="more than 5 times"):
+        client.runs.get(hosted.start())
+
+
+def test_every_request_names_the_client(hosted: Hosted) -> None:
+    with duvo.Client(api_key=KEY, base_url=hosted.base_url, user_agent="nightly/2") as client:
+        client.teams.list()
+    assert hosted.requests[0].headers["user-agent"] == f"nightly/2 duvo-python/{duvo.__version__}"
+
+
+def test_a_callers_session_is_used_and_left_as_it_was(hosted: Hosted) -> None:
+    session = requests.Session()
+    session.headers["X-Mine"] = "yes"
+    before = (dict(session.headers), session.auth, dict(session.adapters), session.verify)
+    with duvo.Client(api_key=KEY, base_url=hosted.base_url, session=session) as client:
+        client.teams.list()
+    after = (dict(session.headers), session.auth, dict(session.adapters), session.verify)
+    assert before == after
+    assert session.trust_env is True
+    assert hosted.requests[0].headers["x-mine"] == "yes"
+    session.close()
+
+
+@responses.activate
+def test_it_can_be_tested_with_mocked_answers() -> None:
+    responses.get("https://api.duvo.ai/v2/teams", json={"teams": []})
+    with duvo.Client(api_key="dv_x") as client:
+        assert client.teams.list() == []
+
+
+def test_threads_share_a_client(hosted: Hosted, client: duvo.Client) -> None:
+    run_id = hosted.start()
+    got: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: got.append(client.runs.get(run_id).status))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == ["running"] * 8
+
+
+def test_the_team_is_asked_for_once(hosted: Hosted) -> None:
+    with duvo.Client(api_key=KEY, base_url=hosted.base_url) as client:
+        threads = [threading.Thread(target=lambda: client.team_id) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert client.team_id == TEAM
+    assert len(hosted.requests) == 1
+
+
+def test_several_teams_are_listed_for_choosing(hosted: Hosted) -> None:
+    hosted.teams.append({"id": "other", "name": "Sales", "organization_id": None})
+    with (
+        duvo.Client(api_key=KEY, base_url=hosted.base_url) as client,
+        pytest.raises(duvo.ConfigError, match=r"2 teams.*Finance.*Sales"),
+    ):
+        _ = client.team_id
+
+
+def test_requests_are_logged_without_the_key(
+    hosted: Hosted, client: duvo.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    run_id = hosted.start()
+    client.runs.get(run_id)
+    hosted.before = lambda seen: (401, {"error": f"bad key {KEY}"})
+    with pytest.raises(duvo.AuthenticationError) as caught:
+        client.runs.get(run_id)
+    ours = [one.getMessage() for one in caplog.records if one.name == "duvo"]
+    assert ours[0].startswith(f"GET /v2/runs/{run_id} -> 200 in ")
+    assert "request id req-1" in ours[0]
+    assert KEY not in caplog.text
+    assert KEY not in str(caught.value)
+    assert KEY not in repr(caught.value)
+    assert KEY not in repr(client.settings) + repr(client)
+
+
+def test_clients_runs_and_models_pickle(hosted: Hosted, client: duvo.Client) -> None:
+    run_id = hosted.start()
+    hosted.say(run_id, "hello")
+    hosted.ask(run_id)
+    run = client.runs.get(run_id)
+    again = pickle.loads(pickle.dumps(run))
+    assert again == run
+    assert again.status == "waiting"
+    assert again.refresh().pending_request == run.pending_request
+    for message in run.messages():
+        assert pickle.loads(pickle.dumps(message)) == message
+
+
+def test_a_run_that_has_not_been_read_says_so_and_nothing_about_it_sends(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    run_id = hosted.start()
+    run = client.runs.run(run_id)
+    assert repr(run) == f"<Run {run_id} (not loaded)>"
+    assert "not loaded" in run._repr_html_()
+    assert bool(run) and run == client.runs.run(run_id) and hash(run) == hash(run_id)
+    for name in ("status", "created_at", "pending_request", "raw", "is_finished"):
+        with pytest.raises(duvo.NotLoaded, match=r"\.refresh\(\)"):
+            getattr(run, name)
+    assert not hasattr(run, "status")
+    assert hosted.requests == []
+
+
+@pytest.mark.parametrize(
+    ("base_url", "says"),
+    [
+        ("https://api.duvo.ai/v2", "without a path such as '/v2'"),
+        ("https://api.duvo.ai/v1/", "without a path"),
+        ("api.duvo.ai", "must look like"),
+        ("ftp://api.duvo.ai", "must look like"),
+        ("https://user:secret@api.duvo.ai", "user name or password"),
+        ("https://api.duvo.ai:port", "is not a URL"),
+    ],
+)
+def test_a_base_url_that_cannot_work_is_told_at_once(base_url: str, says: str) -> None:
+    with pytest.raises(duvo.ConfigError, match=says) as caught:
+        duvo.Client(api_key="x", base_url=base_url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("api_key", ["a b", "line\nbreak", "ключ", "  "])
+def test_a_key_that_cannot_be_sent_is_told_without_showing_it(api_key: str) -> None:
+    with pytest.raises(duvo.ConfigError) as caught:
+        duvo.Client(api_key=api_key)
+    assert api_key not in str(caught.value)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan")])
+def test_no_request_is_without_a_finite_timeout(timeout: float) -> None:
+    with pytest.raises(duvo.ConfigError, match="timeout"):
+        duvo.Client(api_key="x", timeout=timeout)
+
+
+def test_a_null_run_is_a_missing_run(hosted: Hosted, client: duvo.Client) -> None:
+    hosted.before = lambda seen: (200, {"run": None})
+    with pytest.raises(duvo.NotFound, match="another team"):
+        client.runs.get(hosted.start())
+
+
+def test_an_id_that_is_none_is_not_found(hosted: Hosted, client: duvo.Client) -> None:
+    with pytest.raises(duvo.NotFound, match="'abc' is not a run id"):
+        client.runs.get("abc")
+
+
+def test_it_works_where_a_loop_is_running(hosted: Hosted, client: duvo.Client) -> None:
+    run_id = hosted.start()
+    hosted.say(run_id, "hello")
+    hosted.end(run_id)
+
+    async def in_a_notebook_cell() -> list[str]:
+        return [message.content for message in client.runs.run(run_id).messages(follow=True)]
+
+    assert asyncio.run(in_a_notebook_cell()) == ["hello"]

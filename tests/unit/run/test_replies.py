@@ -1,0 +1,104 @@
+"""Replies: what fits is sent as the API wants it, what does not fit is not sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import duvo
+from tests.servers.fake_api import Hosted
+
+QUESTIONS: dict[str, Any] = {
+    "type": "question",
+    "title": "Two things",
+    "questions": [
+        {
+            "question": "Which cost centre?",
+            "header": "centre",
+            "options": [{"label": "A"}, {"label": "B"}],
+            "multi_select": True,
+        },
+        {"question": "Is a=b true?"},
+    ],
+}
+
+
+def replied(hosted: Hosted) -> list[Any]:
+    return [one.json for one in hosted.requests if one.path.endswith("/respond")]
+
+
+@pytest.mark.parametrize("approve", [True, False])
+def test_an_approval_takes_a_decision(hosted: Hosted, client: duvo.Client, approve: bool) -> None:
+    run_id = hosted.start()
+    request_id = hosted.ask(run_id)
+    reply = client.runs.run(run_id).respond(approve=approve, request_id=request_id)
+    assert reply.id == request_id
+    assert replied(hosted) == [{"approved": approve}]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"centre": "A", "2": "yes"},
+        {"Which cost centre?": "A", "Is a=b true?": "yes"},
+        {"1": ["A"], "2": "yes"},
+        ["centre=A", "Is a=b true?=yes"],
+        ["1=A", "2=yes"],
+    ],
+)
+def test_questions_take_answers_by_any_of_their_names(
+    hosted: Hosted, client: duvo.Client, answers: Any
+) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id, **QUESTIONS)
+    client.runs.run(run_id).respond(answers=answers)
+    assert replied(hosted) == [{"answers": {"Which cost centre?": "A", "Is a=b true?": "yes"}}]
+
+
+def test_several_choices_are_joined_by_commas(hosted: Hosted, client: duvo.Client) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id, **QUESTIONS)
+    client.runs.run(run_id).respond(answers={"centre": ["A", "B"], "2": "no"})
+    assert replied(hosted)[0]["answers"]["Which cost centre?"] == "A,B"
+
+
+def test_a_question_is_also_named_by_its_id(hosted: Hosted, client: duvo.Client) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id, type="question", questions=[{"id": "q-7", "question": "Why?"}])
+    request = client.runs.get(run_id).pending_request
+    assert request is not None
+    assert request.questions[0].key == "q-7"
+    client.runs.run(run_id).respond(answers={"q-7": "because"})
+    assert replied(hosted) == [{"answers": {"Why?": "because"}}]
+
+
+@pytest.mark.parametrize(
+    ("asked", "reply", "says"),
+    [
+        ({}, {"answers": {"x": "y"}}, "approve or deny"),
+        ({}, {}, "approve or deny"),
+        ({}, {"approve": True, "answers": {"x": "y"}}, "not both"),
+        ({}, {"approve": True, "request_id": "another"}, "no pending request another"),
+        (QUESTIONS, {"approve": True}, "answers to its questions"),
+        (QUESTIONS, {"answers": {"centre": "A", "colour": "red"}}, "no question 'colour'"),
+        (QUESTIONS, {"answers": {"centre": "A"}}, "'2' has no answer"),
+        (QUESTIONS, {"answers": ["centre"]}, "no KEY=ANSWER"),
+        ({"type": "login"}, {"approve": True}, "in the web app only"),
+    ],
+)
+def test_a_reply_that_does_not_fit_is_refused_and_not_sent(
+    hosted: Hosted, client: duvo.Client, asked: Any, reply: Any, says: str
+) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id, **asked)
+    with pytest.raises(duvo.InvalidReply, match=says) as caught:
+        client.runs.run(run_id).respond(**reply)
+    assert caught.value.request is not None
+    assert not replied(hosted)
+
+
+def test_nothing_pending_is_said(hosted: Hosted, client: duvo.Client) -> None:
+    with pytest.raises(duvo.InvalidReply, match="nothing pending"):
+        client.runs.run(hosted.start()).respond(approve=True)
+    assert not replied(hosted)
