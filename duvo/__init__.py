@@ -10,11 +10,11 @@ for message in run.messages(follow=True):
         run.respond(approve=True)
 """
 
-__version__ = "0.1.0"
-
 # Names are loaded when first used: `import duvo` loads nothing else.
 _HOME = {
-    "_resources.agents": ("AgentList",),
+    "_version": ("__version__",),
+    "_batch.journal": ("Changes",),
+    "_batch.results": ("Progress",),
     "_client": ("Client",),
     "_errors": (
         "APIError",
@@ -45,29 +45,40 @@ _HOME = {
         "UnknownProfile",
         "WaitTimeout",
     ),
-    "_watch.events": ("Event",),
-    "_batch.journal": ("Changes",),
-    "_batch.map": ("Results",),
-    "_batch.results": ("Progress", "Result"),
-    "_watch.watch": ("Completed", "Watch"),
-    "_run.following": ("Messages",),
-    "_models.messages": (
-        "Agent",
+    "_http.response": ("Response",),
+    "_models.human_requests": (
         "HumanRequest",
-        "Message",
         "Option",
         "Question",
         "Reply",
-        "Team",
+    ),
+    "_models.messages": (
+        "Message",
         "ToolCall",
         "ToolResult",
-        "UserProfile",
     ),
-    "_resources.run": ("Run",),
     "_models.runs": ("RunData",),
-    "_resources.runs": ("RunList",),
-    "_resources.teams": ("WhoAmI",),
-    "_http.transport": ("Answer",),
+    "_resources.agents": (
+        "Agent",
+        "AgentList",
+    ),
+    "_resources.events": (
+        "Event",
+        "Result",
+    ),
+    "_resources.iterators": (
+        "Completed",
+        "Watch",
+    ),
+    "_resources.messages": ("Messages",),
+    "_resources.results": ("Results",),
+    "_resources.run": ("Run",),
+    "_resources.run_list": ("RunList",),
+    "_resources.teams": (
+        "Team",
+        "UserProfile",
+        "WhoAmI",
+    ),
 }
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
 
@@ -76,7 +87,6 @@ __all__ = [
     "Agent",
     "AgentList",
     "AmbiguousAgent",
-    "Answer",
     "AuthenticationError",
     "Changes",
     "Client",
@@ -104,6 +114,7 @@ __all__ = [
     "Question",
     "RateLimited",
     "Reply",
+    "Response",
     "Result",
     "Results",
     "Run",
@@ -130,8 +141,7 @@ __all__ = [
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._batch.journal import Changes
-    from ._batch.map import Results
-    from ._batch.results import Progress, Result
+    from ._batch.results import Progress
     from ._client import Client
     from ._errors import (
         AmbiguousAgent,
@@ -162,27 +172,19 @@ if TYPE_CHECKING:
         UnknownProfile,
         WaitTimeout,
     )
-    from ._http.transport import Answer
-    from ._models.messages import (
-        Agent,
-        HumanRequest,
-        Message,
-        Option,
-        Question,
-        Reply,
-        Team,
-        ToolCall,
-        ToolResult,
-        UserProfile,
-    )
+    from ._http.response import Response
+    from ._models.human_requests import HumanRequest, Option, Question, Reply
+    from ._models.messages import Message, ToolCall, ToolResult
     from ._models.runs import RunData
-    from ._resources.agents import AgentList
+    from ._resources.agents import Agent, AgentList
+    from ._resources.events import Event, Result
+    from ._resources.iterators import Completed, Watch
+    from ._resources.messages import Messages
+    from ._resources.results import Results
     from ._resources.run import Run
-    from ._resources.runs import RunList
-    from ._resources.teams import WhoAmI
-    from ._run.following import Messages
-    from ._watch.events import Event
-    from ._watch.watch import Completed, Watch
+    from ._resources.run_list import RunList
+    from ._resources.teams import Team, UserProfile, WhoAmI
+    from ._version import __version__
 else:
 
     def __getattr__(name: str) -> object:

@@ -1,12 +1,9 @@
-"""The client: settings, transport, and the collections."""
+"""The client: its settings, and the groups of calls."""
 
 from __future__ import annotations
 
-import threading
-
-from . import _config, _errors
-from ._http.clock import Clock
-from ._http.transport import Transport
+from . import _config
+from ._resources.connection import connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +13,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from ._http.clock import Deadline
-    from ._http.transport import Answer
+    from ._http.response import Response
     from ._resources.agents import Agents
     from ._resources.runs import Runs
     from ._resources.teams import Teams, WhoAmI
@@ -25,11 +21,9 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MAX_RETRIES = 3
 
-_LONGEST_TIMEOUT = 86_400.0
-
 
 class Client:
-    """The way into the API. Threads may share one; it can be pickled, with its key.
+    """A client of the API. Threads may share it; it can be pickled, with its key.
 
     Settings come from the arguments, then the environment (`DUVO_API_KEY`,
     `DUVO_API_BASE_URL`, `DUVO_TEAM_ID`, `DUVO_PROFILE`), then the profile file.
@@ -37,16 +31,16 @@ class Client:
     Args:
         api_key: the key.
         base_url: the API's origin, without a path.
-        team_id: the team; derived from the key, once, when not given.
+        team_id: the team; found by the key, once, when not given.
         profile: a profile of the profile file: its key, base URL and team
             beat the environment.
         timeout: seconds for each socket operation of a request: connecting,
             and each wait for data. Looking up a host name is not covered, and
             each address of a name has its own.
-        max_retries: how often a single call is sent again at most, where that is safe.
+        max_retries: maximum number of retries of a call, where retrying is safe.
         session: your own `requests.Session` (proxies, client certificates,
-            adapters). It is used as it is, one request at a time, and is
-            neither changed nor closed.
+            adapters). Used unchanged, one request at a time; never closed by
+            the client.
         user_agent: put before ours in `User-Agent`.
 
     Attributes:
@@ -70,33 +64,9 @@ class Client:
         session: requests.Session | None = None,
         user_agent: str | None = None,
     ):
-        if not 0 < timeout <= _LONGEST_TIMEOUT:
-            raise _errors.ConfigError(
-                f"timeout must be seconds above 0 and at most {_LONGEST_TIMEOUT:g}, not {timeout}"
-            )
-        if max_retries < 0:
-            raise _errors.ConfigError(f"max_retries must not be negative, but is {max_retries}")
-        if user_agent is not None and not (user_agent.isascii() and user_agent.isprintable()):
-            raise _errors.ConfigError("user_agent must be printable ASCII")
+        _config.check_options(timeout, max_retries, user_agent)
         self.settings = _config.resolve(api_key, base_url, team_id, profile)
-        self._session = session
-        self._user_agent = user_agent
-        self._timeout = timeout
-        self._max_retries = max_retries
-        self._is_copy = False
-        self._set_up()
-
-    def _set_up(self) -> None:
-        self._transport = Transport(
-            self.settings,
-            timeout=self._timeout,
-            max_retries=self._max_retries,
-            session=self._session,
-            user_agent=self._user_agent,
-            clock=Clock(),
-        )
-        self._deriving = threading.Lock()
-        self._agents: Agents | None = None
+        self._driver = connect(self.settings, timeout, max_retries, session, user_agent)
 
     @property
     def base_url(self) -> str:
@@ -105,60 +75,45 @@ class Client:
 
     @property
     def team_id(self) -> str:
-        """The team; the first time it may send `GET /v2/teams`.
+        """The team; the first time this may send `GET /v2/teams`.
 
         Raises:
             ConfigError: the key sees no team, or several, and none was named.
             DuvoError: the request failed.
         """
-        return self._team_id(None)
-
-    def _team_id(self, deadline: Deadline | None) -> str:
-        if self.settings.team_id is None:
-            with self._deriving:
-                if self.settings.team_id is None:
-                    self.settings.team_id = self._find_team(deadline)
-        return self.settings.team_id
-
-    def _find_team(self, deadline: Deadline | None) -> str:
-        from ._resources import teams
-
-        if self.settings.team_may_be_in_profile and (team_id := _config.team_of_profile()):
-            return team_id
-        return teams.derive(self, deadline)
+        team_id: str = self._driver.run(self._driver.api.team_id())
+        return team_id
 
     @property
     def runs(self) -> Runs:
         """The runs: start, get, list, follow."""
         from ._resources.runs import Runs
 
-        return Runs(self)
+        return Runs(self._driver)
 
     @property
     def agents(self) -> Agents:
         """The agents: list, get."""
-        if self._agents is None:
-            from ._resources.agents import Agents
+        from ._resources.agents import Agents
 
-            self._agents = Agents(self)
-        return self._agents
+        return Agents(self._driver)
 
     @property
     def teams(self) -> Teams:
         """The teams: list."""
         from ._resources.teams import Teams
 
-        return Teams(self)
+        return Teams(self._driver)
 
     def whoami(self) -> WhoAmI:
-        """Whose key it is. Sends `GET /v2/profile` and `GET /v2/teams`.
+        """Return the owner of the key. Sends `GET /v2/profile` and `GET /v2/teams`.
 
         Raises:
             DuvoError: a request failed.
         """
-        from ._resources import teams
+        from ._resources.teams import read_owner
 
-        return teams.whoami(self)
+        return self._driver.run(read_owner(self._driver.api))
 
     def request(
         self,
@@ -167,62 +122,42 @@ class Client:
         *,
         params: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         body: Any = None,
-    ) -> Answer:
-        """Any request of the API, with the client's key, retries and errors.
+    ) -> Response:
+        """Send any request of the API, with the client's key, retries and errors.
 
         Args:
             method: HTTP method.
             path: from `/v2/` on; `{teamId}` in it becomes the client's team.
             params: query.
-            body: anything JSON, or None for no body.
+            body: any JSON value; None for no body.
 
         Raises:
             DuvoError: the request failed.
         """
-        if not (method.isascii() and method.isalpha()):
-            raise _errors.ConfigError(f"{method!r} is no HTTP method")
-        return self._transport.send(
-            method.upper(), self._whole_path(path), params=_pairs(params), body=body
+        from ._resources import calls
+
+        return self._driver.run(
+            calls.request(self._driver.api, method, path, calls.pairs(params), body)
         )
 
     def paginate(
         self, path: str, *, params: Mapping[str, str] | Sequence[tuple[str, str]] = ()
     ) -> Any:
-        """All pages of a list call as one document of the same shape.
+        """Return all pages of a list call as one document of the same shape.
 
-        Sends `GET` to the path as often as there are pages. Asks for 50 items
-        a page, unless params has a limit.
+        Sends a `GET` for each page. Asks for 50 items a page, unless params has
+        a limit.
 
         Raises:
             DuvoError: a request failed.
         """
-        from . import _pages
+        from ._resources import calls
 
-        whole = self._whole_path(path)
-        return _pages.joined(
-            lambda query: self._transport.send("GET", whole, params=query).data, _pairs(params), 50
-        )
-
-    def _whole_path(self, path: str) -> str:
-        if "://" in path:
-            raise _errors.ConfigError(
-                f"{path!r} is a whole URL; give the path alone, such as /v2/teams"
-            )
-        path = "/" + path.lstrip("/")
-        for name in ("{teamId}", "{team_id}"):
-            if name in path:
-                path = path.replace(name, self.team_id)
-        return path
-
-    @property
-    def _identity(self) -> tuple[object, ...]:
-        """What makes two clients send alike."""
-        ours = (self.settings.api_key, self.base_url, self.settings.team_id, self._user_agent)
-        return (*ours, self._timeout, self._max_retries, id(self._session) if self._session else 0)
+        return self._driver.run(calls.paginate(self._driver.api, path, calls.pairs(params)))
 
     def close(self) -> None:
-        """Close the client's connections. It can be used again, which opens new ones."""
-        self._transport.close()
+        """Close the client's connections. Later requests open new ones."""
+        self._driver.close()
 
     def __enter__(self) -> Client:
         return self
@@ -235,21 +170,6 @@ class Client:
     ) -> None:
         self.close()
 
-    def __getstate__(self) -> dict[str, Any]:
-        left_behind = ("_transport", "_deriving", "_agents")
-        return {name: value for name, value in self.__dict__.items() if name not in left_behind}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        # It came from elsewhere, and its connections are its own.
-        self._is_copy = True
-        self._set_up()
-
     def __repr__(self) -> str:
-        return f"<Client {self.base_url} team {self.settings.team_id or 'not known yet'}>"
-
-
-def _pairs(
-    params: Mapping[str, str] | Sequence[tuple[str, str]],
-) -> list[tuple[str, str]]:
-    return list(params.items()) if hasattr(params, "items") else list(params)
+        team_id = self._driver.api.known_team_id
+        return f"<Client {self.base_url} team {team_id or 'not known yet'}>"

@@ -6,7 +6,7 @@ import logging
 import os
 
 from ._credentials import DEFAULT_BASE_URL, checked_base_url, checked_key
-from ._errors import MissingCredential
+from ._errors import ConfigError, MissingCredential
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("duvo")
 
+_LONGEST_TIMEOUT = 86_400.0
+
 
 class Settings:
-    """What a client needs to reach the API. Its repr never shows the key.
+    """Where the API is, and who calls it. Its repr never shows the key.
 
     Args:
         api_key: the key.
         base_url: the API's origin.
         team_id: the team, or None when it has to be found.
-        profile: the profile that gave some of it, or None.
-        team_may_be_in_profile: the profile file was not looked at, and may
-            name the team.
+        profile: the profile that some of it comes from, or None.
+        team_may_be_in_profile: the profile file was not read, and may name the team.
     """
 
     __slots__ = ("api_key", "base_url", "profile", "team_id", "team_may_be_in_profile")
@@ -52,6 +53,22 @@ class Settings:
         )
 
 
+def check_options(timeout: float, max_retries: int, user_agent: str | None) -> None:
+    """Check the arguments of a client that are not settings.
+
+    Raises:
+        ConfigError: one of them cannot work.
+    """
+    if not 0 < timeout <= _LONGEST_TIMEOUT:
+        raise ConfigError(
+            f"timeout must be seconds above 0 and at most {_LONGEST_TIMEOUT:g}, not {timeout}"
+        )
+    if max_retries < 0:
+        raise ConfigError(f"max_retries must not be negative, but is {max_retries}")
+    if user_agent is not None and not (user_agent.isascii() and user_agent.isprintable()):
+        raise ConfigError("user_agent must be printable ASCII")
+
+
 def resolve(
     api_key: str | None = None,
     base_url: str | None = None,
@@ -59,7 +76,7 @@ def resolve(
     profile: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """Settings from arguments, environment and profile, in that order.
+    """Return settings from arguments, environment and profile, in that order.
 
     A profile named here is an argument: its key, base URL and team travel
     together and beat the environment, so that no key is ever sent to the host
@@ -73,7 +90,7 @@ def resolve(
     team_may_be_in_profile = False
     if profile is not None:
         named = _profile(profile)
-        _tell_what_is_passed_over(profile, environ)
+        _warn_of_unused(profile, environ)
         api_key = named.api_key if api_key is None else api_key
         base_url = base_url or named.base_url or DEFAULT_BASE_URL
         team_id = team_id or named.team_id
@@ -83,7 +100,7 @@ def resolve(
         own_key = api_key is not None
         if api_key is None:
             api_key = environ.get("DUVO_API_KEY") or None
-        # A key that is given in the call is not sent to the host of whatever profile there is.
+        # A key that is given as an argument is never sent to the host of a profile.
         if not own_key and not (api_key and base_url):
             named = _profile_in_force(environ)
         team_may_be_in_profile = named is None and not own_key
@@ -106,7 +123,7 @@ def resolve(
 
 
 def team_of_profile(environ: Mapping[str, str] = os.environ) -> str | None:
-    """The team of the profile in force, for settings that came from the environment."""
+    """Return the team of the profile in force, for settings that came from the environment."""
     profile = _profile_in_force(environ)
     return profile.team_id if profile else None
 
@@ -125,14 +142,14 @@ def _profile_in_force(environ: Mapping[str, str]) -> Profile | None:
     return known.named(name) if name else None
 
 
-def _tell_what_is_passed_over(profile: str, environ: Mapping[str, str]) -> None:
-    passed_over = [
+def _warn_of_unused(profile: str, environ: Mapping[str, str]) -> None:
+    unused = [
         name for name in ("DUVO_API_KEY", "DUVO_API_BASE_URL", "DUVO_TEAM_ID") if environ.get(name)
     ]
-    if passed_over:
+    if unused:
         logger.warning(
             "profile %r was named, so %s of the environment %s not used",
             profile,
-            " and ".join(passed_over),
-            "is" if len(passed_over) == 1 else "are",
+            " and ".join(unused),
+            "is" if len(unused) == 1 else "are",
         )

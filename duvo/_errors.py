@@ -34,15 +34,13 @@ optional keywords, which is what lets them pickle and copy as they are.
 
 from __future__ import annotations
 
-import re
-from urllib.parse import unquote
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from ._models.messages import Agent, HumanRequest
+    from ._models.human_requests import HumanRequest
+    from ._resources.agents import Agent
     from ._resources.run import Run
 
 
@@ -297,96 +295,3 @@ class WaitTimeout(DuvoError):
         super().__init__(message)
         self.run_id = run_id
         self.timeout = timeout
-
-
-_BY_STATUS: dict[int, type[APIError]] = {
-    401: AuthenticationError,
-    403: PermissionDenied,
-    404: NotFound,
-    409: Conflict,
-    429: RateLimited,
-}
-
-_ADVICE = {
-    401: "check the API key (DUVO_API_KEY, or `duvo profiles list`)",
-    403: "this key may not do that",
-    404: "check the id; it may also belong to another team than the key",
-    413: "send less",
-    429: "wait, or send fewer requests",
-}
-
-
-def from_status(
-    status: int,
-    *,
-    method: str,
-    path: str,
-    body: Any,
-    request_id: str | None,
-    retry_after: float | None,
-    secret: str,
-) -> APIError:
-    """The error for an answer with this status.
-
-    Reads both shapes in use: `{error, message?}` and `{code, message,
-    request_id, details?}`. The secret is taken out of whatever the server says.
-    """
-    fields = body if isinstance(body, dict) else {}
-    code = _text(fields.get("code"), secret) or _text(fields.get("error"), secret)
-    message = _text(fields.get("message"), secret)
-    request_id = _text(request_id, secret) or _text(fields.get("request_id"), secret)
-    kind = _BY_STATUS.get(status, ServerError if status >= 500 else InvalidRequest)
-    if status == 400 and (no_run := _what_is_no_run_id(path)):
-        kind = NotFound
-        message = f"{no_run!r} is not a run id"
-    said = ": ".join(dict.fromkeys(word for word in (code, message) if word))
-    text = f"{method} {path} was answered {status}"
-    if said:
-        text += f" ({said})"
-    details = fields.get("details")
-    if details:
-        text += f" {_text(repr(details), secret)}"
-    if retry_after is not None:
-        text += f"; the server asks to wait {retry_after:g} s"
-    if status in _ADVICE:
-        text += f"; {_ADVICE[status]}"
-    if request_id:
-        text += f" [request id {request_id}]"
-    return kind(
-        text,
-        method=method,
-        path=path,
-        status=status,
-        code=code,
-        message=message,
-        request_id=request_id,
-        retry_after=retry_after,
-        body=_without(secret, body),
-    )
-
-
-def _what_is_no_run_id(path: str) -> str | None:
-    # The API answers 400 to an id that has not the form of one.
-    found = re.match(r"/v2/runs/([^/?]+)", path)
-    if found is None or re.fullmatch(
-        r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", found[1]
-    ):
-        return None
-    return unquote(found[1])
-
-
-def _without(secret: str, body: Any) -> Any:
-    if isinstance(body, str):
-        return body.replace(secret, "[key]") if secret else body
-    if isinstance(body, dict):
-        return {_without(secret, key): _without(secret, value) for key, value in body.items()}
-    return [_without(secret, one) for one in body] if isinstance(body, list) else body
-
-
-def _text(value: object, secret: str) -> str | None:
-    if not isinstance(value, str):
-        return None
-    flat = " ".join(value.split())
-    if secret:
-        flat = flat.replace(secret, "[key]")
-    return flat[:1000] or None

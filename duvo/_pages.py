@@ -5,44 +5,45 @@ from __future__ import annotations
 from collections import deque
 
 from ._errors import ConfigError, UnexpectedAnswer
-from ._models import wire
-from ._models.checks import understanding
+from ._models.checks import count, expect_items, request_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
+    from ._flow.steps import Flow
+    from ._http.api import Api
     from ._http.clock import Deadline
-    from ._http.transport import Transport
 
 _REMEMBERED = 200
 _MOST_REPEATED = 3
 
 
 class Pages:
-    """The items of a list call, read a page at a time as they are wanted.
+    """The items of a list call, read a page at a time.
 
-    An item that comes twice, because the list moved on between two pages, is
-    handed out once.
+    An item that comes twice, because the list moved between two pages, is
+    returned once.
 
     Args:
-        transport: what sends.
+        api: the API.
         path: of the call.
-        name: under which the answer has the items.
+        name: of the field that has the items.
         params: query without limit and offset.
-        size: items that a page may have at most.
+        size: maximum number of items in a page.
         offset: where to begin.
-        limit: items at most.
-        deadline: no request goes beyond it.
+        limit: maximum number of items, or None.
+        deadline: no request lasts longer.
 
     Attributes:
-        total: items of the whole list as last told, or None.
+        total: items of the whole list as last reported, or None.
+        more: whether the limit cut the list.
     """
 
     def __init__(
         self,
-        transport: Transport,
+        api: Api,
         path: str,
         name: str,
         *,
@@ -54,72 +55,86 @@ class Pages:
     ):
         self.total: int | None = None
         self.more = False
+        self._api = api
+        self._path = path
+        self._name = name
+        self._params = tuple(params)
+        self._size = size
+        self._offset = offset
+        self._limit = limit
         self._deadline = deadline
-        self._read = self._items(transport, path, name, tuple(params), size, offset, limit)
+        self._recent: deque[str] = deque(maxlen=_REMEMBERED)
+        self._returned = 0
+        self._repeated = 0
+        self._is_done = limit == 0
+        if self._is_done:
+            self.more = True
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return self._read
+    def next_page(self) -> Flow[list[dict[str, Any]] | None]:
+        """Read a page; return its new items, or None at the end of the list."""
+        while not self._is_done:
+            items = yield from self._read_page()
+            if items:
+                return items
+        return None
 
-    def __next__(self) -> dict[str, Any]:
-        return next(self._read)
+    def _read_page(self) -> Flow[list[dict[str, Any]]]:
+        left = None if self._limit is None else self._limit - self._returned
+        # One item more than wanted shows whether there are more, where no total does.
+        ask = self._size if left is None else min(self._size, left + 1)
+        query = [*self._params, ("limit", str(ask)), ("offset", str(self._offset))]
+        response = yield from self._api.get(self._path, params=query, deadline=self._deadline)
+        with request_context("GET", self._path):
+            page = expect_items(response.data, self._name)
+        self.total = count(response.data.get("total"))
+        self._offset += len(page)
+        new = self._without_repeated(page)
+        if left is not None and len(new) > left:
+            self.more = self._is_done = True
+            new = new[:left]
+        self._returned += len(new)
+        self._check_progress(page, new)
+        if not self._is_done:
+            self._is_done = self._reaches_end(page, ask)
+            if not self._is_done and self._returned == self._limit:
+                self._is_done = True
+                self.more = self.total is None or self._offset < self.total
+        return new
 
-    def _items(
-        self,
-        transport: Transport,
-        path: str,
-        name: str,
-        params: tuple[tuple[str, str], ...],
-        size: int,
-        offset: int,
-        limit: int | None,
-    ) -> Iterator[dict[str, Any]]:
-        recent: deque[str] = deque(maxlen=_REMEMBERED)
-        given = repeated = 0
-        while limit is None or given < limit:
-            # One more than wanted tells whether there is more, where no total does.
-            ask = size if limit is None else min(size, limit - given + 1)
-            query = [*params, ("limit", str(ask)), ("offset", str(offset))]
-            data = transport.send("GET", path, params=query, deadline=self._deadline).data
-            with understanding("GET", path):
-                page = wire.expect_items(data, name)
-            self.total = wire.count(data.get("total"))
-            offset += len(page)
-            before = given
-            for item in page:
-                if item["id"] in recent:
-                    continue
-                if given == limit:
-                    self.more = True
-                    return
-                recent.append(item["id"])
-                given += 1
-                yield item
-            repeated = repeated + 1 if page and given == before else 0
-            if repeated == _MOST_REPEATED:
-                raise UnexpectedAnswer(f"{path} gives the same items again and again")
-            if not page or (self.total is not None and offset >= self.total):
-                return
-            if self.total is None and len(page) < ask:
-                return
-        self.more = self.total is None or offset < self.total
+    def _without_repeated(self, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        new = []
+        for item in page:
+            if item["id"] not in self._recent:
+                self._recent.append(item["id"])
+                new.append(item)
+        return new
+
+    def _check_progress(self, page: list[Any], new: list[Any]) -> None:
+        self._repeated = self._repeated + 1 if page and not new else 0
+        if self._repeated == _MOST_REPEATED:
+            raise UnexpectedAnswer(f"{self._path} returns the same items again and again")
+
+    def _reaches_end(self, page: list[Any], ask: int) -> bool:
+        if not page:
+            return True
+        if self.total is not None:
+            return self._offset >= self.total
+        return len(page) < ask
 
 
-def joined(
-    send: Callable[[list[tuple[str, str]]], Any],
-    params: Sequence[tuple[str, str]],
-    size: int,
-) -> Any:
-    """All pages of any list call as one document of the same shape.
+def joined(api: Api, path: str, params: Sequence[tuple[str, str]], size: int) -> Flow[Any]:
+    """Return all pages of any list call as one document of the same shape.
 
-    An answer that has no list of items in it comes as it is.
+    A response without a list of items is returned as it is.
 
     Args:
-        send: sends the call with these query pairs, and returns the JSON.
+        api: the API.
+        path: of the call.
         params: query; a limit in it is the size of the pages, an offset the beginning.
         size: items to ask for, where params has no limit.
 
     Raises:
-        ConfigError: the offset is no number.
+        ConfigError: the offset is not a number.
     """
     given = dict(params)
     offset = _offset(given.get("offset", "0"))
@@ -128,7 +143,9 @@ def joined(
     whole: dict[str, Any] | None = None
     seen: set[str] = set()
     while True:
-        data = send([*rest, ("limit", limit), ("offset", str(offset))])
+        query = [*rest, ("limit", limit), ("offset", str(offset))]
+        response = yield from api.get(path, params=query)
+        data = response.data
         name = _name_of_items(data)
         if name is None:
             return data if whole is None else whole
@@ -144,7 +161,7 @@ def joined(
 
 
 def _name_of_items(data: Any) -> str | None:
-    if not isinstance(data, dict) or wire.count(data.get("total")) is None:
+    if not isinstance(data, dict) or count(data.get("total")) is None:
         return None
     names = [name for name, value in data.items() if isinstance(value, list)]
     return names[0] if len(names) == 1 else None
@@ -156,5 +173,5 @@ def _has_id(item: Any) -> bool:
 
 def _offset(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise ConfigError(f"the offset {text!r} is no whole number")
+        raise ConfigError(f"the offset {text!r} is not a whole number")
     return int(text)

@@ -51,5 +51,5 @@ def client(hosted: Hosted) -> Iterator[duvo.Client]:
 def clock(client: duvo.Client) -> StoppedClock:
     """The client's clock, which passes only by its sleeping."""
     clock = StoppedClock()
-    client._transport.clock = clock
+    client._driver.api.clock = clock
     return clock

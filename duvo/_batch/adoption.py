@@ -1,10 +1,10 @@
-"""Finding the runs that starts of unknown outcome may have made.
+"""Adopting the runs of starts whose outcome is not known.
 
-On a server that honours no idempotency key, a start whose answer never came is
-looked for before another is sent. The list of runs does not hold the message
-that a run was started with; the run's first messages do.
+On a server that does not honour idempotency keys, the run of a start without a
+response is searched for before another start is sent. The list of runs does not
+include start messages; a run's first messages do.
 
-Only the server's times are compared with each other: its clock may differ from
+Only times of the server are compared with each other: its clock may differ from
 ours.
 """
 
@@ -15,52 +15,52 @@ from datetime import datetime, timedelta, timezone
 from attrs import frozen
 
 from .. import _errors
+from .._flow.steps import Sleep, block
 from .._http import paths
-from .._http.bodies import Closed
 from .._models import wire
-from .._models.checks import understanding
+from .._models.checks import request_context
 from .._models.times import timestamp
 from .._pages import Pages
-from .._resources.run import Run
 from .._run.cursor import Page
+from .._run.state import RunState
 from .._run.status import is_finished
 from .opening import Opening, fit, opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
-    from .._client import Client
+    from .._flow.steps import Flow
+    from .._http.api import Api
     from .._http.clock import Deadline
     from .opening import Fit
 
 _FIRST = 10
-"""Messages read of a candidate: more than stand before what the agent says."""
+"""Messages read of a candidate: more than come before the agent's own."""
 
 _PAUSES = (0.5, 1.0, 2.0)
-"""Seconds between two looks; the last goes on."""
+"""Seconds between two searches; the last one repeats."""
 
 _LATE = timedelta(minutes=1)
-"""By how much a run may appear in the list later than it says it was created."""
+"""By how much later than its creation a run may appear in the list."""
 
 _INCLUSIVE = timedelta(seconds=1)
-"""Asked for beyond a moment, where `since` may leave out the moment itself."""
+"""Asked for beyond a moment, where `since` may exclude the moment itself."""
 
 
 @frozen
 class Found:
-    """What was found of one start.
+    """The result of a search for the run of one start.
 
     Attributes:
-        run: the run that it made, or None.
+        state: the run, or None.
         undecided: without a run: ids of runs that may be it, and whose
-            conversations do not tell yet. While there are any, the start must
-            not be sent again.
+            conversations do not show it yet. While there are any, the start
+            must not be sent again.
     """
 
-    run: Run | None = None
+    state: RunState | None = None
     undecided: tuple[str, ...] = ()
 
 
@@ -68,104 +68,105 @@ class Found:
 class _Candidate:
     raw: dict[str, Any]
     created: datetime
-    begins: Opening
+    opening: Opening
 
 
-def newest_mark(client: Client, agent_id: str) -> dict[str, Any]:
-    """What tells older runs of the agent from those of a batch that begins now; JSON.
+def newest_mark(api: Api, agent_id: str) -> Flow[dict[str, Any]]:
+    """Return a mark, as JSON, that separates older runs from those of a new batch.
 
     Sends `GET /v2/teams/{team}/runs`.
 
     Returns:
-        `created_at` of the newest run, None where there is none, and `ids` of
-        the runs that were created at that very moment.
+        `created_at` of the agent's newest run, None where there is none, and
+        `ids` of the runs that were created at that moment.
 
     Raises:
         DuvoError: the list cannot be read.
     """
+    path = paths.runs((yield from api.team_id()))
     newest: datetime | None = None
     mark: dict[str, Any] = {"created_at": None, "ids": []}
-    for raw in _listed(client, agent_id, "desc", None, size=10):
-        created = _created(client, raw)
-        if newest is None:
-            newest, mark["created_at"] = created, raw["created_at"]
-        if created != newest:
-            break
-        mark["ids"].append(raw["id"])
+    pages = _listed(api, path, agent_id, "desc", None, size=10)
+    while (page := (yield from pages.next_page())) is not None:
+        for raw in page:
+            created = _created(path, raw)
+            if newest is None:
+                newest, mark["created_at"] = created, raw["created_at"]
+            if created != newest:
+                return mark
+            mark["ids"].append(raw["id"])
     return mark
 
 
 def find_runs(
-    client: Client,
+    api: Api,
     agent_id: str,
     messages: Sequence[str | None],
     mark: dict[str, Any],
     *,
     has_run: Callable[[str], bool],
     deadline: Deadline | None = None,
-    closed: threading.Event | None = None,
-) -> list[Found]:
-    """The runs that starts of unknown outcome made, each at most once; none is adopted in doubt.
+) -> Flow[list[Found]]:
+    """Find the runs of starts of unknown outcome; adopt each at most once, and none in doubt.
 
     Sends `GET /v2/teams/{team}/runs`, and `GET /v2/runs/{id}/messages` for each
     run of the agent that is newer than the mark and not known yet. A run that
     only possibly fits is adopted when there are no more such runs than starts
-    that look for one.
+    that miss one.
 
     Args:
-        client: what sends.
+        api: the API.
         agent_id: the agent.
-        messages: of the starts, as they were sent; None for a start without.
-        mark: what `newest_mark` told before the first start was sent.
-        has_run: whether a run is known to be another start's.
-        deadline: until when to look again for what was not found: a run may
-            appear late, and its first messages later still. Without one, it is
-            looked once. No request is cut by it.
-        closed: when set, it is looked no more.
+        messages: of the starts, as they were sent; None for a start without a message.
+        mark: from `newest_mark`, before the first start was sent.
+        has_run: whether a run is known to be that of another start. It may block.
+        deadline: until when to search again for what was not found: a run may
+            appear late, and its first messages later still. None searches once.
+            No request is cut by it.
 
     Returns:
-        For each message what was found, in order.
+        The result for each message, in order.
 
     Raises:
-        Closed: it was closed.
         DuvoError: something cannot be read.
     """
-    look = _Look(client, agent_id, mark, has_run)
+    path = paths.runs((yield from api.team_id()))
+    search = _Search(api, path, agent_id, mark, has_run)
     found: list[Found] = [Found()] * len(messages)
     pauses = iter(_PAUSES)
     pause = 0.0
     while True:
-        look.again()
+        yield from search.read()
         for place, message in enumerate(messages):
-            if found[place].run is None and (run := look.take(message, "yes")):
-                found[place] = Found(run)
-        missing = [place for place, one in enumerate(found) if one.run is None]
+            if found[place].state is None and (state := search.take(message, "yes")):
+                found[place] = Found(state)
+        missing = [place for place, result in enumerate(found) if result.state is None]
         if not missing or deadline is None or deadline.passed:
             break
         pause = next(pauses, pause)
-        client._transport.clock.sleep(deadline.left(pause), closed)
-        if closed is not None and closed.is_set():
-            raise Closed
+        yield Sleep(deadline.left(pause), "searching for runs that were started", polling=True)
     for place in missing:
-        seekers = [messages[one] for one in missing if found[one].run is None]
-        if look.is_without_doubt(messages[place], seekers):
-            found[place] = Found(look.take(messages[place], "maybe"))
+        seekers = [messages[other] for other in missing if found[other].state is None]
+        if search.is_without_doubt(messages[place], seekers):
+            found[place] = Found(search.take(messages[place], "maybe"))
         else:
-            found[place] = Found(None, look.ids(messages[place], "not yet"))
+            found[place] = Found(None, search.ids(messages[place], "not yet"))
     return found
 
 
-class _Look:
-    """The runs that may be what is looked for, kept up to date."""
+class _Search:
+    """The runs that may be those of the starts, kept up to date."""
 
     def __init__(
         self,
-        client: Client,
+        api: Api,
+        path: str,
         agent_id: str,
         mark: dict[str, Any],
         has_run: Callable[[str], bool],
     ):
-        self._client = client
+        self._api = api
+        self._path = path
         self._agent_id = agent_id
         self._older = frozenset(mark["ids"])
         self._begin = timestamp(mark["created_at"])
@@ -174,34 +175,39 @@ class _Look:
         self._candidates: dict[str, _Candidate] = {}
         self._taken: set[str] = set()
 
-    def again(self) -> None:
-        """Read what is new in the list, and the beginnings that were not whole."""
+    def read(self) -> Flow[None]:
+        """Read what is new in the list, and the openings that were not whole."""
         newest = self._since
-        for raw in _listed(self._client, self._agent_id, "asc", self._since):
-            created = _created(self._client, raw)
-            newest = created if newest is None else max(newest, created)
-            if self._may_be(raw, created):
-                self._candidates[raw["id"]] = _Candidate(raw, created, Opening())
+        pages = _listed(self._api, self._path, self._agent_id, "asc", self._since)
+        while (page := (yield from pages.next_page())) is not None:
+            for raw in page:
+                created = _created(self._path, raw)
+                newest = created if newest is None else max(newest, created)
+                if (yield from self._may_be(raw, created)):
+                    self._candidates[raw["id"]] = _Candidate(raw, created, Opening())
         if newest is not None:
             back = newest - _LATE
             self._since = back if self._begin is None else max(back, self._begin)
-        for run_id, one in list(self._candidates.items()):
-            if not one.begins.is_whole:
-                self._read(run_id, one)
+        for run_id, candidate in list(self._candidates.items()):
+            if not candidate.opening.is_whole:
+                yield from self._read_opening(run_id, candidate)
 
-    def take(self, message: str | None, fits: Fit) -> Run | None:
-        """The oldest run that fits the message so; it is nobody else's from now on."""
-        for one in sorted(self._candidates.values(), key=lambda one: one.created):
-            if fit(message, one.begins) == fits:
-                del self._candidates[one.raw["id"]]
-                self._taken.add(one.raw["id"])
-                return Run(self._client, one.raw["id"], one.raw, listed=True)
+    def take(self, message: str | None, fits: Fit) -> RunState | None:
+        """Return the oldest run that fits the message so; no other start gets it."""
+        for candidate in sorted(self._candidates.values(), key=lambda item: item.created):
+            if fit(message, candidate.opening) == fits:
+                run_id = candidate.raw["id"]
+                del self._candidates[run_id]
+                self._taken.add(run_id)
+                return RunState(run_id, candidate.raw, listed=True)
         return None
 
     def ids(self, message: str | None, fits: Fit) -> tuple[str, ...]:
-        """The runs that fit the message so."""
+        """Return the ids of the runs that fit the message so."""
         return tuple(
-            run_id for run_id, one in self._candidates.items() if fit(message, one.begins) == fits
+            run_id
+            for run_id, candidate in self._candidates.items()
+            if fit(message, candidate.opening) == fits
         )
 
     def is_without_doubt(self, message: str | None, seekers: Sequence[str | None]) -> bool:
@@ -209,7 +215,7 @@ class _Look:
 
         Args:
             message: of one of the starts.
-            seekers: the messages of all starts that no run was found for.
+            seekers: the messages of all starts without a run.
         """
         possible = set(self.ids(message, "maybe"))
         if not possible or self.ids(message, "not yet"):
@@ -219,47 +225,47 @@ class _Look:
             possible.intersection(self.ids(rival, "maybe")) for rival in rivals
         )
 
-    def _may_be(self, raw: dict[str, Any], created: datetime) -> bool:
+    def _may_be(self, raw: dict[str, Any], created: datetime) -> Flow[bool]:
         run_id = raw["id"]
         if run_id in self._candidates or run_id in self._taken or run_id in self._older:
             return False
         if raw.get("agent_id") != self._agent_id:
             return False
-        return (self._begin is None or created >= self._begin) and not self._has_run(run_id)
+        if self._begin is not None and created < self._begin:
+            return False
+        return not (yield from block(self._has_run, run_id))
 
-    def _read(self, run_id: str, one: _Candidate) -> None:
+    def _read_opening(self, run_id: str, candidate: _Candidate) -> Flow[None]:
         path = paths.messages(run_id)
         params = [("limit", str(_FIRST)), ("offset", "0")]
         try:
-            answer = self._client._transport.send("GET", path, params=params)
+            response = yield from self._api.get(path, params=params)
         except _errors.NotFound:
             del self._candidates[run_id]
             return
-        with understanding("GET", path):
-            page = Page(answer.data, 0, _FIRST)
-        begins = opening(
+        with request_context("GET", path):
+            page = Page(response.data, 0, _FIRST)
+        read = opening(
             page.messages,
             is_cut=len(page.messages) >= _FIRST,
-            has_ended=is_finished(wire.run(one.raw)["status"]),
+            has_ended=is_finished(wire.run(candidate.raw)["status"]),
         )
-        self._candidates[run_id] = _Candidate(one.raw, one.created, begins)
+        self._candidates[run_id] = _Candidate(candidate.raw, candidate.created, read)
 
 
 def _listed(
-    client: Client, agent_id: str, order: str, since: datetime | None, size: int = 100
-) -> Iterator[dict[str, Any]]:
+    api: Api, path: str, agent_id: str, order: str, since: datetime | None, size: int = 100
+) -> Pages:
     params = [("agent_id", agent_id), ("sort_order", order)]
     if since is not None:
         begin = (since - _INCLUSIVE).astimezone(timezone.utc)
         params.append(("since", begin.isoformat().replace("+00:00", "Z")))
-    return iter(
-        Pages(client._transport, paths.runs(client.team_id), "data", params=params, size=size)
-    )
+    return Pages(api, path, "data", params=params, size=size)
 
 
-def _created(client: Client, raw: dict[str, Any]) -> datetime:
-    with understanding("GET", paths.runs(client.team_id)):
+def _created(path: str, raw: dict[str, Any]) -> datetime:
+    with request_context("GET", path):
         created = timestamp(raw.get("created_at"))
         if created is None:
-            raise _errors.UnexpectedAnswer(f"run {raw['id']} tells no time of creation")
+            raise _errors.UnexpectedAnswer(f"run {raw['id']} has no time of creation")
         return created

@@ -1,39 +1,39 @@
-"""A batch at work: inputs are taken, their runs are started, watched and answered."""
+"""The loop of a batch: inputs are taken, their runs are started, watched and answered."""
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
 
 from .. import _errors
-from .._http.bodies import Closed
-from .._run.polling import Reader
+from .._flow.drivers import collect
+from .._flow.steps import Call, Give, block
+from .._run.on_request import Responder
+from .._run.polling import Poller
+from .._run.state import RunState
 from .._watch.watcher import Watcher
 from . import tasks
 from .adoption import newest_mark
-from .completions import Inbox
+from .completions import Await, Spawn
 from .entry import Entry
-from .results import Progress, Result, restored, stored
-from .starts import Starts
+from .results import Progress, restored, stored
+from .starts import NotStarted, Starts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from concurrent.futures import Executor, Future
+    from collections.abc import Callable, Sequence
     from typing import Any
 
-    from .._client import Client
-    from .._resources.run import Run
+    from .._flow.perform import Driver
+    from .._flow.steps import Flow
     from .._run.on_request import OnRequest
     from .._run.replies import Answers
-    from .._watch.events import Event
+    from .._watch.events import RunEvent
+    from .completions import Completion
     from .inputs import Inputs
-    from .journal import Journal, Row
+    from .journal import Journal
 
-_THREADS = 8
 _AT_ONCE = 100
-"""Inputs that are taken, and noted, together."""
+"""Inputs that are taken, and recorded, together."""
 
 _OF_ONE_RUN = (
     _errors.HumanRequestPending,
@@ -42,26 +42,26 @@ _OF_ONE_RUN = (
     _errors.Conflict,
     _errors.NotFound,
 )
-"""What goes wrong with a reply to one run, and says nothing of the others."""
+"""Errors of a reply that concern one run, not the others."""
 
 
 class Batch:
-    """What is done for the inputs, by the thread that asks for the results.
+    """A batch at work.
 
     Args:
-        client: the client.
+        driver: what executors are given; its API is used here.
         agent_id: the agent.
-        inputs: what runs are started for.
-        journal: keeps what becomes of them; closed at the end.
-        concurrency: runs at work at once.
+        inputs: the inputs.
+        journal: records the state of each input.
+        concurrency: maximum number of unfinished runs at a time.
         on_request: as in `Run.wait`.
         answers: as in `Run.wait`.
-        executor: where requests are decided on and answers are read; None for our threads.
+        make_run: makes the user's object for a run.
     """
 
     def __init__(
         self,
-        client: Client,
+        driver: Driver,
         agent_id: str,
         inputs: Inputs,
         journal: Journal,
@@ -69,47 +69,30 @@ class Batch:
         concurrency: int,
         on_request: OnRequest,
         answers: Answers | None,
-        executor: Executor | None,
+        make_run: Callable[[RunState], Any],
     ):
-        self._client = client
+        self._driver = driver
+        self._api = driver.api
         self._agent_id = agent_id
         self._inputs = inputs
         self._journal = journal
         self._concurrency = concurrency
         self._choice = (on_request, answers)
-        self._closed = threading.Event()
-        self._is_left = False
-        self._inbox = Inbox()
-        self._threads = ThreadPoolExecutor(min(_THREADS, concurrency), "duvo-map")
-        # Of their own: who takes long to decide must not hold up the rest.
-        self._deciders = ThreadPoolExecutor(min(_THREADS, concurrency), "duvo-reply")
-        self._decides = self._deciders if executor is None else executor
-        self._reads = self._threads if executor is None else executor
-        # No other process can see that nobody waits any more.
-        self._for_work = None if executor is not None else self._closed
-        self._starts = Starts(
-            client,
-            agent_id,
-            journal,
-            self._threads,
-            self._inbox,
-            self._closed,
-            known=self._watch,
-            failed=self._fail,
-        )
-        self._reader = Reader(client._transport, None, None, closed=self._closed)
-        self._watcher = Watcher(client, self._reader, messages=False, lost=self._lost)
+        self._make_run = make_run
+        self.starts = Starts(driver.api, agent_id, journal)
+        self._poller = Poller(driver.api, None, None)
+        self._watcher = Watcher(self._poller, messages=False, tolerates_lost=True)
         self._at_work: dict[int, Entry] = {}
         self._of_run: dict[str, Entry] = {}
         self._waiting: set[str] = set()
         self._finished: list[Entry] = []
-        self._ready: deque[tuple[Result, Row]] = deque()
+        self._ready: deque[Entry] = deque()
         self._ended = {"completed": 0, "failed": 0, "stopped": 0}
         self._failures: list[tuple[int, Any, _errors.DuvoError]] = []
 
     @property
     def progress(self) -> Progress:
-        """How it stands; from any thread."""
+        """The progress, from any thread."""
         waiting = len(self._waiting)
         return Progress(
             completed=self._ended["completed"],
@@ -119,55 +102,40 @@ class Batch:
             waiting=waiting,
         )
 
-    def results(self) -> Iterator[Result]:
-        """Carry it on, and give each result.
+    def give_finished(self) -> Flow[None]:
+        """Give each entry whose run has ended.
 
         Raises:
             MapIncomplete: at the end: some inputs have no finished run.
-            DuvoError: runs can be neither started nor read.
+            DuvoError: runs cannot be started or read.
         """
-        try:
-            if self._journal.mark is None:
-                mark = self._reader.read(lambda: newest_mark(self._client, self._agent_id))
-                self._journal.set_mark(mark)
-            while self._take_inputs() or self._at_work or self._ready:
-                while self._ready:
-                    result, row = self._ready.popleft()
-                    yield result
-                    if not result.delivered:
-                        self._journal.delivered([row])
-                for event in self._watcher.step():
-                    self._handle(event)
-                try:
-                    self._inbox.take_in(self._patience())
-                finally:
-                    self._note()
-                if self._closed.is_set():
-                    raise Closed
-        finally:
-            self.leave()
+        if (yield from block(self._journal.read_mark)) is None:
+            mark = yield from self._poller.read(lambda: newest_mark(self._api, self._agent_id))
+            yield from block(self._journal.set_mark, mark)
+        while (yield from self._take_inputs()) or self._at_work or self._ready:
+            yield from self.starts.step()
+            yield from self._give_ready()
+            for event in (yield from collect(self._watcher.step())):
+                yield from self._handle(event)
+            self._fail_lost()
+            completions = yield Await(self._patience())
+            yield from self._record_all(completions)
+            yield from self.starts.step()
         incomplete = _incomplete(self._failures) if self._failures else None
-        if self._inputs.fault is not None:
-            raise self._inputs.fault from incomplete
+        if self._inputs.error is not None:
+            raise self._inputs.error from incomplete
         if incomplete is not None:
             raise incomplete
 
-    def close(self) -> None:
-        """Have whoever iterates leave it; from any thread."""
-        self._closed.set()
-        self._inbox.wake()
-
-    def leave(self) -> None:
-        """End it; runs that are at work go on."""
-        if not self._is_left:
-            self._is_left = True
-            self._closed.set()
-            for ours in (self._threads, self._deciders):
-                ours.shutdown(wait=False, cancel_futures=True)
-            self._starts.leave()
+    def _give_ready(self) -> Flow[None]:
+        while self._ready:
+            entry = self._ready.popleft()
+            yield Give([entry])
+            if not entry.row.delivered:
+                yield from block(self._journal.delivered, [entry.row])
 
     def _patience(self) -> float | None:
-        """Seconds to wait for something to come back; None for as long as it takes."""
+        """Return the seconds to wait for a completion; None for as long as it takes."""
         if self._ready or self._has_room or not self._at_work:
             return 0.0
         return self._watcher.rest if self._watcher.is_busy else None
@@ -178,148 +146,136 @@ class Batch:
     def _has_room(self) -> bool:
         return not self._inputs.are_taken and len(self._at_work) < self._concurrency
 
-    def _take_inputs(self) -> bool:
-        """Take as many as there is room for; whether there may be more."""
+    def _take_inputs(self) -> Flow[bool]:
+        """Take as many as there is room for; return whether there may be more."""
         if self._has_room:
             room = self._concurrency - len(self._at_work)
-            taken = self._inputs.take(min(room, _AT_ONCE))
-            rows = self._journal.take([(one.index, one.name) for one in taken])
+            taken = yield Call(self._inputs.take, min(room, _AT_ONCE))
+            names = [(item.index, item.name) for item in taken]
+            rows = yield from block(self._journal.take, names)
             pairs = zip(rows, taken, strict=True)
-            self._set_to_work([Entry(row, one) for row, one in pairs if not row.repeated])
+            self._begin([Entry(row, item) for row, item in pairs if not row.repeated])
         return not self._inputs.are_taken
 
-    def _set_to_work(self, entries: list[Entry]) -> None:
-        new: list[Entry] = []
-        doubtful: list[Entry] = []
+    def _begin(self, entries: list[Entry]) -> None:
+        to_start: list[Entry] = []
         for entry in entries:
             row = entry.row
             if row.state == "finished":
                 assert row.run_id is not None and row.result is not None
-                entry.run = restored(self._client, row.run_id, row.result)
+                self._set_run(entry, restored(row.run_id, row.result))
                 self._hand_over(entry)
                 continue
             self._at_work[row.id] = entry
             if row.run_id is not None:
-                entry.run = self._client.runs.run(row.run_id)
-                self._watch(entry)
+                self._watch(entry, RunState(row.run_id))
             else:
-                (doubtful if row.state == "sending" else new).append(entry)
-        if doubtful:
-            self._starts.take_up(doubtful)
-        if new:
-            self._starts.send(new)
+                to_start.append(entry)
+        self.starts.add(to_start)
 
     # Runs
 
-    def _watch(self, entry: Entry) -> None:
-        assert entry.run is not None
-        self._of_run[entry.run.id] = entry
-        self._watcher.add(entry.run)
+    def _set_run(self, entry: Entry, state: RunState) -> None:
+        entry.state, entry.run = state, self._make_run(state)
 
-    def _handle(self, event: Event) -> None:
-        run = event.run
-        entry = self._of_run[run.id]
+    def _watch(self, entry: Entry, state: RunState) -> None:
+        self._set_run(entry, state)
+        self._of_run[state.id] = entry
+        self._watcher.add(state)
+
+    def _handle(self, event: RunEvent) -> Flow[None]:
+        state = event.state
+        entry = self._of_run[state.id]
         if event.type == "status":
-            (self._waiting.add if run.status == "waiting" else self._waiting.discard)(run.id)
+            (self._waiting.add if state.status == "waiting" else self._waiting.discard)(state.id)
         elif event.type == "finished":
-            self._submit(self._reads, self._take_outcome, entry, tasks.outcome, run, self._for_work)
-        elif event.request is not None:
-            self._submit(
-                self._decides,
-                self._take_reply,
+            yield Spawn(
+                "answer",
                 entry,
-                tasks.reply,
-                run,
-                event.request,
-                *self._choice,
-                self._for_work,
+                tasks.final_answer(self._api, state),
+                (tasks.final_answer_elsewhere, (self._driver, state)),
+            )
+        elif event.request is not None:
+            responder = Responder(*self._choice, warn=True, may_await=self._driver.may_await)
+            yield Spawn(
+                "reply",
+                entry,
+                tasks.reply(self._api, state, event.request, responder),
+                (tasks.reply_elsewhere, (self._driver, state, event.request, *self._choice)),
             )
 
-    def _submit(
-        self,
-        executor: Executor,
-        take_in: Callable[[Entry, Future[Any]], None],
-        entry: Entry,
-        work: Callable[..., Any],
-        *arguments: Any,
-    ) -> None:
+    def _record_all(self, completions: Sequence[Completion]) -> Flow[None]:
         try:
-            self._inbox.submit(executor, take_in, entry, work, *arguments)
-        except Exception as error:
-            raise self._failed(error) from None
-
-    def _result_of(self, future: Future[Any]) -> Any:
-        try:
-            return future.result()
-        except (BrokenExecutor, CancelledError) as error:
-            raise self._failed(error) from None
-        except Exception as error:
-            # Dask's words for work whose workers were lost again and again.
-            if type(error).__name__ in ("KilledWorker", "FutureCancelledError"):
-                raise self._failed(error) from None
+            for completion in completions:
+                yield from self._record(completion)
+        except Exception:
+            yield from self._write()
             raise
+        yield from self._write()
 
-    def _failed(self, error: BaseException) -> _errors.DuvoError:
-        # What an executor tells may hold the whole work, and with it the key.
-        told = " ".join(str(error).replace(self._client.settings.api_key, "[key]").split())
-        return _errors.DuvoError(
-            f"the executor failed ({type(error).__name__}: {told:.300}); the runs go on, and "
-            "with a journal the same call goes on with them"
-        )
-
-    def _take_reply(self, entry: Entry, future: Future[bool]) -> None:
-        assert entry.run is not None
+    def _record(self, completion: Completion) -> Flow[None]:
+        if completion.kind in ("start", "search"):
+            for outcome in (yield from self.starts.record(completion)):
+                if isinstance(outcome, NotStarted):
+                    self._fail(outcome.entry, outcome.error)
+                else:
+                    self._watch(outcome.entry, outcome.state)
+            return
+        entry: Entry = completion.subject
+        assert entry.state is not None
+        if completion.kind == "answer":
+            entry.state.final_answer = completion.result()
+            self._finished.append(entry)
+            return
         try:
-            if self._result_of(future):
-                self._watcher.answered(entry.run)
+            if completion.result():
+                self._watcher.record_reply(entry.state)
         except _OF_ONE_RUN as error:
-            # A run that has ended meanwhile asks nobody any more: its end is what counts.
-            if not entry.run._has_ended:
+            if isinstance(error, _errors.RunError):
+                error.run = entry.run
+            # A run that has ended asks nobody any more: its end counts.
+            if not entry.state.has_ended(self._api.clock.now()):
                 self._fail(entry, error)
 
-    def _take_outcome(self, entry: Entry, future: Future[Any]) -> None:
-        assert entry.run is not None
-        entry.run._outcome = self._result_of(future)
-        self._finished.append(entry)
-
-    def _note(self) -> None:
-        """Note what came back, and have results of it."""
-        self._starts.note()
+    def _write(self) -> Flow[None]:
+        """Write what completed into the journal."""
+        yield from self.starts.write()
         entries, self._finished = self._finished, []
-        if not entries:
-            return
-        self._journal.finished([(one.row, stored(one.run)) for one in entries if one.run])
-        for entry in entries:
-            self._forget(entry)
-            self._hand_over(entry)
+        if entries:
+            rows = [(entry.row, stored(entry.state)) for entry in entries if entry.state]
+            yield from block(self._journal.finished, rows)
+            for entry in entries:
+                self._forget(entry)
+                self._hand_over(entry)
 
     def _hand_over(self, entry: Entry) -> None:
-        run, row, taken = entry.run, entry.row, entry.input
-        assert run is not None
-        self._ended[run.status] = self._ended.get(run.status, 0) + 1
-        result = Result.of(
-            taken.given, run, index=taken.index, key=taken.key, delivered=row.delivered
-        )
-        self._ready.append((result, row))
+        assert entry.state is not None
+        status = entry.state.status
+        self._ended[status] = self._ended.get(status, 0) + 1
+        self._ready.append(entry)
 
-    def _lost(self, run: Run, error: _errors.DuvoError) -> None:
-        self._fail(self._of_run[run.id], error)
+    def _fail_lost(self) -> None:
+        lost, self._watcher.lost = self._watcher.lost, []
+        for state, error in lost:
+            self._fail(self._of_run[state.id], error)
 
     def _fail(self, entry: Entry, error: _errors.DuvoError) -> None:
-        # A run may vanish while somebody still decides on what it asked.
+        # A run may vanish while its request is still being decided on.
         if self._forget(entry):
             self._failures.append((entry.input.index, entry.input.given, error))
 
     def _forget(self, entry: Entry) -> bool:
-        """Whether it was at work until now."""
-        if entry.run is not None:
-            self._waiting.discard(entry.run.id)
-            self._of_run.pop(entry.run.id, None)
-            self._watcher.drop(entry.run)
+        """Return whether the entry was at work until now."""
+        if entry.state is not None:
+            self._waiting.discard(entry.state.id)
+            self._of_run.pop(entry.state.id, None)
+            self._watcher.drop(entry.state)
         return self._at_work.pop(entry.row.id, None) is not None
 
 
-def _incomplete(failures: list[tuple[int, Any, _errors.DuvoError]]) -> _errors.MapIncomplete:
+def _incomplete(
+    failures: Sequence[tuple[int, Any, _errors.DuvoError]],
+) -> _errors.MapIncomplete:
     index, _, error = failures[0]
     inputs = "1 input has" if len(failures) == 1 else f"{len(failures)} inputs have"
     return _errors.MapIncomplete(

@@ -1,61 +1,91 @@
-"""What comes back from work that others do, taken in by the one thread that waits for it."""
+"""Work in the background, and what came of it."""
 
 from __future__ import annotations
 
-import queue
-from functools import partial
+from .._errors import DuvoError
+from .._flow.steps import Closed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Executor, Future
-    from typing import Any, TypeVar
+    from typing import Any, Literal
 
-    T = TypeVar("T")
+    from .._flow.steps import Flow
+
+    Kind = Literal["start", "search", "reply", "answer"]
 
 
-class Inbox:
-    """Gives out work, and brings back what came of it."""
+class Spawn:
+    """A step: begin work in the background. Its completion comes with a later `Await`.
 
-    def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+    Args:
+        kind: of the work.
+        subject: what the work is about.
+        flow: the work.
+        elsewhere: a function and its arguments that do the same work in
+            another process, or None where it must be done here.
+    """
 
-    def submit(
+    __slots__ = ("begun", "elsewhere", "flow", "kind", "subject")
+    enters = (DuvoError, Closed)
+
+    def __init__(
         self,
-        executor: Executor,
-        take_in: Callable[[T, Future[Any]], None],
-        about: T,
-        work: Callable[..., Any],
-        *arguments: Any,
-    ) -> Future[Any]:
-        """Have work done.
+        kind: Kind,
+        subject: Any,
+        flow: Flow[Any],
+        elsewhere: tuple[Callable[..., Any], tuple[Any, ...]] | None = None,
+    ):
+        self.kind = kind
+        self.subject = subject
+        self.flow = flow
+        self.elsewhere = elsewhere
+        self.begun = False
 
-        Args:
-            executor: does it.
-            take_in: called by `take_in` below with `about` and the future, once it is done.
-            about: what the work is about.
-            work: what is called, with the arguments.
+
+class Await:
+    """A step: wait for work to complete; the result is a list of completions.
+
+    Args:
+        seconds: to wait at most; None for as long as it takes.
+
+    Attributes:
+        completions: those so far; they outlive an interruption of the step.
+    """
+
+    __slots__ = ("completions", "seconds")
+    enters = (DuvoError, Closed)
+
+    def __init__(self, seconds: float | None):
+        self.seconds = seconds
+        self.completions: list[Completion] = []
+
+
+class Completion:
+    """Work that is done.
+
+    Attributes:
+        kind: of the work.
+        subject: what the work was about.
+        error: how it failed, or None.
+    """
+
+    __slots__ = ("_result", "error", "kind", "subject")
+
+    def __init__(
+        self, kind: Kind, subject: Any, result: Any = None, error: BaseException | None = None
+    ):
+        self.kind = kind
+        self.subject = subject
+        self.error = error
+        self._result = result
+
+    def result(self) -> Any:
+        """Return what the work returned.
+
+        Raises:
+            BaseException: what the work raised.
         """
-        future = executor.submit(work, *arguments)
-        future.add_done_callback(lambda done: self._queue.put(partial(take_in, about, done)))
-        return future
-
-    def wake(self) -> None:
-        """End the waiting for something to come back; from any thread."""
-        self._queue.put(None)
-
-    def take_in(self, seconds: float | None) -> None:
-        """Wait until something comes back, and take in all that is there.
-
-        Args:
-            seconds: to wait at most; None for as long as it takes.
-        """
-        wait = seconds != 0.0
-        try:
-            while True:
-                take_in = self._queue.get(block=wait, timeout=seconds if wait else None)
-                wait = False
-                if take_in is not None:
-                    take_in()
-        except queue.Empty:
-            pass
+        if self.error is not None:
+            raise self.error
+        return self._result

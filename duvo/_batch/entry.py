@@ -1,10 +1,12 @@
-"""One input while it is at work."""
+"""One input of a batch, from when it was taken until its result."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._resources.run import Run
+    from typing import Any
+
+    from .._run.state import RunState
     from .inputs import Input
     from .journal import Row
 
@@ -13,21 +15,23 @@ class Entry:
     """An input that was taken, and its run.
 
     Attributes:
-        row: of the journal.
-        input: what was taken.
-        run: its run, once that is known.
-        sends: how often its start was sent and its outcome stayed unknown.
-        looks: how often the run of such a start was looked for.
+        row: the input's row in the journal.
+        input: the input.
+        state: its run, once that is known.
+        run: the user's object for its run.
+        sends: how often its start was sent without a known outcome.
+        searches: how often the run of such a start was searched for.
     """
 
-    __slots__ = ("input", "looks", "row", "run", "sends")
+    __slots__ = ("input", "row", "run", "searches", "sends", "state")
 
     def __init__(self, row: Row, taken: Input):
         self.row = row
         self.input = taken
-        self.run: Run | None = None
+        self.state: RunState | None = None
+        self.run: Any = None
         self.sends = 0
-        self.looks = 0
+        self.searches = 0
 
     @property
     def is_in_doubt(self) -> bool:

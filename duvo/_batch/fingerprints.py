@@ -1,4 +1,4 @@
-"""What an input is called in a journal: what makes two inputs the same one. Pure."""
+"""The names of inputs in a journal: two inputs with one name are the same input."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ if TYPE_CHECKING:
 
 _CONTENT, _KEY = "c:", "k:"
 
-# Made once: json.dumps makes one for each call that has options.
+# json.dumps makes an encoder for each call with options.
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def fingerprint(value: Any) -> str:
-    """The name of an input without a key: one for each content.
+    """Return the name of an input without a key: one name for each content.
 
     Args:
-        value: the input, any JSON; the order of an object's fields is no part of it.
+        value: the input, any JSON value; the order of an object's fields does not matter.
 
     Raises:
-        ConfigError: it is no JSON.
+        ConfigError: it is not a JSON value.
     """
     try:
         canonical = _encode(value)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"an input is no JSON ({error}): {_cut(value)}") from None
+        raise ConfigError(f"an input is not JSON ({error}): {_cut(value)}") from None
     return _CONTENT + hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
 def of_key(key: object) -> str:
-    """The name of an input with a key of the caller's.
+    """Return the name of an input with a key of the caller's.
 
     Raises:
-        ConfigError: the key is no text, or none that can be written.
+        ConfigError: the key is not valid text.
     """
     if not isinstance(key, str):
         raise ConfigError(f"the key of an input must be text, not {_cut(key)}")
     try:
         key.encode("utf-8")
     except UnicodeEncodeError:
-        raise ConfigError(f"the key of an input is no valid text: {_cut(key)}") from None
+        raise ConfigError(f"the key of an input is not valid text: {_cut(key)}") from None
     return _KEY + key
 
 
 def is_key(name: str) -> bool:
-    """Whether the caller says what makes this input the same."""
+    """Whether the name comes from a key of the caller's."""
     return name.startswith(_KEY)
 
 

@@ -1,4 +1,4 @@
-"""The inputs of a batch: taken as they are wanted, each with its name and its start message."""
+"""The inputs of a batch, taken as they are wanted, each with its name and its start message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _SLOW = 0.05
-"""Seconds beyond which inputs come too slowly to be gathered."""
+"""Seconds after which inputs that were taken so far are used without more."""
 
 
 @frozen
@@ -25,11 +25,11 @@ class Input:
     """One input that was taken.
 
     Attributes:
-        index: its place among the inputs, from 0 on.
+        index: its place among the inputs, counted from 0.
         given: the input itself.
-        name: what the journal calls it.
-        message: that its run is started with.
-        key: the caller's word for it, or None.
+        name: its name in the journal.
+        message: the start message of its run.
+        key: its key, or None.
     """
 
     index: int
@@ -40,17 +40,20 @@ class Input:
 
 
 class Inputs:
-    """Takes inputs, and makes out what they are called.
+    """Takes inputs one after the other.
 
     Args:
         given: the inputs.
         message: as in `Runs.map`.
         key: as in `Runs.map`.
-        are_kept: whether a file keeps what became of them.
+        has_journal: whether a file records the state of each input.
 
     Attributes:
         are_taken: whether all were taken.
-        fault: what ended the taking before its time, or None.
+        error: the error that ended the taking early, or None.
+
+    Raises:
+        ConfigError: the inputs cannot be iterated over.
     """
 
     def __init__(
@@ -59,52 +62,52 @@ class Inputs:
         *,
         message: Callable[[Any], str] | None,
         key: str | Callable[[Any], str] | None,
-        are_kept: bool,
+        has_journal: bool,
     ):
         if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__"):
             what = "one text" if isinstance(given, (str, bytes)) else repr(given)
             raise ConfigError(f"inputs are a list or another iterable, not {what:.80}")
         self.are_taken = False
-        self.fault: Exception | None = None
-        self._lot = 1
+        self.error: Exception | None = None
+        self._group = 1
         self._given = zip(count(), given, strict=False)
         self._message = message
         self._key = key
-        self._are_kept = are_kept
+        self._has_journal = has_journal
 
     def take(self, most: int) -> list[Input]:
-        """The next ones; fewer than asked for when they come slowly, or are at their end."""
+        """Return the next inputs; fewer than `most` when they come slowly, or are at their end."""
         taken: list[Input] = []
         began = time.monotonic()
         try:
             for index, given in self._given:
                 taken.append(self._taken(index, given))
                 is_slow = time.monotonic() - began > _SLOW
-                if is_slow or len(taken) in (most, self._lot):
-                    # What is taken must not wait for long until more is.
-                    self._lot = 1 if is_slow else 2 * len(taken)
+                if is_slow or len(taken) in (most, self._group):
+                    # An input must not wait long for the next ones.
+                    self._group = 1 if is_slow else 2 * len(taken)
                     return taken
         except Exception as error:
-            # What is at work is to be carried to its end before this is told.
-            self.fault = error
+            # Raised once the runs of earlier inputs have ended.
+            self.error = error
         self.are_taken = True
         return taken
 
     def name(self, index: int, given: Any) -> str:
-        """What the journal calls this input.
+        """Return the input's name in the journal.
 
         Raises:
-            ConfigError: it is no JSON, or has no key.
+            ConfigError: it is not a JSON value, or has no key.
         """
         return self._named(index, given, self._key_of(index, given))
 
     def _named(self, index: int, given: Any, key: str | None) -> str:
         if self._key is not None:
             return fingerprints.of_key(key)
-        # Where nothing is kept, nothing need tell two inputs apart but their places.
-        return (
-            fingerprints.fingerprint(given) if self._are_kept else fingerprints.of_key(str(index))
-        )
+        # Without a journal, the place of an input is name enough.
+        if self._has_journal:
+            return fingerprints.fingerprint(given)
+        return fingerprints.of_key(str(index))
 
     def _taken(self, index: int, given: Any) -> Input:
         key = self._key_of(index, given)
@@ -124,7 +127,7 @@ class Inputs:
             text.encode()
         except UnicodeEncodeError:
             raise ConfigError(
-                f"the message of input {index} is no valid text: {text!r:.80}"
+                f"the message of input {index} is not valid text: {text!r:.80}"
             ) from None
         return text
 
@@ -143,4 +146,4 @@ def _as_json(index: int, value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"input {index} is no JSON ({error}): {value!r:.80}") from None
+        raise ConfigError(f"input {index} is not JSON ({error}): {value!r:.80}") from None

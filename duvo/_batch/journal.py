@@ -1,10 +1,10 @@
-"""What became of each input of a batch, in a file that outlives the process.
+"""The journal of a batch: the state of each input, in a file that outlives the process.
 
-A row is one input that was met. It is written before anything is sent for it,
-with the idempotency key that every attempt to start its run will carry, so that
-after a kill at any moment the file tells what was surely not sent (`new`), what
-may have been (`sending`), what runs (`started`) and what came of it
-(`finished`). Inputs themselves are not stored, only what they are called.
+A row is one input. It is written before anything is sent for it, with the
+idempotency key that every attempt to start its run carries. So after a kill at
+any moment the file shows which starts were surely not sent (`new`), which may
+have been (`sending`), which runs were started (`started`), and which have a
+result (`finished`). Inputs themselves are not stored, only their names.
 """
 
 from __future__ import annotations
@@ -35,20 +35,21 @@ _COMPARED_AT_ONCE = 1000
 
 @frozen
 class Row:
-    """One input, as the journal had it when it was met.
+    """One input, as the journal had it when it was taken.
 
     Attributes:
-        id: of the row.
+        id: the row's id.
         index: the input's place among the inputs, as given.
-        name: what the input is called.
-        occurrence: how many of the same name came before it.
+        name: the input's name.
+        occurrence: how many inputs of the same name came before it.
         state: what is known of its run.
-        idempotency_key: what each attempt to start its run carries.
+        idempotency_key: sent with each attempt to start its run.
         run_id: its run, when `started` or `finished`.
         sent_at: Unix time before its start was first sent, or None.
-        result: what came of it, when `finished`.
-        delivered: whether the result was handed out.
-        repeated: whether its key was met already: it is that input once more.
+        result: its result, when `finished`.
+        delivered: whether the result was returned to the user.
+        repeated: whether an input with its key was taken already: it is the
+            same input again.
     """
 
     id: int
@@ -66,12 +67,12 @@ class Row:
 
 @frozen
 class Changes:
-    """What inputs hold beside a journal.
+    """The inputs compared with a journal.
 
     Attributes:
         known: inputs that have a row.
-        new: inputs that have none.
-        gone: rows that have no input.
+        new: inputs without a row.
+        gone: rows without an input.
     """
 
     known: int
@@ -80,21 +81,21 @@ class Changes:
 
 
 class Journal:
-    """A batch's inputs and what became of them; threads may share it.
+    """The inputs of a batch and their states. Threads may share it.
 
-    One journal object is one pass over the inputs, from the first one on: a
-    name that is met for the n-th time in the pass is the n-th row of that name.
+    One journal object is one pass over the inputs, from the first one on: the
+    n-th input of a name in the pass is the n-th row of that name.
 
     Args:
-        path: the file, made where it is missing; None for a journal that ends
-            with the process.
+        path: the file, created if missing; None for a journal that ends with
+            the process.
         server: origin of the API.
         team_id: the team.
         agent_id: the agent whose runs are started.
 
     Raises:
         JournalError: the file cannot be used: it is in use, belongs to another
-            server, team or agent, is no journal, or cannot be written.
+            server, team or agent, is not a journal, or cannot be written.
     """
 
     def __init__(self, path: str | Path | None, *, server: str, team_id: str, agent_id: str):
@@ -107,20 +108,19 @@ class Journal:
         self._pass: int | None = None
         self._turn = threading.RLock()
 
-    @property
-    def mark(self) -> Any:
-        """What `set_mark` kept, or None."""
-        with self._told():
+    def read_mark(self) -> Any:
+        """Return the value that `set_mark` kept, or None."""
+        with self._connected():
             text = self._execute("SELECT mark FROM batch").fetchone()[0]
         return None if text is None else json.loads(text)
 
     def set_mark(self, value: Any) -> None:
-        """Keep a small JSON value with the batch; one that is kept already stays."""
+        """Keep a small JSON value with the batch, unless there is one already."""
         with self._transaction():
             self._execute("UPDATE batch SET mark = coalesce(mark, ?)", (json.dumps(value),))
 
     def take(self, inputs: Sequence[tuple[int, str]]) -> list[Row]:
-        """The rows of inputs that are met now, in order; made where there are none.
+        """Return the rows of the next inputs, in order; rows that are missing are added.
 
         Args:
             inputs: index and name of each.
@@ -129,11 +129,11 @@ class Journal:
             if self._pass is None:
                 self._execute("UPDATE batch SET passes = passes + 1")
             this_pass = self._execute("SELECT passes FROM batch").fetchone()[0]
-            rows = [self._met(index, name, this_pass) for index, name in inputs]
+            rows = [self._take(index, name, this_pass) for index, name in inputs]
         self._pass = this_pass
         return rows
 
-    def _met(self, index: int, name: str, this_pass: int) -> Row:
+    def _take(self, index: int, name: str, this_pass: int) -> Row:
         first = self._execute(
             f"SELECT pass, met, {_COLUMNS} FROM inputs WHERE name = ? AND occurrence = 0", (name,)
         ).fetchone()
@@ -164,9 +164,9 @@ class Journal:
         return Row(made.lastrowid, index, name, occurrence, "new", key)
 
     def sending(self, rows: Sequence[Row]) -> None:
-        """Starts of these rows are about to be sent, for the first time or again.
+        """Record that the starts of these rows are about to be sent, for the first time or again.
 
-        On disk when it returns: not even a power cut can lose it.
+        The record is on disk when this returns: not even a power cut can lose it.
         """
         now = time.time()
         self._change(
@@ -177,28 +177,28 @@ class Journal:
         )
 
     def given_up(self, rows: Sequence[Row]) -> None:
-        """Sending made no run, and that is certain: the rows are new again, with their keys."""
+        """Record that the starts certainly made no run: the rows are new again, with their keys."""
         self._change(
             "UPDATE inputs SET state = 'new', sent_at = NULL WHERE id = ? AND state = 'sending'",
             [(row.id,) for row in rows],
         )
 
     def started(self, runs: Sequence[tuple[Row, str]]) -> None:
-        """Each of these rows that were being sent has this run."""
+        """Record the run of each of these rows, whose starts were sent."""
         self._change(
             "UPDATE inputs SET state = 'started', run_id = ? WHERE id = ? AND state = 'sending'",
             [(run_id, row.id) for row, run_id in runs],
         )
 
     def finished(self, results: Sequence[tuple[Row, str]]) -> None:
-        """The run of each of these rows came to this result."""
+        """Record the result of each of these rows."""
         self._change(
             "UPDATE inputs SET state = 'finished', result = ? WHERE id = ? AND state = 'started'",
             [(result, row.id) for row, result in results],
         )
 
     def delivered(self, rows: Sequence[Row]) -> None:
-        """The results of these finished rows were handed out."""
+        """Record that the results of these rows were returned to the user."""
         self._change(
             "UPDATE inputs SET delivered = 1 WHERE id = ? AND state = 'finished'",
             [(row.id,) for row in rows],
@@ -206,18 +206,18 @@ class Journal:
 
     def has_run(self, run_id: str) -> bool:
         """Whether a row has this run."""
-        with self._told():
+        with self._connected():
             found = self._execute("SELECT 1 FROM inputs WHERE run_id = ?", (run_id,)).fetchone()
         return found is not None
 
     def compare(self, names: Iterable[str]) -> Changes:
-        """What all the inputs hold beside the journal, which stays as it is.
+        """Compare all inputs with the journal, which stays as it is.
 
         Args:
             names: of all inputs, in any order.
         """
         all_names = iter(names)
-        with self._told():
+        with self._connected():
             self._execute("DROP TABLE IF EXISTS temp.met")
             self._execute("CREATE TEMP TABLE met (name TEXT PRIMARY KEY, times) WITHOUT ROWID")
             while some := [(name,) for name in islice(all_names, _COMPARED_AT_ONCE)]:
@@ -238,8 +238,8 @@ class Journal:
         return Changes(known=known, new=given - known, gone=rows - known)
 
     def close(self) -> None:
-        """Let the next one in; the file is whole at any moment, also without this."""
-        with self._told():
+        """Release the file. It is consistent at any moment, also without this."""
+        with self._connected():
             self._connection.close()
 
     def _change(self, statement: str, values: list[Any], *, durable: bool = False) -> None:
@@ -247,15 +247,15 @@ class Journal:
             changed = self._connection.executemany(statement, values).rowcount
             # None of the rows is changed unless all are as they must be.
             if values and changed != len(values):
-                raise JournalError(f"{self} contradicts what is to be noted: {statement}")
+                raise JournalError(f"{self} contradicts what is to be recorded: {statement}")
 
     @contextlib.contextmanager
     def _transaction(self, *, durable: bool = False) -> Iterator[None]:
-        # What is lost in a power cut must be no start: `sending` is on disk
-        # before anything is sent, which costs one fsync a group (0.1 ms on a
-        # good disk, 10 ms on a bad one). The rest is found again: a run that
-        # was started by its key, a result by its run. A kill loses neither.
-        with self._told():
+        # A power cut must not lose a start: `sending` is on disk before anything
+        # is sent, which costs one fsync a group (0.1 ms on a good disk, 10 ms on
+        # a bad one). The rest is found again: a run by its key, a result by its
+        # run. A kill loses neither.
+        with self._connected():
             if self._file is not None:
                 self._execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._execute("BEGIN IMMEDIATE")
@@ -268,7 +268,7 @@ class Journal:
                 raise
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _connected(self) -> Iterator[None]:
         try:
             with self._turn:
                 yield

@@ -1,4 +1,4 @@
-"""The file of a journal: made, checked, and held by one process at a time."""
+"""The file of a journal: created, checked, and locked by one process at a time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 VERSION = 1
-"""Of the tables; a file of a newer one is refused."""
+"""Version of the tables; a file of a newer version is refused."""
 
-_APPLICATION = 0x6475766F  # "duvo" in ASCII: how a journal is told from other databases
+_APPLICATION = 0x6475766F  # "duvo" in ASCII: marks a database as a journal
 _OWNER_ALONE = 0o600
 _ATTEMPTS = 6
 
@@ -32,7 +32,7 @@ _TABLES = (
         mark TEXT
     )
     """,
-    # `met` counts the inputs of this name that the pass `pass` has met; it is
+    # `met` counts the inputs of this name that were taken in the pass `pass`; it is
     # kept in the name's first row alone.
     """
     CREATE TABLE inputs (
@@ -50,23 +50,23 @@ _TABLES = (
     )
     """,
     "CREATE UNIQUE INDEX inputs_name ON inputs (name, occurrence)",
-    # Two inputs never share a run: a start that was adopted twice is refused here.
+    # Two inputs never share a run: adopting a run twice is refused here.
     "CREATE UNIQUE INDEX inputs_run ON inputs (run_id) WHERE run_id IS NOT NULL",
 )
 
 
 def open_file(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
-    """The journal in this file, made where it is missing, for this process alone.
+    """Open the journal in this file, created if missing, for this process alone.
 
     The lock is SQLite's own on the file itself: it needs no shared memory, and
-    is free again however its process ends.
+    is released however its process ends.
 
     Args:
         file: absolute.
         owner: server, team and agent.
 
     Raises:
-        JournalError: it cannot be used; the file is as it was.
+        JournalError: it cannot be used; the file is unchanged.
     """
     attempt = 1
     while True:
@@ -75,7 +75,7 @@ def open_file(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
         except (sqlite3.Error, OSError, ValueError) as error:
             if not _is_locked(error):
                 raise _refusal(file, error) from None
-            # Two that open it at the same moment must not both be sent away.
+            # Of two processes that open it at the same moment, one must succeed.
             if attempt == _ATTEMPTS:
                 raise JournalError(
                     f"the journal {file} is in use by another process: "
@@ -86,7 +86,7 @@ def open_file(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
 
 
 def open_private(owner: tuple[str, str, str]) -> sqlite3.Connection:
-    """A journal that ends with this process: in memory, and on disk when it grows."""
+    """Open a journal that ends with this process: in memory, and on disk when it grows."""
     connection = _connected("")
     connection.execute("PRAGMA journal_mode = MEMORY")
     connection.execute("PRAGMA synchronous = OFF")
@@ -97,8 +97,8 @@ def open_private(owner: tuple[str, str, str]) -> sqlite3.Connection:
 
 
 def _opened(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
-    # A file that exists is never opened but by SQLite: closing it would let go
-    # of the locks that this process has on it.
+    # Only SQLite opens a file that exists: closing it here would release the
+    # locks that this process has on it.
     with contextlib.suppress(FileExistsError):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ALONE))
     connection = _connected(str(file))
@@ -111,9 +111,9 @@ def _opened(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
             _check(file, connection, owner)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
-        # Results stand in it. Only now: before it was read, it may have been somebody else's.
-        for one in (file, file.with_name(file.name + "-wal")):
-            _make_private(one)
+        # It has results in it. Not earlier: until it was read, it may have been another file.
+        for part in (file, file.with_name(file.name + "-wal")):
+            _make_private(part)
     except BaseException:
         connection.close()
         raise
@@ -148,7 +148,7 @@ def _create(connection: sqlite3.Connection, owner: tuple[str, str, str]) -> None
 
 def _check(file: Path, connection: sqlite3.Connection, owner: tuple[str, str, str]) -> None:
     if _pragma(connection, "application_id") != _APPLICATION:
-        raise JournalError(f"{file} is a database of something else, and no journal: name another")
+        raise JournalError(f"{file} is a database, but not a journal: name another file")
     if _pragma(connection, "user_version") > VERSION:
         raise JournalError(
             f"the journal {file} was written by a newer version: update duvo, or name another"
@@ -172,13 +172,15 @@ def _is_locked(error: Exception) -> bool:
 
 def _refusal(file: Path, error: Exception) -> JournalError:
     if isinstance(error, FileNotFoundError):
-        return JournalError(f"the journal {file} cannot be made: there is no folder {file.parent}")
+        return JournalError(
+            f"the journal {file} cannot be created: there is no directory {file.parent}"
+        )
     if file.is_dir():
-        return JournalError(f"{file} is a folder, and no journal: name a file")
+        return JournalError(f"{file} is a directory, and not a journal: name a file")
     if "not a database" in str(error):
-        return JournalError(f"{file} is no journal: name another file")
+        return JournalError(f"{file} is not a journal: name another file")
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return JournalError(
-        f"the journal {file} cannot be written ({reason}): name one in a folder of this "
+        f"the journal {file} cannot be written ({reason}): name one in a directory of this "
         "machine that you may write to"
     )

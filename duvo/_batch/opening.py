@@ -1,6 +1,6 @@
-"""Whether a run was started with a message, told by how its conversation begins. Pure.
+"""Whether a run was started with a message, judged by the opening of its conversation.
 
-A real conversation begins with up to two messages of the user, the agent's
+A conversation opens with up to two messages of the user, the agent's
 instructions and the start message, before its session starts.
 """
 
@@ -22,12 +22,12 @@ _OF_THE_AGENT = ("assistant", "tool", "thinking")
 
 @frozen
 class Opening:
-    """How a conversation begins.
+    """The opening of a conversation.
 
     Attributes:
-        texts: what the user says before the agent says or does anything.
-        is_whole: whether nothing more can come to them.
-        has_ended: whether the run had ended before they were read.
+        texts: the user's texts before the agent says or does anything.
+        is_whole: whether no more texts can be added.
+        has_ended: whether the run had ended before it was read.
     """
 
     texts: tuple[str, ...] = ()
@@ -36,11 +36,11 @@ class Opening:
 
 
 def opening(messages: Sequence[dict[str, Any]], *, is_cut: bool, has_ended: bool) -> Opening:
-    """How a conversation begins.
+    """Return the opening of a conversation.
 
     Args:
-        messages: its first ones, with our names.
-        is_cut: whether more may stand behind them.
+        messages: its first messages, with our names.
+        is_cut: whether more may follow them.
         has_ended: whether the run had ended before they were read.
     """
     texts = []
@@ -55,32 +55,32 @@ def opening(messages: Sequence[dict[str, Any]], *, is_cut: bool, has_ended: bool
     return Opening(tuple(texts), is_whole, has_ended)
 
 
-def fit(message: str | None, begins: Opening) -> Fit:
-    """Whether a run that begins so was started with this message.
+def fit(message: str | None, opening: Opening) -> Fit:
+    """Judge whether a run with this opening was started with this message.
 
-    The start message is the last of up to two texts, and must be equal to the
-    letter. A run without a text was started without a message. Possible, but
-    not certain, are:
+    The start message is the last of up to two texts, and must be exactly equal.
+    A run without a text was started without a message. Possible, but not
+    certain, are:
 
-    - an equal text with another behind it: it may be the agent's instructions,
-      or the start message and one that was posted right after;
+    - an equal text followed by another: it may be the agent's instructions, or
+      the start message and a message that was posted right after;
     - for a start without a message, a single text: it may be the instructions,
-      or the start message on a server that shows no instructions;
+      or the start message on a server that does not show instructions;
     - a run that ended before anybody said anything.
 
     Args:
-        message: as it was sent, None for a start without.
-        begins: the run's.
+        message: as it was sent; None for a start without a message.
+        opening: the run's.
     """
-    texts = begins.texts
+    texts = opening.texts
     if message is not None and message in (*texts[-1:], *texts[1:2]):
         return "yes"
-    if not begins.is_whole and len(texts) < 2:
+    if not opening.is_whole and len(texts) < 2:
         return "not yet"
     if not texts and message is None:
         return "yes"
     if message is None:
         return "maybe" if len(texts) == 1 else "no"
-    if message in texts or (not texts and begins.has_ended):
+    if message in texts or (not texts and opening.has_ended):
         return "maybe"
     return "no"

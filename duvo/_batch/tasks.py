@@ -1,7 +1,7 @@
-"""What is done for a run wherever an executor works: deciding on requests, reading answers.
+"""Work that is done for a run in the background: handling a request, reading the final answer.
 
-Each may be done twice without harm, since a worker may be lost and its work
-given to another.
+It may be done in another process. Each piece may be done twice without harm,
+since a worker may be lost and its work given to another.
 """
 
 from __future__ import annotations
@@ -10,83 +10,98 @@ import threading
 from collections import OrderedDict
 from copy import copy
 
-from .._run import waiting
+from .._run.actions import poll
 from .._run.on_request import Responder
-from .._run.polling import Reader
+from .._run.polling import Poller
+from .._run.waiting import read_final_answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._client import Client
-    from .._models.messages import HumanRequest
-    from .._resources.run import Run
-    from .._run.answer import Outcome
+    from .._flow.perform import Driver
+    from .._flow.steps import Flow
+    from .._http.api import Api
+    from .._models.human_requests import HumanRequest
+    from .._run.answer import FinalAnswer
     from .._run.on_request import OnRequest
     from .._run.replies import Answers
+    from .._run.state import RunState
 
-_MOST_CLIENTS = 8
+_MOST_DRIVERS = 8
 
-_clients: OrderedDict[tuple[object, ...], Client] = OrderedDict()
-_looking_up = threading.Lock()
+_drivers: OrderedDict[tuple[object, ...], Driver] = OrderedDict()
+_drivers_lock = threading.Lock()
 
 
 def reply(
-    run: Run,
+    api: Api,
+    state: RunState,
     request: HumanRequest,
-    on_request: OnRequest,
-    answers: Answers | None,
-    closed: threading.Event | None = None,
-) -> bool:
-    """Meet what a run asks; whether it was replied to.
+    responder: Responder,
+    *,
+    may_be_answered: bool = False,
+) -> Flow[bool]:
+    """Handle a run's request; return whether a reply was sent.
 
     Args:
-        run: the run.
-        request: what it asks.
-        on_request: as in `Run.wait`.
-        answers: as in `Run.wait`.
-        closed: when set, nobody waits for it any more; None in another process.
+        api: the API.
+        state: the run.
+        request: its request.
+        responder: handles the request.
+        may_be_answered: another worker may have replied, and been lost before
+            it could report that.
 
     Raises:
-        Closed: it was closed.
         HumanRequestPending: nothing here may answer it.
         DuvoError: the reply does not fit, or cannot be sent.
     """
-    # A handle of its own: what is read here may be older than what others read meanwhile.
-    run = copy(_here(run))
-    reader = Reader(run._transport, run.id, None, closed=closed)
-    if run._client._is_copy:
-        # Another worker may have replied, and been lost before it could tell.
-        run._read(reader)
-        pending = run.pending_request
+    # A copy: what is read here may be older than what is read elsewhere in the meantime.
+    own = copy(state)
+    if state.handle is not None:
+        own.handle = state.handle
+    poller = Poller(api, own.id, None)
+    if may_be_answered:
+        yield from poll(poller, own)
+        pending = own.pending_request
         if pending is None or pending.id != request.id:
             return True
-    return Responder(on_request, answers, warn=True).meet(run, request, reader)
+    return (yield from responder.handle(own, request, poller))
 
 
-def outcome(run: Run, closed: threading.Event | None = None) -> Outcome:
-    """Read the last messages of a run that has ended.
+def final_answer(api: Api, state: RunState) -> Flow[FinalAnswer]:
+    """Read the final answer of a run that has ended."""
+    yield from read_final_answer(state, Poller(api, state.id, None))
+    return state.final_answer
 
-    Args:
-        run: the run.
-        closed: as for `reply`.
 
-    Raises:
-        Closed: it was closed.
+def reply_elsewhere(
+    driver: Driver,
+    state: RunState,
+    request: HumanRequest,
+    on_request: OnRequest,
+    answers: Answers | None,
+) -> bool:
+    """Handle a run's request in an executor; see `reply`."""
+    driver = _here(driver)
+    responder = Responder(on_request, answers, warn=True, may_await=False)
+    return driver.run(reply(driver.api, state, request, responder, may_be_answered=driver.is_copy))
+
+
+def final_answer_elsewhere(driver: Driver, state: RunState) -> FinalAnswer:
+    """Read the final answer of a run in an executor; see `final_answer`."""
+    driver = _here(driver)
+    return driver.run(final_answer(driver.api, state))
+
+
+def _here(driver: Driver) -> Driver:
+    """Return an equal driver whose connections outlive this piece of work.
+
+    In another process each piece comes with a driver of its own.
     """
-    run = _here(run)
-    waiting.read_outcome(run, Reader(run._transport, run.id, None, closed=closed))
-    return run._outcome
-
-
-def _here(run: Run) -> Run:
-    """The run, with a client whose connections outlive this piece of work.
-
-    In another process each piece comes with a client of its own.
-    """
-    client = run._client
-    if client._is_copy:
-        with _looking_up:
-            run._client = _clients.setdefault(client._identity, client)
-            _clients.move_to_end(client._identity)
-            if len(_clients) > _MOST_CLIENTS:
-                _clients.popitem(last=False)
-    return run
+    if not driver.is_copy:
+        return driver
+    with _drivers_lock:
+        kept = _drivers.setdefault(driver.identity, driver)
+        _drivers.move_to_end(driver.identity)
+        if len(_drivers) > _MOST_DRIVERS:
+            _drivers.popitem(last=False)
+    return kept

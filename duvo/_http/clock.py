@@ -1,30 +1,29 @@
-"""Time: what the client sleeps by. Tests put their own in its place."""
+"""Time and deadlines. Tests put their own clock in place of this one."""
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import threading
 import time
 
-logger = logging.getLogger("duvo")
-
-WORTH_TELLING = 5.0
-"""Seconds of sleep that somebody who watches would wonder about."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Clock:
     """The machine's clock."""
 
     def now(self) -> float:
-        """Seconds on a clock that never goes back."""
+        """Return seconds on a clock that never goes back."""
         return time.monotonic()
 
     def unix(self) -> float:
-        """Unix time in seconds, for dates that servers give."""
+        """Return Unix time in seconds, to compare with dates in headers."""
         return time.time()
 
     def sleep(self, seconds: float, closed: threading.Event | None = None) -> None:
-        """Sleep, but no longer than until `closed` is set."""
+        """Sleep, at most until `closed` is set."""
         if seconds <= 0:
             return
         if closed is None:
@@ -32,20 +31,23 @@ class Clock:
         else:
             closed.wait(seconds)
 
+    async def sleep_async(self, seconds: float, closed: asyncio.Event | None = None) -> None:
+        """Sleep in an event loop, at most until `closed` is set."""
+        import asyncio
 
-def pause(clock: Clock, seconds: float, why: str, closed: threading.Event | None = None) -> None:
-    """Sleep, and tell so at INFO when it is long enough to be wondered about."""
-    if seconds > WORTH_TELLING:
-        logger.info("waiting %.0f s: %s", seconds, why)
-    clock.sleep(seconds, closed)
+        if closed is None:
+            await asyncio.sleep(max(0.0, seconds))
+        elif seconds > 0:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(closed.wait(), seconds)
 
 
 class Deadline:
     """The moment by which something must be done, or none.
 
     Args:
-        clock: what measures.
-        timeout: seconds from now, or None for no end.
+        clock: the clock that it goes by.
+        timeout: seconds from now; None for no deadline.
     """
 
     def __init__(self, clock: Clock, timeout: float | None):
@@ -54,7 +56,7 @@ class Deadline:
         self._at = None if timeout is None else clock.now() + timeout
 
     def left(self, at_most: float) -> float:
-        """Seconds left, but at most that many; never below zero."""
+        """Return the seconds left, between 0 and `at_most`."""
         if self._at is None:
             return at_most
         return max(0.0, min(at_most, self._at - self._clock.now()))

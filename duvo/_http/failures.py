@@ -1,12 +1,9 @@
-"""What went wrong below HTTP, said as one of our errors."""
+"""Failures below HTTP as errors of ours: timeouts, TLS, proxies, refused and broken connections."""
 
 from __future__ import annotations
 
 import ssl
 from urllib.parse import urlsplit
-
-import requests
-import urllib3
 
 from .. import _errors
 
@@ -14,84 +11,97 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .._config import Settings
-
-_NEVER_SENT = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-)
+    from .request import Request
 
 
-def explain(
-    error: Exception,
-    method: str,
-    path: str,
-    settings: Settings,
-    timeout: float,
-    trust: str,
-) -> _errors.DuvoError:
-    """Our error for one of requests.
+class Destination:
+    """Where requests go, for the texts of errors.
 
     Args:
-        error: what requests raised.
-        method: of the request.
-        path: of the request.
-        settings: where it went.
-        timeout: seconds that it had.
-        trust: which CA file was in force, and where that came from.
+        base_url: the API's origin.
+        api_key: taken out of whatever a library says.
     """
-    host = urlsplit(settings.base_url).netloc
-    causes = list(_chain(error))
-    arrived = not any(isinstance(cause, _NEVER_SENT) for cause in causes)
-    if _is_timeout(error, causes):
+
+    def __init__(self, base_url: str, api_key: str):
+        parts = urlsplit(base_url)
+        self.host = parts.netloc
+        self.is_local = parts.hostname in ("127.0.0.1", "localhost")
+        self.api_key = api_key
+
+    def timed_out(self, request: Request, timeout: float, *, arrived: bool) -> _errors.TimeoutError:
+        """No response, or no connection, within the time for one request."""
+        if request.deadline is not None and request.deadline.timeout is not None:
+            timeout = min(timeout, request.deadline.timeout)
         what = "answered nothing" if arrived else "could not be connected to"
         return _errors.TimeoutError(
-            f"{method} {path}: {host} {what} within {timeout:g} s",
-            method=method,
-            path=path,
+            f"{request.method} {request.path}: {self.host} {what} within {timeout:g} s",
+            method=request.method,
+            path=request.path,
             arrived=arrived,
         )
-    untrusted = _tls_reason(causes)
-    if untrusted:
-        # Of the variables that name a CA file it beats the others.
+
+    def untrusted(self, request: Request, reason: str, trust: str) -> _errors.TLSError:
+        """The server's certificate or its TLS was not accepted."""
+        # Of the variables that name a CA file, this one beats the others.
         return _errors.TLSError(
-            f"{method} {path}: no trusted connection to {host}: {untrusted}; the CA file in "
-            f"force is {trust}; set REQUESTS_CA_BUNDLE to the file that has your CA",
-            method=method,
-            path=path,
+            f"{request.method} {request.path}: no trusted connection to {self.host}: {reason}; "
+            f"the CA file in force is {trust}; set REQUESTS_CA_BUNDLE to the file that has your CA",
+            method=request.method,
+            path=request.path,
             arrived=False,
         )
-    reason = _innermost(causes).replace(settings.api_key, "[key]")
-    if isinstance(error, requests.exceptions.ProxyError):
+
+    def not_through_proxy(
+        self, request: Request, reason: str, *, arrived: bool
+    ) -> _errors.ConnectionError:
+        """The proxy did not connect to the server."""
         return _errors.ConnectionError(
-            f"{method} {path}: the proxy did not connect to {host} ({reason}); "
-            "see HTTPS_PROXY and NO_PROXY",
-            method=method,
-            path=path,
+            f"{request.method} {request.path}: the proxy did not connect to {self.host} "
+            f"({reason}); see HTTPS_PROXY and NO_PROXY",
+            method=request.method,
+            path=request.path,
             arrived=arrived,
         )
-    if not arrived:
-        text = f"{method} {path}: cannot connect to {host} ({reason}); is it the right base URL?"
-        if urlsplit(settings.base_url).hostname in ("127.0.0.1", "localhost"):
-            text = (
-                f"{method} {path}: nothing listens at {host} ({reason}); "
-                "`duvo dev` starts a local engine"
-            )
-        return _errors.ConnectionError(text, method=method, path=path, arrived=False)
-    if isinstance(error, (requests.exceptions.InvalidURL, ValueError)):
-        return _errors.ConfigError(f"{method} {path}: {reason}", method=method, path=path)
-    return _errors.ConnectionError(
-        f"{method} {path}: the connection to {host} broke ({reason})",
-        method=method,
-        path=path,
-    )
+
+    def unreachable(self, request: Request, reason: str) -> _errors.ConnectionError:
+        """No connection was made."""
+        if self.is_local:
+            text = f"nothing listens at {self.host} ({reason}); `duvo dev` starts a local engine"
+        else:
+            text = f"cannot connect to {self.host} ({reason}); is it the right base URL?"
+        return _errors.ConnectionError(
+            f"{request.method} {request.path}: {text}",
+            method=request.method,
+            path=request.path,
+            arrived=False,
+        )
+
+    def broken(self, request: Request, reason: str) -> _errors.ConnectionError:
+        """The connection broke after the request was sent, or while it was."""
+        return _errors.ConnectionError(
+            f"{request.method} {request.path}: the connection to {self.host} broke ({reason})",
+            method=request.method,
+            path=request.path,
+        )
+
+    def reason(self, causes: list[BaseException]) -> str:
+        """The innermost cause in a few words, without the key."""
+        for cause in reversed(causes):
+            if isinstance(cause, OSError) and cause.strerror:
+                return cause.strerror.replace(self.api_key, "[key]")
+        text = str(causes[-1]) or type(causes[-1]).__name__
+        return " ".join(text.split())[:300].replace(self.api_key, "[key]")
+
+
+def causes_of(error: BaseException) -> list[BaseException]:
+    """Return the error and everything that it wraps: arguments, `reason`, causes.
+
+    Not its context: that may be the attempt before this one.
+    """
+    return list(_chain(error))
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything it wraps: arguments, `reason`, causes.
-
-    Not what was being handled as it was raised: that may be an attempt before this one.
-    """
     seen: set[int] = set()
     todo: list[object] = [error]
     while todo:
@@ -103,18 +113,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         todo += [*cause.args, getattr(cause, "reason", None), cause.__cause__]
 
 
-def _is_timeout(error: Exception, causes: list[BaseException]) -> bool:
-    if isinstance(error, requests.Timeout):
-        return True
-    # urllib3 counts a refused connection among the timeouts; it is none.
-    return any(
-        isinstance(cause, urllib3.exceptions.TimeoutError)
-        and not isinstance(cause, urllib3.exceptions.NewConnectionError)
-        for cause in causes
-    )
-
-
-def _tls_reason(causes: list[BaseException]) -> str | None:
+def tls_reason(causes: list[BaseException]) -> str | None:
+    """Return why TLS was refused, or None when it was not."""
     for cause in causes:
         # A connection that ends in the middle of TLS broke; it was not refused.
         if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
@@ -124,11 +124,3 @@ def _tls_reason(causes: list[BaseException]) -> str | None:
         if isinstance(cause, ssl.SSLError):
             return cause.reason or str(cause)
     return None
-
-
-def _innermost(causes: list[BaseException]) -> str:
-    for cause in reversed(causes):
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-    said = str(causes[-1]) or type(causes[-1]).__name__
-    return " ".join(said.split())[:300]

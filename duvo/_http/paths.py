@@ -1,45 +1,53 @@
-"""The paths of the API. Pure."""
+"""The paths of the API."""
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 TEAMS = "/v2/teams"
 PROFILE = "/v2/profile"
 
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def is_id(text: str) -> bool:
+    """Whether a text has the form of an id, and so cannot be a name."""
+    return _ID.fullmatch(text) is not None
+
 
 def agents(team_id: str) -> str:
-    """The agents of a team."""
+    """Return the path of a team's agents."""
     return f"{TEAMS}/{_part(team_id)}/agents"
 
 
 def agent(agent_id: str) -> str:
-    """One agent."""
+    """Return the path of an agent."""
     return f"/v2/agents/{_part(agent_id)}"
 
 
 def runs(team_id: str) -> str:
-    """The runs of a team."""
+    """Return the path of a team's runs."""
     return f"{TEAMS}/{_part(team_id)}/runs"
 
 
 def run(run_id: str) -> str:
-    """One run."""
+    """Return the path of a run."""
     return f"/v2/runs/{_part(run_id)}"
 
 
 def messages(run_id: str) -> str:
-    """A run's conversation."""
+    """Return the path of a run's messages."""
     return f"{run(run_id)}/messages"
 
 
 def reply(run_id: str, request_id: str) -> str:
-    """Where a reply to a run's human request goes."""
+    """Return the path that replies to a human request."""
     return f"{run(run_id)}/human-requests/{_part(request_id)}/respond"
 
 
 def stop(run_id: str) -> str:
-    """Where a run is stopped."""
+    """Return the path that stops a run."""
     return f"{run(run_id)}/stop"
 
 

@@ -1,42 +1,52 @@
-"""How many requests may still be sent under a rate limit, learnt from what the server tells. Pure.
+"""The rate limit, learned from the server's headers and shared by all threads of a process.
 
-A server tells how many requests it still takes in a window of time, or refuses
-one. Changes (a start, a reply) go as long as anything is left, single reads
-leave a little for them, and polling leaves more and is spread over what is left
-of the window.
+A server reports how many requests it still takes in a window of time, or
+refuses one. Changes (a start, a reply) are sent as long as anything is left,
+single reads keep a little in reserve for them, and polling keeps more and is
+spread over what is left of the window.
 """
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections import deque
 from itertools import takewhile
+
+from .._flow.steps import Sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .._flow.steps import Flow
+    from .clock import Clock, Deadline
+
 CHANGE, READ, POLL = range(3)
 """The kinds of requests, the most urgent first."""
 
 WINDOW = 60.0
-"""Seconds that a window lasts, where a server tells no end of it."""
+"""Seconds of a window whose end the server does not report."""
+
+LONGEST_WAIT = 60.0
+"""Seconds that a single call waits at most; beyond, it is sent or raises at once."""
 
 _LATE = 1.0
-"""Seconds by which a window may end later than told: times in headers are whole seconds."""
+"""Seconds by which a window may end later than reported: headers count whole seconds."""
 
 _SAME_WINDOW = 2.5
 _LONGEST_WINDOW = 3600.0
-_KEPT_BACK = 20
+_RESERVE = 20
 _PAUSE_AFTER_REFUSAL = 4.0
-_MOST_SENT = 10_000
+_MOST_REMEMBERED = 10_000
 
 
-class Told:
-    """What an answer's headers tell of the limit.
+class Quota:
+    """What a response's headers report about the limit.
 
     Attributes:
-        limit: requests in a window, or None where it is not told.
-        remaining: requests left in this one.
+        limit: requests in a window, or None where it is not reported.
+        remaining: requests left in this window.
         seconds: until the window ends.
     """
 
@@ -48,12 +58,12 @@ class Told:
         self.seconds = seconds
 
 
-def told_by(headers: Mapping[str, str], unix: float) -> Told | None:
-    """What these headers tell of the limit, or None.
+def quota(headers: Mapping[str, str], unix: float) -> Quota | None:
+    """Return what these headers report about the limit, or None.
 
     Args:
-        headers: of the answer, with names in any case.
-        unix: Unix time in seconds here, for servers that do not tell theirs.
+        headers: of the response, with names in any case.
+        unix: Unix time in seconds here, for servers that send no date.
     """
     for prefix in ("x-ratelimit-", "ratelimit-"):
         if prefix + "remaining" in headers:
@@ -70,61 +80,65 @@ def told_by(headers: Mapping[str, str], unix: float) -> Told | None:
     seconds = reset - _server_time(headers, unix) if reset > 1e9 else reset
     if not (0 <= seconds <= _LONGEST_WINDOW and 0 <= remaining < float("inf")):
         return None
-    return Told(limit if limit is not None and limit >= 1 else None, remaining, seconds)
+    return Quota(limit if limit is not None and limit >= 1 else None, remaining, seconds)
 
 
-class Budget:
-    """What may be sent under one limit. Times are seconds on the caller's clock."""
+class RateLimit:
+    """One limit, and what may be sent under it. Times are seconds on the caller's clock."""
 
     def __init__(self) -> None:
         self._sent = 0
         self._limit: float | None = None
         self._remaining = 0.0
-        self._told_at = 0
+        self._reported_at = 0
         self._ends = 0.0
         self._end_is_guessed = False
         self._next_poll = 0.0
         self._blocked_until = 0.0
-        # Of the last minute; what a server that tells no limit has refused is measured by them.
-        self._moments: deque[float] = deque(maxlen=_MOST_SENT)
+        # Of the last minute: the measure for a server that refuses without reporting a limit.
+        self._moments: deque[float] = deque(maxlen=_MOST_REMEMBERED)
         self._rate: float | None = None
 
     def hold(self, kind: int, now: float) -> float:
-        """Seconds for which a request of this kind must not be sent; 0 when it may."""
+        """Return the seconds before a request of this kind may be sent; 0 for now."""
         if now < self._blocked_until:
             return self._blocked_until - now
-        self._begin_anew(now)
-        if self._limit is None or self._left > self._kept_back(kind):
+        self._begin_window(now)
+        if self._limit is None or self._left > self._reserve(kind):
             return 0.0
         return self._ends - now
 
     def slot(self, now: float) -> float:
-        """The moment for the next poll, after those that were handed out before."""
+        """Reserve and return the moment for the next poll, after those reserved before."""
         at = max(now, self._next_poll)
         self._next_poll = at + self._gap(at)
         return at
 
     def send(self, now: float) -> int:
-        """Count a request; returns its number, by which its answer is told apart."""
+        """Count a request. Return its number, which its response is recorded with."""
         self._sent += 1
         self._moments.append(now)
         return self._sent
 
-    def learn(self, told: Told, number: int, now: float) -> None:
-        """Take in what the answer to that request tells."""
-        ends = now + told.seconds + _LATE
+    def record(self, reported: Quota, number: int, now: float) -> None:
+        """Record what the response to that request reports."""
+        ends = now + reported.seconds + _LATE
         in_window = self._limit is not None and abs(ends - self._ends) <= _SAME_WINDOW
-        if in_window and told.remaining > self._remaining:
-            return  # an answer that was overtaken by a later one
-        if self._limit is not None and ends < self._ends - _SAME_WINDOW and number < self._told_at:
+        if in_window and reported.remaining > self._remaining:
+            return  # a response that a later one overtook
+        if (
+            self._limit is not None
+            and ends < self._ends - _SAME_WINDOW
+            and number < self._reported_at
+        ):
             return  # of a window that is over
-        self._limit = max(told.limit or self._limit or 0.0, told.remaining, 1.0)
-        self._remaining, self._told_at = told.remaining, number
+        self._limit = max(reported.limit or self._limit or 0.0, reported.remaining, 1.0)
+        self._remaining, self._reported_at = reported.remaining, number
         if not in_window or self._end_is_guessed:
             self._ends, self._end_is_guessed = ends, False
 
-    def refuse(self, retry_after: float | None, now: float) -> None:
-        """Take in that a request was too many.
+    def record_429(self, retry_after: float | None, now: float) -> None:
+        """Record a 429.
 
         Args:
             retry_after: seconds that the server asks to wait, or None.
@@ -133,7 +147,7 @@ class Budget:
         if retry_after is not None:
             until = now + min(retry_after, _LONGEST_WINDOW)
             self._blocked_until = max(self._blocked_until, until)
-        # A single call has a pause of its own; those that poll give way to it.
+        # A single call has a pause of its own; polls give way to it.
         polls_from = max(self._blocked_until, now + _PAUSE_AFTER_REFUSAL)
         self._next_poll = max(self._next_poll, polls_from)
         if self._limit is None:
@@ -144,35 +158,107 @@ class Budget:
                 self._rate = 0.9 * len(self._moments) / WINDOW
 
     @property
-    def is_limited(self) -> bool:
-        """Whether this server has ever told of a limit."""
+    def is_known(self) -> bool:
+        """Whether this server has ever shown a limit."""
         return self._limit is not None or self._rate is not None
 
     @property
     def _left(self) -> float:
-        return self._remaining - (self._sent - self._told_at)
+        return self._remaining - (self._sent - self._reported_at)
 
-    def _kept_back(self, kind: int) -> float:
+    def _reserve(self, kind: int) -> float:
         limit = self._limit or 0.0
-        kept = min(limit - 1.0, max(1.0, limit // _KEPT_BACK))
-        return (0.0, kept // 2, kept)[kind]
+        reserve = min(limit - 1.0, max(1.0, limit // _RESERVE))
+        return (0.0, reserve // 2, reserve)[kind]
 
     def _gap(self, now: float) -> float:
         if self._limit is None:
             return 1.0 / self._rate if self._rate else 0.0
         seconds = max(0.0, self._ends - now)
-        usable = self._left - self._kept_back(POLL)
+        usable = self._left - self._reserve(POLL)
         return seconds / usable if usable >= 1.0 else seconds
 
-    def _begin_anew(self, now: float) -> None:
+    def _begin_window(self, now: float) -> None:
         if self._limit is not None and now >= self._ends:
-            # What was sent in the last moments may have come into the new window already.
+            # What was sent in the last moments may count in the new window already.
             began = self._ends - _LATE
             late = sum(
                 1 for _ in takewhile(lambda moment: moment >= began, reversed(self._moments))
             )
-            self._remaining, self._told_at = self._limit, self._sent - late
+            self._remaining, self._reported_at = self._limit, self._sent - late
             self._ends, self._end_is_guessed = now + WINDOW, True
+
+
+class SharedRateLimit:
+    """The rate limit of one key at one server. The lock is held for arithmetic only."""
+
+    def __init__(self) -> None:
+        self._limit = RateLimit()
+        self._lock = threading.Lock()
+
+    def enter(self, kind: int, clock: Clock, deadline: Deadline | None = None) -> Flow[int | None]:
+        """Sleep until a request of this kind may be sent.
+
+        Args:
+            kind: `CHANGE`, `READ` or `POLL`.
+            clock: the client's clock.
+            deadline: no sleep lasts longer.
+
+        Returns:
+            The request's number, or None when the deadline came first.
+        """
+        slot: float | None = None
+        while True:
+            now = clock.now()
+            with self._lock:
+                seconds = self._limit.hold(kind, now)
+                # A single call does not sleep for long: the server may refuse it.
+                if kind != POLL and seconds > LONGEST_WAIT:
+                    seconds = 0.0
+                if seconds > 0:
+                    slot = None
+                elif kind == POLL:
+                    slot = self._limit.slot(now) if slot is None else slot
+                    seconds = slot - now
+                if seconds <= 0:
+                    return self._limit.send(now)
+            if deadline is not None:
+                seconds = deadline.left(seconds)
+            yield Sleep(seconds, "the rate limit allows no more requests at the moment")
+            if deadline is not None and deadline.passed:
+                return None
+
+    def record(self, headers: Mapping[str, str], number: int, clock: Clock) -> None:
+        """Record what the headers of the response to that request report."""
+        reported = quota(headers, clock.unix())
+        if reported is not None:
+            with self._lock:
+                self._limit.record(reported, number, clock.now())
+
+    def record_429(self, retry_after: float | None, clock: Clock) -> None:
+        """Record a 429."""
+        with self._lock:
+            self._limit.record_429(retry_after, clock.now())
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this server has shown a limit."""
+        return self._limit.is_known
+
+
+_known: weakref.WeakValueDictionary[tuple[str, str], SharedRateLimit] = (
+    weakref.WeakValueDictionary()
+)
+_known_lock = threading.Lock()
+
+
+def shared(base_url: str, api_key: str) -> SharedRateLimit:
+    """Return the rate limit of that key at that server."""
+    with _known_lock:
+        limit = _known.get((base_url, api_key))
+        if limit is None:
+            limit = _known[base_url, api_key] = SharedRateLimit()
+        return limit
 
 
 def _server_time(headers: Mapping[str, str], unix: float) -> float:

@@ -1,28 +1,38 @@
-"""What is sent again, and when. Pure."""
+"""Which failed requests are sent again, and when."""
 
 from __future__ import annotations
 
+import logging
 import random
 
 from .. import _errors as errors
+from .._flow.steps import Sleep
+from .rate_limit import LONGEST_WAIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import TypeVar
 
-LONGEST_WAIT = 60.0
-"""Seconds that a single call will wait when a server tells it to; beyond, it raises at once."""
+    import tenacity
+
+    from .._flow.steps import Flow
+    from .clock import Deadline
+
+    T = TypeVar("T")
+
+logger = logging.getLogger("duvo")
 
 _TRANSIENT = (500, 502, 503, 504)
 
 
-def may_send_again(error: errors.DuvoError, *, repeatable: bool) -> bool:
+def may_retry(error: errors.DuvoError, *, repeatable: bool) -> bool:
     """Whether the same request may be sent once more after this error.
 
     Args:
-        error: what became of it.
-        repeatable: sending it twice does what sending it once does: a read, or
-            a change whose idempotency key this server has shown to honour.
+        error: how it failed.
+        repeatable: sending it twice does what sending it once does: it is a
+            read, or a change whose idempotency key this server honours.
     """
     asked = getattr(error, "retry_after", None)
     if asked is not None and asked > LONGEST_WAIT:
@@ -42,7 +52,7 @@ def is_transient(error: errors.DuvoError) -> bool:
 
 
 def surely_not_done(error: errors.DuvoError) -> bool:
-    """Whether the request was certainly not carried out, so that a change is safe to send again."""
+    """Whether the server certainly did not carry out the request."""
     if isinstance(error, errors.TLSError):
         return False
     if isinstance(error, (errors.ConnectionError, errors.TimeoutError)):
@@ -53,14 +63,14 @@ def surely_not_done(error: errors.DuvoError) -> bool:
 
 
 def leaves_outcome_unknown(error: errors.DuvoError) -> bool:
-    """Whether a change that met this error may or may not have happened."""
+    """Whether a change that failed so may or may not have happened."""
     return is_transient(error) and not surely_not_done(error)
 
 
 def is_verdict(error: Exception) -> bool:
     """Whether the server looked at the change itself and refused it.
 
-    Who is turned away at the door (401, 403, 429) learns nothing of an attempt before.
+    A refusal before that (401, 403, 429) shows nothing about an earlier attempt.
     """
     if not isinstance(error, errors.APIError):
         return False
@@ -68,20 +78,20 @@ def is_verdict(error: Exception) -> bool:
 
 
 def backoff(attempt: int, retry_after: float | None = None) -> float:
-    """Seconds before sending again after that many failed attempts.
+    """Return the seconds before the next attempt, after that many failed ones.
 
-    0.5 s doubling up to 8 s, with jitter so that many clients do not come back
-    at the same moment; or what the server asks for, where that is longer.
+    0.5 s, doubled up to 8 s, with jitter so that many clients do not return at
+    the same moment; or what the server asks for, where that is longer.
     """
     ours = min(8.0, 0.5 * 2.0 ** (attempt - 1)) * random.uniform(0.75, 1.0)
     return max(ours, retry_after or 0.0)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that a `Retry-After` header asks to wait, or None.
+    """Return the seconds that a `Retry-After` header asks to wait, or None.
 
     Args:
-        headers: of the answer, with names in any case.
+        headers: of the response, with names in any case.
         now: Unix time in seconds, for headers that give a date.
     """
     value = headers.get("retry-after")
@@ -99,3 +109,61 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if seconds != seconds or seconds == float("inf"):
         return None
     return max(0.0, seconds)
+
+
+def retry(
+    attempt: Callable[[], Flow[T]],
+    first: errors.DuvoError,
+    may: Callable[[BaseException], bool],
+    most: int,
+    deadline: Deadline | None,
+) -> Flow[T]:
+    """Attempt again after a first failure, and return the result of a later attempt.
+
+    Args:
+        attempt: makes one attempt.
+        first: how the first attempt failed.
+        may: whether to try again after an error.
+        most: attempts after the first.
+        deadline: no pause lasts longer.
+
+    Raises:
+        DuvoError: how the last attempt failed.
+    """
+    # Loaded when something must be sent again: most commands never need it.
+    import tenacity
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        seconds = backoff(state.attempt_number, getattr(error, "retry_after", None))
+        return deadline.left(seconds) if deadline is not None else seconds
+
+    def log(state: tenacity.RetryCallState) -> None:
+        logger.debug("sending it again, attempt %d", state.attempt_number + 1)
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(may),
+        wait=wait,
+        stop=tenacity.stop_after_attempt(most + 1),
+        before_sleep=log,
+        reraise=True,
+    )
+    retrying.begin()
+    state = tenacity.RetryCallState(retrying, None, (), {})
+    failure: errors.DuvoError | None = first
+    while True:
+        do = retrying.iter(retry_state=state)
+        if isinstance(do, tenacity.DoAttempt):
+            try:
+                if failure is not None:
+                    raise failure
+                state.set_result((yield from attempt()))
+            except errors.DuvoError as error:
+                failure = None
+                state.set_exception((type(error), error, error.__traceback__))
+        elif isinstance(do, tenacity.DoSleep):
+            state.prepare_for_next_attempt()
+            yield Sleep(do, "before sending the request again")
+        else:
+            result: T = do
+            return result

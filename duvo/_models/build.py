@@ -1,4 +1,4 @@
-"""From the server's JSON to frozen objects; the only file that knows cattrs."""
+"""Building frozen objects from the server's JSON, by cattrs."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ def _converter(*, detailed: bool) -> Converter:
 
     def text(value: object, _: object) -> str:
         if not isinstance(value, str):
-            raise ValueError("text was due")
+            raise ValueError("expected text")
         return value
 
     def truth(value: object, _: object) -> bool:
         if not isinstance(value, bool):
-            raise ValueError("true or false was due")
+            raise ValueError("expected true or false")
         return value
 
     def number(value: object, _: object) -> int:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError("a number was due")
+            raise ValueError("expected a number")
         return int(value)
 
-    def as_it_is(value: object, _: object) -> Any:
+    def unchanged(value: object, _: object) -> Any:
         if not isinstance(value, dict):
-            raise ValueError("an object was due")
+            raise ValueError("expected an object")
         return value
 
     def is_object(kind: Any) -> bool:
@@ -47,7 +47,7 @@ def _converter(*, detailed: bool) -> Converter:
     converter.register_structure_hook_func(
         lambda kind: kind == datetime | None, lambda value, _: timestamp(value)
     )
-    converter.register_structure_hook_func(is_object, as_it_is)
+    converter.register_structure_hook_func(is_object, unchanged)
     return converter
 
 
@@ -55,12 +55,12 @@ _fast = _converter(detailed=False)
 
 
 def build(kind: type[T], ours: dict[str, Any], raw: dict[str, Any]) -> T:
-    """The data of that kind.
+    """Build an object of that class.
 
     Args:
-        kind: one of the classes here.
+        kind: a class with a `raw` field.
         ours: fields with our names.
-        raw: what `.raw` will be.
+        raw: the value of `raw`.
 
     Raises:
         UnexpectedAnswer: a field is missing or of another type; the text names
@@ -71,13 +71,13 @@ def build(kind: type[T], ours: dict[str, Any], raw: dict[str, Any]) -> T:
         return _fast.structure(given, kind)
     except Exception as fault:
         raise UnexpectedAnswer(
-            f"the answer has no valid {kind.__name__.removesuffix('Data').lower()}: "
+            f"the response has no valid {kind.__name__.removesuffix('Data').lower()}: "
             f"{_where(kind, given)}"
         ) from fault
 
 
 def _where(kind: type[Any], given: dict[str, Any]) -> str:
-    # Checking in detail costs twice the time and is wanted only to say where a fault is.
+    # Validating in detail takes twice as long, and is needed only for the place of a fault.
     try:
         _converter(detailed=True).structure(given, kind)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""An answer that cannot be understood, told with the request that it answers."""
+"""Checking the shape of a response's JSON, with the place of whatever does not fit."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from .._errors import OutcomeUnknown, UnexpectedAnswer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 
 @contextlib.contextmanager
-def understanding(method: str, path: str, find_out: str = "") -> Iterator[None]:
-    """Within it the answer to that request is taken apart.
+def request_context(method: str, path: str, find_out: str = "") -> Iterator[None]:
+    """Add the request to errors about the response that is read within.
 
     Args:
         method: of the request.
         path: of the request.
-        find_out: how to find out what a change did.
+        find_out: how to find out whether a change happened.
 
     Raises:
-        UnexpectedAnswer: the answer to a read is not what the API says.
-        OutcomeUnknown: the answer to a change is not: it was sent, and probably done.
+        UnexpectedAnswer: the response to a read does not fit.
+        OutcomeUnknown: the response to a change does not: it was sent, and probably done.
     """
     try:
         yield
@@ -39,3 +40,82 @@ def understanding(method: str, path: str, find_out: str = "") -> Iterator[None]:
             method=method,
             path=path,
         ) from error
+
+
+def expect_dict(value: object, where: str) -> dict[str, Any]:
+    """Return the value, a JSON object.
+
+    Raises:
+        UnexpectedAnswer: it is something else; `where` names the place.
+    """
+    if not isinstance(value, dict):
+        raise _unexpected(value, where, "an object")
+    return value
+
+
+def expect_list(value: object, where: str) -> list[Any]:
+    """Return the value, a JSON array.
+
+    Raises:
+        UnexpectedAnswer: it is something else; `where` names the place.
+    """
+    if not isinstance(value, list):
+        raise _unexpected(value, where, "an array")
+    return value
+
+
+def expect_text(value: object, where: str) -> str:
+    """Return the value, text that is not empty.
+
+    Raises:
+        UnexpectedAnswer: it is something else; `where` names the place.
+    """
+    if not isinstance(value, str) or not value:
+        raise _unexpected(value, where, "text")
+    return value
+
+
+def expect_items(data: object, name: str) -> list[dict[str, Any]]:
+    """Return the items of a list call: objects, each with an id.
+
+    Args:
+        data: the response's JSON.
+        name: of the field that has the items.
+
+    Raises:
+        UnexpectedAnswer: the field is missing, or an item is something else.
+    """
+    items = expect_list(expect_dict(data, "the top").get(name), name)
+    for number, item in enumerate(items):
+        where = f"{name}[{number}]"
+        expect_text(expect_dict(item, where).get("id"), f"{where}.id")
+    return items
+
+
+def expect_field(data: object, name: str) -> dict[str, Any]:
+    """Return the JSON object under that name.
+
+    Raises:
+        UnexpectedAnswer: the response has something else there.
+    """
+    return expect_dict(expect_dict(data, "the top").get(name), name)
+
+
+def count(value: object) -> int | None:
+    """Return a number of things, or None where the value cannot be one."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if 0 <= value < 2**53 else None
+
+
+def _unexpected(value: object, where: str, expected: str) -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        f"the response has {_kind(value)} at {where}, where {expected} was expected"
+    )
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "nothing"
+    names = {dict: "an object", list: "an array", str: "text", bool: "a truth value"}
+    return names.get(type(value), f"the number {value!r}"[:40])

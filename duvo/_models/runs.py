@@ -1,4 +1,4 @@
-"""What is known of a run, as one frozen object."""
+"""The data of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 @frozen(kw_only=True)
 class RunData:
-    """What is known of a run; which fields are there depends on the call.
+    """All that is known of a run; which fields are set depends on the call.
 
     Attributes:
         id: its id.

@@ -1,4 +1,4 @@
-"""Times of the API, as Python has them. Pure."""
+"""Times of the API as datetimes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 
 def timestamp(value: object) -> datetime | None:
-    """A time of the API, UTC where it names no zone; None for null and for what is no time."""
+    """Return a time of the API, in UTC where it names no zone; None for anything else."""
     if not isinstance(value, str):
         return None
     try:
@@ -21,7 +21,7 @@ def timestamp(value: object) -> datetime | None:
 
 
 def _for_python_3_10(value: str) -> str:
-    # It knows no "Z", and no fraction of other than 3 or 6 digits.
+    # It accepts neither "Z" nor a fraction of other than 3 or 6 digits.
     head, dot, tail = value.replace("Z", "+00:00").partition(".")
     digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]
     return f"{head}.{digits[:6].ljust(6, '0')}{tail[len(digits) :]}" if dot else head

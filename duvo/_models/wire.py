@@ -1,4 +1,4 @@
-"""The server's JSON, made ours.
+"""The server's JSON with our names in it.
 
 The names that the command's users know (`content`, the status `stopped`, a
 pending human request among the messages) are made here and nowhere else, for
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 
 from .._errors import UnexpectedAnswer
+from .checks import expect_dict, expect_text
 from .times import timestamp
 
 TYPE_CHECKING = False
@@ -25,85 +26,32 @@ _ROLE_OF_TYPE = {"tool_call": "tool", "tool_result": "tool", "thinking": "thinki
 
 
 def status(word: str) -> str:
-    """Our word for a run's status; unknown ones are carried through."""
+    """Return our word for a run's status; unknown ones stay as they are."""
     return "stopped" if word in _STOPPED else word
 
 
-def expect_dict(value: object, where: str) -> dict[str, Any]:
-    """The value, when it is a JSON object.
-
-    Raises:
-        UnexpectedAnswer: it is something else; `where` says of which place.
-    """
-    if not isinstance(value, dict):
-        raise UnexpectedAnswer(f"the answer has {_kind(value)} at {where}, where an object was due")
-    return value
-
-
-def expect_list(value: object, where: str) -> list[Any]:
-    """The value, when it is a JSON array.
-
-    Raises:
-        UnexpectedAnswer: it is something else; `where` says of which place.
-    """
-    if not isinstance(value, list):
-        raise UnexpectedAnswer(f"the answer has {_kind(value)} at {where}, where an array was due")
-    return value
-
-
-def expect_items(answer: object, name: str) -> list[dict[str, Any]]:
-    """The items of a list call's answer: objects, each with an id.
-
-    Raises:
-        UnexpectedAnswer: there are none of that name, or one is something else.
-    """
-    items = expect_list(expect_dict(answer, "the top").get(name), name)
-    for number, item in enumerate(items):
-        where = f"{name}[{number}]"
-        expect_text(expect_dict(item, where).get("id"), f"{where}.id")
-    return items
-
-
-def expect_text(value: object, where: str) -> str:
-    """The value, when it is text that is not empty.
-
-    Raises:
-        UnexpectedAnswer: it is something else; `where` says of which place.
-    """
-    if not isinstance(value, str) or not value:
-        raise UnexpectedAnswer(f"the answer has {_kind(value)} at {where}, where text was due")
-    return value
-
-
-def count(value: object) -> int | None:
-    """A number of things, or None where the server tells none that could be one."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return int(value) if 0 <= value < 2**53 else None
-
-
 def run(raw: dict[str, Any]) -> dict[str, Any]:
-    """A run with our word for its status."""
+    """Return a run with our word for its status."""
     return {**raw, "status": status(expect_text(raw.get("status"), "run.status"))}
 
 
-def run_answer(data: object) -> dict[str, Any]:
-    """The answer about one run, with our words in it.
+def run_response(data: object) -> dict[str, Any]:
+    """Return the response about one run, with our words in it.
 
     Raises:
         UnexpectedAnswer: it has no run with an id and a status.
     """
-    answer = expect_dict(data, "the top")
-    raw = expect_dict(answer.get("run"), "run")
+    response = expect_dict(data, "the top")
+    raw = expect_dict(response.get("run"), "run")
     expect_text(raw.get("id"), "run.id")
-    return {**answer, "run": run(raw)}
+    return {**response, "run": run(raw)}
 
 
 def message(raw: object, where: str = "message") -> dict[str, Any]:
-    """A message with `content`, and a role that tells tools and thinking apart.
+    """Return a message with `content`, and a role of its own for tools and thinking.
 
     Raises:
-        UnexpectedAnswer: it is no object with an id.
+        UnexpectedAnswer: it is not an object with an id.
     """
     given = expect_dict(raw, where)
     expect_text(given.get("id"), f"{where}.id")
@@ -115,7 +63,11 @@ def message(raw: object, where: str = "message") -> dict[str, Any]:
 
 
 def messages(raws: list[Any]) -> list[dict[str, Any]]:
-    """The messages of a page; an error tells the place of the one that is none."""
+    """Return the messages of a page.
+
+    Raises:
+        UnexpectedAnswer: one is not an object with an id; the text names its place.
+    """
     try:
         return [message(raw) for raw in raws]
     except UnexpectedAnswer:
@@ -123,12 +75,12 @@ def messages(raws: list[Any]) -> list[dict[str, Any]]:
 
 
 def moment(raw: dict[str, Any]) -> datetime | None:
-    """When a message was said, or None."""
+    """Return a message's time, or None."""
     return timestamp(raw.get("timestamp"))
 
 
 def content(raw: dict[str, Any]) -> str:
-    """What a message says, as text: never null."""
+    """Return a message's text, never null: of a tool, its arguments or its result."""
     for name in ("content", "text_content"):
         value = raw.get(name)
         if isinstance(value, str):
@@ -143,23 +95,21 @@ def content(raw: dict[str, Any]) -> str:
 
 
 def request_message(raw: dict[str, Any]) -> dict[str, Any]:
-    """The pending human request of a run, as a message of its conversation."""
-    title = raw.get("title")
-    description = raw.get("description")
-    said = [part for part in (title, description) if isinstance(part, str) and part]
+    """Return a run's pending human request as a message of its conversation."""
+    texts = (raw.get("title"), raw.get("description"))
     return {
         "id": expect_text(raw.get("id"), "pending_human_request.id"),
         "type": "human_request",
         "role": "duvo",
         "status": "pending",
         "timestamp": raw.get("created_at"),
-        "content": "\n\n".join(said),
+        "content": "\n\n".join(text for text in texts if isinstance(text, str) and text),
         "human_request": raw,
     }
 
 
 def pending_request(data: dict[str, Any]) -> dict[str, Any] | None:
-    """The pending human request in an answer about one run, or None."""
+    """Return the pending human request in a response about one run, or None."""
     raw = data.get("pending_human_request")
     return None if raw is None else expect_dict(raw, "pending_human_request")
 
@@ -168,10 +118,3 @@ def _as_text(value: object) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _kind(value: object) -> str:
-    if value is None:
-        return "nothing"
-    names = {dict: "an object", list: "an array", str: "text", bool: "a truth value"}
-    return names.get(type(value), f"the number {value!r}"[:40])

@@ -1,138 +1,174 @@
-"""The collection of agents."""
+"""Agents."""
 
 from __future__ import annotations
 
-import re
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
 
 from .. import _errors
+from .._flow.iterators import ClosableIterator
+from .._flow.steps import Give
 from .._http import paths
-from .._models import wire
-from .._models.checks import understanding
+from .._models.build import build
+from .._models.checks import expect_field, request_context
 from .._pages import Pages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .._client import Client
+    from .._flow.perform import Driver
+    from .._flow.steps import Flow
+    from .._http.api import Api
     from .._http.clock import Deadline
-    from .._models.messages import Agent
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+@frozen(kw_only=True)
+class Agent:
+    """An agent.
+
+    Attributes:
+        id: its id.
+        name: its name.
+        team_id: its team.
+        created_at: when it was created.
+        updated_at: when it last changed.
+        last_run_at: when it last ran; only lists return it.
+        raw: as the API sent it.
+    """
+
+    id: str
+    name: str
+    team_id: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    last_run_at: datetime | None = None
+    raw: dict[str, Any] = field(repr=False, eq=False, factory=dict)
 
 
 class Agents:
     """The agents of the client's team."""
 
-    def __init__(self, client: Client):
-        self._client = client
-        self._ids: dict[str, str] = {}
+    def __init__(self, driver: Driver):
+        self._driver = driver
 
     def list(self, limit: int | None = None) -> AgentList:
-        """The agents, read a page at a time from `GET /v2/teams/{team}/agents`.
+        """Return the agents, read a page at a time from `GET /v2/teams/{team}/agents`.
 
         Args:
-            limit: at most that many.
+            limit: maximum number of agents.
         """
-        return AgentList(self._client, limit)
+        return AgentList(self._driver, limit)
 
     def get(self, agent: str) -> Agent:
-        """One agent. Sends `GET /v2/agents/{id}`.
+        """Return an agent. Sends `GET /v2/agents/{id}`.
 
         Args:
             agent: its id, or its exact name.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is no such agent.
             AmbiguousAgent: several share the name; the error lists them.
         """
-        from .._models import messages
-        from .._models.build import build
+        return self._driver.run(get_agent(self._driver.api, agent))
 
-        agent_id = self.id_of(agent)
-        path = paths.agent(agent_id)
-        answer = self._client._transport.send("GET", path)
-        with understanding("GET", path):
-            raw = wire.expect_dict(wire.expect_dict(answer.data, "the top").get("agent"), "agent")
-            return build(messages.Agent, raw, raw)
-
-    def id_of(self, agent: str, deadline: Deadline | None = None) -> str:
-        """The id of an agent that is given by id or by its exact name.
+    def id_of(self, agent: str) -> str:
+        """Return the id of an agent that is given by its id or its exact name.
 
         A name is looked up once for each client, in `GET /v2/teams/{team}/agents`.
-
-        Args:
-            agent: its id, or its exact name.
-            deadline: no request goes beyond it.
 
         Raises:
             NotFound: no agent has that name.
             AmbiguousAgent: several have it; the error lists them.
         """
-        if _UUID.fullmatch(agent):
-            return agent
-        if agent not in self._ids:
-            self._ids[agent] = self._named(agent, deadline).id
-        return self._ids[agent]
-
-    def _named(self, name: str, deadline: Deadline | None) -> Agent:
-        found = [
-            agent
-            for agent in AgentList(self._client, None, deadline)
-            if name in (agent.name, agent.id)
-        ]
-        if not found:
-            raise _errors.NotFound(
-                f"no agent is called {name!r}; `duvo agents list` shows those that there are",
-                status=404,
-            )
-        if len(found) > 1:
-            ids = ", ".join(agent.id for agent in found)
-            raise _errors.AmbiguousAgent(
-                f"{len(found)} agents are called {name!r}: give the id instead, one of {ids}",
-                agents=found,
-            )
-        return found[0]
+        return self._driver.run(find_agent_id(self._driver.api, agent))
 
 
-class AgentList:
+class AgentList(ClosableIterator[Agent]):
     """Agents, read a page at a time as they are wanted.
 
     Attributes:
-        total: how many there are in all, once a page was read, or None.
+        total: agents in all, once a page was read, or None.
         more: whether a limit cut the list.
     """
 
-    def __init__(self, client: Client, limit: int | None, deadline: Deadline | None = None):
-        self._client = client
-        self._limit = limit
-        self._deadline = deadline
-        self._pages: Pages | None = None
-        self._agents = self._read()
+    def __init__(self, driver: Driver, limit: int | None):
+        self._query = AgentQuery(driver.api, limit)
+        super().__init__(self._query.give(), driver.perform)
 
     @property
     def total(self) -> int | None:
-        """How many agents there are in all, once a page was read, or None."""
-        return self._pages.total if self._pages else None
+        """Agents in all, once a page was read, or None."""
+        return self._query.pages.total if self._query.pages else None
 
     @property
     def more(self) -> bool:
         """Whether a limit cut the list."""
-        return self._pages.more if self._pages else False
+        return self._query.pages.more if self._query.pages else False
 
-    def __iter__(self) -> Iterator[Agent]:
-        return self._agents
 
-    def __next__(self) -> Agent:
-        return next(self._agents)
+class AgentQuery:
+    """A list of agents, and how much of it was read.
 
-    def _read(self) -> Iterator[Agent]:
-        from .._models import messages
-        from .._models.build import build
+    Attributes:
+        pages: the pages, once the team is known.
+    """
 
-        path = paths.agents(self._client._team_id(self._deadline))
-        self._pages = Pages(
-            self._client._transport, path, "agents", limit=self._limit, deadline=self._deadline
+    def __init__(self, api: Api, limit: int | None = None, deadline: Deadline | None = None):
+        self.pages: Pages | None = None
+        self._api = api
+        self._limit = limit
+        self._deadline = deadline
+
+    def next_page(self) -> Flow[list[Agent] | None]:
+        """Read a page; return its agents, or None at the end of the list."""
+        if self.pages is None:
+            path = paths.agents((yield from self._api.team_id(self._deadline)))
+            self.pages = Pages(
+                self._api, path, "agents", limit=self._limit, deadline=self._deadline
+            )
+        items = yield from self.pages.next_page()
+        return None if items is None else [build(Agent, raw, raw) for raw in items]
+
+    def give(self) -> Flow[None]:
+        """Give the agents."""
+        while (agents := (yield from self.next_page())) is not None:
+            yield Give(agents)
+
+
+def get_agent(api: Api, agent: str) -> Flow[Agent]:
+    """Read an agent that is given by its id or its exact name."""
+    path = paths.agent((yield from find_agent_id(api, agent)))
+    response = yield from api.get(path)
+    with request_context("GET", path):
+        raw = expect_field(response.data, "agent")
+        return build(Agent, raw, raw)
+
+
+def find_agent_id(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[str]:
+    """Find the id of an agent that is given by its id or its exact name."""
+    if paths.is_id(agent):
+        return agent
+    if agent not in api.agent_ids:
+        named = yield from _find_by_name(api, agent, deadline)
+        api.agent_ids[agent] = named.id
+    return api.agent_ids[agent]
+
+
+def _find_by_name(api: Api, name: str, deadline: Deadline | None) -> Flow[Agent]:
+    query = AgentQuery(api, deadline=deadline)
+    found: list[Agent] = []
+    while (agents := (yield from query.next_page())) is not None:
+        found += [agent for agent in agents if name in (agent.name, agent.id)]
+    if not found:
+        raise _errors.NotFound(
+            f"no agent is called {name!r}; `duvo agents list` shows the agents of the team",
+            status=404,
         )
-        for raw in self._pages:
-            yield build(messages.Agent, raw, raw)
+    if len(found) > 1:
+        ids = ", ".join(agent.id for agent in found)
+        raise _errors.AmbiguousAgent(
+            f"{len(found)} agents are called {name!r}: give the id instead, one of {ids}",
+            agents=found,
+        )
+    return found[0]

@@ -1,89 +1,177 @@
-"""The handle on one run."""
+"""The run: what was last read of it, and what can be done with it."""
 
 from __future__ import annotations
 
-from .. import _errors
-from .._http import paths
-from .._models import wire
-from .._models.checks import understanding
-from .._run import status
-from .._run.answer import Outcome
-from .._run.state import RunFacts
+from .._run import actions
+from .._run.state import RunState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from datetime import datetime
     from typing import Any
 
-    from .._client import Client
-    from .._http.transport import Transport
-    from .._models.messages import Message, Reply
-    from .._run.following import Messages
+    from .._flow.perform import Driver
+    from .._models.human_requests import HumanRequest, Reply
+    from .._models.messages import Message
+    from .._models.runs import RunData
     from .._run.on_request import OnRequest
-    from .._run.polling import Reader
     from .._run.replies import Answers
+    from .messages import Messages
 
 
-class Run(RunFacts):
-    """One run: what was last read of it as attributes, and what can be done with it.
+class Run:
+    """One run: its attributes as last read, and its methods.
 
-    It is made by `client.runs`. Only methods send requests; attributes show
-    what the last one brought, `refresh` brings it up to date. Two handles are
-    equal when they are on the same run.
+    `client.runs` makes it. Only methods send requests; attributes show what
+    the last one returned, and `refresh` brings it up to date. Two objects for
+    the same run are equal.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        run_id: str,
-        answer: dict[str, Any] | None = None,
-        *,
-        listed: bool = False,
-        started_here_at: float | None = None,
-    ):
-        super().__init__(run_id, answer, listed=listed)
-        self._started_here_at = started_here_at
-        self._client = client
-        self._resumed: status.Resumed | None = None
-        self._outcome = Outcome()
+    def __init__(self, driver: Driver, state: RunState):
+        self._driver = driver
+        self._state = state
+        state.handle = self
 
     @property
-    def _transport(self) -> Transport:
-        return self._client._transport
+    def id(self) -> str:
+        """The run's id."""
+        return self._state.id
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The API's last response about this run; for a run of a list, its item there.
+
+        Raises:
+            NotLoaded: the run was not read yet.
+        """
+        return self._state.raw
+
+    @property
+    def data(self) -> RunData:
+        """All that was last read, as one frozen object.
+
+        Raises:
+            NotLoaded: the run was not read yet.
+        """
+        return self._state.data
+
+    @property
+    def status(self) -> str:
+        """`not_started`, `pending`, `starting`, `running`, `waiting`, `completed`, `failed`,
+        `stopped`, or a word that is newer than this library."""
+        return self._state.status
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run had ended when it was last read."""
+        return self._state.is_finished
+
+    @property
+    def agent_id(self) -> str | None:
+        """The agent's id."""
+        return self.data.agent_id
+
+    @property
+    def agent_name(self) -> str | None:
+        """The agent's name; only lists return it."""
+        return self.data.agent_name
+
+    @property
+    def title(self) -> str | None:
+        """The run's title; only lists return it."""
+        return self.data.title
+
+    @property
+    def run_number(self) -> int | None:
+        """The run's number within its agent; only lists return it."""
+        return self.data.run_number
+
+    @property
+    def source(self) -> str | None:
+        """What started the run."""
+        return self.data.source
+
+    @property
+    def build_id(self) -> str | None:
+        """The revision that the run uses."""
+        return self.data.build_id
+
+    @property
+    def user_id(self) -> str | None:
+        """The user whose run it is; only lists return it."""
+        return self.data.user_id
+
+    @property
+    def sandbox_id(self) -> str | None:
+        """The sandbox that the run was started with."""
+        return self.data.sandbox_id
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When the run was created."""
+        return self.data.created_at
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the run started to work."""
+        return self.data.started_at
+
+    @property
+    def completed_at(self) -> datetime | None:
+        """When the run ended."""
+        return self.data.completed_at
+
+    @property
+    def updated_at(self) -> datetime | None:
+        """When the run last changed."""
+        return self.data.updated_at
+
+    @property
+    def pending_request(self) -> HumanRequest | None:
+        """The run's pending human request as last read, or None.
+
+        Raises:
+            NotLoaded: the run was not read yet, or came from a list, which does
+                not include the human requests of waiting runs.
+        """
+        return self._state.pending_request
 
     @property
     def answer(self) -> str | None:
-        """The last text of the assistant, or None when it said none.
+        """The last text of the assistant, or None when there is none.
 
         Raises:
             NotLoaded: the conversation was not read to the run's end: call
                 `wait`, which returns at once when the run has ended.
         """
-        self._expect_conversation("answer")
-        return self._outcome.answer
+        return self._state.answer
 
     @property
     def failure(self) -> str | None:
-        """Why the run failed: its error message, or else the last tool's error; None unless failed.
+        """Why the run failed: its error, or else the last error of a tool; None unless failed.
 
         Raises:
             NotLoaded: the conversation was not read to the run's end: call
                 `wait`, which returns at once when the run has ended.
         """
-        self._expect_conversation("failure")
-        return self._outcome.failure if self.status == "failed" else None
+        return self._state.failure
 
-    # What can be done
+    def to_dict(self) -> dict[str, Any]:
+        """Return the API's last response with our words in it, as `--json` prints it.
+
+        Raises:
+            NotLoaded: the run was not read yet.
+        """
+        return self._state.to_dict()
 
     def refresh(self) -> Run:
-        """Read the run again, and return this handle. Sends `GET /v2/runs/{id}`.
+        """Read the run again, and return this object. Sends `GET /v2/runs/{id}`.
 
         Raises:
             NotFound: there is no such run, or it belongs to another team.
             DuvoError: the request failed.
         """
-        answer = self._transport.send("GET", paths.run(self.id))
-        self._take(answer.data)
+        self._driver.run(actions.refresh(self._driver.api, self._state))
         return self
 
     def wait(
@@ -93,33 +181,36 @@ class Run(RunFacts):
         answers: Answers | None = None,
         check: bool = False,
     ) -> Run:
-        """Wait until the run has ended, and return this handle, with `answer` and `failure`.
+        """Wait until the run has ended, and return this object, with `answer` and `failure`.
 
         Reads `GET /v2/runs/{id}`, and at the end the last messages. Failed
         reads are tried again for up to five minutes.
 
         Args:
             timeout: seconds in all; None waits for as long as it takes.
-            on_request: what to do when the run asks a human: a callable that
-                gets the request and returns True, False, a dict of answers, or
-                None to leave it; or `"approve"`, `"deny"`, `"raise"` or
-                `"leave"`. None leaves it too. A request that is left is told
-                by one WARNING, and waiting goes on.
+            on_request: how to handle human requests: a callable that gets the
+                request and returns True, False, a dict of answers, or None to
+                leave it unanswered; or `"approve"`, `"deny"`, `"raise"` or
+                `"leave"`. None leaves it too. An unanswered request is logged
+                once at WARNING; waiting continues.
             answers: standing answers to questions, by key.
             check: raise when the run did not complete.
 
         Raises:
-            WaitTimeout: the time was up; the run goes on.
-            HumanRequestPending: nothing here may answer what the run asks.
+            WaitTimeout: time is up; the run is still running.
+            HumanRequestPending: nothing here may answer the run's request.
             RunFailed: it failed, with `check`.
             RunStopped: it was stopped, with `check`.
             DuvoError: the run cannot be read.
         """
         from .._run import waiting
+        from .._run.on_request import Responder
 
-        waiting.wait(self, timeout, on_request, answers)
+        driver = self._driver
+        responder = Responder(on_request, answers, warn=True, may_await=driver.may_await)
+        driver.run(waiting.wait_until_finished(driver.api, self._state, timeout, responder))
         if check:
-            waiting.check(self)
+            waiting.check(self._state)
         return self
 
     def messages(
@@ -134,18 +225,18 @@ class Run(RunFacts):
         on_request: OnRequest = None,
         answers: Answers | None = None,
     ) -> Messages:
-        """The conversation, in order; a pending human request is its last message.
+        """Return the conversation, in order; a pending human request is its last message.
 
         Reads `GET /v2/runs/{id}/messages` a page at a time, and `GET
         /v2/runs/{id}` for the run's state.
 
         Args:
-            follow: go on with what is new until the run has ended.
-            after: a message, or its id: begin behind it.
+            follow: continue with new messages until the run has ended.
+            after: a message, or its id: begin after it.
             offset: begin with the message at this place, counted from 0.
-            limit: at most that many messages.
-            last: begin with the last so many messages.
-            timeout: seconds in all; None for no end.
+            limit: maximum number of messages.
+            last: begin with that many messages before the end.
+            timeout: seconds in all; None for no deadline.
             on_request: as in `wait`, for follow; None leaves requests to whoever iterates.
             answers: as in `wait`.
 
@@ -153,13 +244,14 @@ class Run(RunFacts):
             An iterator that can be closed, also from another thread.
 
         Raises:
-            WaitTimeout: while iterating: the time was up; the run goes on.
+            WaitTimeout: while iterating: time is up; the run is still running.
             DuvoError: while iterating: the conversation cannot be read.
         """
-        from .._run.following import Messages
+        from .messages import Messages
 
         return Messages(
-            self,
+            self._driver,
+            self._state,
             follow=follow,
             after=after,
             offset=offset,
@@ -171,7 +263,7 @@ class Run(RunFacts):
         )
 
     def send_message(self, text: str) -> Message:
-        """Post a message; a completed, waiting or stopped run goes on with it.
+        """Post a message; a completed, waiting or stopped run resumes with it.
 
         Sends `POST /v2/runs/{id}/messages`.
 
@@ -180,20 +272,7 @@ class Run(RunFacts):
             OutcomeUnknown: whether the message arrived is not known.
             DuvoError: the request failed.
         """
-        from .._models import messages
-
-        path = paths.messages(self.id)
-        find_out = f"`duvo runs messages {self.id}` shows whether it arrived"
-        ended_before = self._completed_at_on_the_wire()
-        answer = self._transport.send("POST", path, body={"message": text}, find_out=find_out)
-        self._resumed = status.Resumed(None, self._transport.clock.now(), ended_before)
-        self._outcome.is_read = False
-        with understanding("POST", path, find_out):
-            raw = wire.expect_dict(answer.data, "the top").get("message")
-            raw = wire.expect_dict(raw, "message")
-            message = messages.message(wire.message(raw), raw, self.id)
-        self._resumed.message_at = message.timestamp
-        return message
+        return self._driver.run(actions.send_message(self._driver.api, self._state, text))
 
     def respond(
         self,
@@ -201,7 +280,7 @@ class Run(RunFacts):
         answers: Answers | None = None,
         request_id: str | None = None,
     ) -> Reply:
-        """Reply to what the run asks a human for.
+        """Reply to the run's pending human request.
 
         Reads the run first: a reply that does not fit is not sent. Sends `GET
         /v2/runs/{id}` and `POST /v2/runs/{id}/human-requests/{request}/respond`.
@@ -209,104 +288,51 @@ class Run(RunFacts):
         Args:
             approve: True or False, for an approval.
             answers: for questions: text by the question's id, text, header or number.
-            request_id: only if this is the request that is pending.
+            request_id: only if this is the pending request.
 
         Raises:
-            InvalidReply: nothing is pending, or the reply does not fit it.
+            InvalidReply: there is no pending request, or the reply does not fit it.
             OutcomeUnknown: whether the reply arrived is not known.
             DuvoError: the request failed.
         """
-        from .._run import replies
-
-        request = self.refresh().pending_request
-        if request is None:
-            raise _errors.InvalidReply(
-                f"run {self.id} has nothing pending (it is {self.status}); nothing was sent"
-            )
-        if request_id is not None and request_id != request.id:
-            raise _errors.InvalidReply(
-                f"run {self.id} has no pending request {request_id}; pending is {request.id}: "
-                f"{replies.described(request)}; nothing was sent",
-                request=request,
-            )
-        return self._send_reply(request.id, replies.body(request, approve, answers))
+        return self._driver.run(
+            actions.respond(self._driver.api, self._state, approve, answers, request_id)
+        )
 
     def stop(self) -> Run:
-        """Stop the run, and return this handle, read anew: see its `status`.
+        """Stop the run, and return this object, read again: see its `status`.
 
-        A run that had ended before stays as it ended. Sends `POST
+        A run that had already ended stays as it ended. Sends `POST
         /v2/runs/{id}/stop` and `GET /v2/runs/{id}`.
 
         Raises:
-            Conflict: the server would not stop it, and it goes on.
+            Conflict: the server did not stop it, and it is still running.
             DuvoError: a request failed.
         """
-        # Stopping twice is stopping once, so it may be sent again.
-        answer = self._transport.send("POST", paths.stop(self.id), repeatable=True)
-        self.refresh()
-        said = answer.data if isinstance(answer.data, dict) else {}
-        if not self.is_finished and said.get("success") is False:
-            raise _errors.Conflict(
-                f"run {self.id} was not stopped, it is {self.status}: "
-                f"{said.get('message') or 'the server tells no reason'}",
-                status=409,
-            )
+        self._driver.run(actions.stop(self._driver.api, self._state))
         return self
 
-    # What a wait or a follow does
+    def __repr__(self) -> str:
+        status = self.status if self._state.is_loaded else "(not loaded)"
+        return f"<Run {self.id} {status}>"
 
-    @property
-    def _has_ended(self) -> bool:
-        """Whether it ended, and not merely before it was resumed from here."""
-        now = self._transport.clock.now()
-        return status.has_ended(wire.run(self._raw_run), self._resumed, now)
+    def _repr_html_(self) -> str:
+        import html
 
-    def _read(self, reader: Reader, *, hold: bool = False, seen_request: str | None = None) -> None:
-        params = []
-        if hold:
-            seconds = reader.deadline.left(self._transport.long_poll)
-            params.append(("wait", f"{seconds:.1f}"))
-            if seen_request is not None:
-                params.append(("seen_request", seen_request))
-        reader.read(lambda: self._read_once(reader, params))
+        status = self.status if self._state.is_loaded else "not loaded"
+        return f"<code>{html.escape(self.id)}</code> <b>{html.escape(status)}</b>"
 
-    def _read_once(self, reader: Reader, params: Sequence[tuple[str, str]] = ()) -> None:
-        self._take(reader.send(paths.run(self.id), list(params)).data)
+    def __eq__(self, other: object) -> bool:
+        return self.id == other.id if isinstance(other, Run) else NotImplemented
 
-    def _send_reply(
-        self, request_id: str, body: dict[str, Any], reader: Reader | None = None
-    ) -> Reply:
-        from .._models import messages
-        from .._models.build import build
+    def __hash__(self) -> int:
+        return hash(self.id)
 
-        path = paths.reply(self.id, request_id)
-        find_out = f"`duvo runs get {self.id}` shows whether the request is still pending"
-        answer = self._transport.send(
-            "POST",
-            path,
-            body=body,
-            find_out=find_out,
-            retries=None if reader is None else 0,
-            deadline=None if reader is None else reader.deadline,
-        )
-        with understanding("POST", path, find_out):
-            raw = wire.expect_dict(answer.data, "the top").get("human_request")
-            raw = wire.expect_dict(raw, "human_request")
-            fields = {name: value for name, value in raw.items() if value is not None}
-            return build(messages.Reply, fields, raw)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._state.handle = self
 
-    def _completed_at_on_the_wire(self) -> object:
-        if self._answer is None:
-            return None
-        return self._raw_run.get("completed_at")
 
-    def _expect_conversation(self, name: str) -> None:
-        if not self._outcome.is_read:
-            raise _errors.NotLoaded(
-                f"the {name} of run {self.id} has not been read yet: call .wait() first, "
-                "which returns at once when the run has ended"
-            )
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Both are moments on the clock of this process.
-        return {**self.__dict__, "_resumed": None, "_started_here_at": None}
+def state_of(run: Run) -> RunState:
+    """Return the state of a run, for flows."""
+    return run._state

@@ -1,39 +1,40 @@
-"""The collection of runs."""
+"""Runs: start, get, list, watch."""
 
 from __future__ import annotations
 
 import builtins
-import heapq
 
 from .. import _errors
 from .._http import paths
 from .._http.clock import Deadline
-from .._models import wire
-from .._models.checks import understanding
-from .._pages import Pages
-from .run import Run
+from .._run import actions
+from .._run.state import RunState
+from .run import Run, state_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    import threading
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Executor
     from datetime import datetime
     from typing import Any, Literal
 
-    from .._batch.map import Results
-    from .._client import Client
+    from .._flow.iterators import ClosableIterator
+    from .._flow.perform import Driver
+    from .._flow.steps import Flow
+    from .._http.api import Api
     from .._run.on_request import OnRequest
     from .._run.replies import Answers
-    from .._watch.watch import Completed, Watch
+    from .iterators import Completed, Watch
+    from .results import Results
+    from .run_list import RunList
 
 
 class Runs:
     """The runs of the client's team."""
 
-    def __init__(self, client: Client):
-        self._client = client
+    def __init__(self, driver: Driver):
+        self._driver = driver
 
     def start(
         self,
@@ -50,7 +51,7 @@ class Runs:
 
         Args:
             agent: the agent's id, or its exact name.
-            message: what to tell it to begin with.
+            message: the message to begin with.
             sandbox_id: a sandbox whose files the run gets.
             webhook_url: where the server posts the run's events.
 
@@ -60,47 +61,25 @@ class Runs:
             OutcomeUnknown: whether the run was started is not known.
             DuvoError: the request failed.
         """
-        return self._start(agent, message, sandbox_id, webhook_url)
+        return self._start(agent, message, sandbox_id, webhook_url, None)
 
     def _start(
         self,
         agent: str,
         message: str | None,
-        sandbox_id: str | None = None,
-        webhook_url: str | None = None,
-        deadline: Deadline | None = None,
-        idempotency_key: str | None = None,
-        closed: threading.Event | None = None,
+        sandbox_id: str | None,
+        webhook_url: str | None,
+        deadline: Deadline | None,
     ) -> Run:
-        client = self._client
-        agent_id = client.agents.id_of(agent, deadline)
-        body = {
-            "agent_id": agent_id,
-            "message": message,
-            "sandbox_id": sandbox_id,
-            "webhook_url": webhook_url,
-        }
-        path = paths.runs(client._team_id(deadline))
-        find_out = f"`duvo runs list --agent {agent_id} --since 5m` shows whether it was started"
-        answer = client._transport.send(
-            "POST",
-            path,
-            body={name: value for name, value in body.items() if value is not None},
-            find_out=find_out,
-            deadline=deadline,
-            idempotency_key=idempotency_key,
-            closed=closed,
-        )
-        with understanding("POST", path, find_out):
-            run_id = wire.run_answer(answer.data)["run"]["id"]
-        return Run(client, run_id, answer.data, started_here_at=client._transport.clock.now())
+        flow = _start(self._driver.api, agent, message, sandbox_id, webhook_url, deadline)
+        return Run(self._driver, self._driver.run(flow))
 
     def run(self, run_id: str) -> Run:
-        """A handle on a run that is known by its id. Sends nothing."""
-        return Run(self._client, run_id)
+        """Return a run that is known by its id. Sends nothing."""
+        return Run(self._driver, RunState(run_id))
 
     def get(self, run_id: str) -> Run:
-        """A run, read once. Sends `GET /v2/runs/{id}`.
+        """Return a run, read once. Sends `GET /v2/runs/{id}`.
 
         Raises:
             NotFound: there is no such run, or it belongs to another team.
@@ -124,7 +103,7 @@ class Runs:
         limit: int | None = None,
         offset: int = 0,
     ) -> RunList:
-        """Runs, the newest first, read a page at a time from `GET /v2/teams/{team}/runs`.
+        """Return runs, the newest first, read a page at a time from `GET /v2/teams/{team}/runs`.
 
         Args:
             status: one of a run's statuses, or `needs_attention`.
@@ -133,39 +112,41 @@ class Runs:
             user_id: started by this user.
             case_queue_id: of the cases of this queue.
             source: started from there.
-            search: with these words.
+            search: matching these words.
             has_issues: whether its evaluation found issues.
             issue_severity: `critical`, `medium` or `low`.
             sort_order: by creation: `desc` or `asc`.
-            limit: at most that many.
-            offset: leave out that many first.
+            limit: maximum number of runs.
+            offset: skip the first so many.
 
         Raises:
             ConfigError: a filter that cannot work.
             DuvoError: while iterating: a request failed.
         """
-        if offset < 0 or (limit is not None and limit < 0):
-            raise _errors.ConfigError("offset and limit must not be negative")
+        from .._watch.run_query import RunQuery
+        from .run_list import RunList, created_since
+
         filters = {
-            "agent_id": self._client.agents.id_of(agent) if agent is not None else None,
-            "since": _moment(since) if since is not None else None,
+            "since": created_since(since) if since is not None else None,
             "user_id": user_id,
             "case_queue_id": case_queue_id,
             "source": source,
             "search": search,
             "has_issues": None if has_issues is None else str(has_issues).lower(),
             "issue_severity": issue_severity,
-            "sort_order": sort_order,
         }
         params = [(name, value) for name, value in filters.items() if value is not None]
-        return RunList(self._client, self._path, params, status, sort_order, limit, offset)
+        find_agent = None if agent is None else _agent_finder(self._driver.api, agent)
+        query = RunQuery(self._driver.api, find_agent, params, status, sort_order, limit, offset)
+        self._driver.run(query.prepare())  # sync
+        return RunList(self._driver, query)
 
-    def inbox(self, agent: str | None = None) -> Iterator[Run]:
-        """The runs that wait for a human, each with its `pending_request`, the oldest first.
+    def inbox(self, agent: str | None = None) -> ClosableIterator[Run]:
+        """Return the runs that wait for a human, each with its `pending_request`, oldest first.
 
         The API has no call for this: sends `GET /v2/teams/{team}/runs`, and
         then `GET /v2/runs/{id}` once for each run that waits. A run whose
-        request is answered meanwhile is left out.
+        request is answered in the meantime is skipped.
 
         Args:
             agent: of this agent only: its id, or its exact name.
@@ -173,11 +154,12 @@ class Runs:
         Raises:
             DuvoError: while iterating: a request failed.
         """
-        from .._watch import inbox
+        from .._watch.inbox import InboxQuery
 
-        agent_id = self._client.agents.id_of(agent) if agent is not None else None
-        waiting = self.list(status="waiting", agent=agent_id, sort_order="asc")
-        return inbox.oldest_request_first(waiting, agent_id)
+        find_agent = None if agent is None else _agent_finder(self._driver.api, agent)
+        query = InboxQuery(self._driver.api, find_agent)
+        self._driver.run(query.prepare())  # sync
+        return self._driver.iterate(query.give(lambda state: Run(self._driver, state)))
 
     def ask(
         self,
@@ -193,7 +175,7 @@ class Runs:
 
         Args:
             agent: the agent's id, or its exact name.
-            message: what to tell it to begin with.
+            message: the message to begin with.
             on_request: as in `Run.wait`.
             answers: as in `Run.wait`.
             timeout: seconds to wait, counted from the start of the run.
@@ -204,9 +186,9 @@ class Runs:
         """
         if timeout is not None and not timeout > 0:
             raise _errors.ConfigError(f"timeout must be seconds above 0, not {timeout}")
-        deadline = Deadline(self._client._transport.clock, timeout)
+        deadline = Deadline(self._driver.api.clock, timeout)
         try:
-            run = self._start(agent, message, deadline=deadline)
+            run = self._start(agent, message, None, None, deadline)
         except _errors.DuvoError as error:
             if not deadline.passed:
                 raise
@@ -223,26 +205,26 @@ class Runs:
         *,
         timeout: float | None = None,
     ) -> Watch:
-        """What happens to many runs, as it happens, until all have ended.
+        """Return the events of many runs, as they happen, until all have ended.
 
         Reads `GET /v2/teams/{team}/runs` in pages of 100 runs, and of a run
         that changed `GET /v2/runs/{id}` and its messages where they are wanted.
 
         Args:
             runs: runs, or their ids.
-            messages: tell the messages of each too, from its first one on.
-            timeout: seconds in all; None for no end.
+            messages: include the messages of each run, from its first one on.
+            timeout: seconds in all; None for no deadline.
 
         Returns:
             An iterator of events that can be closed, also from another thread.
 
         Raises:
-            WaitTimeout: while iterating: the time was up; the runs go on.
+            WaitTimeout: while iterating: time is up; the runs are still running.
             DuvoError: while iterating: a run cannot be read.
         """
-        from .._watch.watch import Watch
+        from .iterators import Watch
 
-        return Watch(self._client, runs, messages=messages, timeout=timeout)
+        return Watch(self._driver, runs, messages=messages, timeout=timeout)
 
     def as_completed(
         self,
@@ -252,28 +234,28 @@ class Runs:
         on_request: OnRequest = None,
         answers: Answers | None = None,
     ) -> Completed:
-        """Runs as they end, each with its `answer` and `failure`.
+        """Return runs as they end, each with its `answer` and `failure`.
 
         Reads as `watch` does, and the last messages of each run that ended.
 
         Args:
-            runs: runs, or their ids; one that is given twice comes once.
-            timeout: seconds in all; None for no end.
-            on_request: as in `Run.wait`, for each of them.
+            runs: runs, or their ids; one that is given twice is returned once.
+            timeout: seconds in all; None for no deadline.
+            on_request: as in `Run.wait`, for each run.
             answers: as in `Run.wait`.
 
         Returns:
             An iterator of runs that can be closed, also from another thread.
 
         Raises:
-            WaitTimeout: while iterating: the time was up; the runs go on.
-            HumanRequestPending: while iterating: nothing here may answer what a run asks.
+            WaitTimeout: while iterating: time is up; the runs are still running.
+            HumanRequestPending: while iterating: nothing here may answer a run's request.
             DuvoError: while iterating: a run cannot be read.
         """
-        from .._watch.watch import Completed
+        from .iterators import Completed
 
         return Completed(
-            self._client, runs, timeout=timeout, on_request=on_request, answers=answers
+            self._driver, runs, timeout=timeout, on_request=on_request, answers=answers
         )
 
     def wait_all(
@@ -290,26 +272,26 @@ class Runs:
         Args:
             runs: runs, or their ids.
             timeout: seconds in all; None waits for as long as it takes.
-            on_request: as in `Run.wait`, for each of them.
+            on_request: as in `Run.wait`, for each run.
             answers: as in `Run.wait`.
             check: raise when one of them did not complete, once all have ended.
 
         Raises:
-            WaitTimeout: the time was up; the runs go on.
-            HumanRequestPending: nothing here may answer what a run asks.
+            WaitTimeout: time is up; the runs are still running.
+            HumanRequestPending: nothing here may answer a run's request.
             RunFailed: with `check`: the first that failed.
             RunStopped: with `check`: the first that was stopped.
             DuvoError: a run cannot be read.
         """
         from .._run import waiting
-        from .._watch.watch import handles
+        from .iterators import distinct_runs
 
-        waited = handles(self._client, runs)
+        waited = builtins.list(distinct_runs(self._driver, runs).values())
         for _ in self.as_completed(waited, timeout=timeout, on_request=on_request, answers=answers):
             pass
         if check:
             for run in waited:
-                waiting.check(run)
+                waiting.check(state_of(run))
         return waited
 
     def map(
@@ -325,170 +307,86 @@ class Runs:
         journal: str | os.PathLike[str] | None = None,
         executor: Executor | None = None,
     ) -> Results:
-        """Start a run for each input, and give `(input, run)` as the runs end.
+        """Start a run for each input, and return `(input, run)` as the runs end.
 
         Starts by `POST /v2/teams/{team}/runs`, and reads as `as_completed` does.
-        With a journal it may be ended at any moment, and the same call goes on:
-        every input comes to exactly one run.
+        With a journal it may be ended at any moment, and the same call continues
+        it: every input gets exactly one run.
 
         Args:
             agent: the agent's id, or its exact name.
-            inputs: anything JSON; they are taken as runs can be started, by
+            inputs: JSON values; they are taken as runs can be started, by
                 whoever iterates over the results.
-            concurrency: runs that may be at work at once; one that waits for a
-                human is at work.
-            on_request: as in `Run.wait`, for each run; with `"raise"` what
-                nothing may answer is raised at the end. A callable is called
-                in one of at most 8 threads, or where the executor works.
+            concurrency: maximum number of unfinished runs at a time, including
+                those that wait for a human.
+            on_request: as in `Run.wait`, for each run; with `"raise"`, requests
+                that nothing may answer are raised at the end. A callable is
+                called in one of at most 8 threads, or in the executor.
             answers: as in `Run.wait`.
             message: makes the start message of an input; None: a string is the
-                message, anything else is it as JSON.
-            key: makes the text that says what makes two inputs the same one, or
-                names the field that has it; None: each is an input of its own.
-            journal: a file that is made where it is missing. It keeps what
-                became of each input; one process uses it at a time.
+                message itself, anything else is sent as JSON.
+            key: makes the key of an input, or names the field that has it; two
+                inputs with one key are the same input. None: each input is one
+                of its own.
+            journal: a file, created if missing, that records the state of each
+                input; one process uses it at a time.
             executor: where callables decide and answers are read: threads by
                 default, or any other executor, which is not shut down. Where a
-                worker may be lost (Dask), a callable may be asked again about
-                what was not yet replied to. Runs are started from here.
+                worker may be lost (Dask), a callable may be asked again about a
+                request that was not replied to yet. Runs are started from here.
 
         Returns:
             An iterator of pairs in the order of the runs' ends. Runs that an
-            earlier call had finished come too.
+            earlier call had finished are included.
 
         Raises:
             ConfigError: an argument cannot work.
             JournalError: the journal cannot be used.
             NotFound: there is no such agent.
             MapIncomplete: while iterating, at the end: some inputs have no finished run.
-            DuvoError: while iterating: runs can be neither started nor read.
+            DuvoError: while iterating: runs cannot be started or read.
         """
-        from .._batch.map import Results
+        from .._batch.inputs import Inputs
+        from .results import Results, check_arguments
 
+        driver = self._driver
+        check_arguments(concurrency, on_request, answers, executor)
+        taken = Inputs(inputs, message=message, key=key, has_journal=journal is not None)
+        agent_id = driver.run(_find_agent(driver.api, agent))
+        team_id = driver.run(driver.api.team_id())
         return Results(
-            self._client,
-            agent,
-            inputs,
+            driver,
+            agent_id,
+            team_id,
+            taken,
             concurrency=concurrency,
             on_request=on_request,
             answers=answers,
-            message=message,
-            key=key,
             journal=journal,
             executor=executor,
         )
 
-    @property
-    def _path(self) -> str:
-        return paths.runs(self._client.team_id)
+
+def _start(
+    api: Api,
+    agent: str,
+    message: str | None,
+    sandbox_id: str | None,
+    webhook_url: str | None,
+    deadline: Deadline | None,
+) -> Flow[RunState]:
+    agent_id = agent if paths.is_id(agent) else (yield from _find_agent(api, agent, deadline))
+    return (
+        yield from actions.start(api, agent_id, message, sandbox_id, webhook_url, deadline=deadline)
+    )
 
 
-class RunList:
-    """Runs, read a page at a time as they are wanted.
+def _find_agent(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[str]:
+    # Loaded for names only: an agent given by id needs no attrs.
+    from .agents import find_agent_id
 
-    Attributes:
-        total: how many there are in all, as last told, or None.
-        more: whether a limit cut the list.
-    """
-
-    def __init__(
-        self,
-        client: Client,
-        path: str,
-        params: list[tuple[str, str]],
-        status: str | None,
-        sort_order: str,
-        limit: int | None,
-        offset: int,
-    ):
-        self._client = client
-        self._newest_first = sort_order == "desc"
-        self._limit = limit
-        self._offset = offset
-        # The server may call a stopped run by either word, and take either as a filter.
-        words = ("interrupted", "stopped") if status in ("stopped", "interrupted") else (status,)
-        merged = len(words) > 1
-        self._pages = [
-            Pages(
-                client._transport,
-                path,
-                "data",
-                params=params if word is None else [*params, ("status", word)],
-                limit=None if merged else limit,
-                offset=0 if merged else offset,
-            )
-            for word in words
-        ]
-        self._cut = False
-        self._overlap = False
-        self._runs = self._merged() if merged else self._plain(self._pages[0])
-
-    @property
-    def total(self) -> int | None:
-        """How many there are in all, as far as was read, or None."""
-        totals = [pages.total for pages in self._pages if pages.total is not None]
-        if not totals:
-            return None
-        # Two words that find the same runs are one word to this server.
-        return max(totals) if self._overlap else sum(totals)
-
-    @property
-    def more(self) -> bool:
-        """Whether a limit cut the list."""
-        return self._cut or any(pages.more for pages in self._pages)
-
-    def __iter__(self) -> Iterator[Run]:
-        return self._runs
-
-    def __next__(self) -> Run:
-        return next(self._runs)
-
-    def _plain(self, items: Iterator[dict[str, Any]] | Pages) -> Iterator[Run]:
-        for raw in items:
-            wire.run(raw)
-            yield Run(self._client, raw["id"], raw, listed=True)
-
-    def _merged(self) -> Iterator[Run]:
-        both = heapq.merge(
-            *(_unless_refused(pages) for pages in self._pages),
-            key=lambda raw: str(raw.get("created_at")),
-            reverse=self._newest_first,
-        )
-        passed = given = 0
-        last: set[str] = set()
-        for raw in both:
-            if raw["id"] in last:
-                self._overlap = True
-                continue
-            if wire.run(raw)["status"] != "stopped":
-                continue
-            last = {raw["id"]} if len(last) > 200 else last | {raw["id"]}
-            if passed < self._offset:
-                passed += 1
-                continue
-            if given == self._limit:
-                self._cut = True
-                return
-            given += 1
-            yield Run(self._client, raw["id"], raw, listed=True)
+    return find_agent_id(api, agent, deadline)
 
 
-def _unless_refused(pages: Pages) -> Iterator[dict[str, Any]]:
-    try:
-        yield from pages
-    except _errors.InvalidRequest:
-        return
-
-
-def _moment(since: datetime | str) -> str:
-    from .._models import times
-
-    moment = times.timestamp(since) if isinstance(since, str) else since
-    if moment is None:
-        raise _errors.ConfigError(f"{since!r} is no time such as 2026-01-31T12:00:00Z")
-    from datetime import timezone
-
-    try:
-        return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
-    except (OverflowError, ValueError):
-        raise _errors.ConfigError(f"{since!r} is too far away for a time") from None
+def _agent_finder(api: Api, agent: str) -> Callable[[], Flow[str]]:
+    return lambda: _find_agent(api, agent)

@@ -1,37 +1,75 @@
-"""Teams, and whose key it is."""
+"""Teams, and the owner of the key."""
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from attrs import field, frozen
 
 from .. import _errors
 from .._http import paths
-from .._models import messages, wire
 from .._models.build import build
-from .._models.checks import understanding
+from .._models.checks import expect_field, expect_items, request_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._client import Client
+    from .._flow.perform import Driver
+    from .._flow.steps import Flow
+    from .._http.api import Api
     from .._http.clock import Deadline
 
 
 @frozen(kw_only=True)
+class Team:
+    """A team.
+
+    Attributes:
+        id: its id.
+        name: its name.
+        organization_id: its organization, or None.
+        raw: as the API sent it.
+    """
+
+    id: str
+    name: str
+    organization_id: str | None = None
+    raw: dict[str, Any] = field(repr=False, eq=False, factory=dict)
+
+
+@frozen(kw_only=True)
+class UserProfile:
+    """The person who owns the key.
+
+    Attributes:
+        id: their id.
+        email: their address.
+        name: their name, or None.
+        team_id: the team of the key, or None.
+        raw: as the API sent it.
+    """
+
+    id: str
+    email: str
+    name: str | None = None
+    team_id: str | None = None
+    raw: dict[str, Any] = field(repr=False, eq=False, factory=dict)
+
+
+@frozen(kw_only=True)
 class WhoAmI:
-    """Whose key it is, and where it leads.
+    """The owner of the key, and what the key gives access to.
 
     Attributes:
         profile: the person.
         teams: the teams that the key sees.
         team_id: the team in force, or None when the key sees several.
         base_url: the API's origin.
-        raw: both answers as the API sent them.
+        raw: both responses as the API sent them.
     """
 
-    profile: messages.UserProfile
-    teams: tuple[messages.Team, ...]
+    profile: UserProfile
+    teams: tuple[Team, ...]
     team_id: str | None
     base_url: str
     raw: dict[str, Any] = field(repr=False, eq=False)
@@ -40,60 +78,66 @@ class WhoAmI:
 class Teams:
     """The teams that the key sees."""
 
-    def __init__(self, client: Client):
-        self._client = client
+    def __init__(self, driver: Driver):
+        self._driver = driver
 
-    def list(self) -> list[messages.Team]:
-        """The teams. Sends `GET /v2/teams`.
+    def list(self) -> builtins.list[Team]:
+        """Return the teams. Sends `GET /v2/teams`.
 
         Raises:
             DuvoError: the request failed.
         """
-        teams = read_teams(self._client)
-        with understanding("GET", paths.TEAMS):
-            return [build(messages.Team, raw, raw) for raw in teams]
+        return self._driver.run(list_teams(self._driver.api))
 
 
-def read_teams(client: Client, deadline: Deadline | None = None) -> list[dict[str, Any]]:
-    """The teams that the key sees, as they came."""
-    data = client._transport.send("GET", paths.TEAMS, deadline=deadline).data
-    with understanding("GET", paths.TEAMS):
-        return wire.expect_items(data, "teams")
+def list_teams(api: Api) -> Flow[list[Team]]:
+    """Read the teams that the key sees."""
+    teams = yield from _read_teams(api)
+    with request_context("GET", paths.TEAMS):
+        return [build(Team, raw, raw) for raw in teams]
 
 
-def whoami(client: Client) -> WhoAmI:
-    """Whose key it is; see `Client.whoami`."""
-    data = client._transport.send("GET", paths.PROFILE).data
-    with understanding("GET", paths.PROFILE):
-        raw = wire.expect_dict(wire.expect_dict(data, "the top").get("profile"), "profile")
-        profile = build(messages.UserProfile, {**raw, "team_id": raw.get("teamId")}, raw)
-    teams = client.teams.list()
+def read_owner(api: Api) -> Flow[WhoAmI]:
+    """Read the owner of the key. Sends `GET /v2/profile` and `GET /v2/teams`."""
+    response = yield from api.get(paths.PROFILE)
+    with request_context("GET", paths.PROFILE):
+        raw = expect_field(response.data, "profile")
+        profile = build(UserProfile, {**raw, "team_id": raw.get("teamId")}, raw)
+    teams = yield from list_teams(api)
     try:
-        team_id: str | None = client.team_id
+        team_id = yield from api.team_id()
     except _errors.ConfigError:
         team_id = None
     return WhoAmI(
         profile=profile,
         teams=tuple(teams),
         team_id=team_id,
-        base_url=client.base_url,
+        base_url=api.base_url,
         raw={"profile": raw, "teams": [team.raw for team in teams]},
     )
 
 
-def derive(client: Client, deadline: Deadline | None = None) -> str:
-    """The one team of the key.
+def find_team(api: Api, deadline: Deadline | None = None) -> Flow[str]:
+    """Return the one team that the key sees. Sends `GET /v2/teams`.
 
     Raises:
         ConfigError: the key sees no team, or several.
     """
-    teams = read_teams(client, deadline)
+    teams = yield from _read_teams(api, deadline)
     if len(teams) == 1:
         return str(teams[0]["id"])
     if not teams:
-        raise _errors.ConfigError("this key sees no team; ask its creator which team it is for")
+        raise _errors.ConfigError(
+            "this key does not see any team; ask its creator which team it is for"
+        )
     listed = ", ".join(f"{team['id']} ({team.get('name')})" for team in teams)
     raise _errors.ConfigError(
         f"this key sees {len(teams)} teams: name one with --team, team_id= or DUVO_TEAM_ID: "
         + listed
     )
+
+
+def _read_teams(api: Api, deadline: Deadline | None = None) -> Flow[list[dict[str, Any]]]:
+    response = yield from api.get(paths.TEAMS, deadline=deadline)
+    with request_context("GET", paths.TEAMS):
+        return expect_items(response.data, "teams")

@@ -1,21 +1,26 @@
-"""Reading what is new in one run's conversation."""
+"""Reading the conversation of one run."""
 
 from __future__ import annotations
 
 import logging
 
 from .._errors import UnexpectedAnswer
+from .._flow.steps import Give
+from .._http import paths
 from .._models import wire
-from .answer import Outcome
-from .conversation_pages import ConversationPages
+from .._models.checks import request_context
+from .answer import FinalAnswer
 from .cursor import PAGE, Cursor, Page
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable
+    from typing import Any
 
-    from .._models.messages import HumanRequest, Message
-    from .polling import Reader
+    from .._flow.steps import Flow
+    from .._models.human_requests import HumanRequest
+    from .._models.messages import Message
+    from .polling import Poller
 
 logger = logging.getLogger("duvo")
 
@@ -23,128 +28,220 @@ _MOST_DOUBTS = 3
 _MOST_FRUITLESS = 30
 
 
-class ConversationReader:
-    """A place in a conversation, and what reads on from there.
+class Conversation:
+    """A conversation that is read from its cursor on.
+
+    Sends `GET /v2/runs/{id}/messages`.
 
     Args:
         run_id: the run.
-        reader: what reads, with its patience and deadline.
+        poller: reads, with its patience and deadline.
         offset: where to begin.
 
     Attributes:
         cursor: the place.
-        pages: what reads single pages.
-        outcome: what the messages read so far tell of how the run came out.
-        shown: ids of the human requests that were handed out.
-        total: how many messages there were when a page was last read, or None.
+        final_answer: the answer and the failure in what was read so far.
+        given: ids of the human requests that were given.
+        total: messages in all when a page was last read, or None.
     """
 
-    def __init__(self, run_id: str, reader: Reader, offset: int = 0):
+    def __init__(self, run_id: str, poller: Poller, offset: int = 0):
         self.run_id = run_id
         self.cursor = Cursor(offset)
-        self.pages = ConversationPages(run_id, reader)
-        self.outcome = Outcome()
-        self.shown: set[str] = set()
+        self.final_answer = FinalAnswer()
+        self.given: set[str] = set()
         self.total: int | None = None
-        self._reader = reader
+        self._poller = poller
+        self._path = paths.messages(run_id)
 
-    def up_to_now(self, *, hold: bool = False, proven: bool = False) -> Iterator[Message]:
-        """What has come up to now.
+    def give_new(
+        self,
+        *,
+        hold: bool = False,
+        proven: bool = False,
+        wrap: Callable[[Message], Any] | None = None,
+    ) -> Flow[bool]:
+        """Give the messages up to the end of the conversation; return whether there were any.
 
         Args:
-            hold: let the server wait for something to come.
+            hold: let the server hold the request until there is a message.
             proven: read again where the server contradicts itself about the end.
+            wrap: makes the item that is given for a message; None gives the message.
         """
-        for page, new in self._walk(hold, proven):
-            yield from self._built(page, new)
+        any_given = False
+        walk = _Walk(self, hold=hold, proven=proven)
+        while not walk.is_done:
+            page, new = yield from walk.next_page()
+            if new:
+                any_given = True
+                messages = self._messages(page, new)
+                yield Give(messages if wrap is None else [wrap(item) for item in messages])
+        return any_given
 
-    def skim(self, *, proven: bool = False) -> None:
-        """Read what has come up to now for its outcome alone."""
-        for _ in self._walk(False, proven):
-            pass
-
-    def skim_page(self) -> None:
-        """Read one page, for its outcome alone."""
-        next(self._walk(False, False), None)
-
-    def some(self, left: int) -> Generator[Message, None, bool]:
-        """That many messages at most; whether they reach the end."""
-        fruitless = 0
+    def give_some(self, limit: int) -> Flow[bool]:
+        """Give at most that many messages; return whether they reach the end."""
+        fruitless = _Fruitless(self.run_id)
+        left = limit
         while left > 0:
-            page, new = self._read(min(PAGE, left))
-            yield from self._built(page, new[:left])
-            left -= len(new[:left])
+            page, new = yield from self.read_new(min(PAGE, left))
+            new = new[:left]
+            if new:
+                yield Give(self._messages(page, new))
+            left -= len(new)
             if self.cursor.caught_up:
                 return True
             if left == 0:
                 return page.reaches_end
-            fruitless = self._count_fruitless(fruitless, new)
+            fruitless.count(new, self.cursor)
         return False
 
-    def _walk(self, hold: bool, proven: bool) -> Iterator[tuple[Page, list[int]]]:
-        doubts = fruitless = 0
-        while True:
-            page, new = self._read(PAGE, hold=hold)
-            self.outcome.note_page(page.messages)
-            yield page, new
-            hold = False
-            if not self.cursor.caught_up:
-                fruitless = self._count_fruitless(fruitless, new)
-                continue
-            if self.cursor.is_proven or not proven:
-                return
-            if doubts == _MOST_DOUBTS:
-                logger.warning(
-                    "run %s: the server tells of %s messages and gives %d",
-                    self.run_id,
-                    self.total,
-                    self.cursor.offset,
-                )
-                return
-            doubts += 1
-            self._reader.sleep(0.5 * doubts, "the server contradicts itself about the end")
+    def skim(self, *, proven: bool = False) -> Flow[None]:
+        """Read to the end of the conversation, for the final answer alone."""
+        walk = _Walk(self, hold=False, proven=proven)
+        while not walk.is_done:
+            yield from walk.next_page()
 
-    def _count_fruitless(self, count: int, new: list[int]) -> int:
-        if new:
-            return 0
-        if self.cursor.advanced:
-            return count
-        if count == _MOST_FRUITLESS:
-            raise UnexpectedAnswer(
-                f"the pages of run {self.run_id}'s conversation shift without end"
-            )
-        return count + 1
+    def skim_page(self) -> Flow[None]:
+        """Read one page, for the final answer alone."""
+        yield from _Walk(self, hold=False, proven=False).next_page()
 
-    def _read(self, size: int, *, hold: bool = False) -> tuple[Page, list[int]]:
+    def give_request(self, request: HumanRequest) -> Flow[None]:
+        """Give the pending request as a message, once."""
+        if request.id not in self.given:
+            from .._models.messages import message
+
+            self.given.add(request.id)
+            ours = wire.request_message(request.raw)
+            yield Give([message(ours, ours, self.run_id)])
+
+    def read_new(self, size: int, *, hold: bool = False) -> Flow[tuple[Page, list[int]]]:
+        """Read the next page; return it, and the indexes of its new messages.
+
+        Args:
+            size: new messages to ask for.
+            hold: let the server hold the request until there is a message.
+        """
         cursor = self.cursor
-        seconds = self._reader.transport.long_poll if hold else 0.0
+        seconds = self._poller.api.server.long_poll if hold else 0.0
 
-        def attempt() -> tuple[Page, list[int]]:
+        def attempt() -> Flow[tuple[Page, list[int]]]:
             offset = cursor.next_offset
             limit = min(PAGE, size + cursor.offset - offset)
-            page = self.pages.attempt(offset, limit, seconds)
-            return page, cursor.take(page)
+            page = yield from self._read_page(offset, limit, seconds)
+            return page, cursor.accept(page)
 
-        page, new = self._reader.read(attempt)
+        page, new = yield from self._poller.read(attempt)
         if page.total is not None:
             self.total = page.total
         return page, new
 
-    def _built(self, page: Page, new: list[int]) -> list[Message]:
-        # Whoever waits for an end builds no message, and need not load what does.
-        from .._models import messages
+    def pause(self, seconds: float) -> Flow[None]:
+        """Sleep before reading again what the server contradicted."""
+        return self._poller.sleep(seconds, "the server contradicts itself about the end")
 
-        built = [
-            messages.message(page.messages[index], page.raws[index], self.run_id) for index in new
-        ]
-        self.shown.update(one.id for one in built if one.type == "human_request")
-        return built
+    def page(self, offset: int, limit: int) -> Flow[Page]:
+        """Read the page at that offset, apart from the cursor."""
+        return self._poller.read(lambda: self._read_page(offset, limit))
 
-    def show(self, request: HumanRequest) -> Iterator[Message]:
-        """The pending request as a message, once."""
-        if request.id not in self.shown:
-            from .._models import messages
+    def between(self, begin: int, end: int) -> Flow[Page]:
+        """Read the messages between two offsets as one page, in as many reads as it takes."""
+        page = yield from self.page(begin, end - begin)
+        raws = page.raws
+        while page.messages and begin + len(raws) < end:
+            page = yield from self.page(begin + len(raws), end - begin - len(raws))
+            raws = raws + page.raws
+        return Page({"messages": raws, "total": page.total}, begin, end - begin)
 
-            self.shown.add(request.id)
-            ours = wire.request_message(request.raw)
-            yield messages.message(ours, ours, self.run_id)
+    def end(self) -> Flow[int]:
+        """Return how many messages there are, also where the server's total is wrong or missing."""
+        first = yield from self.page(0, 1)
+        if not first.messages:
+            return 0
+        if first.total is None:
+            exists, missing = 0, PAGE
+            while (yield from self._exists(missing)):
+                exists, missing = missing, missing * 2
+        else:
+            exists, missing = 0, max(1, first.total)
+            if missing == 1 or (yield from self._exists(missing - 1)):
+                return missing
+        while missing - exists > 1:
+            middle = (exists + missing) // 2
+            if (yield from self._exists(middle)):
+                exists = middle
+            else:
+                missing = middle
+        return missing
+
+    def _exists(self, index: int) -> Flow[bool]:
+        page = yield from self.page(index, 1)
+        return bool(page.messages)
+
+    def _read_page(self, offset: int, limit: int, hold: float = 0.0) -> Flow[Page]:
+        params = [("limit", str(limit)), ("offset", str(offset))]
+        if hold:
+            params.append(("wait", f"{self._poller.deadline.left(hold):.1f}"))
+        response = yield from self._poller.get(self._path, params)
+        with request_context("GET", self._path):
+            return Page(response.data, offset, limit)
+
+    def _messages(self, page: Page, new: list[int]) -> list[Message]:
+        # A wait builds no message, and need not load what does.
+        from .._models.messages import message
+
+        messages = [message(page.messages[index], page.raws[index], self.run_id) for index in new]
+        self.given.update(built.id for built in messages if built.type == "human_request")
+        return messages
+
+
+class _Walk:
+    """The pages from the cursor to the end of the conversation."""
+
+    def __init__(self, conversation: Conversation, *, hold: bool, proven: bool):
+        self.is_done = False
+        self._conversation = conversation
+        self._hold = hold
+        self._proven = proven
+        self._doubts = 0
+        self._fruitless = _Fruitless(conversation.run_id)
+
+    def next_page(self) -> Flow[tuple[Page, list[int]]]:
+        conversation, cursor = self._conversation, self._conversation.cursor
+        if self._doubts and cursor.caught_up:
+            yield from conversation.pause(0.5 * self._doubts)
+        page, new = yield from conversation.read_new(PAGE, hold=self._hold)
+        conversation.final_answer.add_page(page.messages)
+        self._hold = False
+        if not cursor.caught_up:
+            self._fruitless.count(new, cursor)
+        elif cursor.is_proven or not self._proven:
+            self.is_done = True
+        elif self._doubts == _MOST_DOUBTS:
+            logger.warning(
+                "run %s: the server reports %s messages but returned %d",
+                conversation.run_id,
+                conversation.total,
+                cursor.offset,
+            )
+            self.is_done = True
+        else:
+            self._doubts += 1
+        return page, new
+
+
+class _Fruitless:
+    """Counts pages in a row that neither bring a message nor move the cursor on."""
+
+    def __init__(self, run_id: str):
+        self._run_id = run_id
+        self._count = 0
+
+    def count(self, new: list[int], cursor: Cursor) -> None:
+        if new:
+            self._count = 0
+        elif not cursor.advanced:
+            if self._count == _MOST_FRUITLESS:
+                raise UnexpectedAnswer(
+                    f"the pages of run {self._run_id}'s conversation shift without end"
+                )
+            self._count += 1

@@ -1,168 +1,169 @@
-"""Reading a run's conversation: once through, or on until the run ends."""
+"""Reading a run's conversation: once through, or until the run ends."""
 
 from __future__ import annotations
 
-from .._errors import ConfigError, NotFound
-from .._flow import Stream
+from .._errors import NotFound
 from .._models import wire
-from . import pace
-from .conversation import ConversationReader
+from . import polling
+from .actions import poll
+from .conversation import Conversation
 from .cursor import PAGE
-from .on_request import Responder
-from .polling import Reader
+from .polling import Poller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
+    from .._flow.steps import Flow
+    from .._http.api import Api
     from .._models.messages import Message
-    from .._resources.run import Run
-    from .on_request import OnRequest
-    from .replies import Answers
+    from .on_request import Responder
+    from .state import RunState
 
 
-class Messages(Stream["Message"]):
-    """The messages of a run, in order: an iterator that reads pages as they are wanted.
+class Beginning:
+    """Where reading begins: after a message, at an offset, or some messages before the end.
 
-    When it ends by itself while following, the run has ended, and that was
-    read from the server.
+    Args:
+        after: a message or its id.
+        offset: counted from 0.
+        last: how many messages before the end.
+    """
+
+    __slots__ = ("after", "last", "offset")
+
+    def __init__(
+        self, after: Message | str | None = None, offset: int = 0, last: int | None = None
+    ):
+        self.after = after
+        self.offset = offset
+        self.last = last
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the first message of the conversation."""
+        return self.after is None and self.last is None and self.offset == 0
+
+
+class MessageReader:
+    """Reads the messages of a run.
+
+    Args:
+        api: the API.
+        state: the run.
+        beginning: where to begin.
+        timeout: seconds in all; None for no deadline.
+        follow: whether to continue until the run has ended.
+
+    Attributes:
+        conversation: the conversation, as far as it was read.
     """
 
     def __init__(
         self,
-        run: Run,
+        api: Api,
+        state: RunState,
+        beginning: Beginning,
+        timeout: float | None,
         *,
         follow: bool,
-        after: Message | str | None,
-        offset: int,
-        limit: int | None,
-        last: int | None,
-        timeout: float | None,
-        on_request: OnRequest,
-        answers: Answers | None,
     ):
-        if offset < 0 or (limit is not None and limit < 0) or (last is not None and last < 0):
-            raise ConfigError("offset, limit and last must not be negative")
-        if sum((after is not None, offset > 0, last is not None)) > 1:
-            raise ConfigError("give one of after, offset and last")
-        if follow and limit is not None:
-            raise ConfigError("limit does not go with follow")
-        self._run = run
-        self._limit = limit
-        self._after = after
-        self._last = last
-        self._whole = after is None and last is None and offset == 0
-        self._responder = Responder(on_request, answers, warn=False)
-        self._follows = follow
-        super().__init__()
-        self._reader = Reader(
-            run._transport,
-            run.id,
-            timeout,
-            started_at=run._started_here_at,
-            closed=self._closed,
-            patient=follow,
+        self._api = api
+        self._state = state
+        self._beginning = beginning
+        self._poller = Poller(
+            api, state.id, timeout, started_at=state.started_here_at, patient=follow
         )
-        self._conversation = ConversationReader(run.id, self._reader, offset)
+        self.conversation = Conversation(state.id, self._poller, beginning.offset)
 
-    @property
-    def total(self) -> int | None:
-        """How many messages the conversation had when a page was last read.
+    def give_once(self, limit: int | None) -> Flow[None]:
+        """Give the messages up to now, the pending human request last.
 
-        None before, and where the server tells none.
+        Args:
+            limit: maximum number of messages, or None.
         """
-        return self._conversation.total
-
-    def _produce(self) -> Iterator[Message]:
-        return self._follow() if self._follows else self._once()
-
-    def _once(self) -> Iterator[Message]:
-        self._find_beginning()
-        if self._limit is None:
-            yield from self._conversation.up_to_now(proven=True)
-        elif not (yield from self._conversation.some(self._limit)):
+        yield from self._find_beginning()
+        if limit is None:
+            yield from self.conversation.give_new(proven=True)
+        elif not (yield from self.conversation.give_some(limit)):
             return
-        self._run._read(self._reader)
-        request = self._run.pending_request
+        yield from poll(self._poller, self._state)
+        request = self._state.pending_request
         if request is not None:
-            yield from self._conversation.show(request)
+            yield from self.conversation.give_request(request)
 
-    def _follow(self) -> Iterator[Message]:
-        self._find_beginning()
-        conversation = self._conversation
-        clock = self._reader.clock
-        wait = 0.0
+    def give_until_finished(self, responder: Responder) -> Flow[None]:
+        """Give messages as they arrive, until the run has ended.
+
+        Args:
+            responder: handles the run's human requests, after they were given.
+        """
+        yield from self._find_beginning()
+        state, conversation, clock = self._state, self.conversation, self._api.clock
+        pause = 0.0
         hold = False
         while True:
             asked_at = clock.now()
-            arrived = False
-            for message in conversation.up_to_now(hold=hold):
-                arrived = True
-                yield message
+            arrived = yield from conversation.give_new(hold=hold)
             # Whatever the run's state is found to be, its messages are read
-            # once more before that is told: they may have come in between.
-            self._run._read(self._reader)
-            ended = self._run._has_ended
-            request = self._run.pending_request
-            news = ended or (request is not None and request.id not in conversation.shown)
-            if news:
-                for message in conversation.up_to_now(proven=ended):
-                    arrived = True
-                    yield message
+            # again before it is reported: some may have come in between.
+            yield from poll(self._poller, state)
+            ended = state.has_ended(clock.now())
+            request = state.pending_request
+            news = ended or (request is not None and request.id not in conversation.given)
+            if news and (yield from conversation.give_new(proven=ended)):
+                arrived = True
             if ended:
-                self._note_end()
+                self._record_end()
                 return
             if request is not None:
-                yield from conversation.show(request)
-                self._responder.meet(self._run, request, self._reader)
-            wait = pace.next_wait(wait, activity=arrived or news)
-            was_held = hold and clock.now() - asked_at >= pace.FIRST
-            if self._run._transport.long_poll:
+                yield from conversation.give_request(request)
+                yield from responder.handle(state, request, self._poller)
+            pause = polling.next_pause(pause, activity=arrived or news)
+            was_held = hold and clock.now() - asked_at >= polling.SHORTEST_PAUSE
+            if self._api.server.long_poll:
                 hold = conversation.cursor.grows_only = True
-                if arrived or news or was_held or wait <= pace.FIRST:
+                if arrived or news or was_held or pause <= polling.SHORTEST_PAUSE:
                     continue
-            self._reader.rest(wait, f"run {self._run.id} has nothing new yet")
+            yield from self._poller.rest(pause, f"run {state.id} has nothing new yet")
 
-    def _note_end(self) -> None:
-        if self._whole:
-            conversation = self._conversation
-            conversation.outcome.is_read = True
-            self._run._outcome = conversation.outcome
+    def _record_end(self) -> None:
+        if self._beginning.is_first:
+            self.conversation.final_answer.is_read = True
+            self._state.final_answer = self.conversation.final_answer
 
-    def _find_beginning(self) -> None:
-        conversation = self._conversation
-        if self._last is not None:
-            conversation.cursor.offset = max(0, conversation.pages.end() - self._last)
-        elif self._after is not None:
-            self._find_place()
+    def _find_beginning(self) -> Flow[None]:
+        if self._beginning.last is not None:
+            end = yield from self.conversation.end()
+            self.conversation.cursor.offset = max(0, end - self._beginning.last)
+        elif self._beginning.after is not None:
+            yield from self._move_after(self._beginning.after)
 
-    def _find_place(self) -> None:
-        after = self._after
-        if after is None or isinstance(after, str):
-            message_id, asked_at = str(after), None
+    def _move_after(self, after: Message | str) -> Flow[None]:
+        if isinstance(after, str):
+            message_id, asked_at = after, None
         else:
             message_id = after.id
             asked_at = after.timestamp if after.type == "human_request" else None
-        self._run._read(self._reader)
-        request = self._run.pending_request
+        yield from poll(self._poller, self._state)
+        request = self._state.pending_request
         if request is not None and request.id == message_id:
             asked_at = request.created_at
         if asked_at is not None:
-            self._conversation.shown.add(message_id)
-        if not self._stand_behind(message_id, asked_at):
+            self.conversation.given.add(message_id)
+        if not (yield from self._search_back(message_id, asked_at)):
             raise NotFound(
-                f"run {self._run.id} has no message {message_id!r} (a human request that was "
-                "answered since is none: give the message itself, or the one before it)",
+                f"run {self._state.id} has no message {message_id!r} (an answered human request "
+                "is not a message: give the Message object itself, or the message before it)",
                 status=404,
             )
 
-    def _stand_behind(self, message_id: str, asked_at: datetime | None) -> bool:
-        conversation = self._conversation
-        end = conversation.pages.end()
+    def _search_back(self, message_id: str, asked_at: datetime | None) -> Flow[bool]:
+        conversation = self.conversation
+        end = yield from conversation.end()
         while end > 0:
             begin = max(0, end - PAGE)
-            page = conversation.pages.between(begin, end)
+            page = yield from conversation.between(begin, end)
             for index in range(len(page.messages) - 1, -1, -1):
                 message = page.messages[index]
                 # A human request has no place of its own, only a time.

@@ -1,21 +1,24 @@
-"""What to do when a run asks a human while somebody waits for it."""
+"""Handling a run's human requests while somebody waits for the run."""
 
 from __future__ import annotations
 
 import logging
 
 from .._errors import APIError, ConfigError, DuvoError, HumanRequestPending, OutcomeUnknown
+from .._flow.steps import Call
 from . import replies
+from .actions import read, send_reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Literal, TypeAlias
 
-    from .._models.messages import HumanRequest
-    from .._resources.run import Run
-    from .polling import Reader
+    from .._flow.steps import Flow
+    from .._models.human_requests import HumanRequest
+    from .polling import Poller
     from .replies import Answers, AnswerText
+    from .state import RunState
 
     Decision: TypeAlias = bool | Mapping[str, AnswerText] | None
     Word: TypeAlias = Literal["approve", "deny", "raise", "leave"]
@@ -23,118 +26,145 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("duvo.replies")
 
+_CO_COROUTINE = 0x80
 _WORDS = ("approve", "deny", "raise", "leave")
 
 
 class Responder:
-    """Meets each human request of a run once.
+    """Handles each human request of a run exactly once.
 
     Args:
         on_request: a callable that gets the request and returns True, False,
-            answers, or None to leave it; or one of the words; None is "leave".
-        answers: standing answers, used for questions before anything else.
-        warn: tell a request that is left at WARNING.
+            answers, or None to leave it unanswered; or one of the words; None
+            is "leave".
+        answers: standing answers, which come before anything else.
+        warn: log an unanswered request at WARNING.
+        may_await: whether the callable may be a coroutine function.
 
     Raises:
-        ConfigError: `on_request` is something else.
+        ConfigError: `on_request` or `answers` is something else.
     """
 
-    def __init__(self, on_request: OnRequest, answers: Answers | None, *, warn: bool):
+    def __init__(self, on_request: Any, answers: Answers | None, *, warn: bool, may_await: bool):
         if not (on_request is None or callable(on_request) or on_request in _WORDS):
             raise ConfigError(
                 f"on_request is {on_request!r}; it takes a callable or one of {', '.join(_WORDS)}"
             )
+        if not may_await and _is_coroutine_function(on_request):
+            raise ConfigError(
+                "on_request is a coroutine function, which only AsyncClient can await"
+            )
         if isinstance(answers, (list, tuple)):
             for text in answers:
                 if "=" not in text:
-                    raise ConfigError(f"the standing answer {text!r} is no KEY=ANSWER")
+                    raise ConfigError(f"the standing answer {text!r} is not KEY=ANSWER")
         self._on_request = on_request
         self._answers = answers
         self._warn = warn
-        self._met: str | None = None
+        self._handled: str | None = None
 
-    def meet(self, run: Run, request: HumanRequest, reader: Reader) -> bool:
-        """Reply to the request, or leave it.
+    def handle(self, state: RunState, request: HumanRequest, poller: Poller) -> Flow[bool]:
+        """Reply to a request, or leave it unanswered.
 
         Args:
-            run: the run that asks.
-            request: what it asks.
-            reader: bears outages until its deadline, for the reply too.
+            state: the run.
+            request: its pending request.
+            poller: tolerates outages until its deadline, for the reply too.
 
         Returns:
-            Whether it was replied to.
+            Whether a reply was sent.
 
         Raises:
             HumanRequestPending: nothing here may answer it.
             InvalidReply: the callable's reply does not fit.
         """
-        if request.id == self._met:
+        if request.id == self._handled:
             return False
-        self._met = request.id
+        self._handled = request.id
+        body = replies.standing(request, self._answers)
+        if body is None:
+            body = yield from self._decide(state, request)
+        if body is None:
+            return False
+        yield from _Reply(state, request, body, poller).send()
+        return True
+
+    def _decide(self, state: RunState, request: HumanRequest) -> Flow[dict[str, Any] | None]:
         choice = self._on_request
-        standing = replies.standing(request, self._answers)
-        if standing is not None:
-            self._send(run, request, standing, reader)
-            return True
         if choice is None or choice == "leave":
-            self._leave(run, request)
-            return False
+            if self._warn:
+                logger.warning(
+                    "run %s waits for a human: %s; answer with: %s",
+                    state.id,
+                    replies.described(request),
+                    replies.how_to_answer(request),
+                )
+            return None
         if not isinstance(choice, str):
-            return self._decide(run, request, choice(request), reader)
+            decision = yield Call(choice, request)
+            if decision is None:
+                return None
+            if isinstance(decision, bool):
+                return replies.body(request, approve=decision)
+            return replies.body(request, answers=decision)
         if choice != "raise" and request.type == "approval":
-            self._send(run, request, {"approved": choice == "approve"}, reader)
-            return True
+            return {"approved": choice == "approve"}
         raise HumanRequestPending(
-            f"run {run.id} waits for a human, and nothing here may answer: "
+            f"run {state.id} waits for a human, and nothing here may answer: "
             f"{replies.described(request)}; answer with: {replies.how_to_answer(request)}",
-            run=run,
+            run=state.handle,
             request=request,
         )
 
-    def _leave(self, run: Run, request: HumanRequest) -> None:
-        if self._warn:
-            logger.warning(
-                "run %s waits for a human: %s; answer with: %s",
-                run.id,
-                replies.described(request),
-                replies.how_to_answer(request),
-            )
 
-    def _decide(self, run: Run, request: HumanRequest, decision: Decision, reader: Reader) -> bool:
-        if decision is None:
-            return False
-        if isinstance(decision, bool):
-            body = replies.body(request, approve=decision)
-        else:
-            body = replies.body(request, answers=decision)
-        self._send(run, request, body, reader)
-        return True
+def _is_coroutine_function(function: Any) -> bool:
+    # Not by inspect, which takes longer to load than all that a command needs.
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return bool(getattr(code, "co_flags", 0) & _CO_COROUTINE)
 
-    def _send(self, run: Run, request: HumanRequest, body: dict[str, Any], reader: Reader) -> None:
-        doubt: DuvoError | None = None
 
-        def attempt() -> None:
-            nonlocal doubt
-            if doubt is None:
-                try:
-                    run._send_reply(request.id, body, reader)
-                except (OutcomeUnknown, APIError) as error:
-                    if isinstance(error, APIError) and error.status not in (400, 404, 409, 422):
-                        raise
-                    doubt = error
-                else:
-                    logger.info("run %s: %s", run.id, replies.told(request, body))
-                    return
-            # Whoever replied, a request takes one reply: what counts is whether it is open.
-            # Until that could be read, none is sent again.
-            run._read_once(reader)
-            failure, doubt = doubt, None
-            pending = run.pending_request
-            if pending is None or pending.id != request.id:
-                logger.info("run %s: the request has been answered", run.id)
-            elif isinstance(failure.__cause__, DuvoError):
-                raise failure.__cause__ from None
+class _Reply:
+    """One reply, sent until it is certain that the request is answered."""
+
+    def __init__(
+        self, state: RunState, request: HumanRequest, body: dict[str, Any], poller: Poller
+    ):
+        self._state = state
+        self._request = request
+        self._body = body
+        self._poller = poller
+        self._doubt: DuvoError | None = None
+
+    def send(self) -> Flow[None]:
+        return self._poller.read(self._attempt)
+
+    def _attempt(self) -> Flow[None]:
+        if self._doubt is None:
+            try:
+                yield from send_reply(
+                    self._poller.api,
+                    self._state,
+                    self._request.id,
+                    self._body,
+                    deadline=self._poller.deadline,
+                    retries=0,
+                )
+            except (OutcomeUnknown, APIError) as error:
+                if isinstance(error, APIError) and error.status not in (400, 404, 409, 422):
+                    raise
+                self._doubt = error
             else:
-                raise failure
-
-        reader.read(attempt)
+                text = replies.reported(self._request, self._body)
+                logger.info("run %s: %s", self._state.id, text)
+                return
+        # Whoever replied, a request takes one reply: the question is whether it is still
+        # pending. Until that can be read, none is sent again.
+        yield from read(self._poller, self._state)
+        failure, self._doubt = self._doubt, None
+        pending = self._state.pending_request
+        if pending is None or pending.id != self._request.id:
+            logger.info("run %s: the request has been answered", self._state.id)
+        elif isinstance(failure.__cause__, DuvoError):
+            raise failure.__cause__ from None
+        else:
+            raise failure

@@ -1,4 +1,4 @@
-"""A reply, matched with what is pending. Pure."""
+"""Replies to human requests, checked against the request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeAlias
 
-    from .._models.messages import HumanRequest, Question
+    from .._models.human_requests import HumanRequest, Question
 
     AnswerText: TypeAlias = str | Sequence[str]
     Answers: TypeAlias = Mapping[str, AnswerText] | Sequence[str]
@@ -18,51 +18,51 @@ if TYPE_CHECKING:
 def body(
     request: HumanRequest, approve: bool | None = None, answers: Answers | None = None
 ) -> dict[str, Any]:
-    """What to send for this reply.
+    """Return the body of a reply.
 
     Args:
-        request: what is pending.
+        request: the pending request.
         approve: the decision on an approval.
         answers: the answers to questions, by the question's id, text, header
             or number; or as texts `KEY=ANSWER`.
 
     Raises:
-        InvalidReply: the reply does not fit; the text says what is pending.
+        InvalidReply: the reply does not fit the request.
     """
     if approve is not None and answers:
         raise InvalidReply("give either a decision or answers, not both", request=request)
     if request.type == "approval":
         if approve is None:
-            raise _unfit("it wants a decision: approve or deny", request)
+            raise _unfit("it needs a decision: approve or deny", request)
         return {"approved": approve}
     if request.type != "question" and not request.questions:
-        raise _unfit("it is of a kind that can be answered in the web app only", request)
+        raise _unfit("this kind of request can be answered in the web app only", request)
     if not answers:
-        raise _unfit("it wants answers to its questions, not a decision", request)
+        raise _unfit("it needs answers to its questions, not a decision", request)
     found, unknown = match(request, answers)
     if unknown:
         raise _unfit(f"it has no question {unknown[0]!r}", request)
-    missing = [one for one in request.questions if one.question not in found]
+    missing = [question for question in request.questions if question.question not in found]
     if missing:
         raise _unfit(f"the question {missing[0].key!r} has no answer", request)
     return {"answers": found}
 
 
 def standing(request: HumanRequest, answers: Answers | None) -> dict[str, Any] | None:
-    """What to send when answers were given beforehand, or None when they leave a question open.
+    """Return the body of a reply by standing answers, or None when they leave a question open.
 
-    Answers to questions that this request does not ask are for other ones.
+    Answers to other questions are for other requests.
     """
     if not answers or not request.questions:
         return None
     found, _ = match(request, answers)
-    if any(one.question not in found for one in request.questions):
+    if any(question.question not in found for question in request.questions):
         return None
     return {"answers": found}
 
 
 def match(request: HumanRequest, answers: Answers) -> tuple[dict[str, str], list[str]]:
-    """Answers by the text of their question, and the keys that name no question."""
+    """Return answers by the text of their question, and keys that name no question."""
     names = _names(request.questions)
     found: dict[str, str] = {}
     unknown = []
@@ -76,10 +76,10 @@ def match(request: HumanRequest, answers: Answers) -> tuple[dict[str, str], list
 
 
 def how_to_answer(request: HumanRequest) -> str:
-    """The arguments of `duvo runs respond` that answer this request."""
+    """Return the `duvo` command that answers this request."""
     run = request.run_id or "RUN"
     if request.questions:
-        words = " ".join(f'--answer "{one.key}=…"' for one in request.questions)
+        words = " ".join(f'--answer "{question.key}=…"' for question in request.questions)
         return f"duvo runs respond {run} {words}"
     if request.type == "approval":
         return f"duvo runs respond {run} --approve (or --deny)"
@@ -88,7 +88,7 @@ def how_to_answer(request: HumanRequest) -> str:
 
 def _names(questions: Sequence[Question]) -> dict[str, Question]:
     names: dict[str, Question] = {}
-    # The most exact name wins where two questions could be meant.
+    # The most exact name wins where a name fits two questions.
     for number, question in enumerate(questions, 1):
         names.setdefault(str(number), question)
     for question in questions:
@@ -108,8 +108,8 @@ def _pairs(
     if hasattr(answers, "items"):
         return [(str(key), _joined(text, str(key), request)) for key, text in answers.items()]
     texts = [answers] if isinstance(answers, str) else answers
-    if not isinstance(texts, (list, tuple)) or not all(isinstance(one, str) for one in texts):
-        raise _unfit(f"{answers!r} are no answers: give them by key, or as KEY=ANSWER", request)
+    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+        raise _unfit(f"{answers!r} are not answers: give them by key, or as KEY=ANSWER", request)
     return [_split(text, names, request) for text in texts]
 
 
@@ -121,32 +121,32 @@ def _split(text: str, names: Mapping[str, Question], request: HumanRequest) -> t
         return key, text[len(key) + 1 :]
     key, found, value = text.partition("=")
     if not found:
-        raise _unfit(f"{text!r} is no KEY=ANSWER", request)
+        raise _unfit(f"{text!r} is not KEY=ANSWER", request)
     return key, value
 
 
 def _joined(text: AnswerText, key: str, request: HumanRequest) -> str:
     if isinstance(text, str):
         return text
-    if not isinstance(text, (list, tuple)) or not all(isinstance(one, str) for one in text):
-        raise _unfit(f"the answer to {key!r} is {text!r}, which is no text", request)
+    if not isinstance(text, (list, tuple)) or not all(isinstance(choice, str) for choice in text):
+        raise _unfit(f"the answer to {key!r} is {text!r}, which is not text", request)
     return ",".join(text)
 
 
 def _unfit(why: str, request: HumanRequest) -> InvalidReply:
     return InvalidReply(
-        f"the reply does not fit what is pending ({described(request)}): {why}; "
+        f"the reply does not fit the request ({described(request)}): {why}; "
         f"nothing was sent; answer with: {how_to_answer(request)}",
         request=request,
     )
 
 
-def told(request: HumanRequest, body: dict[str, Any]) -> str:
-    """A reply in a few words.
+def reported(request: HumanRequest, body: dict[str, Any]) -> str:
+    """Return a reply in a few words, for the log.
 
     Args:
-        request: what was replied to.
-        body: the reply, as it was sent.
+        request: the request.
+        body: the body of the reply.
     """
     if "approved" in body:
         return f"{'approved' if body['approved'] else 'denied'} {request.title!r}"
@@ -155,7 +155,7 @@ def told(request: HumanRequest, body: dict[str, Any]) -> str:
 
 
 def described(request: HumanRequest) -> str:
-    """A human request in a line."""
+    """Return a human request in a line."""
     text = f"{request.type} {request.title!r}"
     for question in request.questions:
         options = ", ".join(option.label for option in question.options)

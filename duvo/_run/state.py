@@ -1,218 +1,225 @@
-"""What was last read of a run, as attributes that never send a request."""
+"""The state of one run: what is known of it."""
 
 from __future__ import annotations
+
+import weakref
 
 from .. import _errors
 from .._http import paths
 from .._models import wire
-from .._models.checks import understanding
-from . import status
+from .._models.checks import request_context
+from . import status as statuses
+from .answer import FinalAnswer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from datetime import datetime
     from typing import Any
 
-    from .._models.messages import HumanRequest
+    from .._models.human_requests import HumanRequest
     from .._models.runs import RunData
 
-_ONLY_LISTS_TELL = ("agent_name", "title", "run_number", "user_id")
+_IN_LISTS_ONLY = ("agent_name", "title", "run_number", "user_id")
 
 
-class RunFacts:
-    """The half of a `Run` that only tells.
+class RunState:
+    """What is known of one run. It never sends a request.
 
     Args:
         run_id: the run.
-        answer: the API's answer about it, or None when nothing was read yet.
-        listed: whether the answer is an item of a list.
+        response: the API's last response about it, or None before the first.
+        listed: whether that is an item of a list.
+        started_here_at: when this client started it, on its clock, or None.
+
+    Attributes:
+        id: the run's id.
+        resumed: the last message that this client sent to it, or None.
+        final_answer: its answer and failure, once its conversation was read.
     """
 
-    def __init__(self, run_id: str, answer: dict[str, Any] | None, *, listed: bool):
+    def __init__(
+        self,
+        run_id: str,
+        response: dict[str, Any] | None = None,
+        *,
+        listed: bool = False,
+        started_here_at: float | None = None,
+    ):
         self.id = run_id
-        self._answer = answer
-        self._listed = listed
-        self._known_from_list: dict[str, Any] = {}
+        self.listed = listed
+        self.started_here_at = started_here_at
+        self.resumed: statuses.Resumed | None = None
+        self.final_answer = FinalAnswer()
+        self._response = response
+        self._from_list: dict[str, Any] = {}
         self._data: RunData | None = None
         self._request: HumanRequest | None = None
+        self._handle: weakref.ref[Any] | None = None
+
+    @property
+    def handle(self) -> Any:
+        """The user's object for this run, which errors carry; None once it is gone."""
+        return None if self._handle is None else self._handle()
+
+    @handle.setter
+    def handle(self, handle: object) -> None:
+        self._handle = weakref.ref(handle)
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the run was read at all."""
+        return self._response is not None
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The API's last answer about this run, as it came; for a run of a list, its item there.
+        """The API's last response about the run; for a run of a list, its item there.
 
         Raises:
-            NotLoaded: nothing was read yet.
+            NotLoaded: the run was not read yet.
         """
-        if self._answer is None:
+        if self._response is None:
             raise _errors.NotLoaded(f"run {self.id} has not been read yet: call .refresh() first")
-        return self._answer
+        return self._response
 
     @property
-    def _raw_run(self) -> dict[str, Any]:
-        """The run in the last answer, as it came."""
-        raw: dict[str, Any] = self.raw if self._listed else self.raw["run"]
+    def raw_run(self) -> dict[str, Any]:
+        """The run in the last response, as the API sent it.
+
+        Raises:
+            NotLoaded: the run was not read yet.
+        """
+        raw: dict[str, Any] = self.raw if self.listed else self.raw["run"]
         return raw
 
     def to_dict(self) -> dict[str, Any]:
-        """The API's last answer with our words in it: what `--json` prints.
+        """Return the last response with our words in it.
 
         Raises:
-            NotLoaded: nothing was read yet.
+            NotLoaded: the run was not read yet.
         """
-        answer = {"run": self.raw} if self._listed else self.raw
-        return wire.run_answer(answer)
+        return wire.run_response({"run": self.raw} if self.listed else self.raw)
 
     @property
     def data(self) -> RunData:
-        """All that was last read, as one frozen object.
+        """All that was last read.
 
         Raises:
-            NotLoaded: nothing was read yet.
+            NotLoaded: the run was not read yet.
         """
         if self._data is None:
             from .._models.build import build
             from .._models.runs import RunData
 
-            raw = self._raw_run
-            self._data = build(RunData, {**self._known_from_list, **wire.run(raw)}, raw)
+            raw = self.raw_run
+            self._data = build(RunData, {**self._from_list, **wire.run(raw)}, raw)
         return self._data
 
     @property
     def status(self) -> str:
-        """`not_started`, `pending`, `starting`, `running`, `waiting`, `completed`, `failed`,
-        `stopped`, or a word that is newer than this library."""
-        raw = self._raw_run
-        return wire.status(raw["status"])
+        """Our word for the status as last read."""
+        return wire.status(self.raw_run["status"])
 
     @property
     def is_finished(self) -> bool:
         """Whether the run had ended when it was last read."""
-        return status.is_finished(self.status)
+        return statuses.is_finished(self.status)
+
+    def has_ended(self, now: float) -> bool:
+        """Whether the run has ended, and not only before this client resumed it.
+
+        Args:
+            now: on the client's clock.
+        """
+        return statuses.has_ended(wire.run(self.raw_run), self.resumed, now)
 
     @property
-    def agent_id(self) -> str | None:
-        """The agent's id."""
-        return self.data.agent_id
-
-    @property
-    def agent_name(self) -> str | None:
-        """The agent's name, where a call told it (a list does)."""
-        return self.data.agent_name
-
-    @property
-    def title(self) -> str | None:
-        """The run's title, where a call told it (a list does)."""
-        return self.data.title
-
-    @property
-    def run_number(self) -> int | None:
-        """The run's number within its agent, where a call told it (a list does)."""
-        return self.data.run_number
-
-    @property
-    def source(self) -> str | None:
-        """What started it."""
-        return self.data.source
-
-    @property
-    def build_id(self) -> str | None:
-        """The revision that runs."""
-        return self.data.build_id
-
-    @property
-    def user_id(self) -> str | None:
-        """Whose run it is, where a call told it (a list does)."""
-        return self.data.user_id
-
-    @property
-    def sandbox_id(self) -> str | None:
-        """The sandbox that it was started with."""
-        return self.data.sandbox_id
-
-    @property
-    def created_at(self) -> datetime | None:
-        """When it was created."""
-        return self.data.created_at
-
-    @property
-    def started_at(self) -> datetime | None:
-        """When it began to work."""
-        return self.data.started_at
-
-    @property
-    def completed_at(self) -> datetime | None:
-        """When it ended."""
-        return self.data.completed_at
-
-    @property
-    def updated_at(self) -> datetime | None:
-        """When it last changed."""
-        return self.data.updated_at
+    def completed_at(self) -> object:
+        """When it ended, as the API sent it; None where that is not known."""
+        return None if self._response is None else self.raw_run.get("completed_at")
 
     @property
     def pending_request(self) -> HumanRequest | None:
-        """What the run asks a human for, as last read, or None.
+        """The pending human request as last read, or None.
 
         Raises:
-            NotLoaded: nothing was read yet, or the run came from a list, which
-                does not tell the requests of waiting runs.
+            NotLoaded: the run was not read yet, or came from a list.
         """
         raw = wire.pending_request(self.raw)
         if raw is None:
-            if self._listed and self.status == "waiting":
+            if self.listed and self.status == "waiting":
                 raise _errors.NotLoaded(
-                    f"run {self.id} came from a list, which tells no human requests: "
+                    f"run {self.id} came from a list, which does not include human requests: "
                     "call .refresh() first"
                 )
             return None
         if self._request is None:
-            from .._models import messages
+            from .._models.human_requests import human_request
 
-            self._request = messages.human_request(raw, self.id)
+            self._request = human_request(raw, self.id)
         return self._request
 
-    def _take(self, data: Any) -> None:
+    @property
+    def answer(self) -> str | None:
+        """The last text of the assistant, or None.
+
+        Raises:
+            NotLoaded: the conversation was not read to the run's end.
+        """
+        self._expect_final_answer("answer")
+        return self.final_answer.answer
+
+    @property
+    def failure(self) -> str | None:
+        """Why the run failed; None unless it did.
+
+        Raises:
+            NotLoaded: the conversation was not read to the run's end.
+        """
+        self._expect_final_answer("failure")
+        return self.final_answer.failure if self.status == "failed" else None
+
+    def _expect_final_answer(self, name: str) -> None:
+        if not self.final_answer.is_read:
+            raise _errors.NotLoaded(
+                f"the {name} of run {self.id} has not been read yet: call .wait() first, "
+                "which returns at once when the run has ended"
+            )
+
+    def update(self, data: Any) -> None:
+        """Update the state from a response about this run.
+
+        Raises:
+            NotFound: the response has no run.
+            UnexpectedAnswer: the response does not fit, or is about another run.
+        """
+        path = paths.run(self.id)
         if isinstance(data, dict) and "run" in data and data["run"] is None:
             raise _errors.NotFound(
                 f"there is no run {self.id}; check the id; it may also belong to another team "
                 "than the key",
                 method="GET",
-                path=paths.run(self.id),
+                path=path,
                 status=404,
             )
-        path = paths.run(self.id)
-        with understanding("GET", path):
-            told = wire.run_answer(data)["run"]["id"]
-            if told.casefold() != self.id.casefold():
-                raise _errors.UnexpectedAnswer(f"the answer is about run {told}", may_pass=True)
+        with request_context("GET", path):
+            run_id = wire.run_response(data)["run"]["id"]
+            if run_id.casefold() != self.id.casefold():
+                raise _errors.UnexpectedAnswer(f"the response is about run {run_id}", may_pass=True)
             wire.pending_request(data)
         self._set(data, listed=False)
 
-    def _take_listed(self, item: dict[str, Any]) -> None:
+    def update_from_list(self, item: dict[str, Any]) -> None:
+        """Update the state from an item of a list of runs."""
         self._set(item, listed=True)
 
-    def _set(self, answer: dict[str, Any], *, listed: bool) -> None:
-        if self._listed and self._answer is not None:
-            known = {name: self._answer.get(name) for name in _ONLY_LISTS_TELL}
-            self._known_from_list = known
-        self._answer = answer
-        self._listed = listed
+    def _set(self, response: dict[str, Any], *, listed: bool) -> None:
+        if self.listed and self._response is not None:
+            self._from_list = {name: self._response.get(name) for name in _IN_LISTS_ONLY}
+        self._response = response
+        self.listed = listed
         self._data = None
         self._request = None
 
-    def __repr__(self) -> str:
-        if self._answer is None:
-            return f"<Run {self.id} (not loaded)>"
-        return f"<Run {self.id} {self.status}>"
-
-    def _repr_html_(self) -> str:
-        import html
-
-        status = "not loaded" if self._answer is None else self.status
-        return f"<code>{html.escape(self.id)}</code> <b>{html.escape(status)}</b>"
-
-    def __eq__(self, other: object) -> bool:
-        return self.id == other.id if isinstance(other, RunFacts) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self.id)
+    def __getstate__(self) -> dict[str, Any]:
+        # Times on the clock of this process mean nothing in another.
+        left_out = {"resumed": None, "started_here_at": None, "_handle": None}
+        return {**self.__dict__, **left_out}

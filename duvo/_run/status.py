@@ -1,4 +1,4 @@
-"""Whether a run has ended. Pure."""
+"""Whether a run has ended."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 RESUME_GRACE = 10.0
-"""Seconds for which a run that was just resumed may still read as it did before."""
+"""Seconds for which a run that was just resumed may still have its old status."""
 
 
 def is_finished(status: str) -> bool:
-    """Whether our status is one of an ended run. An unknown status never is."""
+    """Whether our status is that of a run that has ended. An unknown status never is."""
     return status in wire.FINISHED
 
 
 class Resumed:
-    """A message was sent to a run: only an end newer than it counts.
+    """A message that was sent to a run: only a later end counts.
 
     Args:
-        message_at: the message's time on the server, or None where it told none.
+        message_at: the message's time on the server, or None where it gave none.
         sent_at: when it was sent, on the client's clock.
         ended_before: `completed_at` as it was read before the message, if it was.
     """
@@ -36,11 +36,11 @@ class Resumed:
 
 
 def has_ended(run: dict[str, Any], resumed: Resumed | None, now: float) -> bool:
-    """Whether the run as just read has ended, and not merely before it was resumed.
+    """Whether a run that was just read has ended, and not only before it was resumed.
 
     Args:
         run: with our names.
-        resumed: the last message that was sent to it from here, if any.
+        resumed: the last message that this client sent to it, if any.
         now: on the client's clock.
     """
     if not is_finished(run["status"]):

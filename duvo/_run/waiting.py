@@ -1,113 +1,128 @@
-"""Waiting for the end of a run, and reading what came of it."""
+"""Waiting for the end of a run, and reading its final answer."""
 
 from __future__ import annotations
 
 import logging
 
 from .._errors import DuvoError, NotLoaded, RunFailed, RunStopped
-from . import pace
-from .answer import Outcome
-from .conversation import ConversationReader
+from . import polling
+from .actions import poll
+from .answer import FinalAnswer
+from .conversation import Conversation
 from .cursor import PAGE
-from .on_request import Responder
-from .polling import Reader
+from .polling import Poller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._resources.run import Run
-    from .on_request import OnRequest
-    from .replies import Answers
+    from .._flow.steps import Flow
+    from .._http.api import Api
+    from .on_request import Responder
+    from .state import RunState
 
 logger = logging.getLogger("duvo")
 
 
-def wait(
-    run: Run,
-    timeout: float | None,
-    on_request: OnRequest,
-    answers: Answers | None,
-) -> None:
-    """Return when the run has ended; see `Run.wait`."""
-    responder = Responder(on_request, answers, warn=True)
-    reader = Reader(run._transport, run.id, timeout, started_at=run._started_here_at)
-    clock = reader.clock
-    seconds = 0.0
-    seen: str | None = None
+def wait_until_finished(
+    api: Api, state: RunState, timeout: float | None, responder: Responder
+) -> Flow[None]:
+    """Wait for the end of a run, and read its final answer.
+
+    Args:
+        api: the API.
+        state: the run.
+        timeout: seconds in all; None for no deadline.
+        responder: handles the run's human requests.
+
+    Raises:
+        WaitTimeout: time is up; the run is still running.
+        HumanRequestPending: the responder may not answer.
+        DuvoError: the run cannot be read.
+    """
+    poller = Poller(api, state.id, timeout, started_at=state.started_here_at)
+    clock = api.clock
+    pause = 0.0
+    request_id: str | None = None
     last: tuple[str, str | None] | None = None
     hold = False
     while True:
         asked_at = clock.now()
-        run._read(reader, hold=hold, seen_request=seen)
-        if run._has_ended:
+        yield from poll(poller, state, hold=hold, seen_request=request_id)
+        if state.has_ended(clock.now()):
             break
-        request = run.pending_request
+        request = state.pending_request
         if request is not None:
-            seen = request.id
-            responder.meet(run, request, reader)
-        now = (run.status, seen)
-        seconds = pace.next_wait(seconds, activity=now != last)
-        was_held = hold and clock.now() - asked_at >= pace.FIRST
-        hold = run._transport.long_poll > 0
-        if not hold or not (now != last or was_held):
-            reader.rest(seconds, f"run {run.id} is {run.status}")
-        last = now
-    read_outcome(run, reader)
+            request_id = request.id
+            yield from responder.handle(state, request, poller)
+        current = (state.status, request_id)
+        changed = current != last
+        last = current
+        pause = polling.next_pause(pause, activity=changed)
+        was_held = hold and clock.now() - asked_at >= polling.SHORTEST_PAUSE
+        hold = api.server.long_poll > 0
+        if not hold or not (changed or was_held):
+            yield from poller.rest(pause, f"run {state.id} is {state.status}")
+    yield from read_final_answer(state, poller)
 
 
-def check(run: Run) -> None:
-    """Raise when the run did not complete.
+def check(state: RunState) -> None:
+    """Check that a run that has ended completed.
 
     Raises:
         RunFailed: it failed.
         RunStopped: it was stopped.
     """
-    if run.status == "failed":
+    if state.status == "failed":
         try:
-            reason = run.failure or "it tells no reason"
+            reason = state.failure
         except NotLoaded:
-            reason = "its conversation cannot be read"
-        raise RunFailed(f"run {run.id} failed: {reason}", run=run)
-    if run.status == "stopped":
-        raise RunStopped(f"run {run.id} was stopped before it ended by itself", run=run)
+            raise RunFailed(
+                f"run {state.id} failed: its conversation cannot be read", run=state.handle
+            ) from None
+        text = f"failed: {reason}" if reason else "failed without giving a reason"
+        raise RunFailed(f"run {state.id} {text}", run=state.handle)
+    if state.status == "stopped":
+        raise RunStopped(f"run {state.id} was stopped before it ended by itself", run=state.handle)
 
 
-def read_outcome(run: Run, reader: Reader) -> None:
-    """Read the last messages of a run that has ended: its `answer` and `failure`."""
-    # The end is known; a conversation that may not be read must not spoil that.
+def read_final_answer(state: RunState, poller: Poller) -> Flow[None]:
+    """Read the last messages of a run that has ended: its answer and its failure."""
+    # The end is known; a conversation that cannot be read must not spoil that.
     try:
-        _read_from_the_end(run, reader)
+        yield from _read_from_the_end(state, poller)
     except DuvoError as error:
-        logger.warning("the conversation of run %s cannot be read: %s", run.id, error)
+        logger.warning("the conversation of run %s cannot be read: %s", state.id, error)
 
 
-def _read_from_the_end(run: Run, reader: Reader) -> None:
-    conversation = ConversationReader(run.id, reader)
-    conversation.skim_page()
+def _read_from_the_end(state: RunState, poller: Poller) -> Flow[None]:
+    conversation = Conversation(state.id, poller)
+    yield from conversation.skim_page()
     total = conversation.total
     if total is not None and total > conversation.cursor.offset:
-        outcome = _last_words(run.id, reader, total)
+        final_answer = yield from _read_last_pages(state.id, poller, total)
     else:
         if not conversation.cursor.is_proven:
-            conversation.skim(proven=True)
-        outcome = conversation.outcome
-    outcome.is_read = True
-    run._outcome = outcome
+            yield from conversation.skim(proven=True)
+        final_answer = conversation.final_answer
+    final_answer.is_read = True
+    state.final_answer = final_answer
 
 
-def _last_words(run_id: str, reader: Reader, total: int) -> Outcome:
-    """Read from near the end on, then back to where the assistant last spoke."""
+def _read_last_pages(run_id: str, poller: Poller, total: int) -> Flow[FinalAnswer]:
+    """Read the end of the conversation, then back to the assistant's last text."""
     begin = max(0, total - PAGE)
-    conversation = ConversationReader(run_id, reader, begin)
-    conversation.skim_page()
+    conversation = Conversation(run_id, poller, begin)
+    yield from conversation.skim_page()
     if conversation.cursor.offset == begin:
-        begin = max(0, conversation.pages.end() - PAGE)
-        conversation = ConversationReader(run_id, reader, begin)
+        end = yield from conversation.end()
+        begin = max(0, end - PAGE)
+        conversation = Conversation(run_id, poller, begin)
     if not conversation.cursor.is_proven:
-        conversation.skim(proven=True)
-    outcome = conversation.outcome
-    while begin > 0 and outcome.answer is None:
+        yield from conversation.skim(proven=True)
+    final_answer = conversation.final_answer
+    while begin > 0 and final_answer.answer is None:
         end, begin = begin, max(0, begin - PAGE)
-        earlier = Outcome()
-        earlier.note_page(conversation.pages.between(begin, end).messages)
-        outcome.come_after(earlier)
-    return outcome
+        page = yield from conversation.between(begin, end)
+        earlier = FinalAnswer()
+        earlier.add_page(page.messages)
+        final_answer.add_earlier(earlier)
+    return final_answer

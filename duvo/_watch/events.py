@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
-from attrs import frozen
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._models.messages import HumanRequest, Message
-    from .._resources.run import Run
+    from typing import Literal
+
+    from .._models.human_requests import HumanRequest
+    from .._models.messages import Message
+    from .._run.state import RunState
+
+    EventType = Literal["status", "message", "human_request", "finished"]
 
 
-@frozen(kw_only=True)
-class Event:
-    """One thing that happened to a run.
+class RunEvent:
+    """A change of one run.
 
     Attributes:
-        type: `status` (it has another one than before, or is seen for the
-            first time), `message`, `human_request` (it asks a human), or
-            `finished` (it has ended, and nothing more of it follows).
-        run: the run, as last read.
-        message: for a `message`.
-        request: for a `human_request`.
+        type: `status`, `message`, `human_request` or `finished`.
+        state: the run.
+        message: of a `message`, else None.
+        request: of a `human_request`, else None.
     """
 
-    type: Literal["status", "message", "human_request", "finished"]
-    run: Run
-    message: Message | None = None
-    request: HumanRequest | None = None
+    __slots__ = ("message", "request", "state", "type")
 
-    def to_dict(self) -> dict[str, Any]:
-        """The event as JSON, with the API's run, message or request in it."""
-        told: dict[str, Any] = {"type": self.type, "run": self.run.to_dict()["run"]}
-        if self.message is not None:
-            told["message"] = self.message.to_dict()
-        if self.request is not None:
-            told["request"] = self.request.raw
-        return told
+    def __init__(
+        self,
+        type: EventType,
+        state: RunState,
+        *,
+        message: Message | None = None,
+        request: HumanRequest | None = None,
+    ):
+        self.type = type
+        self.state = state
+        self.message = message
+        self.request = request

@@ -1,11 +1,15 @@
-"""What is known of one run among many that are watched."""
+"""One run among many that are watched."""
 
 from __future__ import annotations
 
+from .._models import wire
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._resources.run import Run
-    from .._run.conversation import ConversationReader
+    from typing import Any
+
+    from .._run.conversation import Conversation
+    from .._run.state import RunState
 
     Stamp = tuple[str, object]
 
@@ -14,17 +18,17 @@ class Watched:
     """A run that is watched.
 
     Attributes:
-        run: its handle.
-        created_at: as the server tells it, or None when that is not known yet.
+        state: the run.
+        conversation: reads its messages, where they are wanted.
+        created_at: as the server reports it, or None while that is not known.
         status: as last seen, or None.
         stamp: status and `updated_at` as last seen, or None.
-        request_id: of the human request that was told last.
-        conversation: what reads its messages, when somebody wants them.
-        is_due: whether it waits to be read by itself.
-        is_listed: whether the list tells of it.
-        was_answered: a reply was sent, so that what it waits with may be another
-            request, though nothing else of it has changed.
-        told_nothing: the stamp at which a sweep found what the list had not told.
+        request_id: of the human request that was reported last.
+        is_due: whether the run is about to be read by itself.
+        is_listed: whether the list includes it.
+        was_answered: a reply was sent: its pending request may be another one,
+            though nothing else has changed.
+        unreported_at: the stamp at which a sweep found what the list had not shown.
     """
 
     __slots__ = (
@@ -33,15 +37,15 @@ class Watched:
         "is_due",
         "is_listed",
         "request_id",
-        "run",
         "stamp",
+        "state",
         "status",
-        "told_nothing",
+        "unreported_at",
         "was_answered",
     )
 
-    def __init__(self, run: Run, conversation: ConversationReader | None):
-        self.run = run
+    def __init__(self, state: RunState, conversation: Conversation | None):
+        self.state = state
         self.conversation = conversation
         self.created_at: str | None = None
         self.status: str | None = None
@@ -50,4 +54,31 @@ class Watched:
         self.is_due = False
         self.is_listed = True
         self.was_answered = False
-        self.told_nothing: Stamp | None = None
+        self.unreported_at: Stamp | None = None
+
+    @property
+    def key(self) -> str:
+        """The run's id, in the case that it is found by."""
+        return self.state.id.casefold()
+
+    @property
+    def needs_sweep(self) -> bool:
+        """Whether the list may not show all that is wanted of the run."""
+        return self.stamp is not None and (
+            self.conversation is not None or self.status == "waiting"
+        )
+
+    def needs_read(self, now: float) -> bool:
+        """Whether the run itself must be read, beside its messages.
+
+        Args:
+            now: on the client's clock.
+        """
+        if self.stamp is None or not self.is_listed or self.status == "waiting":
+            return True
+        return self.state.is_finished and not self.state.has_ended(now)
+
+
+def stamp_of(raw: dict[str, Any]) -> Stamp:
+    """Return the stamp of a run as the API sent it."""
+    return wire.status(raw["status"]), raw.get("updated_at")

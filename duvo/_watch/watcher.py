@@ -1,4 +1,4 @@
-"""Watching many runs by the list, and each by itself only when there is reason to."""
+"""Watching many runs by the list, and reading a run itself only when there is reason to."""
 
 from __future__ import annotations
 
@@ -6,76 +6,71 @@ import logging
 from collections import OrderedDict, deque
 
 from .._errors import NotFound, PermissionDenied
+from .._flow.steps import Give
 from .._models import wire
-from .._run.conversation import ConversationReader
+from .._run.actions import poll
+from .._run.conversation import Conversation
 from .._run.polling import NEW_RUN_GRACE
-from .events import Event
+from .events import RunEvent
 from .rounds import Rounds
-from .watched import Watched
+from .watched import Watched, stamp_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from typing import Any
 
-    from .._client import Client
-    from .._errors import DuvoError
-    from .._resources.run import Run
-    from .._run.polling import Reader
-    from .watched import Stamp
+    from .._flow.steps import Flow
+    from .._run.polling import Poller
+    from .._run.state import RunState
 
 logger = logging.getLogger("duvo")
 
 _SWEEP_EVERY = 2.0
-"""Seconds between two reads that look for what the list may not tell."""
+"""Seconds between two reads of runs that seem quiet."""
 
 _READS_A_PAGE = 3
-"""Runs that are read, where there are so many to read, before the list gets its turn."""
+"""Runs that are read, where many are due, before the next page of the list."""
 
 _URGENT = wire.FINISHED | {"waiting"}
 
 
 class Watcher:
-    """Reads about many runs, one request at a time.
+    """Watches runs, with one request at a time.
 
-    Rounds of the list tell which runs have changed; those are read by
-    themselves where somebody wants what the list does not tell: messages, and
-    what a run asks a human for. They go before the next pages, so that a round
-    takes as long as there is something to read, and no longer. Beside that a
-    slow sweep reads runs that seem quiet. Once it finds what the list did not
-    tell, the list of this server is known not to tell it, and every run is read
-    in turn.
+    Rounds of the list show which runs have changed. Those runs are read by
+    themselves where more is wanted than the list shows: messages and human
+    requests. They come before the next pages, so that a round takes as long as
+    there is something to read. A slow sweep also reads runs that seem quiet.
+    Once it finds something that the list did not show, the list of this server
+    is known not to show it, and every run is read in turn.
 
     Args:
-        client: the client.
-        reader: what reads, with its patience and deadline.
+        poller: reads, with its patience and deadline.
         messages: whether the runs' messages are wanted.
-        lost: called with a run that is not there any more; None: that is raised.
+        tolerates_lost: keep runs that no longer exist in `lost`; else raise.
+
+    Attributes:
+        rest: after a step, seconds for which nothing more is due.
+        lost: runs that no longer exist, with the error; whoever watches empties it.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        reader: Reader,
-        *,
-        messages: bool,
-        lost: Callable[[Run, DuvoError], None] | None = None,
-    ):
-        self._transport = client._transport
-        self._reader = reader
+    def __init__(self, poller: Poller, *, messages: bool, tolerates_lost: bool = False):
+        self.rest = 0.0
+        self.lost: list[tuple[RunState, NotFound]] = []
+        self._api = poller.api
+        self._poller = poller
         self._messages = messages
-        self._lost = lost
+        self._tolerates_lost = tolerates_lost
         # In the order in which they were looked at, the longest ago first.
         self._watched: OrderedDict[str, Watched] = OrderedDict()
         self._due: deque[Watched] = deque()
-        self._rounds = Rounds(client, reader)
+        self._rounds = Rounds(poller)
         self._reads = 0
         self._turns = 0
         self._changed = False
         self._next_sweep = 0.0
-        self._known: list[Event] = []
-        self.rest = 0.0
-        """Seconds for which nothing more is due, after a step."""
+        self._pending: list[RunEvent] = []
 
     def __len__(self) -> int:
         """How many runs have not ended."""
@@ -83,48 +78,49 @@ class Watcher:
 
     @property
     def is_busy(self) -> bool:
-        """Whether there is more to read, or to tell."""
-        return bool(self._watched or self._known)
+        """Whether there is more to read, or to report."""
+        return bool(self._watched or self._pending)
 
-    def add(self, run: Run) -> None:
+    def add(self, state: RunState) -> None:
         """Watch this run too."""
-        if run.id.casefold() in self._watched:
+        if state.id.casefold() in self._watched:
             return
-        conversation = ConversationReader(run.id, self._reader) if self._messages else None
-        watched = Watched(run, conversation)
-        self._watched[run.id.casefold()] = watched
-        raw = _raw(run)
-        if raw is None:
+        conversation = Conversation(state.id, self._poller) if self._messages else None
+        watched = Watched(state, conversation)
+        self._watched[watched.key] = watched
+        if not state.is_loaded:
             return
+        raw = state.raw_run
         watched.created_at = _text(raw.get("created_at"))
-        if run._has_ended:
-            self._known += self._note_status(watched, raw)
-            self._note_what_follows(watched)
+        if state.has_ended(self._now):
+            self._pending += self._record_status(watched, raw)
+            self._schedule(watched)
 
-    def drop(self, run: Run) -> None:
-        """Watch this run no more."""
-        self._watched.pop(run.id.casefold(), None)
+    def drop(self, state: RunState) -> None:
+        """Stop watching this run."""
+        self._watched.pop(state.id.casefold(), None)
 
-    def answered(self, run: Run) -> None:
-        """A reply was sent to what this run asks for."""
-        watched = self._watched.get(run.id.casefold())
+    def record_reply(self, state: RunState) -> None:
+        """Record that a reply was sent to this run's request."""
+        watched = self._watched.get(state.id.casefold())
         if watched is not None:
             watched.was_answered = True
 
-    def step(self) -> Iterator[Event]:
-        """Read once, where something is due, and give what happened; then see `rest`.
+    def step(self) -> Flow[None]:
+        """Read once, where something is due, and give the events; then see `rest`.
 
         Raises:
-            WaitTimeout: the reader's time is up.
+            WaitTimeout: time is up.
             DuvoError: a run cannot be read.
         """
-        self._reader.check()
+        self._poller.check_deadline()
         self.rest = 0.0
-        known, self._known = self._known, []
-        yield from known
+        pending, self._pending = self._pending, []
+        if pending:
+            yield Give(pending)
         if not self._watched:
             return
-        now = self._reader.clock.now()
+        now = self._now
         if not self._rounds.is_open and now >= self._rounds.next_at:
             self._begin_round()
         is_busy = self._reads < _READS_A_PAGE and (self._due or self._turns)
@@ -136,33 +132,41 @@ class Watcher:
         if self._due:
             yield from self._read_one(self._due.popleft())
         elif self._turns:
-            yield from self._read_next()
+            yield from self._read_next_in_turn()
         elif now >= self._next_sweep:
             self._next_sweep = now + _SWEEP_EVERY
             yield from self._sweep()
         else:
             self.rest = max(0.0, self._rounds.next_at - now)
 
+    @property
+    def _now(self) -> float:
+        return self._api.clock.now()
+
     # The list
 
     def _begin_round(self) -> None:
-        for one in self._watched.values():
-            if not one.is_listed:
-                self._put_due(one)
-        listed = {key: one for key, one in self._watched.items() if one.is_listed}
-        raws = [_raw(one.run) for one in listed.values()]
-        agents = {None if raw is None else raw.get("agent_id") for raw in raws}
+        for watched in self._watched.values():
+            if not watched.is_listed:
+                self._put_due(watched)
+        listed = {key: watched for key, watched in self._watched.items() if watched.is_listed}
+        agents = {
+            watched.state.raw_run.get("agent_id") if watched.state.is_loaded else None
+            for watched in listed.values()
+        }
         agent = agents.pop() if len(agents) == 1 else None
-        times = {key: one.created_at for key, one in listed.items()}
+        times = {key: watched.created_at for key, watched in listed.items()}
         self._rounds.begin(times, agent if isinstance(agent, str) else None)
 
-    def _read_list(self) -> Iterator[Event]:
-        if not self._rounds.is_through:
-            for item in self._rounds.read():
+    def _read_list(self) -> Flow[None]:
+        if not self._rounds.is_read:
+            for item in (yield from self._rounds.read_page()):
                 watched = self._watched.get(item["id"].casefold())
                 if watched is not None:
-                    yield from self._note(watched, item)
-        if self._rounds.is_through:
+                    events = list(self._record_item(watched, item))
+                    if events:
+                        yield Give(events)
+        if self._rounds.is_read:
             self._end_round()
 
     def _end_round(self) -> None:
@@ -173,44 +177,43 @@ class Watcher:
             if watched is not None:
                 watched.is_listed = may_be_listed or self._is_new(watched)
                 self._put_due(watched)
-        if not self._transport.list_tells_all:
+        if not self._api.server.list_shows_changes:
             self._turns = len(self._watched)
 
-    def _note(self, watched: Watched, raw: dict[str, Any]) -> Iterator[Event]:
-        """Note what the list tells of a run."""
-        stamp = _stamp(raw)
-        if watched.told_nothing is not None:
-            if stamp == watched.told_nothing:
-                self._transport.list_tells_all = False
-            watched.told_nothing = None
+    def _record_item(self, watched: Watched, raw: dict[str, Any]) -> Iterator[RunEvent]:
+        stamp = stamp_of(raw)
+        if watched.unreported_at is not None:
+            if stamp == watched.unreported_at:
+                self._api.server.list_shows_changes = False
+            watched.unreported_at = None
         if stamp == watched.stamp:
             if watched.was_answered:
                 self._put_due(watched)
             return
-        watched.run._take_listed(raw)
-        yield from self._note_status(watched, raw)
-        self._note_what_follows(watched)
+        watched.state.update_from_list(raw)
+        yield from self._record_status(watched, raw)
+        self._schedule(watched)
 
-    def _note_what_follows(self, watched: Watched) -> None:
+    def _schedule(self, watched: Watched) -> None:
         if watched.conversation is not None or watched.status == "waiting":
             self._put_due(watched)
-        elif watched.run._has_ended:
-            self._known.append(self._finished(watched))
+        elif watched.state.has_ended(self._now):
+            self._pending.append(self._finish(watched))
 
-    def _note_status(self, watched: Watched, raw: dict[str, Any]) -> Iterator[Event]:
+    def _record_status(self, watched: Watched, raw: dict[str, Any]) -> Iterator[RunEvent]:
         self._changed = True
         watched.created_at = watched.created_at or _text(raw.get("created_at"))
-        stamp = _stamp(raw)
+        stamp = stamp_of(raw)
         before, watched.status, watched.stamp = watched.status, stamp[0], stamp
         if watched.status != "waiting":
             watched.was_answered = False
         if watched.status != before:
-            yield Event(type="status", run=watched.run)
+            yield RunEvent("status", watched.state)
 
     # One run
 
     def _put_due(self, watched: Watched) -> None:
-        # Ends and requests are waited for more than what is said in between.
+        # Ends and human requests matter more than the messages in between.
         is_urgent = watched.status in _URGENT
         if watched.is_due:
             if not is_urgent:
@@ -222,92 +225,88 @@ class Watcher:
         else:
             self._due.append(watched)
 
-    def _read_one(self, watched: Watched, *, wholly: bool = False) -> Iterator[Event]:
+    def _read_one(self, watched: Watched, *, wholly: bool = False) -> Flow[bool]:
+        """Read a run; return whether it brought a message or a human request."""
         watched.is_due = False
-        if watched.run.id.casefold() not in self._watched:
-            return
-        run = watched.run
-        if wholly or self._needs_a_look(watched):
-            if not self._read_run(watched):
-                return
-            if _stamp(run._raw_run) != watched.stamp:
-                yield from self._note_status(watched, run._raw_run)
-        ended = run._has_ended
-        yield from self._new_messages(watched, ended=ended)
-        request = None if run._listed else run.pending_request
+        if watched.key not in self._watched:
+            return False
+        state = watched.state
+        if wholly or watched.needs_read(self._now):
+            if not (yield from self._read_run(watched)):
+                return False
+            if stamp_of(state.raw_run) != watched.stamp:
+                events = list(self._record_status(watched, state.raw_run))
+                if events:
+                    yield Give(events)
+        ended = state.has_ended(self._now)
+        has_news = yield from self._give_messages(watched, ended=ended)
+        request = None if state.listed else state.pending_request
         if request is not None and request.id != watched.request_id:
             watched.request_id = request.id
             watched.was_answered = False
-            self._changed = True
-            yield Event(type="human_request", run=run, request=request)
+            self._changed = has_news = True
+            yield Give([RunEvent("human_request", state, request=request)])
         if ended:
-            yield self._finished(watched)
+            yield Give([self._finish(watched)])
+        return has_news
 
-    def _needs_a_look(self, watched: Watched) -> bool:
-        """Whether there is more to know of the run, beside its messages, than the list tells."""
-        if watched.stamp is None or not watched.is_listed or watched.status == "waiting":
-            return True
-        return watched.run.is_finished and not watched.run._has_ended
-
-    def _read_run(self, watched: Watched) -> bool:
-        """Read the run itself; whether it could be."""
+    def _read_run(self, watched: Watched) -> Flow[bool]:
+        """Read the run itself; return whether it exists."""
         try:
-            watched.run._read(self._reader)
+            yield from poll(self._poller, watched.state)
         except NotFound as error:
             if self._is_new(watched):
                 return False
-            if self._lost is None:
+            if not self._tolerates_lost:
                 raise
-            self.drop(watched.run)
-            self._lost(watched.run, error)
+            self.drop(watched.state)
+            self.lost.append((watched.state, error))
             return False
         return True
 
-    def _new_messages(self, watched: Watched, *, ended: bool) -> Iterator[Event]:
+    def _give_messages(self, watched: Watched, *, ended: bool) -> Flow[bool]:
         conversation = watched.conversation
         if conversation is None:
-            return
-        conversation.cursor.grows_only = self._transport.long_poll > 0
+            return False
+        conversation.cursor.grows_only = self._api.server.long_poll > 0
         try:
-            for message in conversation.up_to_now(proven=ended):
-                self._changed = True
-                yield Event(type="message", run=watched.run, message=message)
+            arrived = yield from conversation.give_new(
+                proven=ended,
+                wrap=lambda message: RunEvent("message", watched.state, message=message),
+            )
         except (NotFound, PermissionDenied) as error:
-            # What cannot be read of one run must not spoil what can be read of it, and of others.
-            logger.warning("the messages of run %s cannot be read: %s", watched.run.id, error)
+            # The rest of this run, and the other runs, can still be read.
+            logger.warning("the messages of run %s cannot be read: %s", watched.state.id, error)
             watched.conversation = None
-            return
+            return False
+        self._changed = self._changed or arrived
         if ended:
-            conversation.outcome.is_read = True
-            watched.run._outcome = conversation.outcome
+            conversation.final_answer.is_read = True
+            watched.state.final_answer = conversation.final_answer
+        return arrived
 
-    def _finished(self, watched: Watched) -> Event:
-        del self._watched[watched.run.id.casefold()]
+    def _finish(self, watched: Watched) -> RunEvent:
+        del self._watched[watched.key]
         self._changed = True
-        return Event(type="finished", run=watched.run)
+        return RunEvent("finished", watched.state)
 
     def _is_new(self, watched: Watched) -> bool:
-        began = watched.run._started_here_at
-        return began is not None and self._reader.clock.now() - began < NEW_RUN_GRACE
+        started_at = watched.state.started_here_at
+        return started_at is not None and self._now - started_at < NEW_RUN_GRACE
 
-    # What the list may not tell
-
-    def _is_worth_a_look(self, watched: Watched) -> bool:
-        return watched.stamp is not None and (
-            watched.conversation is not None or watched.status == "waiting"
-        )
+    # What the list may not show
 
     def _next_quiet(self) -> Watched | None:
-        """The run that was looked at longest ago."""
+        """Return the run that was looked at longest ago."""
         for _ in range(len(self._watched)):
             key, watched = next(iter(self._watched.items()))
             self._watched.move_to_end(key)
-            if self._is_worth_a_look(watched) and not watched.is_due:
+            if watched.needs_sweep and not watched.is_due:
                 return watched
         return None
 
-    def _read_next(self) -> Iterator[Event]:
-        """Read the next run in turn, on a server whose list does not tell what it says."""
+    def _read_next_in_turn(self) -> Flow[None]:
+        """Read the next run, on a server whose list does not show all changes."""
         self._turns -= 1
         quiet = self._next_quiet()
         if quiet is None:
@@ -315,26 +314,14 @@ class Watcher:
         else:
             yield from self._read_one(quiet)
 
-    def _sweep(self) -> Iterator[Event]:
+    def _sweep(self) -> Flow[None]:
         watched = self._next_quiet()
         if watched is None:
             return
         before = watched.stamp
-        found = False
-        for event in self._read_one(watched, wholly=True):
-            found = found or event.type in ("message", "human_request")
-            yield event
-        if found:
-            # Whether the list will tell it shows when it is read next.
-            watched.told_nothing = before
-
-
-def _raw(run: Run) -> dict[str, Any] | None:
-    return None if run._answer is None else run._raw_run
-
-
-def _stamp(raw: dict[str, Any]) -> Stamp:
-    return wire.status(raw["status"]), raw.get("updated_at")
+        if (yield from self._read_one(watched, wholly=True)):
+            # Whether the list shows it appears when the list is read next.
+            watched.unreported_at = before
 
 
 def _text(value: object) -> str | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import tracemalloc
 from typing import Any
 
-import duvo
 from duvo._http.transport import Answer
+
+import duvo
 
 TOTAL = 1_000_000
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from duvo._run.pace import next_wait
+from duvo._run.polling import next_pause
 
 _irregular = random.Random(20260101)
 
@@ -60,7 +60,7 @@ def cost(arrivals: Sequence[float], schedule: Schedule) -> float:
 
 
 def ours(wait: float, activity: bool) -> float:
-    return next_wait(wait, activity=activity)
+    return next_pause(wait, activity=activity)
 
 
 def fixed(wait: float, activity: bool) -> float:

@@ -42,7 +42,7 @@ def watched(runs: list[SimulatedRun], clock: StoppedClock, server: Simulated) ->
     with duvo.Client(
         api_key=KEY, base_url=server.base_url, team_id=TEAM, session=server.session
     ) as client:
-        client._transport.clock = clock
+        client._driver.api.clock = clock
         by_id = {one.id: one for one in runs}
         delays, ends = [], []
         for event in client.runs.watch(list(by_id), messages=True):

@@ -63,7 +63,7 @@ def dev(run_duvo_alone: Command, tmp_path: Path) -> Iterator[subprocess.Popen[st
     process.communicate()
 
 
-def told_by(process: subprocess.Popen[str]) -> str:
+def quota(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     text = ""
     while "Ctrl-C" not in text:
@@ -76,7 +76,7 @@ def told_by(process: subprocess.Popen[str]) -> str:
 def test_it_tells_how_to_reach_it_and_the_profile_does(
     dev: subprocess.Popen[str], run_duvo_alone: Command
 ) -> None:
-    told = told_by(dev)
+    told = quota(dev)
     address = re.search(r"^Address   (http://127\.0\.0\.1:\d+)$", told, re.MULTILINE)
     assert address
     assert re.search(r"^Key       \S+$", told, re.MULTILINE)
@@ -94,14 +94,14 @@ def test_it_tells_how_to_reach_it_and_the_profile_does(
 def test_the_profile_of_the_engine_does_not_become_the_default_one(
     dev: subprocess.Popen[str], run_duvo_alone: Command
 ) -> None:
-    told_by(dev)
+    quota(dev)
     assert run_duvo_alone("whoami").returncode == 2
 
 
 def test_key_and_database_are_for_their_owner_alone(
     dev: subprocess.Popen[str], run_duvo_alone: Command
 ) -> None:
-    told_by(dev)
+    quota(dev)
     state = Path(os.environ["DUVO_STATE_DIR"])
     files = [file for file in state.rglob("*") if file.is_file()]
     assert files
@@ -113,7 +113,7 @@ def test_it_ends_soon_with_runs_waiting_and_they_go_on_the_next_time(
     number: signal.Signals, run_duvo_alone: Command
 ) -> None:
     first = run_duvo_alone.start("dev", "--port", "0")
-    told_by(first)
+    quota(first)
     with duvo.Client(profile="local") as client:
         runs = [client.runs.start("Invoice approver") for _ in range(100)]
         wait_for(lambda: runs[-1].refresh().pending_request)
@@ -127,7 +127,7 @@ def test_it_ends_soon_with_runs_waiting_and_they_go_on_the_next_time(
     assert first.returncode == 0
     assert "Traceback" not in errors
     second = run_duvo_alone.start("dev", "--port", "0")
-    told_by(second)
+    quota(second)
     try:
         with duvo.Client(profile="local") as client:
             run = client.runs.get(runs[-1].id)
@@ -190,7 +190,7 @@ def test_it_ends_soon_while_a_tool_blocks_a_thread(
     run_duvo_alone: Command, agents_file: str
 ) -> None:
     process = run_duvo_alone.start("dev", agents_file, "--port", "0")
-    told_by(process)
+    quota(process)
     with duvo.Client(profile="local") as client:
         run = client.runs.start("Slow tool")
         wait_for(lambda: any(one.tool_call for one in run.messages()))
@@ -247,7 +247,7 @@ def test_a_port_in_use_is_one_line_that_names_it(run_duvo_alone: Command) -> Non
 def test_a_second_engine_on_one_database_is_refused(
     dev: subprocess.Popen[str], run_duvo_alone: Command
 ) -> None:
-    told_by(dev)
+    quota(dev)
     done = run_duvo_alone("dev", "--port", "0")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1

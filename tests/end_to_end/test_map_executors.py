@@ -18,6 +18,7 @@ import distributed
 import pytest
 
 import duvo
+from duvo._flow.perform import Driver
 from duvo.local import RunContext, Server, agent
 from tests.servers.fake_api import AGENT, Hosted, Seen
 from tests.support.command import wait_for
@@ -223,8 +224,8 @@ class Telling(ThreadPoolExecutor):
     """An executor that fails, and tells the key of the client that it was given."""
 
     def submit(self, *given: Any, **named: Any) -> Any:
-        (run,) = (one for one in given if isinstance(one, duvo.Run))
-        raise ValueError(f"cannot take\n{run._client.settings.api_key}")
+        (driver,) = (item for item in given if isinstance(item, Driver))
+        raise ValueError(f"cannot take\n{driver.api.api_key}")
 
 
 def test_what_it_tells_holds_no_key(local: duvo.Client) -> None:

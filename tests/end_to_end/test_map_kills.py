@@ -25,13 +25,13 @@ INPUTS = 40
 BATCH = """
 import json, sys
 import duvo
-from duvo._run import pace
+from duvo._run import polling
 from duvo._batch import starts
 from duvo._watch import watcher
 
 # What the tests need not wait for: a server near by, on which a run shows at once.
 starts.APPEARS_WITHIN = 0.6
-pace.FIRST, pace.LONGEST, watcher._SWEEP_EVERY = 0.02, 0.05, 0.1
+polling.SHORTEST_PAUSE, polling.LONGEST_PAUSE, watcher._SWEEP_EVERY = 0.02, 0.05, 0.1
 
 agent, file, most = sys.argv[1:]
 inputs = [{"number": number // 2} for number in range(int(most))]

@@ -29,7 +29,7 @@ class Play:
         self.api = api
         self.proxy = proxy
         self.client = client
-        self.clock = client._transport.clock
+        self.clock = client._driver.api.clock
         self.chance = random.Random(f"{seed} scenario")
         self.mark = f"{seed}-{uuid.uuid4().hex}"
 
@@ -89,6 +89,6 @@ def behind_faults(api: LocalApi, seed: int, lies: bool) -> Iterator[Play]:
             timeout=_IMPATIENT if link.slow else _PATIENT,
             max_retries=random.Random(f"{seed} client").choice((0, 1, 3, 3, 6)),
         )
-        client._transport.clock = HurriedClock(proxy.rest)
+        client._driver.api.clock = HurriedClock(proxy.rest)
         with client:
             yield Play(seed, api, proxy, client)

@@ -355,7 +355,7 @@ def test_no_error_carries_the_key(
         raise Drop
 
     hosted.before = drop
-    client._transport.clock = StoppedClock()
+    client._driver.api.clock = StoppedClock()
     with pytest.raises(duvo.ConnectionError) as dropped:
         client.runs.get(hosted.start())
     cause = dropped.value.__cause__

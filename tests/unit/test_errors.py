@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import pickle
 
 import pytest
 
 import duvo
 from duvo import _errors
+from duvo._http.request import Request
+from duvo._http.response import Response, check
 
 ALL = [
     kind
@@ -56,6 +59,12 @@ def test_the_tree_at_the_top_of_the_file_is_the_tree() -> None:
     assert sorted(names) == sorted(kind.__name__ for kind in ALL if kind is not duvo.DuvoError)
 
 
+def error_of(response: Response, method: str) -> duvo.APIError:
+    with pytest.raises(duvo.APIError) as caught:
+        check(response, Request(method, "/v2/x"), "dv_secret", None)
+    return caught.value
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
@@ -82,15 +91,8 @@ def test_the_tree_at_the_top_of_the_file_is_the_tree() -> None:
 def test_both_shapes_of_error_are_read(
     status: int, kind: type[duvo.APIError], body: dict[str, object]
 ) -> None:
-    error = _errors.from_status(
-        status,
-        method="POST",
-        path="/v2/x",
-        body=body,
-        request_id="req-9",
-        retry_after=None,
-        secret="dv_secret",
-    )
+    headers = {"x-request-id": "req-9"}
+    error = error_of(Response(status, headers, json.dumps(body).encode()), "POST")
     assert type(error) is kind
     assert (error.status, error.code, error.request_id) == (status, "teapot", "req-9")
     text = str(error)
@@ -101,13 +103,6 @@ def test_both_shapes_of_error_are_read(
 
 @pytest.mark.parametrize("body", [None, [], "text", {"error": {"nested": 1}}, {"message": None}])
 def test_a_body_of_another_shape_gives_an_error_all_the_same(body: object) -> None:
-    error = _errors.from_status(
-        500,
-        method="GET",
-        path="/v2/x",
-        body=body,
-        request_id=None,
-        retry_after=None,
-        secret="dv_secret",
-    )
+    content = b"" if body is None else json.dumps(body).encode()
+    error = error_of(Response(500, {}, content), "GET")
     assert str(error) == "GET /v2/x was answered 500"

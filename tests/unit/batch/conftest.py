@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from duvo._run import pace
+from duvo._run import polling
 from duvo._watch import watcher
 from tests.servers.fake_api import Hosted, Seen
 
@@ -86,8 +86,8 @@ class Agent:
 @pytest.fixture
 def quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """The list is read as often as a server near by would let us."""
-    monkeypatch.setattr(pace, "FIRST", 0.02)
-    monkeypatch.setattr(pace, "LONGEST", 0.05)
+    monkeypatch.setattr(polling, "SHORTEST_PAUSE", 0.02)
+    monkeypatch.setattr(polling, "LONGEST_PAUSE", 0.05)
     monkeypatch.setattr(watcher, "_SWEEP_EVERY", 0.05)
 
 

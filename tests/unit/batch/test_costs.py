@@ -36,7 +36,7 @@ def simulated(runs: list[SimulatedRun]) -> tuple[duvo.Client, Simulated]:
     client = duvo.Client(
         api_key=KEY, base_url=server.base_url, team_id=TEAM, session=server.session
     )
-    client._transport.clock = clock
+    client._driver.api.clock = clock
     return client, server
 
 

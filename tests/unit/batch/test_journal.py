@@ -99,7 +99,7 @@ def endless() -> list[Any]:
     ids=["nan", "inf", "set", "bytes", "object", "mixed", "endless", "tuple"],
 )
 def test_what_is_no_json_is_told_in_one_line(value: Any) -> None:
-    with pytest.raises(duvo.ConfigError, match="an input is no JSON") as caught:
+    with pytest.raises(duvo.ConfigError, match="an input is not JSON") as caught:
         fingerprints.fingerprint(value)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 250
 
@@ -231,11 +231,11 @@ def test_nothing_to_note_is_no_error(journal: Journal) -> None:
 
 def test_a_mark_is_kept_once(file: Path) -> None:
     with opened(file) as journal:
-        assert journal.mark is None
+        assert journal.read_mark() is None
         journal.set_mark({"ids": ["é"]})
     with opened(file) as journal:
         journal.set_mark({"ids": []})
-        assert journal.mark == {"ids": ["é"]}
+        assert journal.read_mark() == {"ids": ["é"]}
 
 
 def test_inputs_are_compared_without_a_change(file: Path) -> None:
@@ -296,7 +296,7 @@ def test_another_batchs_journal_is_refused(file: Path, what: str) -> None:
 
 def test_files_that_are_no_journals_are_refused_and_left_alone(file: Path) -> None:
     file.write_text("number,supplier\n" * 100)
-    with pytest.raises(duvo.JournalError, match="is no journal"):
+    with pytest.raises(duvo.JournalError, match="is not a journal"):
         Journal(file, **OWNER)
     assert file.read_text() == "number,supplier\n" * 100
     file.unlink()
@@ -304,7 +304,7 @@ def test_files_that_are_no_journals_are_refused_and_left_alone(file: Path) -> No
         other.execute("CREATE TABLE invoices (number)")
     file.chmod(0o644)
     before = file.read_bytes()
-    with pytest.raises(duvo.JournalError, match="something else"):
+    with pytest.raises(duvo.JournalError, match="not a journal"):
         Journal(file, **OWNER)
     assert file.read_bytes() == before
     assert stat.S_IMODE(file.stat().st_mode) == 0o644
@@ -325,9 +325,9 @@ def test_an_empty_file_becomes_a_journal(file: Path) -> None:
 
 
 def test_places_where_no_file_can_be_are_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(duvo.JournalError, match=r"there is no folder .*/missing"):
+    with pytest.raises(duvo.JournalError, match=r"there is no directory .*/missing"):
         Journal(tmp_path / "missing" / "journal", **OWNER)
-    with pytest.raises(duvo.JournalError, match="is a folder"):
+    with pytest.raises(duvo.JournalError, match="is a directory"):
         Journal(tmp_path, **OWNER)
     with pytest.raises(duvo.JournalError, match="null"):
         Journal("a\0b", **OWNER)

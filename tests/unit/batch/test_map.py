@@ -163,7 +163,7 @@ def test_a_run_that_did_not_complete_is_a_result_too(client: duvo.Client, agent:
         ({"executor": 3}, "executor must be an Executor, not 3"),
         ({"concurrency": True}, "concurrency must be 1 or more"),
         ({"on_request": "aprove"}, "on_request is 'aprove'"),
-        ({"answers": ["no key"]}, "is no KEY=ANSWER"),
+        ({"answers": ["no key"]}, "is not KEY=ANSWER"),
         ({"inputs": "text"}, "not one text"),
         ({"inputs": 5}, "inputs are a list or another iterable"),
     ],

@@ -100,9 +100,9 @@ def test_a_batch_may_begin_in_an_outage(hosted: Hosted, agent: Agent) -> None:
 @pytest.mark.parametrize(
     ("bad", "told"),
     [
-        ({1, 2}, "no JSON"),
-        (float("nan"), "no JSON"),
-        ("\ud800", "no valid text"),
+        ({1, 2}, "not JSON"),
+        (float("nan"), "not JSON"),
+        ("\ud800", "not valid text"),
         (ZeroDivisionError("while reading"), "while reading"),
     ],
 )

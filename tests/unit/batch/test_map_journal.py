@@ -59,7 +59,7 @@ def test_no_more_than_allowed_are_at_work_when_it_goes_on(
     inputs = [str(number) for number in range(20)]
     agent.does = lambda message: "work"
     results = client.runs.map(AGENT, inputs, journal=file, concurrency=5)
-    results._batch.close()
+    results.close()
     assert list(results) == []
     results = client.runs.map(AGENT, inputs, journal=file, concurrency=5)
     agent.does = lambda message: "completed"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import duvo
-from duvo._batch import fingerprints, starts
+from duvo._batch import fingerprints, workers
 from duvo._batch.journal import Journal, Row
 from tests.servers.fake_api import AGENT, KEY, TEAM, Drop, Hosted, Seen
 from tests.support.command import wait_for
@@ -164,7 +164,7 @@ def test_the_journal_stays_shut_while_a_start_is_on_its_way(
     agent: Agent,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(starts, "_LONGEST_END", 0.1)
+    monkeypatch.setattr(workers, "_LONGEST_END", 0.1)
     gate = Gate(hosted, agent)
     results = client.runs.map(AGENT, ["a"], journal=file)
     thread = threading.Thread(target=lambda: list(results))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gc
+import json
+import threading
 import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import duvo
-from duvo._http.transport import Answer
-from duvo._run import pace
+from duvo._http.request import Request
+from duvo._run import polling
 from tests.servers.fake_api import AGENT, Hosted, Seen
 
 FIRST, LAST = 1000, 3000
@@ -25,21 +26,15 @@ class Forgetful:
         self._hosted = Hosted()
         self._ended: list[str] = []
 
-    def send(
-        self, method: str, path: str, *, params: Any = (), body: Any = None, **_: Any
-    ) -> Answer:
-        import json
-        from urllib.parse import urlencode
-
+    def send(self, request: Request, closed: threading.Event | None) -> duvo.Response:
         headers = {"authorization": "Bearer dv_test_0123456789abcdef"}
-        target = f"{path}?{urlencode(params)}"
-        seen = Seen(method, target, headers, json.dumps(body).encode())
+        seen = Seen(request.method, request.target, headers, request.content or b"null")
         with self._hosted.lock:
-            if method == "GET" and path.endswith("/runs"):
+            if request.method == "GET" and request.path.endswith("/runs"):
                 self._end_all()
             status, data = self._hosted.answer(seen)
-            assert status < 300, (method, target, data)
-            return Answer(status, {}, b"", json.loads(json.dumps(data)))
+            assert status < 300, (request.method, request.target, data)
+            return duvo.Response(status, {}, json.dumps(data).encode())
 
     def _end_all(self) -> None:
         # What ended some rounds ago was told, and read.
@@ -57,9 +52,9 @@ class Forgetful:
 def test_between_many_and_three_times_as_many(
     client: duvo.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, journal: str | None
 ) -> None:
-    monkeypatch.setattr(pace, "FIRST", 0.0)
-    monkeypatch.setattr(pace, "LONGEST", 0.0)
-    monkeypatch.setattr(client._transport, "send", Forgetful().send)
+    monkeypatch.setattr(polling, "SHORTEST_PAUSE", 0.0)
+    monkeypatch.setattr(polling, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(client._driver.transport, "send", Forgetful().send)
     results = client.runs.map(
         AGENT,
         (f"input {number}" for number in range(LAST)),

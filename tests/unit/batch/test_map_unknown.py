@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 import threading
-from concurrent.futures import wait
 from typing import Any
 
 import pytest
 
 import duvo
 from duvo._batch import starts
-from duvo._batch.completions import Inbox
+from duvo._batch.completions import Spawn
+from duvo._batch.workers import Workers
 from tests.servers.fake_api import AGENT, KEY, TEAM, Drop, Hosted, Seen
 from tests.unit.batch.conftest import Agent
 
@@ -86,19 +86,28 @@ def test_so_have_equal_inputs(hosted: Hosted, client: duvo.Client, agent: Agent)
 def test_a_run_that_was_just_heard_of_is_nobody_elses(
     hosted: Hosted, client: duvo.Client, agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    submit, take_up = Inbox.submit, starts.Starts.take_up
+    spawn, add = Workers._spawn, starts.Starts.add
     sent: list[Seen] = []
     in_doubt = threading.Event()
 
-    def look_at_once(*given: Any) -> Any:
-        future = submit(*given)
-        if given[4].__name__ == "_find":
-            wait([future])
-        return future
+    def search_at_once(workers: Workers, step: Spawn) -> None:
+        done = threading.Event()
 
-    def take_up_and_tell(*given: Any) -> None:
-        take_up(*given)
-        in_doubt.set()
+        def watched(flow: Any) -> Any:
+            try:
+                return (yield from flow)
+            finally:
+                done.set()
+
+        step.flow = watched(step.flow)
+        spawn(workers, step)
+        if step.kind == "search":
+            assert done.wait(20)
+
+    def add_and_note(pending: starts.Starts, entries: Any) -> None:
+        add(pending, entries)
+        if any(entry.is_in_doubt for entry in entries):
+            in_doubt.set()
 
     def before(seen: Seen) -> None:
         agent.before(seen)
@@ -108,8 +117,8 @@ def test_a_run_that_was_just_heard_of_is_nobody_elses(
                 raise Drop
             assert in_doubt.wait(20)
 
-    monkeypatch.setattr(Inbox, "submit", look_at_once)
-    monkeypatch.setattr(starts.Starts, "take_up", take_up_and_tell)
+    monkeypatch.setattr(Workers, "_spawn", search_at_once)
+    monkeypatch.setattr(starts.Starts, "add", add_and_note)
     hosted.before = before
     results = list(client.runs.map(AGENT, ["same"] * 3, concurrency=2))
     assert len({one.run.id for one in results}) == len(agent.messages) == 3
@@ -124,7 +133,7 @@ def test_nothing_is_started_while_a_run_is_looked_for(
     def looking(*given: Any, **named: Any) -> Any:
         seen_so_far.append("look")
         try:
-            return find_runs(*given, **named)
+            return (yield from find_runs(*given, **named))
         finally:
             seen_so_far.append("looked")
 

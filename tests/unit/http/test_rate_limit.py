@@ -10,14 +10,23 @@ from typing import Any
 import pytest
 
 import duvo
+from duvo._flow.drivers import run
 from duvo._http.clock import Clock
-from duvo._http.rate_limit import CHANGE, POLL, READ, Budget, Told, told_by
-from duvo._http.shared_rate_limit import shared
+from duvo._http.rate_limit import (
+    CHANGE,
+    POLL,
+    READ,
+    Quota,
+    RateLimit,
+    SharedRateLimit,
+    quota,
+    shared,
+)
 from tests.servers.fake_api import KEY, TEAM, Hosted, Seen
 from tests.support.clocks import StoppedClock
 
 
-def sending(budget: Budget, kind: int, now: float) -> bool:
+def sending(budget: RateLimit, kind: int, now: float) -> bool:
     if budget.hold(kind, now) > 0:
         return False
     budget.send(now)
@@ -25,80 +34,80 @@ def sending(budget: Budget, kind: int, now: float) -> bool:
 
 
 def test_nothing_is_held_back_where_no_limit_is_told() -> None:
-    budget = Budget()
+    budget = RateLimit()
     assert all(sending(budget, kind, 0.0) for kind in (POLL, READ, CHANGE) for _ in range(1000))
     assert budget.slot(5.0) == budget.slot(5.0) == 5.0
 
 
 def test_polls_are_spread_over_what_is_left_of_the_window() -> None:
-    budget = Budget()
-    budget.learn(Told(300, 215, 59), budget.send(100.0), 100.0)
+    budget = RateLimit()
+    budget.record(Quota(300, 215, 59), budget.send(100.0), 100.0)
     slots = [budget.slot(100.0) for _ in range(3)]
     # 200 polls are left for 60 seconds, when 15 are kept for what is more urgent.
     assert slots == pytest.approx([100.0, 100.3, 100.6], abs=0.01)
 
 
 def test_a_change_goes_where_polls_and_reads_have_to_wait() -> None:
-    budget = Budget()
-    budget.learn(Told(100, 5, 59), budget.send(0.0), 0.0)
+    budget = RateLimit()
+    budget.record(Quota(100, 5, 59), budget.send(0.0), 0.0)
     assert [budget.hold(kind, 0.0) for kind in (POLL, READ, CHANGE)] == [60.0, 0.0, 0.0]
-    budget.learn(Told(100, 2, 59), budget.send(0.0), 0.0)
+    budget.record(Quota(100, 2, 59), budget.send(0.0), 0.0)
     assert [budget.hold(kind, 0.0) for kind in (POLL, READ, CHANGE)] == [60.0, 60.0, 0.0]
-    budget.learn(Told(100, 0, 59), budget.send(0.0), 0.0)
+    budget.record(Quota(100, 0, 59), budget.send(0.0), 0.0)
     assert [budget.hold(kind, 0.0) for kind in (POLL, READ, CHANGE)] == [60.0, 60.0, 60.0]
     assert budget.hold(CHANGE, 60.0) == 0.0
 
 
 def test_what_was_sent_since_an_answer_is_counted_too() -> None:
-    budget = Budget()
-    budget.learn(Told(10, 3, 30), budget.send(0.0), 0.0)
+    budget = RateLimit()
+    budget.record(Quota(10, 3, 30), budget.send(0.0), 0.0)
     assert [sending(budget, CHANGE, 1.0) for _ in range(4)] == [True, True, True, False]
 
 
 def test_an_answer_that_was_overtaken_changes_nothing() -> None:
-    budget = Budget()
+    budget = RateLimit()
     first, second = budget.send(0.0), budget.send(0.0)
-    budget.learn(Told(10, 1, 30), second, 0.2)
-    budget.learn(Told(10, 9, 30), first, 0.3)
+    budget.record(Quota(10, 1, 30), second, 0.2)
+    budget.record(Quota(10, 9, 30), first, 0.3)
     assert [sending(budget, CHANGE, 1.0) for _ in range(2)] == [True, False]
 
 
 def test_a_new_window_begins_with_all_of_the_limit() -> None:
-    budget = Budget()
-    budget.learn(Told(4, 0, 10), budget.send(0.0), 0.0)
+    budget = RateLimit()
+    budget.record(Quota(4, 0, 10), budget.send(0.0), 0.0)
     assert budget.hold(READ, 10.9) == pytest.approx(0.1)
     assert [sending(budget, CHANGE, 11.0) for _ in range(5)] == [True] * 4 + [False]
 
 
 def test_what_was_sent_as_a_window_ended_counts_in_the_next_too() -> None:
-    budget = Budget()
-    budget.learn(Told(5, 4, 9.5), budget.send(0.0), 0.0)
+    budget = RateLimit()
+    budget.record(Quota(5, 4, 9.5), budget.send(0.0), 0.0)
     # The server's next window has begun by now, and its times are told in whole seconds.
     assert [sending(budget, CHANGE, 10.0) for _ in range(3)] == [True] * 3
     assert [sending(budget, CHANGE, 10.5) for _ in range(3)] == [True, True, False]
 
 
 def test_a_guessed_end_of_a_window_gives_way_to_a_told_one() -> None:
-    budget = Budget()
-    budget.learn(Told(1, 0, 10), budget.send(0.0), 0.0)
+    budget = RateLimit()
+    budget.record(Quota(1, 0, 10), budget.send(0.0), 0.0)
     assert budget.hold(CHANGE, 20.0) == 0.0
-    budget.learn(Told(1, 0, 59), budget.send(21.0), 21.0)
+    budget.record(Quota(1, 0, 59), budget.send(21.0), 21.0)
     assert budget.hold(CHANGE, 80.5) == pytest.approx(0.5)
 
 
 def test_a_refusal_holds_everybody_back_for_as_long_as_it_says() -> None:
-    budget = Budget()
-    budget.refuse(7.0, 100.0)
+    budget = RateLimit()
+    budget.record_429(7.0, 100.0)
     assert [budget.hold(kind, 100.0) for kind in (POLL, READ, CHANGE)] == [7.0, 7.0, 7.0]
     assert budget.hold(CHANGE, 107.0) == 0.0
 
 
 def test_a_server_that_tells_no_limit_is_measured_by_what_it_refused() -> None:
-    budget = Budget()
+    budget = RateLimit()
     for number in range(300):
         budget.send(number * 0.1)
-    budget.refuse(None, 30.0)
-    assert budget.is_limited
+    budget.record_429(None, 30.0)
+    assert budget.is_known
     first, second = budget.slot(40.0), budget.slot(40.0)
     assert second - first == pytest.approx(60 / 270)
 
@@ -127,7 +136,7 @@ def test_a_server_that_tells_no_limit_is_measured_by_what_it_refused() -> None:
 def test_headers_are_read_by_the_servers_clock(
     headers: dict[str, str], expected: tuple[float | None, float, float] | None
 ) -> None:
-    told = told_by(headers, 1_800_000_005.0)
+    told = quota(headers, 1_800_000_005.0)
     assert (told and (told.limit, told.remaining, told.seconds)) == expected
 
 
@@ -267,22 +276,33 @@ def test_the_budget_is_that_of_the_key_and_the_server() -> None:
 def test_a_single_call_is_not_made_to_sleep_for_long() -> None:
     budget = shared("http://patience", "key")
     clock = StoppedClock()
-    budget.refuse(90.0, clock)
-    assert budget.enter(CHANGE, clock) == 1
-    assert clock.sleeps == []
-    assert budget.enter(POLL, clock) == 2
-    assert clock.sleeps == [90.0]
+    budget.record_429(90.0, clock)
+    assert slept(budget, CHANGE, clock) == []
+    assert slept(budget, POLL, clock) == [90.0]
 
 
-def test_a_closed_reader_waits_no_longer() -> None:
-    budget = shared("http://closed", "key")
-    budget.refuse(300.0, Clock())
-    closed = threading.Event()
-    told: list[int | None] = []
-    thread = threading.Thread(
-        target=lambda: told.append(budget.enter(POLL, Clock(), closed=closed))
-    )
-    thread.start()
-    closed.set()
-    thread.join(5)
-    assert told == [None]
+def slept(limit: SharedRateLimit, kind: int, clock: StoppedClock) -> list[float]:
+    """The sleeps before a request of that kind may be sent."""
+    sleeps: list[float] = []
+
+    def perform(step: Any) -> None:
+        sleeps.append(step.seconds)
+        clock.sleep(step.seconds)
+
+    assert run(limit.enter(kind, clock), perform) is not None
+    return sleeps
+
+
+def test_closing_an_iterator_ends_its_wait_for_the_rate_limit(hosted: Hosted) -> None:
+    with duvo.Client(KEY, hosted.base_url, TEAM) as client:
+        messages = client.runs.run(hosted.start()).messages(follow=True)
+        client._driver.api.rate_limit.record_429(300.0, Clock())
+        ended = threading.Event()
+
+        def follow() -> None:
+            assert list(messages) == []
+            ended.set()
+
+        threading.Thread(target=follow).start()
+        messages.close()
+        assert ended.wait(5)

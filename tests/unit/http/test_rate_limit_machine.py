@@ -13,7 +13,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from duvo._http.rate_limit import CHANGE, POLL, READ, WINDOW, Budget, Told, told_by
+from duvo._http.rate_limit import CHANGE, POLL, READ, WINDOW, Quota, RateLimit, quota
 
 KINDS = (CHANGE, READ, POLL)
 SOON = st.sampled_from((0.0, 0.01, 0.3, 1.0, 2.0, 10.0, 59.0, 61.0))
@@ -40,7 +40,7 @@ class Limit:
         self.count += 1
         return self.count <= self.limit
 
-    def told(self, now: float, here: float) -> Told | None:
+    def told(self, now: float, here: float) -> Quota | None:
         """What an answer of this moment tells, by the names that servers use."""
         headers = {
             "ratelimit-limit": str(self.limit),
@@ -54,7 +54,7 @@ class Limit:
             headers["date"] = formatdate(there, usegmt=True)
         else:
             headers["ratelimit-reset"] = str(math.floor(self.ends - now))
-        return told_by(headers, here)
+        return quota(headers, here)
 
 
 class Budgets(RuleBasedStateMachine):
@@ -68,10 +68,10 @@ class Budgets(RuleBasedStateMachine):
     )
     def begin(self, limit: int, into: float, skew: float, unix: bool) -> None:
         self.now = 1_800_000_000.25
-        self.budget = Budget()
+        self.budget = RateLimit()
         self.server = Limit(limit, self.now - into, skew, unix)
         # Answers that are on their way: the request's number, and what it tells.
-        self.coming: list[tuple[int, Told | None]] = []
+        self.coming: list[tuple[int, Quota | None]] = []
         self.refusal_until = 0.0
 
         self.is_told = False
@@ -103,12 +103,12 @@ class Budgets(RuleBasedStateMachine):
     def an_answer_comes(self, place: int) -> None:
         number, told = self.coming.pop(place % len(self.coming))
         if told is not None:
-            self.budget.learn(told, number, self.now)
+            self.budget.record(told, number, self.now)
             self.is_told = True
 
     @rule(seconds=st.sampled_from((None, 0.0, 1.0, 20.0, LONGEST_ASKED)))
     def the_server_refuses_one_all_the_same(self, seconds: float | None) -> None:
-        self.budget.refuse(seconds, self.now)
+        self.budget.record_429(seconds, self.now)
 
     @invariant()
     def what_is_urgent_never_waits_while_the_rest_goes(self) -> None:

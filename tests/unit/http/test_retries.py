@@ -11,7 +11,7 @@ import pytest
 
 import duvo
 from duvo._http import retries
-from tests.servers.fake_api import AGENT, Drop, Hosted, Seen
+from tests.servers.fake_api import AGENT, KEY, TEAM, Drop, Hosted, Seen
 from tests.support.clocks import StoppedClock
 
 
@@ -80,7 +80,7 @@ def test_html_that_stays_is_told_clearly(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock
 ) -> None:
     hosted.before = lambda seen: (200, b"<html>sign in</html>", {"content-type": "text/html"})
-    with pytest.raises(duvo.UnexpectedAnswer, match=r"text/html that is no JSON.*proxy"):
+    with pytest.raises(duvo.UnexpectedAnswer, match=r"text/html that is not JSON.*proxy"):
         client.runs.get(hosted.start())
 
 
@@ -125,10 +125,12 @@ def test_a_start_that_was_surely_not_done_is_sent_again_with_the_same_key_and_bo
     assert starts(hosted)[2].headers["idempotency-key"] != first.headers["idempotency-key"]
 
 
-def test_a_start_goes_again_when_nothing_listened(client: duvo.Client, clock: StoppedClock) -> None:
+def test_a_start_goes_again_when_nothing_listened() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        client.settings.base_url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        base_url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    client = duvo.Client(KEY, base_url, TEAM)
+    clock = client._driver.api.clock = StoppedClock()
     with pytest.raises(duvo.ConnectionError, match=r"nothing listens.*`duvo dev`") as caught:
         client.runs.start(AGENT)
     assert not caught.value.arrived

@@ -108,7 +108,7 @@ def test_stopped_runs_that_both_words_find_are_counted_once(
 
 
 def test_a_time_that_is_none_is_refused(client: duvo.Client) -> None:
-    with pytest.raises(duvo.ConfigError, match="'yesterday' is no time"):
+    with pytest.raises(duvo.ConfigError, match="'yesterday' is not a time"):
         client.runs.list(since="yesterday")
 
 

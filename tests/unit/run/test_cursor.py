@@ -22,7 +22,7 @@ def page_of(conversation: list[str], offset: int, limit: int) -> Page:
 
 def read_on(cursor: Cursor, conversation: list[str], limit: int) -> list[str]:
     page = page_of(conversation, cursor.next_offset, limit)
-    return [page.messages[index]["id"] for index in cursor.take(page)]
+    return [page.messages[index]["id"] for index in cursor.accept(page)]
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -77,7 +77,7 @@ def test_a_conversation_that_is_another_one_is_told() -> None:
     cursor = Cursor()
     read_on(cursor, [f"a{number}" for number in range(60)], PAGE)
     other = [f"b{number}" for number in range(60)]
-    with pytest.raises(duvo.UnexpectedAnswer, match="not in the conversation any more"):
+    with pytest.raises(duvo.UnexpectedAnswer, match="no longer in the conversation"):
         for _ in range(20):
             read_on(cursor, other, PAGE)
 
@@ -101,7 +101,7 @@ def test_a_place_that_was_lost_on_the_way_back_is_found_again_from_the_end() -> 
     for places in (60, 2):
         offset = cursor.next_offset
         shifted = [f"?{number}" for number in range(places)] + conversation
-        cursor.take(page_of(shifted, offset, 7 if places == 2 else 2))
+        cursor.accept(page_of(shifted, offset, 7 if places == 2 else 2))
     for _ in range(200):
         with contextlib.suppress(duvo.UnexpectedAnswer):
             given += read_on(cursor, conversation, 2)

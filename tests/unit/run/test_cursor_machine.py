@@ -39,7 +39,7 @@ class Conversations(RuleBasedStateMachine):
 
     def take(self, page: Page) -> None:
         try:
-            new = self.cursor.take(page)
+            new = self.cursor.accept(page)
         except duvo.UnexpectedAnswer as error:
             assert error.may_pass
         else:

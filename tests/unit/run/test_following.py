@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 import time
 import tracemalloc
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -204,7 +206,7 @@ def test_a_normal_end_means_that_the_final_status_was_read(
         return status, body
 
     hosted.before = cut
-    client._transport.clock = StoppedClock()
+    client._driver.api.clock = StoppedClock()
     got = contents(client.runs.run(run_id).messages(follow=True))
     assert final_status_sent
     assert got == [str(n) for n in range(71)]
@@ -236,7 +238,7 @@ def test_an_outage_of_a_minute_ends_nothing_doubles_nothing_and_is_told_once(
     assert contents(run.messages(follow=True)) == ["before", "after"]
     told = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
     assert len(told) == 2
-    assert "cannot be read, trying on" in told[0]
+    assert "cannot be read, still trying" in told[0]
     assert "502" in told[0]
     assert "can be read again" in told[1]
 
@@ -346,7 +348,7 @@ def test_the_time_given_is_the_time_in_all(hosted: Hosted, client: duvo.Client) 
     hosted.before = lambda seen: release.wait(10) and None
     began = time.monotonic()
     try:
-        with pytest.raises(duvo.WaitTimeout, match="it goes on"):
+        with pytest.raises(duvo.WaitTimeout, match="it is still running"):
             list(client.runs.run(run_id).messages(follow=True, timeout=2))
         assert time.monotonic() - began < 2.5
     finally:
@@ -466,15 +468,15 @@ def test_a_dropped_connection_in_the_middle_is_read_again(
 def test_following_a_million_messages_takes_no_more_memory_than_a_thousand(
     client: duvo.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from duvo._http.transport import Answer
+    from duvo._http.request import Request
 
     total = 40_000
 
-    def send(method: str, path: str, *, params: Any = (), **rest: Any) -> Answer:
-        if not path.endswith("/messages"):
+    def send(request: Request, closed: threading.Event | None) -> duvo.Response:
+        if not request.path.endswith("/messages"):
             run = {"id": "r", "status": "completed"}
-            return Answer(200, {}, b"", {"run": run})
-        offset = int(dict(params)["offset"])
+            return duvo.Response(200, {}, json.dumps({"run": run}).encode())
+        offset = int(parse_qs(urlsplit(request.target).query)["offset"][0])
         page = [
             {
                 "id": f"message-{number}",
@@ -486,9 +488,9 @@ def test_following_a_million_messages_takes_no_more_memory_than_a_thousand(
             for number in range(offset, min(total, offset + 50))
         ]
         data = {"messages": page, "total": total, "limit": 50, "offset": offset}
-        return Answer(200, {}, b"", data)
+        return duvo.Response(200, {}, json.dumps(data).encode())
 
-    monkeypatch.setattr(client._transport, "send", send)
+    monkeypatch.setattr(client._driver.transport, "send", send)
     messages = client.runs.run("r").messages(follow=True)
     for _ in range(1000):
         next(messages)

@@ -83,7 +83,7 @@ def test_a_question_is_also_named_by_its_id(hosted: Hosted, client: duvo.Client)
         (QUESTIONS, {"approve": True}, "answers to its questions"),
         (QUESTIONS, {"answers": {"centre": "A", "colour": "red"}}, "no question 'colour'"),
         (QUESTIONS, {"answers": {"centre": "A"}}, "'2' has no answer"),
-        (QUESTIONS, {"answers": ["centre"]}, "no KEY=ANSWER"),
+        (QUESTIONS, {"answers": ["centre"]}, "not KEY=ANSWER"),
         ({"type": "login"}, {"approve": True}, "in the web app only"),
     ],
 )
@@ -99,6 +99,6 @@ def test_a_reply_that_does_not_fit_is_refused_and_not_sent(
 
 
 def test_nothing_pending_is_said(hosted: Hosted, client: duvo.Client) -> None:
-    with pytest.raises(duvo.InvalidReply, match="nothing pending"):
+    with pytest.raises(duvo.InvalidReply, match="no pending request"):
         client.runs.run(hosted.start()).respond(approve=True)
     assert not replied(hosted)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from duvo._run.pace import next_wait
+from duvo._run.polling import next_pause
 from tests.benchmarks.pace import BURSTS, TRICKLE, compare
 
 
 def test_waits_grow_while_nothing_comes_and_fall_back_on_activity() -> None:
     waits = [0.0]
     for _ in range(12):
-        waits.append(next_wait(waits[-1], activity=False))
+        waits.append(next_pause(waits[-1], activity=False))
     assert [round(wait, 2) for wait in waits[1:]] == [
         1.0,
         1.3,
@@ -24,7 +24,7 @@ def test_waits_grow_while_nothing_comes_and_fall_back_on_activity() -> None:
         8.0,
         8.0,
     ]
-    assert next_wait(8.0, activity=True) == 1.0
+    assert next_pause(8.0, activity=True) == 1.0
 
 
 def test_the_schedule_beats_fixed_polling_on_bursts_and_loses_little_on_a_trickle() -> None:

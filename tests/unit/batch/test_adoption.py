@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import duvo
-from duvo._batch.adoption import Found, find_runs, newest_mark
+from duvo._batch import adoption
+from duvo._batch.adoption import Found
 from duvo._batch.opening import Opening, fit
 from duvo._http.clock import Deadline
 from tests.servers.fake_api import AGENT, Drop, Hosted, Seen
@@ -16,6 +17,14 @@ from tests.support.clocks import StoppedClock
 
 OTHER_AGENT = "33333333-3333-4333-8333-333333333333"
 NOTHING: dict[str, Any] = {"created_at": None, "ids": []}
+
+
+def find_runs(client: duvo.Client, *given: Any, **named: Any) -> list[Found]:
+    return client._driver.run(adoption.find_runs(client._driver.api, *given, **named))
+
+
+def newest_mark(client: duvo.Client, agent_id: str) -> dict[str, Any]:
+    return client._driver.run(adoption.newest_mark(client._driver.api, agent_id))
 
 
 def has_none(run_id: str) -> bool:
@@ -36,7 +45,7 @@ def begun(hosted: Hosted, *texts: str, speaks: bool = True, **fields: Any) -> st
 def found(client: duvo.Client, message: str | None, **given: Any) -> str | None:
     (one,) = find_runs(client, AGENT, [message], **{"mark": NOTHING, "has_run": has_none, **given})
     assert not one.undecided
-    return one.run and one.run.id
+    return one.state and one.state.id
 
 
 # By the message
@@ -55,10 +64,10 @@ def test_a_start_whose_answer_was_lost_is_found(hosted: Hosted, client: duvo.Cli
     with pytest.raises(duvo.OutcomeUnknown):
         client.runs.start(AGENT, "Process INV-1")
     (one,) = find_runs(client, AGENT, ["Process INV-1"], mark, has_run=has_none)
-    assert one.run is not None
-    assert one.run.id == list(hosted.runs)[-1]
-    assert one.run.refresh().status == "pending"
-    known = {one.run.id}.__contains__
+    assert one.state is not None
+    assert one.state.id == list(hosted.runs)[-1]
+    assert client.runs.get(one.state.id).status == "pending"
+    known = {one.state.id}.__contains__
     assert found(client, "Process INV-2", mark=mark, has_run=known) is None
 
 
@@ -191,7 +200,7 @@ def test_equal_starts_find_a_run_each_and_the_rest_none(
     runs = [begun(hosted, "instructions", "m") for _ in range(2)]
     other = begun(hosted, "instructions", "n")
     answers = find_runs(client, AGENT, ["m", "n", "m", "m"], NOTHING, has_run=has_none)
-    assert [one.run and one.run.id for one in answers] == [runs[0], other, runs[1], None]
+    assert [one.state and one.state.id for one in answers] == [runs[0], other, runs[1], None]
     assert answers[3] == Found(None, ())
 
 
@@ -203,7 +212,7 @@ def test_the_list_is_read_once_for_all_and_each_candidate_once(
     known = set(list(hosted.runs)[:230])
     messages = [f"m{number}" for number in range(230, 250)]
     answers = find_runs(client, AGENT, messages, NOTHING, has_run=known.__contains__)
-    assert all(one.run for one in answers)
+    assert all(one.state for one in answers)
     assert hosted.count("GET", "/runs") == 3
     assert hosted.count("GET", "/messages") == 20
 
@@ -220,7 +229,7 @@ def test_a_start_without_a_message_takes_the_only_run_that_possibly_fits(
     begun(hosted, "instructions")
     assert found(client, None) is None
     both = find_runs(client, AGENT, [None, None], NOTHING, has_run=has_none)
-    assert all(one.run for one in both)
+    assert all(one.state for one in both)
 
 
 def test_a_run_that_several_starts_possibly_made_is_nobodys(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import duvo
-from duvo import Event, Run
+from duvo import Event
 from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted
 from tests.support.clocks import StoppedClock
 
@@ -203,7 +203,7 @@ def test_a_list_that_does_not_tell_of_messages_is_found_out(
             heard.add(event.message.content)
             delays.append(clock.time - spoken[event.message.content])
     assert heard == set(spoken)
-    assert not client._transport.list_tells_all
+    assert not client._driver.api.server.list_shows_changes
     # From then on each run is read in each round, and no message waits for a sweep to come by.
     late = [delay for delay, text in zip(delays, spoken, strict=False) if float(text) > 1150]
     assert max(late) < 20
@@ -222,7 +222,7 @@ def test_a_list_that_tells_all_is_not_suspected(
 
     clock.on_sleep = work
     list(client.runs.watch(runs, messages=True))
-    assert client._transport.list_tells_all
+    assert client._driver.api.server.list_shows_changes
 
 
 def test_a_second_request_that_the_list_does_not_tell_is_found(
@@ -294,7 +294,7 @@ def test_an_outage_is_ridden_out_and_told_once(
     clock.on_sleep = work
     events = list(client.runs.watch(runs, messages=True))
     assert [told(events, run_id)[-2:] for run_id in runs] == [["message hello", "finished"]] * 3
-    assert caplog.records[0].getMessage().startswith("the runs cannot be read, trying on")
+    assert caplog.records[0].getMessage().startswith("the runs cannot be read, still trying")
     assert len(caplog.records) == 2
 
 
@@ -408,7 +408,7 @@ def test_a_request_is_raised_where_that_was_asked_for(hosted: Hosted, client: du
     hosted.ask(run_id)
     with pytest.raises(duvo.HumanRequestPending) as caught:
         client.runs.wait_all([hosted.start(), run_id], on_request="raise")
-    assert caught.value.run == Run(client, run_id)
+    assert caught.value.run == client.runs.run(run_id)
 
 
 def test_wait_all_keeps_the_order_and_checks_at_the_end(

@@ -1,0 +1,174 @@
+"""The threads of a batch, and the caller's executor: where its background work is done."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor, wait
+from functools import partial
+
+from .._errors import DuvoError
+from .._flow.drivers import run
+from .._flow.steps import Closed
+from .completions import Await, Completion, Spawn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor, Future
+    from typing import Any
+
+    from .._flow.perform import Driver
+
+_THREADS = 8
+_LONGEST_END = 5.0
+"""Seconds that leaving a batch waits for starts that were sent."""
+
+
+class Workers:
+    """Performs the steps of a batch.
+
+    Args:
+        driver: performs all steps but those of a batch.
+        concurrency: maximum number of threads for one kind of work, up to 8.
+        executor: the caller's, for replies and answers; None for threads.
+    """
+
+    def __init__(self, driver: Driver, concurrency: int, executor: Executor | None):
+        self._driver = driver
+        self._executor = executor
+        self._queue: queue.SimpleQueue[Completion | None] = queue.SimpleQueue()
+        self._threads = ThreadPoolExecutor(min(_THREADS, concurrency), "duvo-map")
+        # Of their own: a callable that takes long to decide must not delay the rest.
+        self._deciders = ThreadPoolExecutor(min(_THREADS, concurrency), "duvo-reply")
+        self._closed = threading.Event()
+        self._starts: dict[Future[Completion | None], Spawn] = {}
+
+    def perform(self, step: Any, closed: threading.Event) -> Any:
+        """Perform one step."""
+        kind = type(step)
+        if kind in (Spawn, Await) and closed.is_set():
+            raise Closed
+        if kind is Spawn:
+            return self._spawn(step)
+        if kind is Await:
+            return self._await(step)
+        return self._driver.perform(step, closed)
+
+    def _spawn(self, spawn: Spawn) -> None:
+        if self._executor is not None and spawn.elsewhere is not None:
+            self._submit_elsewhere(self._executor, spawn)
+            return
+        pool = self._deciders if spawn.kind == "reply" else self._threads
+        future = pool.submit(self._work, spawn)
+        if spawn.kind == "start":
+            self._starts[future] = spawn
+
+    def _work(self, spawn: Spawn) -> Completion | None:
+        # After Ctrl-C the same step may be performed again; its work is done once.
+        if spawn.begun:
+            return None
+        spawn.begun = True
+        try:
+            result = run(spawn.flow, partial(self._driver.perform, closed=self._closed))
+            completion = Completion(spawn.kind, spawn.subject, result)
+        except BaseException as error:
+            completion = Completion(spawn.kind, spawn.subject, error=error)
+        self._queue.put(completion)
+        return completion
+
+    def _await(self, step: Await) -> list[Completion]:
+        completions = step.completions
+        block = step.seconds != 0.0 and not completions
+        try:
+            while True:
+                completion = self._queue.get(block=block, timeout=step.seconds if block else None)
+                block = False
+                if completion is not None:
+                    completions.append(completion)
+        except queue.Empty:
+            pass
+        # The batch records these starts from now on.
+        for future in [future for future in self._starts if future.done()]:
+            if not future.cancelled() and future.result() in (None, *completions):
+                del self._starts[future]
+        return completions
+
+    # The caller's executor
+
+    def _submit_elsewhere(self, executor: Executor, spawn: Spawn) -> None:
+        assert spawn.elsewhere is not None
+        function, arguments = spawn.elsewhere
+        try:
+            future = executor.submit(function, *arguments)
+        except Exception as error:
+            raise self._failed(error) from None
+        future.add_done_callback(partial(self._put, spawn))
+
+    def _put(self, spawn: Spawn, future: Future[Any]) -> None:
+        try:
+            completion = Completion(spawn.kind, spawn.subject, future.result())
+        except (BrokenExecutor, CancelledError) as error:
+            completion = Completion(spawn.kind, spawn.subject, error=self._failed(error))
+        except BaseException as error:
+            # Dask's errors for work whose workers were lost again and again.
+            if type(error).__name__ in ("KilledWorker", "FutureCancelledError"):
+                error = self._failed(error)
+            completion = Completion(spawn.kind, spawn.subject, error=error)
+        self._queue.put(completion)
+
+    def _failed(self, error: BaseException) -> DuvoError:
+        # An executor's error may quote the whole work, and with it the key.
+        text = " ".join(str(error).replace(self._driver.api.api_key, "[key]").split())
+        return ExecutorFailed(
+            f"the executor failed ({type(error).__name__}: {text:.300}); the runs are still "
+            "running, and with a journal the same call continues with them"
+        )
+
+    # The end
+
+    def close(self) -> None:
+        """End the work, and an `Await`, from any thread."""
+        self._closed.set()
+        self._queue.put(None)
+
+    def leave(self, finish: Callable[[list[Completion]], None]) -> None:
+        """End the work; starts that were sent are still recorded.
+
+        Args:
+            finish: called once with the completions of starts that the batch
+                has not seen, here or, after 5 s, in a thread.
+        """
+        self._closed.set()
+        for pool in (self._threads, self._deciders):
+            pool.shutdown(wait=False, cancel_futures=True)
+        pending = [future for future in self._starts if not future.cancelled()]
+        _, unfinished = wait(pending, timeout=_LONGEST_END)
+        if not unfinished:
+            self._finish(pending, finish)
+            return
+        threading.Thread(
+            target=self._finish_later, args=(pending, finish), name="duvo-map-end"
+        ).start()
+
+    def _finish_later(
+        self, pending: list[Future[Completion | None]], finish: Callable[[list[Completion]], None]
+    ) -> None:
+        wait(pending)
+        self._finish(pending, finish)
+
+    def _finish(
+        self, pending: list[Future[Completion | None]], finish: Callable[[list[Completion]], None]
+    ) -> None:
+        cancelled = [
+            Completion(spawn.kind, spawn.subject, error=CancelledError())
+            for future, spawn in self._starts.items()
+            if future.cancelled()
+        ]
+        self._starts.clear()
+        done = [completion for future in pending if (completion := future.result()) is not None]
+        finish(done + cancelled)
+
+
+class ExecutorFailed(DuvoError):
+    """The caller's executor failed: no work can be done in it any more."""

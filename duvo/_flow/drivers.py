@@ -1,0 +1,108 @@
+"""Driving a flow to its result."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from .steps import Give
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from .steps import Flow, Step
+
+T = TypeVar("T")
+
+
+class Drive(Generic[T]):
+    """A flow that is being driven: its pending step, or how it ended.
+
+    Attributes:
+        step: the pending step, or None when the flow has ended.
+        result: what the flow returned.
+        error: what the flow raised, or None.
+    """
+
+    __slots__ = ("_flow", "error", "result", "step")
+
+    def __init__(self, flow: Flow[T]):
+        self._flow = flow
+        self.step: Step | None = None
+        self.result: T
+        self.error: BaseException | None = None
+        self.resume(None)
+
+    def resume(self, result: object) -> None:
+        """Continue the flow with the result of its step."""
+        self._advance(self._flow.send, result)
+
+    def fail(self, error: BaseException) -> None:
+        """Continue the flow with the error of its step."""
+        self._advance(self._flow.throw, error)
+
+    def _advance(self, advance: Callable[[Any], Step], value: object) -> None:
+        try:
+            self.step = advance(value)
+        except StopIteration as end:
+            self.step, self.result = None, end.value
+        except BaseException as error:
+            self.step, self.error = None, error
+            raise
+
+
+def run(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
+    """Perform a flow and return its result."""
+    drive = Drive(flow)
+    while (step := drive.step) is not None:
+        try:
+            result = perform(step)
+        except step.enters as error:
+            drive.fail(error)
+        else:
+            drive.resume(result)
+    return drive.result
+
+
+async def run_async(flow: Flow[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
+    """Perform a flow and return its result."""
+    drive = Drive(flow)
+    while (step := drive.step) is not None:
+        try:
+            result = await perform(step)
+        except step.enters as error:
+            drive.fail(error)
+        else:
+            drive.resume(result)
+    return drive.result
+
+
+def convert(flow: Flow[T], change: Callable[[Sequence[Any]], Sequence[Any] | None]) -> Flow[T]:
+    """Perform a flow as part of another, with what it gives changed.
+
+    Args:
+        flow: the inner flow.
+        change: gets the items, and returns those that are given in their place.
+    """
+    drive = Drive(flow)
+    while (step := drive.step) is not None:
+        if type(step) is Give:
+            items = change(step.items)
+            if items:
+                yield Give(items)
+            drive.resume(None)
+            continue
+        try:
+            result = yield step
+        except Exception as error:
+            drive.fail(error)
+        else:
+            drive.resume(result)
+    return drive.result
+
+
+def collect(flow: Flow[Any]) -> Flow[list[Any]]:
+    """Perform a flow as part of another, and return what it gives as a list."""
+    items: list[Any] = []
+    yield from convert(flow, items.extend)
+    return items

@@ -1,0 +1,173 @@
+"""Driving a flow for the items that it gives: iterators that can be closed."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Generic, TypeVar
+
+from .drivers import Drive
+from .steps import Closed, Give, Send
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from .steps import Flow, Step
+
+T = TypeVar("T")
+
+
+class _Items(Generic[T]):
+    """A flow, and the items that it gave last."""
+
+    def __init__(self, flow: Flow[Any]):
+        self._flow = flow
+        self._drive: Drive[Any] | None = None
+        self._given: Give | None = None
+        self._items: Iterator[T] = iter(())
+
+    def _next_step(self) -> Step | None:
+        """Return the next step to perform, or None when there are new items.
+
+        Raises:
+            Closed: the flow has ended.
+            BaseException: what ended the flow, again.
+        """
+        drive = self._drive
+        if drive is None:
+            drive = self._drive = Drive(self._flow)
+        if drive.error is not None:
+            raise drive.error
+        if drive.step is not None and drive.step is self._given:
+            drive.resume(None)
+        step = drive.step
+        if step is None:
+            raise Closed
+        if type(step) is not Give:
+            return step
+        self._given, self._items = step, iter(step.items)
+        return None
+
+    def _succeed(self, result: object) -> None:
+        assert self._drive is not None
+        self._drive.resume(result)
+
+    def _fail(self, step: Step, error: BaseException) -> None:
+        assert self._drive is not None
+        if isinstance(error, step.enters):
+            self._drive.fail(error)
+            return
+        if type(step) is Send:
+            step.interrupted = True
+        raise error
+
+
+class ClosableIterator(_Items[T]):
+    """Items from the server as they come. It can be closed from any thread.
+
+    An error is raised again when more is asked for. After an exception from
+    outside, such as Ctrl-C, iterating continues where it was.
+    """
+
+    def __init__(self, flow: Flow[Any], perform: Callable[[Step, threading.Event], Any]):
+        super().__init__(flow)
+        self._perform = perform
+        self._closed = threading.Event()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        while not self._closed.is_set():
+            for item in self._items:
+                return item
+            try:
+                step = self._next_step()
+                if step is not None:
+                    self._carry_out(step)
+            except Closed:
+                break
+        raise StopIteration
+
+    def _carry_out(self, step: Step) -> None:
+        try:
+            result = self._perform(step, self._closed)
+        except BaseException as error:
+            self._fail(step, error)
+        else:
+            self._succeed(result)
+
+    def close(self) -> None:
+        """End the iteration, also from another thread.
+
+        A pause and a held request end within a second; a request that gets no
+        response ends with its own timeout.
+        """
+        self._closed.set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncClosableIterator(_Items[T]):
+    """Items from the server as they come. It can be closed from any task of its loop.
+
+    An error is raised again when more is asked for. After a cancellation
+    iterating continues where it was.
+    """
+
+    def __init__(self, flow: Flow[Any], perform: Callable[[Step, Any], Awaitable[Any]]):
+        import asyncio
+
+        super().__init__(flow)
+        self._perform = perform
+        self._closed = asyncio.Event()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        while not self._closed.is_set():
+            for item in self._items:
+                return item
+            try:
+                step = self._next_step()
+                if step is not None:
+                    await self._carry_out(step)
+            except Closed:
+                break
+        raise StopAsyncIteration
+
+    async def _carry_out(self, step: Step) -> None:
+        try:
+            result = await self._perform(step, self._closed)
+        except BaseException as error:
+            self._fail(step, error)
+        else:
+            self._succeed(result)
+
+    async def aclose(self) -> None:
+        """End the iteration, also from another task; what it waits for ends at once."""
+        self._closed.set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,125 @@
+"""Performing the steps of flows, blocking: sending, sleeping and calling."""
+
+from __future__ import annotations
+
+import logging
+
+from .drivers import run
+from .iterators import ClosableIterator
+from .steps import Block, Call, Closed, Send, Sleep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from .steps import Flow
+
+    T = TypeVar("T")
+
+logger = logging.getLogger("duvo")
+poll_logger = logging.getLogger("duvo.pace")
+
+LONG_SLEEP = 5.0
+"""Seconds of sleep that are logged at INFO, so that nobody wonders."""
+
+
+class Driver:
+    """Runs flows, blocking.
+
+    Args:
+        api: what flows are given; its clock is what sleeps.
+        transport: what sends.
+        origin: a function and its arguments that make an equal driver in
+            another process.
+
+    Attributes:
+        is_copy: whether it came from another process.
+        may_await: whether functions of the user may be coroutine functions.
+    """
+
+    may_await = False
+
+    def __init__(
+        self, api: Any, transport: Any, origin: tuple[Callable[..., Driver], tuple[Any, ...]]
+    ):
+        self.api = api
+        self.transport = transport
+        self.is_copy = False
+        self._origin = origin
+
+    def run(self, flow: Flow[T]) -> T:
+        """Perform a flow and return its result."""
+        return run(flow, self.perform)
+
+    def iterate(self, flow: Flow[Any]) -> ClosableIterator[Any]:
+        """Perform a flow as its items are wanted."""
+        return ClosableIterator(flow, self.perform)
+
+    def perform(self, step: Any, closed: threading.Event | None = None) -> Any:
+        """Perform one step.
+
+        Args:
+            step: the step.
+            closed: when set, the step ends early.
+
+        Raises:
+            Closed: it was closed.
+            DuvoError: the request failed.
+        """
+        if closed is not None and closed.is_set():
+            raise Closed
+        kind = type(step)
+        if kind is Send:
+            return self._send(step, closed)
+        if kind is Sleep:
+            log_sleep(step)
+            self.api.clock.sleep(step.seconds, closed)
+            if closed is not None and closed.is_set():
+                raise Closed
+            return None
+        if kind is Call:
+            return step.function(step.argument)
+        assert kind is Block
+        return step.function(*step.arguments)
+
+    def _send(self, step: Send, closed: threading.Event | None) -> Any:
+        check_interrupted(step, self.api)
+        return self.transport.send(step.request, closed)
+
+    def close(self) -> None:
+        """Close the connections; later requests open new ones."""
+        self.transport.close()
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Equal for two drivers with equal settings."""
+        settings, *options, session, user_agent = self._origin[1]
+        key = (settings.api_key, settings.base_url, settings.team_id, *options, user_agent)
+        return (*key, id(session) if session else 0)
+
+    def __reduce__(self) -> tuple[Callable[..., Driver], tuple[Any, ...]]:
+        return self._origin
+
+
+def log_sleep(step: Sleep) -> None:
+    """Log a long sleep."""
+    if step.seconds > LONG_SLEEP:
+        if step.polling:
+            poll_logger.info("asking again in %.0f s: %s", step.seconds, step.reason)
+        else:
+            logger.info("waiting %.0f s: %s", step.seconds, step.reason)
+
+
+def check_interrupted(step: Send, api: Any) -> None:
+    """Refuse to send a change again that an exception from outside interrupted.
+
+    Raises:
+        OutcomeUnknown: it may have been carried out, and sending it again could do it twice.
+    """
+    if step.interrupted:
+        step.interrupted = False
+        request = step.request
+        if not (request.repeatable or api.server.honours_idempotency):
+            raise request.outcome_unknown("it was interrupted")

@@ -1,0 +1,60 @@
+"""Proxies and CA files, read from the environment once for each client."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from urllib.parse import urlsplit
+
+from .._errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+class Environment:
+    """How the environment says that the API is reached.
+
+    Args:
+        base_url: the API's origin; decides the proxy, and whether TLS is needed.
+        environ: where proxies and the CA file are read from.
+
+    Attributes:
+        proxies: proxies by URL scheme.
+        context: the SSL context for all connections, or None without TLS.
+        trust: which CA file is in force, and what names it.
+    """
+
+    def __init__(self, base_url: str, environ: Mapping[str, str] = os.environ):
+        self.proxies: dict[str, str] = {}
+        if any(name in environ or name.lower() in environ for name in _PROXY_VARIABLES):
+            import requests
+
+            self.proxies = requests.utils.get_environ_proxies(base_url)
+        self.context: ssl.SSLContext | None = None
+        self.trust = "no TLS"
+        if urlsplit(base_url).scheme == "https":
+            self.context, self.trust = _trusted(environ)
+
+
+def _trusted(environ: Mapping[str, str]) -> tuple[ssl.SSLContext, str]:
+    for name in _CA_VARIABLES:
+        file = environ.get(name)
+        if not file:
+            continue
+        try:
+            if os.path.isdir(file):  # noqa: PTH112  a CA may be a file or a folder of hashes
+                return ssl.create_default_context(capath=file), f"{file} (from {name})"
+            return ssl.create_default_context(cafile=file), f"{file} (from {name})"
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"{name} names {file}, which is not a usable CA file: {error}"
+            ) from None
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+    context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+    return context, f"{DEFAULT_CA_BUNDLE_PATH} (the default)"

@@ -1,0 +1,69 @@
+"""Redirects: followed on the same host only, where the key may go."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin, urlsplit
+
+from .._errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .request import Request
+
+_MOST = 5
+_STATUSES = (301, 302, 307, 308)
+_PORTS = {"http": 80, "https": 443}
+
+
+class Redirects:
+    """The redirects of one request.
+
+    Attributes:
+        url: where the request goes next.
+    """
+
+    def __init__(self, base_url: str, request: Request):
+        self.url = base_url + request.target
+        self._request = request
+        self._followed = 0
+
+    def follow(self, status: int, target: str | None) -> bool:
+        """Go where a response redirects to; return whether it does.
+
+        Args:
+            status: of the response.
+            target: its `Location` header, or None.
+
+        Raises:
+            ConfigError: it leads to another host, or there are too many.
+        """
+        if status not in _STATUSES or not target:
+            return False
+        method, path = self._request.method, self._request.path
+        if not _same_host(self.url, target):
+            raise ConfigError(
+                f"{method} {path} was redirected to {target[:200]!r}, which is "
+                "another host, where the key must not go; check the base URL",
+                method=method,
+                path=path,
+            )
+        if self._followed == _MOST:
+            raise ConfigError(
+                f"{method} {path} was redirected more than {_MOST} times", method=method, path=path
+            )
+        self._followed += 1
+        self.url = urljoin(self.url, target)
+        return True
+
+
+def _same_host(url: str, target: str) -> bool:
+    try:
+        here, there = urlsplit(url), urlsplit(urljoin(url, target))
+        port = there.port or _PORTS.get(there.scheme)
+    except ValueError:
+        return False
+    if here.hostname != there.hostname or there.scheme not in _PORTS:
+        return False
+    if here.scheme == there.scheme:
+        return port == (here.port or _PORTS[here.scheme])
+    return there.scheme == "https" and port == 443

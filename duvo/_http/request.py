@@ -1,0 +1,157 @@
+"""A request, as it is sent at each attempt."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlencode
+
+from .. import _errors
+from .._version import __version__
+from .rate_limit import CHANGE, POLL, READ
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from .clock import Deadline
+
+
+class Request:
+    """One request of the API.
+
+    Args:
+        method: HTTP method, in capitals.
+        path: from `/v2/` on, escaped.
+        params: query, as pairs.
+        body: any JSON value; None for no body.
+        repeatable: sending it twice does no harm; None: when it is a GET or HEAD.
+        find_out: how to find out whether a change happened, for `OutcomeUnknown`.
+        retries: maximum number of retries, in place of the client's `max_retries`.
+        deadline: no socket operation and no pause lasts longer.
+        polling: it is one of many reads, and waits when the rate limit is near.
+        read_at_once: read the body in one go, which is faster, and cannot be
+            ended early.
+        idempotency_key: of a change; None makes a new one.
+
+    Raises:
+        DuvoError: the body cannot be sent as JSON.
+    """
+
+    __slots__ = (
+        "content",
+        "deadline",
+        "find_out",
+        "idempotency_key",
+        "kind",
+        "method",
+        "path",
+        "read_at_once",
+        "repeatable",
+        "retries",
+        "target",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        body: Any = None,
+        repeatable: bool | None = None,
+        find_out: str = "",
+        retries: int | None = None,
+        deadline: Deadline | None = None,
+        polling: bool = False,
+        read_at_once: bool = False,
+        idempotency_key: str | None = None,
+    ):
+        is_read = method in ("GET", "HEAD")
+        self.method = method
+        self.path = path
+        self.target = path
+        if params:
+            query = urlencode(params, errors="surrogatepass")
+            self.target += f"{'&' if '?' in path else '?'}{query}"
+        self.content = None if body is None else _encode(body)
+        self.repeatable = is_read if repeatable is None else repeatable
+        self.find_out = find_out
+        self.retries = retries
+        self.deadline = deadline
+        self.kind = CHANGE if not is_read else POLL if polling else READ
+        self.read_at_once = read_at_once
+        self.idempotency_key = None if is_read else idempotency_key or new_idempotency_key()
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it may change something on the server."""
+        return self.kind == CHANGE
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that belong to this request alone."""
+        headers = {}
+        if self.content is not None:
+            headers["Content-Type"] = "application/json"
+        if self.idempotency_key is not None:
+            headers["Idempotency-Key"] = self.idempotency_key
+        return headers
+
+    def seconds(self, timeout: float) -> float:
+        """Return the seconds that a socket operation may take.
+
+        Raises:
+            TimeoutError: no time is left.
+        """
+        if self.deadline is None:
+            return timeout
+        seconds = self.deadline.left(timeout)
+        if seconds <= 0:
+            raise self.out_of_time("no time was left to send it")
+        return seconds
+
+    def out_of_time(self, reason: str) -> _errors.TimeoutError:
+        """Return the error for a request whose time was up before it was sent."""
+        return _errors.TimeoutError(
+            f"{self.method} {self.path}: {reason}",
+            method=self.method,
+            path=self.path,
+            arrived=False,
+        )
+
+    def outcome_unknown(self, error: object) -> _errors.OutcomeUnknown:
+        """Return the error for a change that may or may not have happened."""
+        return _errors.OutcomeUnknown(
+            f"whether {self.method} {self.path} happened is not known: {error}; it was not sent "
+            f"again, since that could do it twice{'; ' + self.find_out if self.find_out else ''}",
+            method=self.method,
+            path=self.path,
+        )
+
+
+def default_headers(user_agent: str | None) -> dict[str, str]:
+    """Return the headers of every request.
+
+    Args:
+        user_agent: put before ours in `User-Agent`.
+    """
+    ours = f"duvo-python/{__version__}"
+    return {
+        "Accept": "application/json",
+        "User-Agent": f"{user_agent} {ours}" if user_agent else ours,
+    }
+
+
+def new_idempotency_key() -> str:
+    """Return a key by which a server recognizes a change that is sent twice."""
+    import uuid
+
+    return str(uuid.uuid4())
+
+
+def _encode(body: Any) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise _errors.DuvoError(f"the request's body cannot be sent as JSON: {error}") from None

@@ -1,0 +1,237 @@
+"""The blocking transport: sends one request by requests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+
+from .. import _errors
+from .._flow.steps import Closed
+from .failures import Destination, causes_of, tls_reason
+from .redirects import Redirects
+from .request import default_headers
+from .response import Response
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    import requests
+
+    from .request import Request
+    from .sessions import Sessions
+
+_MOST_AT_ONCE = 65536
+
+
+class RequestsTransport:
+    """Sends requests, each once.
+
+    Args:
+        base_url: the API's origin.
+        api_key: the key.
+        timeout: seconds for each socket operation.
+        session: the caller's own `requests.Session`, used unchanged, one
+            request at a time; None for one session a thread.
+        user_agent: put before ours in `User-Agent`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        timeout: float,
+        session: requests.Session | None,
+        user_agent: str | None,
+    ):
+        self._base_url = base_url
+        self._destination = Destination(base_url, api_key)
+        self._api_key = api_key
+        self._timeout = timeout
+        self._callers = session
+        self._callers_lock = threading.Lock()
+        self._opening = threading.Lock()
+        self._sessions: Sessions | None = None
+        self._trust = "the caller's session"
+        self._process = os.getpid()
+        self._headers = default_headers(user_agent)
+
+    def send(self, request: Request, closed: threading.Event | None) -> Response:
+        """Send a request, and return the response as it came.
+
+        Args:
+            request: the request.
+            closed: when set, a response that is being read is given up; that of
+                a change is read to its end.
+
+        Raises:
+            Closed: nobody waits for the response any more.
+            DuvoError: no whole response came.
+        """
+        import requests
+
+        try:
+            with self._session(request) as session:
+                response = self._follow_redirects(session, request)
+                try:
+                    ends_early = None if request.is_change else closed
+                    content = _read(response, request, ends_early, self._timeout)
+                finally:
+                    response.close()
+        except (requests.RequestException, UnicodeError, ValueError) as error:
+            # What is chained may be printed, and the request has the key in its headers.
+            if isinstance(error, requests.RequestException):
+                error.request = None
+            raise self._explain(error, request) from error
+        return Response(response.status_code, response.headers, content)
+
+    def close(self) -> None:
+        """Close the connections of every thread; a caller's own session stays open."""
+        with self._opening:
+            sessions, self._sessions = self._sessions, None
+        if sessions is not None:
+            sessions.close()
+
+    def _follow_redirects(self, session: requests.Session, request: Request) -> requests.Response:
+        redirects = Redirects(self._base_url, request)
+        while True:
+            response = session.request(
+                request.method,
+                redirects.url,
+                data=request.content,
+                headers={**self._headers, **request.headers},
+                auth=_auth(self._api_key),
+                timeout=request.seconds(self._timeout),
+                allow_redirects=False,
+                stream=True,
+            )
+            try:
+                if not redirects.follow(response.status_code, response.headers.get("location")):
+                    return response
+            except _errors.ConfigError:
+                response.close()
+                raise
+            response.close()
+
+    @contextlib.contextmanager
+    def _session(self, request: Request) -> Iterator[requests.Session]:
+        if self._callers is None:
+            yield self._own_sessions().of_this_thread()
+            return
+        if not self._callers_lock.acquire(timeout=request.seconds(self._timeout)):
+            raise request.out_of_time(
+                "timed out waiting for your `session`, busy with another request"
+            )
+        try:
+            yield self._callers
+        finally:
+            self._callers_lock.release()
+
+    def _own_sessions(self) -> Sessions:
+        with self._opening:
+            if self._process != os.getpid():
+                # A forked process must not use its parent's connections.
+                self._process = os.getpid()
+                self._sessions = None
+            if self._sessions is None:
+                from .environment import Environment
+                from .sessions import Sessions
+
+                environment = Environment(self._base_url)
+                self._trust = environment.trust
+                self._sessions = Sessions(environment)
+            return self._sessions
+
+    def _explain(self, error: Exception, request: Request) -> _errors.DuvoError:
+        import requests
+        import urllib3
+
+        causes = causes_of(error)
+        destination = self._destination
+        never_sent = (
+            urllib3.exceptions.NewConnectionError,
+            urllib3.exceptions.ConnectTimeoutError,
+        )
+        arrived = not any(isinstance(cause, never_sent) for cause in causes)
+        # urllib3 counts a refused connection among the timeouts; it is not one.
+        timed_out = isinstance(error, requests.Timeout) or any(
+            isinstance(cause, urllib3.exceptions.TimeoutError)
+            and not isinstance(cause, urllib3.exceptions.NewConnectionError)
+            for cause in causes
+        )
+        if timed_out:
+            return destination.timed_out(request, self._timeout, arrived=arrived)
+        if untrusted := tls_reason(causes):
+            return destination.untrusted(request, untrusted, self._trust)
+        reason = destination.reason(causes)
+        if isinstance(error, requests.exceptions.ProxyError):
+            return destination.not_through_proxy(request, reason, arrived=arrived)
+        if not arrived:
+            return destination.unreachable(request, reason)
+        if isinstance(error, (requests.exceptions.InvalidURL, ValueError)):
+            return _errors.ConfigError(
+                f"{request.method} {request.path}: {reason}",
+                method=request.method,
+                path=request.path,
+            )
+        return destination.broken(request, reason)
+
+
+def _auth(api_key: str) -> Any:
+    # A callable beats both ~/.netrc and what the session itself has.
+    def bearer(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        prepared.headers["Authorization"] = f"Bearer {api_key}"
+        return prepared
+
+    return bearer
+
+
+def _read(
+    response: requests.Response,
+    request: Request,
+    closed: threading.Event | None,
+    timeout: float,
+) -> bytes:
+    if request.deadline is None and (closed is None or request.read_at_once):
+        return response.content
+    return b"".join(_pieces(response, request, closed, timeout))
+
+
+def _pieces(
+    response: requests.Response,
+    request: Request,
+    closed: threading.Event | None,
+    timeout: float,
+) -> Iterator[bytes]:
+    # A held request sends a space now and then, and a slow server drips: each
+    # piece is a chance to see that nobody waits any more.
+    import requests
+    import urllib3
+
+    deadline = request.deadline
+    try:
+        while True:
+            if closed is not None and closed.is_set():
+                raise Closed
+            if deadline is not None:
+                if deadline.passed:
+                    raise requests.ReadTimeout("the response was still coming")
+                _limit_wait(response, deadline.left(timeout))
+            piece = response.raw.read1(_MOST_AT_ONCE, decode_content=True)
+            if not piece:
+                return
+            yield piece
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.ReadTimeout(error) from error
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+
+
+def _limit_wait(response: requests.Response, seconds: float) -> None:
+    # The headers have used up some of the time that the socket was given.
+    socket = getattr(getattr(response.raw, "connection", None), "sock", None)
+    if socket is not None:
+        socket.settimeout(max(0.001, seconds))

@@ -1,0 +1,169 @@
+"""A response, and the error that it stands for."""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.parse import unquote
+
+from .. import _errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .request import Request
+
+
+class Response:
+    """A successful response.
+
+    Attributes:
+        status: HTTP status.
+        headers: its headers; names in any case.
+        content: the body's bytes.
+        data: the body as JSON, or None when it is empty.
+        request_id: the server's id of the request, or None.
+    """
+
+    __slots__ = ("content", "data", "headers", "request_id", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], content: bytes, data: Any = None):
+        self.status = status
+        self.headers = headers
+        self.content = content
+        self.data = data
+        self.request_id = headers.get("x-request-id")
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, {len(self.content)} bytes>"
+
+
+def check(response: Response, request: Request, secret: str, retry_after: float | None) -> None:
+    """Read the body of a response into its `data`.
+
+    Args:
+        response: as it came.
+        request: the request that it answers.
+        secret: taken out of whatever the server says.
+        retry_after: seconds that the server asks to wait, or None.
+
+    Raises:
+        APIError: the server answered with an error.
+        UnexpectedAnswer: the body is not JSON.
+    """
+    status, content = response.status, response.content
+    data, readable = _decode(content)
+    if status >= 400:
+        raise _error(response, request, data, secret, retry_after)
+    # A head that was cut in the middle reads as the head of a response without a body.
+    cut = not content and status == 200 and request.method == "GET"
+    if cut or not readable or status >= 300:
+        kind = response.headers.get("content-type", "no content type").split(";")[0]
+        raise _errors.UnexpectedAnswer(
+            f"{request.method} {request.path} was answered {status} with {kind} that is not JSON "
+            f"({len(content)} bytes); a proxy or a login page may be in between, "
+            "or the response was cut",
+            method=request.method,
+            path=request.path,
+            may_pass=True,
+        )
+    response.data = data
+
+
+_BY_STATUS: dict[int, type[_errors.APIError]] = {
+    401: _errors.AuthenticationError,
+    403: _errors.PermissionDenied,
+    404: _errors.NotFound,
+    409: _errors.Conflict,
+    429: _errors.RateLimited,
+}
+
+_ADVICE = {
+    401: "check the API key (DUVO_API_KEY, or `duvo profiles list`)",
+    403: "this key may not do that",
+    404: "check the id; it may also belong to another team than the key",
+    413: "send less",
+    429: "wait, or send fewer requests",
+}
+
+
+def _error(
+    response: Response, request: Request, body: Any, secret: str, retry_after: float | None
+) -> _errors.APIError:
+    """Return the error for a status of 400 or more.
+
+    Reads both shapes in use: `{error, message?}` and `{code, message,
+    request_id, details?}`.
+    """
+    status = response.status
+    fields = body if isinstance(body, dict) else {}
+    code = _text(fields.get("code"), secret) or _text(fields.get("error"), secret)
+    message = _text(fields.get("message"), secret)
+    request_id = _text(response.request_id, secret) or _text(fields.get("request_id"), secret)
+    default = _errors.ServerError if status >= 500 else _errors.InvalidRequest
+    kind = _BY_STATUS.get(status, default)
+    if status == 400 and (not_an_id := _bad_run_id(request.path)):
+        kind = _errors.NotFound
+        message = f"{not_an_id!r} is not a run id"
+    reason = ": ".join(dict.fromkeys(word for word in (code, message) if word))
+    text = f"{request.method} {request.path} was answered {status}"
+    if reason:
+        text += f" ({reason})"
+    details = fields.get("details")
+    if details:
+        text += f" {_text(repr(details), secret)}"
+    if retry_after is not None:
+        text += f"; the server asks to wait {retry_after:g} s"
+    if status in _ADVICE:
+        text += f"; {_ADVICE[status]}"
+    if request_id:
+        text += f" [request id {request_id}]"
+    return kind(
+        text,
+        method=request.method,
+        path=request.path,
+        status=status,
+        code=code,
+        message=message,
+        request_id=request_id,
+        retry_after=retry_after,
+        body=_without(secret, body),
+    )
+
+
+def _decode(content: bytes) -> tuple[Any, bool]:
+    """Return a body's JSON, None for an empty one, and whether it could be read at all."""
+    if not content.strip():
+        return None, True
+    try:
+        return json.loads(content), True
+    except (ValueError, RecursionError):
+        return None, False
+
+
+def _bad_run_id(path: str) -> str | None:
+    found = re.match(r"/v2/runs/([^/?]+)", path)
+    if found is None or re.fullmatch(
+        r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", found[1]
+    ):
+        return None
+    return unquote(found[1])
+
+
+def _without(secret: str, body: Any) -> Any:
+    if isinstance(body, str):
+        return body.replace(secret, "[key]") if secret else body
+    if isinstance(body, dict):
+        return {_without(secret, key): _without(secret, value) for key, value in body.items()}
+    return [_without(secret, item) for item in body] if isinstance(body, list) else body
+
+
+def _text(value: object, secret: str) -> str | None:
+    if not isinstance(value, str):
+        return None
+    flat = " ".join(value.split())
+    if secret:
+        flat = flat.replace(secret, "[key]")
+    return flat[:1000] or None

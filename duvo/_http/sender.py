@@ -1,0 +1,90 @@
+"""Sending one request: rate limit, attempt, retries, and the outcome of a change."""
+
+from __future__ import annotations
+
+import logging
+
+from .._errors import DuvoError
+from .._flow.steps import Closed, Send
+from . import response as responses
+from . import retries
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._flow.steps import Flow
+    from .api import Api
+    from .request import Request
+    from .response import Response
+
+logger = logging.getLogger("duvo")
+
+
+def send(api: Api, request: Request) -> Flow[Response]:
+    """Send a request, and send it again where that is safe.
+
+    Raises:
+        OutcomeUnknown: it is a change that may or may not have happened.
+        DuvoError: it failed.
+    """
+    most = api.max_retries if request.retries is None else request.retries
+    unknown = False
+
+    def attempt() -> Flow[Response]:
+        nonlocal unknown
+        try:
+            return (yield from _exchange(api, request))
+        except DuvoError as error:
+            unknown = unknown or retries.leaves_outcome_unknown(error)
+            raise
+
+    def may_retry(error: BaseException) -> bool:
+        # Read each time: the failed response itself may show that the key is honoured.
+        repeatable = request.repeatable or api.server.honours_idempotency
+        return (
+            isinstance(error, DuvoError)
+            and retries.may_retry(error, repeatable=repeatable)
+            and not (request.deadline is not None and request.deadline.passed)
+        )
+
+    try:
+        try:
+            return (yield from attempt())
+        except DuvoError as error:
+            if most <= 0 or not may_retry(error):
+                raise
+            return (yield from retries.retry(attempt, error, may_retry, most, request.deadline))
+    except (DuvoError, Closed) as error:
+        if request.repeatable or not unknown or retries.is_verdict(error):
+            raise
+        raise request.outcome_unknown(error) from error
+
+
+def _exchange(api: Api, request: Request) -> Flow[Response]:
+    number = yield from api.rate_limit.enter(request.kind, api.clock, request.deadline)
+    if number is None:
+        raise request.out_of_time("no time was left to send it")
+    began = api.clock.now()
+    try:
+        response: Response = yield Send(request)
+    except DuvoError as error:
+        logger.debug("%s %s failed: %s", request.method, request.path, error)
+        raise
+    seconds = api.clock.now() - began
+    api.rate_limit.record(response.headers, number, api.clock)
+    api.server.record(response.headers, may_hold=api.may_hold)
+    response.request_id = (response.request_id or "").replace(api.api_key, "[key]") or None
+    logger.debug(
+        "%s %s -> %d in %.0f ms (request id %s)",
+        request.method,
+        request.path,
+        response.status,
+        seconds * 1000,
+        response.request_id or "none",
+    )
+    retry_after = None
+    if response.status >= 400:
+        retry_after = retries.retry_after(response.headers, api.clock.unix())
+        if response.status == 429:
+            api.rate_limit.record_429(retry_after, api.clock)
+    responses.check(response, request, api.api_key, retry_after)
+    return response

@@ -1,0 +1,130 @@
+"""Human requests, their questions, and replies to them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from .._errors import UnexpectedAnswer
+from .build import build
+
+
+@frozen(kw_only=True)
+class Option:
+    """One choice of a question.
+
+    Attributes:
+        label: the text of an answer that chooses it.
+        description: more about it, or None.
+    """
+
+    label: str
+    description: str | None = None
+
+
+@frozen(kw_only=True)
+class Question:
+    """One question of a human request.
+
+    Attributes:
+        question: its text, which is its key in the API.
+        header: its short name, or None.
+        options: the choices; empty for a free answer.
+        multi_select: whether several choices may be given.
+        id: its id, on servers that give one.
+        key: the short word that names it in an answer: its id, its header, or
+            its number, counted from 1.
+    """
+
+    question: str
+    header: str | None = None
+    options: tuple[Option, ...] = ()
+    multi_select: bool = False
+    id: str | None = None
+    key: str = ""
+
+
+@frozen(kw_only=True)
+class HumanRequest:
+    """A run's request for a human: an approval, or answers to questions.
+
+    Attributes:
+        id: its id.
+        run_id: the run that asks, or None.
+        type: `approval`, `question`, or a kind that is newer than this library.
+        title: the request in a line.
+        description: more about it, or None.
+        created_at: when it was made.
+        questions: the questions; empty for an approval.
+        raw: as the API sent it.
+    """
+
+    id: str
+    type: str
+    title: str = ""
+    description: str | None = None
+    created_at: datetime | None = None
+    questions: tuple[Question, ...] = ()
+    run_id: str | None = None
+    raw: dict[str, Any] = field(repr=False, eq=False, factory=dict)
+
+
+@frozen(kw_only=True)
+class Reply:
+    """A human request that has been replied to.
+
+    Attributes:
+        id: the request's id.
+        run_id: the run that asked.
+        title: the request in a line.
+        response: the reply, in the server's words.
+        responded_at: when it was replied to.
+        raw: as the API sent it.
+    """
+
+    id: str
+    run_id: str | None = None
+    title: str = ""
+    response: str | None = None
+    responded_at: datetime | None = None
+    raw: dict[str, Any] = field(repr=False, eq=False, factory=dict)
+
+
+def human_request(raw: dict[str, Any], run_id: str) -> HumanRequest:
+    """Build the human request that came with a run."""
+    return build(HumanRequest, human_request_fields(raw, run_id), raw)
+
+
+def human_request_fields(raw: dict[str, Any], run_id: str) -> dict[str, Any]:
+    """Return a human request's fields, each question with its key."""
+    questions = raw.get("questions") or []
+    if not isinstance(questions, list) or not all(isinstance(item, dict) for item in questions):
+        raise UnexpectedAnswer("the response has no valid questions at pending_human_request")
+    return {
+        **_without_nulls(raw),
+        "run_id": run_id,
+        "raw": raw,
+        "questions": [
+            {**_without_nulls(question), "key": _key(question, number)}
+            for number, question in enumerate(questions, 1)
+        ],
+    }
+
+
+def reply(raw: dict[str, Any]) -> Reply:
+    """Build the reply from the response that confirms it."""
+    return build(Reply, _without_nulls(raw), raw)
+
+
+def _key(question: dict[str, Any], number: int) -> str:
+    for name in ("id", "header"):
+        value = question.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return str(number)
+
+
+def _without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,67 @@
+"""The calls of the client itself: any request, any list, and its team."""
+
+from __future__ import annotations
+
+from .. import _errors
+from .._config import team_of_profile
+from .._flow.steps import block
+from .._http.request import Request
+from .._http.sender import send
+from .._pages import joined
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from .._config import Settings
+    from .._flow.steps import Flow
+    from .._http.api import Api
+    from .._http.clock import Deadline
+    from .._http.response import Response
+
+
+def find_team(api: Api, settings: Settings, deadline: Deadline | None) -> Flow[str]:
+    """Return the team of the profile, or else the one that the key sees."""
+    team_id = None
+    if settings.team_may_be_in_profile:
+        team_id = yield from block(team_of_profile)
+    if not team_id:
+        from . import teams
+
+        team_id = yield from teams.find_team(api, deadline)
+    settings.team_id = team_id
+    return team_id
+
+
+def pairs(params: Mapping[str, str] | Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return a query as pairs."""
+    return list(params.items()) if hasattr(params, "items") else list(params)
+
+
+def request(
+    api: Api, method: str, path: str, params: list[tuple[str, str]], body: Any
+) -> Flow[Response]:
+    """Send any request; see `Client.request`."""
+    if not (method.isascii() and method.isalpha()):
+        raise _errors.ConfigError(f"{method!r} is not an HTTP method")
+    path = yield from _with_team(api, path)
+    return (yield from send(api, Request(method.upper(), path, params=params, body=body)))
+
+
+def paginate(api: Api, path: str, params: list[tuple[str, str]]) -> Flow[Any]:
+    """Read all pages of a list call; see `Client.paginate`."""
+    path = yield from _with_team(api, path)
+    return (yield from joined(api, path, params, 50))
+
+
+def _with_team(api: Api, path: str) -> Flow[str]:
+    if "://" in path:
+        raise _errors.ConfigError(
+            f"{path!r} is a whole URL; give the path alone, such as /v2/teams"
+        )
+    path = "/" + path.lstrip("/")
+    for name in ("{teamId}", "{team_id}"):
+        if name in path:
+            path = path.replace(name, (yield from api.team_id()))
+    return path

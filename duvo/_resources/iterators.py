@@ -1,0 +1,93 @@
+"""Many runs, as they are iterated over: their events, or the runs as they end."""
+
+from __future__ import annotations
+
+from .. import _errors
+from .._flow.drivers import convert
+from .._flow.iterators import ClosableIterator
+from .._run.on_request import Responder
+from .._run.state import RunState
+from .._watch.watching import give_events, give_finished
+from .events import Event
+from .run import Run, state_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .._flow.perform import Driver
+    from .._run.on_request import OnRequest
+    from .._run.replies import Answers
+    from .._watch.events import RunEvent
+
+
+class Watch(ClosableIterator[Event[Run]]):
+    """Events of many runs. It ends when all runs have ended."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        runs: Iterable[Run | str],
+        *,
+        messages: bool,
+        timeout: float | None,
+    ):
+        handles = distinct_runs(driver, runs)
+        states = [state_of(run) for run in handles.values()]
+
+        def events(items: Sequence[RunEvent]) -> list[Event[Run]]:
+            return [
+                Event(
+                    type=item.type,
+                    run=handles[item.state.id.casefold()],
+                    message=item.message,
+                    request=item.request,
+                )
+                for item in items
+            ]
+
+        flow = give_events(driver.api, states, timeout, messages=messages)
+        super().__init__(convert(flow, events), driver.perform)
+
+
+class Completed(ClosableIterator[Run]):
+    """Runs as they end, each with its `answer` and `failure`."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        runs: Iterable[Run | str],
+        *,
+        timeout: float | None,
+        on_request: OnRequest,
+        answers: Answers | None,
+    ):
+        def responder() -> Responder:
+            return Responder(on_request, answers, warn=True, may_await=driver.may_await)
+
+        def as_runs(states: Sequence[RunState]) -> list[Run]:
+            return [handles[state.id.casefold()] for state in states]
+
+        # Bad arguments are refused now, not at the first human request.
+        responder()
+        handles = distinct_runs(driver, runs)
+        states = [state_of(run) for run in handles.values()]
+        flow = give_finished(driver.api, states, timeout, responder)
+        super().__init__(convert(flow, as_runs), driver.perform)
+
+
+def distinct_runs(driver: Driver, runs: Iterable[Run | str]) -> dict[str, Run]:
+    """Return runs that are given as such or by id, each once, by id in lower case.
+
+    Raises:
+        ConfigError: something among them is not a run.
+    """
+    if isinstance(runs, (str, Run)):
+        raise _errors.ConfigError("give several runs, as a list of runs or of ids")
+    found: dict[str, Run] = {}
+    for run in runs:
+        if not isinstance(run, (str, Run)):
+            raise _errors.ConfigError(f"{run!r} is not a run; give runs, or ids of runs")
+        handle = run if isinstance(run, Run) else Run(driver, RunState(run))
+        found.setdefault(handle.id.casefold(), handle)
+    return found

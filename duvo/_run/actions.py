@@ -1,0 +1,165 @@
+"""What can be done with a run: start it, read it, post to it, reply to it, stop it."""
+
+from __future__ import annotations
+
+from .. import _errors
+from .._http import paths
+from .._models import wire
+from .._models.checks import expect_field, request_context
+from . import replies
+from .state import RunState
+from .status import Resumed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .._flow.steps import Flow
+    from .._http.api import Api
+    from .._http.clock import Deadline
+    from .._models.human_requests import Reply
+    from .._models.messages import Message
+    from .polling import Poller
+    from .replies import Answers
+
+
+def start(
+    api: Api,
+    agent_id: str,
+    message: str | None = None,
+    sandbox_id: str | None = None,
+    webhook_url: str | None = None,
+    *,
+    deadline: Deadline | None = None,
+    idempotency_key: str | None = None,
+) -> Flow[RunState]:
+    """Start a run. Sends `POST /v2/teams/{team}/runs`."""
+    body = {
+        "agent_id": agent_id,
+        "message": message,
+        "sandbox_id": sandbox_id,
+        "webhook_url": webhook_url,
+    }
+    path = paths.runs((yield from api.team_id(deadline)))
+    find_out = f"`duvo runs list --agent {agent_id} --since 5m` shows whether it was started"
+    response = yield from api.post(
+        path,
+        body={name: value for name, value in body.items() if value is not None},
+        find_out=find_out,
+        deadline=deadline,
+        idempotency_key=idempotency_key,
+    )
+    with request_context("POST", path, find_out):
+        run_id = wire.run_response(response.data)["run"]["id"]
+    return RunState(run_id, response.data, started_here_at=api.clock.now())
+
+
+def refresh(api: Api, state: RunState) -> Flow[None]:
+    """Read a run. Sends `GET /v2/runs/{id}`."""
+    response = yield from api.get(paths.run(state.id))
+    state.update(response.data)
+
+
+def read(poller: Poller, state: RunState, params: tuple[tuple[str, str], ...] = ()) -> Flow[None]:
+    """Read a run once, within what the poller repeats."""
+    response = yield from poller.get(paths.run(state.id), list(params))
+    state.update(response.data)
+
+
+def poll(
+    poller: Poller, state: RunState, *, hold: bool = False, seen_request: str | None = None
+) -> Flow[None]:
+    """Read a run until that succeeds.
+
+    Args:
+        poller: reads, with its patience and deadline.
+        state: the run.
+        hold: let the server hold the request until the run changes.
+        seen_request: id of the pending human request that is no change.
+    """
+    params: tuple[tuple[str, str], ...] = ()
+    if hold:
+        seconds = poller.deadline.left(poller.api.server.long_poll)
+        params = (("wait", f"{seconds:.1f}"),)
+        if seen_request is not None:
+            params += (("seen_request", seen_request),)
+    yield from poller.read(lambda: read(poller, state, params))
+
+
+def send_message(api: Api, state: RunState, text: str) -> Flow[Message]:
+    """Post a message to a run. Sends `POST /v2/runs/{id}/messages`."""
+    path = paths.messages(state.id)
+    find_out = f"`duvo runs messages {state.id}` shows whether it arrived"
+    ended_before = state.completed_at
+    response = yield from api.post(path, body={"message": text}, find_out=find_out)
+    resumed = state.resumed = Resumed(None, api.clock.now(), ended_before)
+    state.final_answer.is_read = False
+    with request_context("POST", path, find_out):
+        from .._models import messages
+
+        raw = expect_field(response.data, "message")
+        message = messages.message(wire.message(raw), raw, state.id)
+    resumed.message_at = message.timestamp
+    return message
+
+
+def respond(
+    api: Api,
+    state: RunState,
+    approve: bool | None,
+    answers: Answers | None,
+    request_id: str | None,
+) -> Flow[Reply]:
+    """Reply to the pending request of a run, which is read first."""
+    yield from refresh(api, state)
+    request = state.pending_request
+    if request is None:
+        raise _errors.InvalidReply(
+            f"run {state.id} has no pending request (it is {state.status}); nothing was sent"
+        )
+    if request_id is not None and request_id != request.id:
+        raise _errors.InvalidReply(
+            f"run {state.id} has no pending request {request_id}; pending is {request.id}: "
+            f"{replies.described(request)}; nothing was sent",
+            request=request,
+        )
+    return (yield from send_reply(api, state, request.id, replies.body(request, approve, answers)))
+
+
+def send_reply(
+    api: Api,
+    state: RunState,
+    request_id: str,
+    body: dict[str, Any],
+    *,
+    deadline: Deadline | None = None,
+    retries: int | None = None,
+) -> Flow[Reply]:
+    """Reply to a request. Sends `POST /v2/runs/{id}/human-requests/{request}/respond`."""
+    path = paths.reply(state.id, request_id)
+    find_out = f"`duvo runs get {state.id}` shows whether the request is still pending"
+    response = yield from api.post(
+        path, body=body, find_out=find_out, deadline=deadline, retries=retries
+    )
+    with request_context("POST", path, find_out):
+        from .._models import human_requests
+
+        return human_requests.reply(expect_field(response.data, "human_request"))
+
+
+def stop(api: Api, state: RunState) -> Flow[None]:
+    """Stop a run, and read it. Sends `POST /v2/runs/{id}/stop` and `GET /v2/runs/{id}`.
+
+    Raises:
+        Conflict: the server did not stop it, and it is still running.
+    """
+    # Stopping twice is stopping once, so it may be sent again.
+    response = yield from api.post(paths.stop(state.id), repeatable=True)
+    yield from refresh(api, state)
+    reported = response.data if isinstance(response.data, dict) else {}
+    if not state.is_finished and reported.get("success") is False:
+        raise _errors.Conflict(
+            f"could not stop run {state.id} ({state.status}): "
+            f"{reported.get('message') or 'the server gave no reason'}",
+            status=409,
+        )

@@ -1,0 +1,89 @@
+"""Watching runs until all have ended: every event, or only the ends."""
+
+from __future__ import annotations
+
+from .._flow.drivers import collect
+from .._flow.steps import Give
+from .._run.polling import Poller
+from .._run.waiting import read_final_answer
+from .watcher import Watcher
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .._flow.steps import Flow
+    from .._http.api import Api
+    from .._run.on_request import Responder
+    from .._run.state import RunState
+
+
+def give_events(
+    api: Api, runs: Iterable[RunState], timeout: float | None, *, messages: bool
+) -> Flow[None]:
+    """Give what happens to runs, until all have ended.
+
+    Args:
+        api: the API.
+        runs: the runs.
+        timeout: seconds in all; None for no deadline.
+        messages: whether to give the runs' messages too.
+
+    Raises:
+        WaitTimeout: time is up; the runs are still running.
+        DuvoError: a run cannot be read.
+    """
+    poller = Poller(api, None, timeout)
+    watcher = Watcher(poller, messages=messages)
+    for state in runs:
+        watcher.add(state)
+    return _give_events(watcher, poller)
+
+
+def _give_events(watcher: Watcher, poller: Poller) -> Flow[None]:
+    while watcher.is_busy:
+        yield from watcher.step()
+        if watcher.rest:
+            yield from poller.rest(watcher.rest, f"{len(watcher)} runs are watched")
+
+
+def give_finished(
+    api: Api,
+    runs: Iterable[RunState],
+    timeout: float | None,
+    make_responder: Callable[[], Responder],
+) -> Flow[None]:
+    """Give runs as they end, each with its final answer.
+
+    Args:
+        api: the API.
+        runs: the runs.
+        timeout: seconds in all; None for no deadline.
+        make_responder: makes what handles a human request.
+
+    Raises:
+        WaitTimeout: time is up; the runs are still running.
+        HumanRequestPending: a responder may not answer.
+        DuvoError: a run cannot be read.
+    """
+    poller = Poller(api, None, timeout)
+    watcher = Watcher(poller, messages=False)
+    for state in runs:
+        watcher.add(state)
+    return _give_finished(watcher, poller, make_responder)
+
+
+def _give_finished(
+    watcher: Watcher, poller: Poller, make_responder: Callable[[], Responder]
+) -> Flow[None]:
+    while watcher.is_busy:
+        for event in (yield from collect(watcher.step())):
+            if event.type == "human_request":
+                responder = make_responder()
+                if (yield from responder.handle(event.state, event.request, poller)):
+                    watcher.record_reply(event.state)
+            elif event.type == "finished":
+                yield from read_final_answer(event.state, poller)
+                yield Give([event.state])
+        if watcher.rest:
+            yield from poller.rest(watcher.rest, f"{len(watcher)} runs have not ended")
