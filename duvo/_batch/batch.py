@@ -15,12 +15,13 @@ from . import tasks
 from .adoption import newest_mark
 from .completions import Await, Spawn
 from .entry import Entry
+from .journal import Journal
 from .results import Progress, restored, stored
 from .starts import NotStarted, Starts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from .._flow.perform import Driver
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from .._watch.events import RunEvent
     from .completions import Completion
     from .inputs import Inputs
-    from .journal import Journal
+    from .journal import Changes
 
 _AT_ONCE = 100
 """Inputs that are taken, and recorded, together."""
@@ -50,9 +51,9 @@ class Batch:
 
     Args:
         driver: what executors are given; its API is used here.
-        agent_id: the agent.
+        find_agent: finds the agent's id.
         inputs: the inputs.
-        journal: records the state of each input.
+        journal: the file that records the state of each input, or None.
         concurrency: maximum number of unfinished runs at a time.
         on_request: as in `Run.wait`.
         answers: as in `Run.wait`.
@@ -62,9 +63,9 @@ class Batch:
     def __init__(
         self,
         driver: Driver,
-        agent_id: str,
+        find_agent: Callable[[], Flow[str]],
         inputs: Inputs,
-        journal: Journal,
+        journal: str | None,
         *,
         concurrency: int,
         on_request: OnRequest,
@@ -73,13 +74,13 @@ class Batch:
     ):
         self._driver = driver
         self._api = driver.api
-        self._agent_id = agent_id
+        self._find_agent = find_agent
         self._inputs = inputs
-        self._journal = journal
+        self._file = journal
         self._concurrency = concurrency
         self._choice = (on_request, answers)
         self._make_run = make_run
-        self.starts = Starts(driver.api, agent_id, journal)
+        self._is_prepared = False
         self._poller = Poller(driver.api, None, None)
         self._watcher = Watcher(self._poller, messages=False, tolerates_lost=True)
         self._at_work: dict[int, Entry] = {}
@@ -102,6 +103,38 @@ class Batch:
             waiting=waiting,
         )
 
+    def prepare(self) -> Flow[None]:
+        """Find the agent and the team, and open the journal, once.
+
+        Raises:
+            JournalError: the journal cannot be used.
+            DuvoError: the agent or the team cannot be found.
+        """
+        if self._is_prepared:
+            return
+        self._agent_id = yield from self._find_agent()
+        team_id = yield from self._api.team_id()
+        self._journal = yield from block(
+            Journal, self._file, self._api.base_url, team_id, self._agent_id
+        )
+        self._starts = Starts(self._api, self._agent_id, self._journal)
+        self._is_prepared = True
+
+    def compare(self, inputs: Iterable[Any]) -> Flow[Changes]:
+        """Compare all inputs with the journal."""
+        yield from self.prepare()
+        names = (self._inputs.name(*item) for item in enumerate(inputs))
+        return (yield from block(self._journal.compare, names))
+
+    def finish(self, completions: Sequence[Completion]) -> None:
+        """Record the last starts, and close the journal. It blocks.
+
+        Args:
+            completions: of starts that the batch has not seen.
+        """
+        if self._is_prepared:
+            self._starts.finish(completions)
+
     def give_finished(self) -> Flow[None]:
         """Give each entry whose run has ended.
 
@@ -109,18 +142,19 @@ class Batch:
             MapIncomplete: at the end: some inputs have no finished run.
             DuvoError: runs cannot be started or read.
         """
+        yield from self.prepare()
         if (yield from block(self._journal.read_mark)) is None:
             mark = yield from self._poller.read(lambda: newest_mark(self._api, self._agent_id))
             yield from block(self._journal.set_mark, mark)
         while (yield from self._take_inputs()) or self._at_work or self._ready:
-            yield from self.starts.step()
+            yield from self._starts.step()
             yield from self._give_ready()
             for event in (yield from collect(self._watcher.step())):
                 yield from self._handle(event)
             self._fail_lost()
             completions = yield Await(self._patience())
             yield from self._record_all(completions)
-            yield from self.starts.step()
+            yield from self._starts.step()
         incomplete = _incomplete(self._failures) if self._failures else None
         if self._inputs.error is not None:
             raise self._inputs.error from incomplete
@@ -171,7 +205,7 @@ class Batch:
                 self._watch(entry, RunState(row.run_id))
             else:
                 to_start.append(entry)
-        self.starts.add(to_start)
+        self._starts.add(to_start)
 
     # Runs
 
@@ -207,15 +241,15 @@ class Batch:
     def _record_all(self, completions: Sequence[Completion]) -> Flow[None]:
         try:
             for completion in completions:
-                yield from self._record(completion)
+                self._record(completion)
         except Exception:
             yield from self._write()
             raise
         yield from self._write()
 
-    def _record(self, completion: Completion) -> Flow[None]:
+    def _record(self, completion: Completion) -> None:
         if completion.kind in ("start", "search"):
-            for outcome in (yield from self.starts.record(completion)):
+            for outcome in self._starts.record(completion):
                 if isinstance(outcome, NotStarted):
                     self._fail(outcome.entry, outcome.error)
                 else:
@@ -239,7 +273,7 @@ class Batch:
 
     def _write(self) -> Flow[None]:
         """Write what completed into the journal."""
-        yield from self.starts.write()
+        yield from self._starts.write()
         entries, self._finished = self._finished, []
         if entries:
             rows = [(entry.row, stored(entry.state)) for entry in entries if entry.state]
@@ -271,6 +305,19 @@ class Batch:
             self._of_run.pop(entry.state.id, None)
             self._watcher.drop(entry.state)
         return self._at_work.pop(entry.row.id, None) is not None
+
+
+def check_arguments(
+    concurrency: int, on_request: OnRequest, answers: Answers | None, *, may_await: bool
+) -> None:
+    """Check the arguments of a batch before anything is done.
+
+    Raises:
+        ConfigError: one of them cannot work.
+    """
+    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
+        raise _errors.ConfigError(f"concurrency must be 1 or more, not {concurrency!r}")
+    Responder(on_request, answers, warn=False, may_await=may_await)
 
 
 def _incomplete(

@@ -98,7 +98,7 @@ class Journal:
             server, team or agent, is not a journal, or cannot be written.
     """
 
-    def __init__(self, path: str | Path | None, *, server: str, team_id: str, agent_id: str):
+    def __init__(self, path: str | Path | None, server: str, team_id: str, agent_id: str):
         owner = (server, team_id, agent_id)
         self._file = None if path is None else Path(path).absolute()
         self._connection = (

@@ -84,7 +84,9 @@ class Starts:
         self._is_searching = False
         self._in_progress = 0
         self._not_spawned: list[Entry] = []
-        self._unrecorded: list[tuple[Row, str]] = []
+        # Written by `write`, or by `finish` when the batch is closed before that.
+        self._known: list[tuple[Row, str]] = []
+        self._given_up: list[Entry] = []
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Start a run for each entry, or find the run of one that was sent before."""
@@ -102,7 +104,7 @@ class Starts:
             # progress than there are threads, the next ones wait for each other.
             yield from self._send()
 
-    def record(self, completion: Completion) -> Flow[list[Started | NotStarted]]:
+    def record(self, completion: Completion) -> list[Started | NotStarted]:
         """Record a completion of kind `start` or `search`; return what came of it.
 
         Raises:
@@ -123,16 +125,19 @@ class Starts:
             self.add([entry])
             return []
         if _made_no_run(error):
-            yield from block(self._give_up, [entry])
+            self._given_up.append(entry)
         if not isinstance(error, _REFUSED):
             raise error
         return [NotStarted(entry, error)]
 
     def write(self) -> Flow[None]:
-        """Write the runs that became known since the last time into the journal."""
-        runs, self._unrecorded = self._unrecorded, []
-        if runs:
-            yield from block(self._journal.started, runs)
+        """Write what `record` recorded since the last time into the journal."""
+        if self._given_up:
+            yield from block(self._give_up, self._given_up)
+            self._given_up = []
+        if self._known:
+            yield from block(self._journal.started, self._known)
+            self._known = []
 
     def finish(self, completions: Sequence[Completion]) -> None:
         """Record the last starts, and close the journal. It blocks.
@@ -140,16 +145,17 @@ class Starts:
         Args:
             completions: of starts that `record` has not seen.
         """
+        for completion in completions:
+            if completion.error is None:
+                self._known.append((completion.subject.row, completion.result().id))
+            elif _made_no_run(completion.error):
+                self._given_up.append(completion.subject)
         try:
+            self._journal.started(self._known)
+            self._give_up(self._given_up)
+            # It may have been closed before these were recorded as being sent.
             with contextlib.suppress(JournalError):
                 self._give_up(self._not_spawned)
-            for completion in completions:
-                if completion.error is None:
-                    self._unrecorded.append((completion.subject.row, completion.result().id))
-                elif _made_no_run(completion.error):
-                    self._give_up([completion.subject])
-            if self._unrecorded:
-                self._journal.started(self._unrecorded)
         except JournalError as error:
             logger.warning("the journal does not record runs that were started: %s", error)
         finally:
@@ -179,7 +185,7 @@ class Starts:
         )
 
     def _started(self, entry: Entry, state: RunState) -> Started:
-        self._unrecorded.append((entry.row, state.id))
+        self._known.append((entry.row, state.id))
         return Started(entry, state)
 
     def _give_up(self, entries: Sequence[Entry]) -> None:

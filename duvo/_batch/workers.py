@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import pickle
 import queue
 import threading
 from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor, wait
 from functools import partial
 
-from .._errors import DuvoError
+from .._errors import ConfigError, DuvoError
 from .._flow.drivers import run
 from .._flow.steps import Closed
 from .completions import Await, Completion, Spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from concurrent.futures import Executor, Future
-    from typing import Any
+    from typing import Any, TypeVar
 
     from .._flow.perform import Driver
+    from .._flow.steps import Flow
+    from .._run.on_request import OnRequest
+    from .batch import Batch
+
+    T = TypeVar("T")
 
 _THREADS = 8
 _LONGEST_END = 5.0
@@ -30,19 +35,26 @@ class Workers:
 
     Args:
         driver: performs all steps but those of a batch.
+        batch: the batch.
         concurrency: maximum number of threads for one kind of work, up to 8.
         executor: the caller's, for replies and answers; None for threads.
     """
 
-    def __init__(self, driver: Driver, concurrency: int, executor: Executor | None):
+    def __init__(self, driver: Driver, batch: Batch, concurrency: int, executor: Executor | None):
         self._driver = driver
+        self._batch = batch
         self._executor = executor
-        self._queue: queue.SimpleQueue[Completion | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Spawn, Completion] | None] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(min(_THREADS, concurrency), "duvo-map")
         # Of their own: a callable that takes long to decide must not delay the rest.
         self._deciders = ThreadPoolExecutor(min(_THREADS, concurrency), "duvo-reply")
         self._closed = threading.Event()
-        self._starts: dict[Future[Completion | None], Spawn] = {}
+        # Starts whose completions the batch has not seen.
+        self._starts: dict[Spawn, Future[Completion | None]] = {}
+
+    def run(self, flow: Flow[T]) -> T:
+        """Perform a flow and return its result."""
+        return self._driver.run(flow)
 
     def perform(self, step: Any, closed: threading.Event) -> Any:
         """Perform one step."""
@@ -62,7 +74,7 @@ class Workers:
         pool = self._deciders if spawn.kind == "reply" else self._threads
         future = pool.submit(self._work, spawn)
         if spawn.kind == "start":
-            self._starts[future] = spawn
+            self._starts.setdefault(spawn, future)
 
     def _work(self, spawn: Spawn) -> Completion | None:
         # After Ctrl-C the same step may be performed again; its work is done once.
@@ -74,7 +86,7 @@ class Workers:
             completion = Completion(spawn.kind, spawn.subject, result)
         except BaseException as error:
             completion = Completion(spawn.kind, spawn.subject, error=error)
-        self._queue.put(completion)
+        self._queue.put((spawn, completion))
         return completion
 
     def _await(self, step: Await) -> list[Completion]:
@@ -82,16 +94,14 @@ class Workers:
         block = step.seconds != 0.0 and not completions
         try:
             while True:
-                completion = self._queue.get(block=block, timeout=step.seconds if block else None)
+                item = self._queue.get(block=block, timeout=step.seconds if block else None)
                 block = False
-                if completion is not None:
+                if item is not None:
+                    spawn, completion = item
+                    self._starts.pop(spawn, None)
                     completions.append(completion)
         except queue.Empty:
             pass
-        # The batch records these starts from now on.
-        for future in [future for future in self._starts if future.done()]:
-            if not future.cancelled() and future.result() in (None, *completions):
-                del self._starts[future]
         return completions
 
     # The caller's executor
@@ -115,7 +125,7 @@ class Workers:
             if type(error).__name__ in ("KilledWorker", "FutureCancelledError"):
                 error = self._failed(error)
             completion = Completion(spawn.kind, spawn.subject, error=error)
-        self._queue.put(completion)
+        self._queue.put((spawn, completion))
 
     def _failed(self, error: BaseException) -> DuvoError:
         # An executor's error may quote the whole work, and with it the key.
@@ -127,47 +137,50 @@ class Workers:
 
     # The end
 
-    def close(self) -> None:
+    def interrupt(self) -> None:
         """End the work, and an `Await`, from any thread."""
         self._closed.set()
         self._queue.put(None)
 
-    def leave(self, finish: Callable[[list[Completion]], None]) -> None:
-        """End the work; starts that were sent are still recorded.
-
-        Args:
-            finish: called once with the completions of starts that the batch
-                has not seen, here or, after 5 s, in a thread.
-        """
+    def finish(self) -> None:
+        """End the work. Starts that were sent are still recorded, after 5 s in a thread."""
         self._closed.set()
         for pool in (self._threads, self._deciders):
             pool.shutdown(wait=False, cancel_futures=True)
-        pending = [future for future in self._starts if not future.cancelled()]
+        pending = [future for future in self._starts.values() if not future.cancelled()]
         _, unfinished = wait(pending, timeout=_LONGEST_END)
         if not unfinished:
-            self._finish(pending, finish)
-            return
-        threading.Thread(
-            target=self._finish_later, args=(pending, finish), name="duvo-map-end"
-        ).start()
+            self._record_last(pending)
+        else:
+            threading.Thread(target=self._record_last, args=(pending,), name="duvo-map-end").start()
 
-    def _finish_later(
-        self, pending: list[Future[Completion | None]], finish: Callable[[list[Completion]], None]
-    ) -> None:
-        wait(pending)
-        self._finish(pending, finish)
-
-    def _finish(
-        self, pending: list[Future[Completion | None]], finish: Callable[[list[Completion]], None]
-    ) -> None:
+    def _record_last(self, pending: list[Future[Completion | None]]) -> None:
         cancelled = [
             Completion(spawn.kind, spawn.subject, error=CancelledError())
-            for future, spawn in self._starts.items()
+            for spawn, future in self._starts.items()
             if future.cancelled()
         ]
-        self._starts.clear()
         done = [completion for future in pending if (completion := future.result()) is not None]
-        finish(done + cancelled)
+        self._batch.finish(done + cancelled)
+
+
+def check_executor(executor: Executor | None, on_request: OnRequest) -> None:
+    """Check that an executor can be used, and that `on_request` can be sent to it.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if executor is not None and not hasattr(executor, "submit"):
+        raise ConfigError(f"executor must be an Executor, not {executor!r:.80}")
+    # Other executors, such as Dask's, have ways of their own to send a function.
+    if any(base.__name__ == "ProcessPoolExecutor" for base in type(executor).__mro__):
+        try:
+            pickle.dumps(on_request)
+        except Exception as error:
+            raise ConfigError(
+                f"on_request cannot be sent to another process ({error}); "
+                "give a function at the top level of a module"
+            ) from None
 
 
 class ExecutorFailed(DuvoError):

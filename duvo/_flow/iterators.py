@@ -6,11 +6,11 @@ import threading
 from typing import Any, Generic, TypeVar
 
 from .drivers import Drive
-from .steps import Closed, Give, Send
+from .steps import Block, Closed, Give, Send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Iterator
     from types import TracebackType
 
     from typing_extensions import Self
@@ -28,6 +28,7 @@ class _Items(Generic[T]):
         self._drive: Drive[Any] | None = None
         self._given: Give | None = None
         self._items: Iterator[T] = iter(())
+        self._is_finished = False
 
     def _next_step(self) -> Step | None:
         """Return the next step to perform, or None when there are new items.
@@ -62,6 +63,9 @@ class _Items(Generic[T]):
             return
         if type(step) is Send:
             step.interrupted = True
+        elif type(step) is Block and step.task is None:
+            # It may have been carried out; carrying it out twice could corrupt a file.
+            self._drive.error = error
         raise error
 
 
@@ -70,17 +74,34 @@ class ClosableIterator(_Items[T]):
 
     An error is raised again when more is asked for. After an exception from
     outside, such as Ctrl-C, iterating continues where it was.
+
+    Args:
+        flow: gives the items.
+        driver: performs the steps. Its `interrupt` is called when the iterator
+            is closed, and its `finish` once when the iteration has ended.
     """
 
-    def __init__(self, flow: Flow[Any], perform: Callable[[Step, threading.Event], Any]):
+    def __init__(self, flow: Flow[Any], driver: Any):
         super().__init__(flow)
-        self._perform = perform
+        self._driver = driver
         self._closed = threading.Event()
+        self._iterating = threading.Lock()
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> T:
+        if not self._closed.is_set():
+            for item in self._items:
+                return item
+        with self._iterating:
+            try:
+                return self._advance()
+            except Exception:
+                self._finish()
+                raise
+
+    def _advance(self) -> T:
         while not self._closed.is_set():
             for item in self._items:
                 return item
@@ -94,7 +115,7 @@ class ClosableIterator(_Items[T]):
 
     def _carry_out(self, step: Step) -> None:
         try:
-            result = self._perform(step, self._closed)
+            result = self._driver.perform(step, self._closed)
         except BaseException as error:
             self._fail(step, error)
         else:
@@ -107,6 +128,18 @@ class ClosableIterator(_Items[T]):
         response ends with its own timeout.
         """
         self._closed.set()
+        self._driver.interrupt()
+        # A thread that is iterating just now finishes it itself.
+        if self._iterating.acquire(blocking=False):
+            try:
+                self._finish()
+            finally:
+                self._iterating.release()
+
+    def _finish(self) -> None:
+        if not self._is_finished:
+            self._is_finished = True
+            self._driver.finish()
 
     def __enter__(self) -> Self:
         return self
@@ -125,19 +158,40 @@ class AsyncClosableIterator(_Items[T]):
 
     An error is raised again when more is asked for. After a cancellation
     iterating continues where it was.
+
+    Args:
+        flow: gives the items.
+        driver: performs the steps. Its `interrupt` is called when the iterator
+            is closed, and its `finish` once when the iteration has ended.
     """
 
-    def __init__(self, flow: Flow[Any], perform: Callable[[Step, Any], Awaitable[Any]]):
+    def __init__(self, flow: Flow[Any], driver: Any):
         import asyncio
 
         super().__init__(flow)
-        self._perform = perform
+        self._driver = driver
         self._closed = asyncio.Event()
+        self._is_iterating = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
+        if not self._closed.is_set():
+            for item in self._items:
+                return item
+        if self._is_iterating:
+            raise RuntimeError("another task is iterating over this just now")
+        self._is_iterating = True
+        try:
+            return await self._advance()
+        except Exception:
+            await self._finish()
+            raise
+        finally:
+            self._is_iterating = False
+
+    async def _advance(self) -> T:
         while not self._closed.is_set():
             for item in self._items:
                 return item
@@ -151,7 +205,7 @@ class AsyncClosableIterator(_Items[T]):
 
     async def _carry_out(self, step: Step) -> None:
         try:
-            result = await self._perform(step, self._closed)
+            result = await self._driver.perform(step, self._closed)
         except BaseException as error:
             self._fail(step, error)
         else:
@@ -160,6 +214,15 @@ class AsyncClosableIterator(_Items[T]):
     async def aclose(self) -> None:
         """End the iteration, also from another task; what it waits for ends at once."""
         self._closed.set()
+        self._driver.interrupt()
+        # A task that is iterating just now finishes it itself.
+        if not self._is_iterating:
+            await self._finish()
+
+    async def _finish(self) -> None:
+        if not self._is_finished:
+            self._is_finished = True
+            await self._driver.finish()
 
     async def __aenter__(self) -> Self:
         return self

@@ -55,7 +55,7 @@ class Driver:
 
     def iterate(self, flow: Flow[Any]) -> ClosableIterator[Any]:
         """Perform a flow as its items are wanted."""
-        return ClosableIterator(flow, self.perform)
+        return ClosableIterator(flow, self)
 
     def perform(self, step: Any, closed: threading.Event | None = None) -> Any:
         """Perform one step.
@@ -87,6 +87,12 @@ class Driver:
     def _send(self, step: Send, closed: threading.Event | None) -> Any:
         check_interrupted(step, self.api)
         return self.transport.send(step.request, closed)
+
+    def interrupt(self) -> None:
+        """Do nothing: a closed iterator ends what it waits for by itself."""
+
+    def finish(self) -> None:
+        """Do nothing: the end of an iterator leaves nothing behind."""
 
     def close(self) -> None:
         """Close the connections; later requests open new ones."""

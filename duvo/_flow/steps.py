@@ -79,14 +79,20 @@ class Call:
 
 
 class Block:
-    """Call a function of ours that may block, such as one that reads a file."""
+    """Call a function of ours that may block, such as one that reads a file.
 
-    __slots__ = ("arguments", "function")
+    Attributes:
+        task: the call in a thread, where it was begun there: an exception from
+            outside leaves it running, and its result is used later.
+    """
+
+    __slots__ = ("arguments", "function", "task")
     enters = (Exception,)
 
     def __init__(self, function: Callable[..., Any], *arguments: Any):
         self.function = function
         self.arguments = arguments
+        self.task: Any = None
 
 
 class Give:

@@ -94,7 +94,7 @@ class AgentList(ClosableIterator[Agent]):
 
     def __init__(self, driver: Driver, limit: int | None):
         self._query = AgentQuery(driver.api, limit)
-        super().__init__(self._query.give(), driver.perform)
+        super().__init__(self._query.give(), driver)
 
     @property
     def total(self) -> int | None:

@@ -1,17 +1,19 @@
-"""The calls of the client itself: any request, any list, and its team."""
+"""Calls that take more than one step: any request, any list, the team, a start by name."""
 
 from __future__ import annotations
 
 from .. import _errors
 from .._config import team_of_profile
 from .._flow.steps import block
+from .._http import paths
 from .._http.request import Request
 from .._http.sender import send
 from .._pages import joined
+from .._run import actions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from .._config import Settings
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from .._http.api import Api
     from .._http.clock import Deadline
     from .._http.response import Response
+    from .._run.state import RunState
 
 
 def find_team(api: Api, settings: Settings, deadline: Deadline | None) -> Flow[str]:
@@ -53,6 +56,35 @@ def paginate(api: Api, path: str, params: list[tuple[str, str]]) -> Flow[Any]:
     """Read all pages of a list call; see `Client.paginate`."""
     path = yield from _with_team(api, path)
     return (yield from joined(api, path, params, 50))
+
+
+def start_run(
+    api: Api,
+    agent: str,
+    message: str | None,
+    sandbox_id: str | None,
+    webhook_url: str | None,
+    deadline: Deadline | None,
+) -> Flow[RunState]:
+    """Start a run of an agent that is given by its id or its exact name."""
+    agent_id = yield from _find_agent(api, agent, deadline)
+    return (
+        yield from actions.start(api, agent_id, message, sandbox_id, webhook_url, deadline=deadline)
+    )
+
+
+def agent_finder(api: Api, agent: str) -> Callable[[], Flow[str]]:
+    """Return a function that finds an agent's id by its id or its exact name."""
+    return lambda: _find_agent(api, agent)
+
+
+def _find_agent(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[str]:
+    if paths.is_id(agent):
+        return agent
+    # Loaded for names only: an agent that is given by its id needs no attrs.
+    from .agents import find_agent_id
+
+    return (yield from find_agent_id(api, agent, deadline))
 
 
 def _with_team(api: Api, path: str) -> Flow[str]:

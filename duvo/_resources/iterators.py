@@ -47,7 +47,7 @@ class Watch(ClosableIterator[Event[Run]]):
             ]
 
         flow = give_events(driver.api, states, timeout, messages=messages)
-        super().__init__(convert(flow, events), driver.perform)
+        super().__init__(convert(flow, events), driver)
 
 
 class Completed(ClosableIterator[Run]):
@@ -73,7 +73,7 @@ class Completed(ClosableIterator[Run]):
         handles = distinct_runs(driver, runs)
         states = [state_of(run) for run in handles.values()]
         flow = give_finished(driver.api, states, timeout, responder)
-        super().__init__(convert(flow, as_runs), driver.perform)
+        super().__init__(convert(flow, as_runs), driver)
 
 
 def distinct_runs(driver: Driver, runs: Iterable[Run | str]) -> dict[str, Run]:

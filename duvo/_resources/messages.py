@@ -50,7 +50,7 @@ class Messages(ClosableIterator[Message]):
         flow = (
             self._reader.give_until_finished(responder) if follow else self._reader.give_once(limit)
         )
-        super().__init__(flow, driver.perform)
+        super().__init__(flow, driver)
 
     @property
     def total(self) -> int | None:

@@ -24,7 +24,7 @@ class RunList(ClosableIterator[Run]):
 
     def __init__(self, driver: Driver, query: RunQuery):
         self._query = query
-        super().__init__(query.give(lambda state: Run(driver, state)), driver.perform)
+        super().__init__(query.give(lambda state: Run(driver, state)), driver)
 
     @property
     def total(self) -> int | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import builtins
 
 from .. import _errors
-from .._http import paths
 from .._http.clock import Deadline
-from .._run import actions
 from .._run.state import RunState
+from .calls import agent_finder, start_run
 from .run import Run, state_of
 
 TYPE_CHECKING = False
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
     from .._flow.iterators import ClosableIterator
     from .._flow.perform import Driver
-    from .._flow.steps import Flow
-    from .._http.api import Api
     from .._run.on_request import OnRequest
     from .._run.replies import Answers
     from .iterators import Completed, Watch
@@ -71,7 +68,7 @@ class Runs:
         webhook_url: str | None,
         deadline: Deadline | None,
     ) -> Run:
-        flow = _start(self._driver.api, agent, message, sandbox_id, webhook_url, deadline)
+        flow = start_run(self._driver.api, agent, message, sandbox_id, webhook_url, deadline)
         return Run(self._driver, self._driver.run(flow))
 
     def run(self, run_id: str) -> Run:
@@ -136,7 +133,7 @@ class Runs:
             "issue_severity": issue_severity,
         }
         params = [(name, value) for name, value in filters.items() if value is not None]
-        find_agent = None if agent is None else _agent_finder(self._driver.api, agent)
+        find_agent = None if agent is None else agent_finder(self._driver.api, agent)
         query = RunQuery(self._driver.api, find_agent, params, status, sort_order, limit, offset)
         self._driver.run(query.prepare())  # sync
         return RunList(self._driver, query)
@@ -156,7 +153,7 @@ class Runs:
         """
         from .._watch.inbox import InboxQuery
 
-        find_agent = None if agent is None else _agent_finder(self._driver.api, agent)
+        find_agent = None if agent is None else agent_finder(self._driver.api, agent)
         query = InboxQuery(self._driver.api, find_agent)
         self._driver.run(query.prepare())  # sync
         return self._driver.iterate(query.give(lambda state: Run(self._driver, state)))
@@ -346,47 +343,23 @@ class Runs:
             MapIncomplete: while iterating, at the end: some inputs have no finished run.
             DuvoError: while iterating: runs cannot be started or read.
         """
+        from .._batch.batch import Batch, check_arguments
         from .._batch.inputs import Inputs
-        from .results import Results, check_arguments
+        from .._batch.workers import Workers, check_executor
+        from .results import Results
 
         driver = self._driver
-        check_arguments(concurrency, on_request, answers, executor)
-        taken = Inputs(inputs, message=message, key=key, has_journal=journal is not None)
-        agent_id = driver.run(_find_agent(driver.api, agent))
-        team_id = driver.run(driver.api.team_id())
-        return Results(
+        check_arguments(concurrency, on_request, answers, may_await=driver.may_await)
+        check_executor(executor, on_request)  # sync
+        batch = Batch(
             driver,
-            agent_id,
-            team_id,
-            taken,
+            agent_finder(driver.api, agent),
+            Inputs(inputs, message=message, key=key, has_journal=journal is not None),
+            None if journal is None else str(journal),
             concurrency=concurrency,
             on_request=on_request,
             answers=answers,
-            journal=journal,
-            executor=executor,
+            make_run=lambda state: Run(driver, state),
         )
-
-
-def _start(
-    api: Api,
-    agent: str,
-    message: str | None,
-    sandbox_id: str | None,
-    webhook_url: str | None,
-    deadline: Deadline | None,
-) -> Flow[RunState]:
-    agent_id = agent if paths.is_id(agent) else (yield from _find_agent(api, agent, deadline))
-    return (
-        yield from actions.start(api, agent_id, message, sandbox_id, webhook_url, deadline=deadline)
-    )
-
-
-def _find_agent(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[str]:
-    # Loaded for names only: an agent given by id needs no attrs.
-    from .agents import find_agent_id
-
-    return find_agent_id(api, agent, deadline)
-
-
-def _agent_finder(api: Api, agent: str) -> Callable[[], Flow[str]]:
-    return lambda: _find_agent(api, agent)
+        driver.run(batch.prepare())  # sync
+        return Results(batch, Workers(driver, batch, concurrency, executor))
