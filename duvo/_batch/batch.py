@@ -239,13 +239,16 @@ class Batch:
             )
 
     def _record_all(self, completions: Sequence[Completion]) -> Flow[None]:
-        try:
-            for completion in completions:
+        failure: Exception | None = None
+        for completion in completions:
+            # An error that ends the batch must not lose what other work has done.
+            try:
                 self._record(completion)
-        except Exception:
-            yield from self._write()
-            raise
+            except Exception as error:
+                failure = failure or error
         yield from self._write()
+        if failure is not None:
+            raise failure
 
     def _record(self, completion: Completion) -> None:
         if completion.kind in ("start", "search"):
