@@ -13,6 +13,16 @@ for message in run.messages(follow=True):
 # Names are loaded when first used: `import duvo` loads nothing else.
 _HOME = {
     "_version": ("__version__",),
+    "_async.agents": ("AsyncAgentList",),
+    "_async.client": ("AsyncClient",),
+    "_async.iterators": (
+        "AsyncCompleted",
+        "AsyncWatch",
+    ),
+    "_async.messages": ("AsyncMessages",),
+    "_async.results": ("AsyncResults",),
+    "_async.run": ("AsyncRun",),
+    "_async.run_list": ("AsyncRunList",),
     "_batch.journal": ("Changes",),
     "_batch.results": ("Progress",),
     "_client": ("Client",),
@@ -87,6 +97,14 @@ __all__ = [
     "Agent",
     "AgentList",
     "AmbiguousAgent",
+    "AsyncAgentList",
+    "AsyncClient",
+    "AsyncCompleted",
+    "AsyncMessages",
+    "AsyncResults",
+    "AsyncRun",
+    "AsyncRunList",
+    "AsyncWatch",
     "AuthenticationError",
     "Changes",
     "Client",
@@ -140,6 +158,13 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ._async.agents import AsyncAgentList
+    from ._async.client import AsyncClient
+    from ._async.iterators import AsyncCompleted, AsyncWatch
+    from ._async.messages import AsyncMessages
+    from ._async.results import AsyncResults
+    from ._async.run import AsyncRun
+    from ._async.run_list import AsyncRunList
     from ._batch.journal import Changes
     from ._batch.results import Progress
     from ._client import Client

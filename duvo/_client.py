@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import _config
-from ._resources.connection import connect
+from ._config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT
+from ._resources.connection import Connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,13 +13,11 @@ if TYPE_CHECKING:
 
     import requests
 
+    from ._config import Settings
     from ._http.response import Response
     from ._resources.agents import Agents
     from ._resources.runs import Runs
     from ._resources.teams import Teams, WhoAmI
-
-DEFAULT_TIMEOUT = 30.0
-DEFAULT_MAX_RETRIES = 3
 
 
 class Client:
@@ -64,9 +62,15 @@ class Client:
         session: requests.Session | None = None,
         user_agent: str | None = None,
     ):
-        _config.check_options(timeout, max_retries, user_agent)
-        self.settings = _config.resolve(api_key, base_url, team_id, profile)
-        self._driver = connect(self.settings, timeout, max_retries, session, user_agent)
+        self._connection = Connection(
+            api_key, base_url, team_id, profile, timeout, max_retries, session, user_agent
+        )
+        self._driver = self._connection.driver
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._connection.settings
 
     @property
     def base_url(self) -> str:
@@ -171,5 +175,5 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        team_id = self._driver.api.known_team_id
-        return f"<Client {self.base_url} team {team_id or 'not known yet'}>"
+        api = self._driver.api
+        return f"<Client {api.base_url} team {api.known_team_id or 'not known yet'}>"

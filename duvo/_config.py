@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("duvo")
 
+DEFAULT_TIMEOUT = 30.0
+DEFAULT_MAX_RETRIES = 3
+
 _LONGEST_TIMEOUT = 86_400.0
 
 
@@ -120,6 +123,17 @@ def resolve(
         named.name if named else None,
         team_may_be_in_profile,
     )
+
+
+def needs_file(
+    api_key: str | None, base_url: str | None, profile: str | None, environ: Mapping[str, str]
+) -> bool:
+    """Whether `resolve` would read the profile file."""
+    if profile is not None:
+        return True
+    if api_key is not None:
+        return False
+    return not (environ.get("DUVO_API_KEY") and (base_url or environ.get("DUVO_API_BASE_URL")))
 
 
 def team_of_profile(environ: Mapping[str, str] = os.environ) -> str | None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._flow.perform import Driver
+    from .._flow.perform_async import AsyncDriver
     from .._flow.steps import Flow
     from .._run.on_request import OnRequest
     from .._run.replies import Answers
@@ -62,7 +63,7 @@ class Batch:
 
     def __init__(
         self,
-        driver: Driver,
+        driver: Driver | AsyncDriver,
         find_agent: Callable[[], Flow[str]],
         inputs: Inputs,
         journal: str | None,
@@ -184,7 +185,9 @@ class Batch:
         """Take as many as there is room for; return whether there may be more."""
         if self._has_room:
             room = self._concurrency - len(self._at_work)
-            taken = yield Call(self._inputs.take, min(room, _AT_ONCE))
+            inputs = self._inputs
+            take = inputs.take_async if self._driver.may_await else inputs.take
+            taken = yield Call(take, min(room, _AT_ONCE))
             names = [(item.index, item.name) for item in taken]
             rows = yield from block(self._journal.take, names)
             pairs = zip(rows, taken, strict=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from itertools import count
 from typing import Any
 
 from attrs import frozen
@@ -14,7 +13,7 @@ from . import fingerprints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterable, Callable, Iterable
 
 _SLOW = 0.05
 """Seconds after which inputs that were taken so far are used without more."""
@@ -47,6 +46,7 @@ class Inputs:
         message: as in `Runs.map`.
         key: as in `Runs.map`.
         has_journal: whether a file records the state of each input.
+        may_await: whether the inputs may be an async iterable.
 
     Attributes:
         are_taken: whether all were taken.
@@ -58,39 +58,81 @@ class Inputs:
 
     def __init__(
         self,
-        given: Iterable[Any],
+        given: Iterable[Any] | AsyncIterable[Any],
         *,
         message: Callable[[Any], str] | None,
         key: str | Callable[[Any], str] | None,
         has_journal: bool,
+        may_await: bool = False,
     ):
-        if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__"):
+        is_iterable = hasattr(given, "__iter__") or (may_await and hasattr(given, "__aiter__"))
+        if isinstance(given, (str, bytes)) or not is_iterable:
             what = "one text" if isinstance(given, (str, bytes)) else repr(given)
             raise ConfigError(f"inputs are a list or another iterable, not {what:.80}")
         self.are_taken = False
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._group = 1
-        self._given = zip(count(), given, strict=False)
+        self._count = 0
+        self._given: Any = given
+        self._iterator: Any = None
+        # Inputs that were taken when an exception from outside came.
+        self._taken: list[Input] = []
         self._message = message
         self._key = key
         self._has_journal = has_journal
 
     def take(self, most: int) -> list[Input]:
         """Return the next inputs; fewer than `most` when they come slowly, or are at their end."""
-        taken: list[Input] = []
         began = time.monotonic()
         try:
-            for index, given in self._given:
-                taken.append(self._taken(index, given))
-                is_slow = time.monotonic() - began > _SLOW
-                if is_slow or len(taken) in (most, self._group):
-                    # An input must not wait long for the next ones.
-                    self._group = 1 if is_slow else 2 * len(taken)
-                    return taken
-        except Exception as error:
-            # Raised once the runs of earlier inputs have ended.
-            self.error = error
-        self.are_taken = True
+            if self._iterator is None:
+                self._iterator = iter(self._given)
+            for given in self._iterator:
+                if self._add(given, most, began):
+                    break
+            else:
+                self.are_taken = True
+        except BaseException as error:
+            self._record(error)
+        return self._hand_over()
+
+    async def take_async(self, most: int) -> list[Input]:
+        """Return the next inputs, which may be an async iterable; see `take`."""
+        if not hasattr(self._given, "__aiter__"):
+            return self.take(most)
+        began = time.monotonic()
+        try:
+            if self._iterator is None:
+                self._iterator = self._given.__aiter__()
+            async for given in self._iterator:
+                if self._add(given, most, began):
+                    break
+            else:
+                self.are_taken = True
+        except BaseException as error:
+            self._record(error)
+        return self._hand_over()
+
+    def _add(self, given: Any, most: int, began: float) -> bool:
+        """Add an input; return whether those so far are to be used without more."""
+        self._taken.append(self._input(self._count, given))
+        self._count += 1
+        is_slow = time.monotonic() - began > _SLOW
+        if not is_slow and len(self._taken) < min(most, self._group):
+            return False
+        # An input must not wait long for the next ones.
+        self._group = 1 if is_slow else 2 * len(self._taken)
+        return True
+
+    def _record(self, error: BaseException) -> None:
+        # Raised once the runs of earlier inputs have ended. Ctrl-C ends the taking
+        # too: it may have ended the generator that the inputs come from.
+        self.error, self.are_taken = error, True
+        if not isinstance(error, Exception):
+            raise error
+
+    def _hand_over(self) -> list[Input]:
+        taken, self._taken = self._taken, []
         return taken
 
     def name(self, index: int, given: Any) -> str:
@@ -109,7 +151,7 @@ class Inputs:
             return fingerprints.fingerprint(given)
         return fingerprints.of_key(str(index))
 
-    def _taken(self, index: int, given: Any) -> Input:
+    def _input(self, index: int, given: Any) -> Input:
         key = self._key_of(index, given)
         name = self._named(index, given, key)
         return Input(index, given, name, self._text(index, given), key)

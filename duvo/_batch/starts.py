@@ -151,11 +151,14 @@ class Starts:
             elif _made_no_run(completion.error):
                 self._given_up.append(completion.subject)
         try:
-            self._journal.started(self._known)
-            self._give_up(self._given_up)
-            # It may have been closed before these were recorded as being sent.
-            with contextlib.suppress(JournalError):
-                self._give_up(self._not_spawned)
+            if self._known:
+                self._journal.started(self._known)
+            if self._given_up:
+                self._give_up(self._given_up)
+            if self._not_spawned:
+                # The batch may have been closed before it recorded these as being sent.
+                with contextlib.suppress(JournalError):
+                    self._give_up(self._not_spawned)
         except JournalError as error:
             logger.warning("the journal does not record runs that were started: %s", error)
         finally:

@@ -192,6 +192,8 @@ class AsyncClosableIterator(_Items[T]):
             self._is_iterating = False
 
     async def _advance(self) -> T:
+        if self._drive is None:
+            await self._driver.prepare()
         while not self._closed.is_set():
             for item in self._items:
                 return item

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .._flow.steps import Flow
     from .clock import Clock, Deadline
+    from .rate_limit import SharedRateLimit
     from .response import Response
 
 
@@ -56,42 +57,53 @@ class Api:
     """The API of one server, as one key sees it. Its repr never shows the key.
 
     Args:
-        base_url: the API's origin.
-        api_key: the key.
-        team_id: the team, or None when it has to be found.
-        find_team: finds it.
         max_retries: maximum number of retries of a call.
         clock: the client's clock.
         may_hold: whether a request may be held without keeping others waiting.
 
     Attributes:
-        server: what the server offers.
+        base_url: the API's origin.
+        api_key: the key.
+        known_team_id: the team, or None while it is not known.
         rate_limit: shared with all clients of the same key in the process.
+        server: what the server offers.
         agent_ids: ids of agents by name, once looked up.
     """
 
-    def __init__(
+    base_url = "(not known yet)"
+    api_key = ""
+    rate_limit: SharedRateLimit
+    _find_team: Callable[[Api, Deadline | None], Flow[str]]
+
+    def __init__(self, *, max_retries: int, clock: Clock, may_hold: bool):
+        self.max_retries = max_retries
+        self.clock = clock
+        self.may_hold = may_hold
+        self.known_team_id: str | None = None
+        self.server = Server()
+        self.agent_ids: dict[str, str] = {}
+        self._finding_team = threading.Lock()
+
+    def configure(
         self,
         base_url: str,
         api_key: str,
         team_id: str | None,
         find_team: Callable[[Api, Deadline | None], Flow[str]],
-        *,
-        max_retries: int,
-        clock: Clock,
-        may_hold: bool,
-    ):
+    ) -> None:
+        """Set where the API is, before anything is sent.
+
+        Args:
+            base_url: the API's origin.
+            api_key: the key.
+            team_id: the team, or None when it has to be found.
+            find_team: finds it.
+        """
         self.base_url = base_url
         self.api_key = api_key
         self.known_team_id = team_id
-        self.max_retries = max_retries
-        self.clock = clock
-        self.may_hold = may_hold
-        self.server = Server()
         self.rate_limit = shared(base_url, api_key)
-        self.agent_ids: dict[str, str] = {}
         self._find_team = find_team
-        self._finding_team = threading.Lock()
 
     def team_id(self, deadline: Deadline | None = None) -> Flow[str]:
         """Return the team's id; the first time it may have to be found, by one flow for all."""

@@ -35,10 +35,21 @@ class Environment:
             import requests
 
             self.proxies = requests.utils.get_environ_proxies(base_url)
+        self._base_url = base_url
         self.context: ssl.SSLContext | None = None
         self.trust = "no TLS"
         if urlsplit(base_url).scheme == "https":
             self.context, self.trust = _trusted(environ)
+
+    @property
+    def proxy(self) -> str | None:
+        """The proxy of the API's origin, or None."""
+        if not self.proxies:
+            return None
+        import requests
+
+        proxy: str | None = requests.utils.select_proxy(self._base_url, self.proxies)
+        return proxy
 
 
 def _trusted(environ: Mapping[str, str]) -> tuple[ssl.SSLContext, str]:

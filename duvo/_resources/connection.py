@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import _config
 from .._flow.perform import Driver
 from .._http.api import Api
 from .._http.clock import Clock
@@ -18,24 +19,42 @@ if TYPE_CHECKING:
     from .._http.clock import Deadline
 
 
-def connect(
+class Connection:
+    """The settings and the driver of a client.
+
+    Arguments and errors are those of `Client`.
+
+    Attributes:
+        settings: the settings.
+        driver: runs flows.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None,
+        base_url: str | None,
+        team_id: str | None,
+        profile: str | None,
+        timeout: float,
+        max_retries: int,
+        session: requests.Session | None,
+        user_agent: str | None,
+    ):
+        _config.check_options(timeout, max_retries, user_agent)
+        self.settings = _config.resolve(api_key, base_url, team_id, profile)
+        self.driver = _connect(self.settings, timeout, max_retries, session, user_agent)
+
+
+def _connect(
     settings: Settings,
     timeout: float,
     max_retries: int,
     session: requests.Session | None,
     user_agent: str | None,
 ) -> Driver:
-    """Return a driver with these settings. Sends nothing."""
-    api = Api(
-        settings.base_url,
-        settings.api_key,
-        settings.team_id,
-        lambda api, deadline: _find_team(api, settings, deadline),
-        max_retries=max_retries,
-        clock=Clock(),
-        # A held request would keep others waiting for the caller's one session.
-        may_hold=session is None,
-    )
+    # A held request would keep others waiting for the caller's one session.
+    api = Api(max_retries=max_retries, clock=Clock(), may_hold=session is None)
+    configure(api, settings)
     transport = RequestsTransport(
         settings.base_url,
         settings.api_key,
@@ -50,13 +69,18 @@ def connect(
 
 def _reconnect(*arguments: Any) -> Driver:
     """Return the driver of a client that came from another process."""
-    driver = connect(*arguments)
+    driver = _connect(*arguments)
     driver.is_copy = True
     return driver
 
 
-def _find_team(api: Api, settings: Settings, deadline: Deadline | None) -> Flow[str]:
-    # Loaded when the team is not known: most commands know it.
-    from .calls import find_team
+def configure(api: Api, settings: Settings) -> None:
+    """Give the settings to the API."""
 
-    return find_team(api, settings, deadline)
+    def find_team(api: Api, deadline: Deadline | None) -> Flow[str]:
+        # Loaded when the team is not known: most commands know it.
+        from .calls import find_team
+
+        return find_team(api, settings, deadline)
+
+    api.configure(settings.base_url, settings.api_key, settings.team_id, find_team)

@@ -302,7 +302,7 @@ class Runs:
         message: Callable[[Any], str] | None = None,
         key: str | Callable[[Any], str] | None = None,
         journal: str | os.PathLike[str] | None = None,
-        executor: Executor | None = None,
+        executor: Executor | None = None,  # sync
     ) -> Results:
         """Start a run for each input, and return `(input, run)` as the runs end.
 

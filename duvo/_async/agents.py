@@ -1,0 +1,71 @@
+"""Made from _resources/agents.py by docs/async_classes.py; change that file instead."""
+
+from __future__ import annotations
+
+from .._flow.iterators import AsyncClosableIterator
+from .._resources.agents import Agent, AgentQuery, find_agent_id, get_agent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._flow.perform_async import AsyncDriver
+
+
+class AsyncAgents:
+    """The agents of the client's team."""
+
+    def __init__(self, driver: AsyncDriver):
+        self._driver = driver
+
+    def list(self, limit: int | None = None) -> AsyncAgentList:
+        """Return the agents, read a page at a time from `GET /v2/teams/{team}/agents`.
+
+        Args:
+            limit: maximum number of agents.
+        """
+        return AsyncAgentList(self._driver, limit)
+
+    async def get(self, agent: str) -> Agent:
+        """Return an agent. Sends `GET /v2/agents/{id}`.
+
+        Args:
+            agent: its id, or its exact name.
+
+        Raises:
+            NotFound: there is no such agent.
+            AmbiguousAgent: several share the name; the error lists them.
+        """
+        return await self._driver.run(get_agent(self._driver.api, agent))
+
+    async def id_of(self, agent: str) -> str:
+        """Return the id of an agent that is given by its id or its exact name.
+
+        A name is looked up once for each client, in `GET /v2/teams/{team}/agents`.
+
+        Raises:
+            NotFound: no agent has that name.
+            AmbiguousAgent: several have it; the error lists them.
+        """
+        return await self._driver.run(find_agent_id(self._driver.api, agent))
+
+
+class AsyncAgentList(AsyncClosableIterator[Agent]):
+    """Agents, read a page at a time as they are wanted.
+
+    Attributes:
+        total: agents in all, once a page was read, or None.
+        more: whether a limit cut the list.
+    """
+
+    def __init__(self, driver: AsyncDriver, limit: int | None):
+        self._query = AgentQuery(driver.api, limit)
+        super().__init__(self._query.give(), driver)
+
+    @property
+    def total(self) -> int | None:
+        """Agents in all, once a page was read, or None."""
+        return self._query.pages.total if self._query.pages else None
+
+    @property
+    def more(self) -> bool:
+        """Whether a limit cut the list."""
+        return self._query.pages.more if self._query.pages else False

@@ -1,0 +1,179 @@
+"""Made from _client.py by docs/async_classes.py; change that file instead."""
+
+from __future__ import annotations
+
+from .._config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT
+from .._resources.async_connection import AsyncConnection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+    from typing import Any
+
+    import httpx2
+
+    from .._config import Settings
+    from .._http.response import Response
+    from .._resources.teams import WhoAmI
+    from .agents import AsyncAgents
+    from .runs import AsyncRuns
+    from .teams import AsyncTeams
+
+
+class AsyncClient:
+    """A client of the API for async programs. The tasks of one event loop may share it.
+
+    Settings come from the arguments, then the environment (`DUVO_API_KEY`,
+    `DUVO_API_BASE_URL`, `DUVO_TEAM_ID`, `DUVO_PROFILE`), then the profile file,
+    which is read at the first request.
+
+    Args:
+        api_key: the key.
+        base_url: the API's origin, without a path.
+        team_id: the team; found by the key, once, when not given.
+        profile: a profile of the profile file: its key, base URL and team
+            beat the environment.
+        timeout: seconds for each socket operation of a request: connecting,
+            and each wait for data. Looking up a host name is not covered, and
+            each address of a name has its own.
+        max_retries: maximum number of retries of a call, where retrying is safe.
+        session: your own `httpx2.AsyncClient` (proxies, client certificates,
+            transports). Used unchanged; never closed by the client.
+        user_agent: put before ours in `User-Agent`.
+
+    Attributes:
+        runs: the runs.
+        agents: the agents.
+        teams: the teams.
+
+    Raises:
+        MissingCredential: there is no key anywhere.
+        ConfigError: a setting that cannot work.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        team_id: str | None = None,
+        profile: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        session: httpx2.AsyncClient | None = None,
+        user_agent: str | None = None,
+    ):
+        self._connection = AsyncConnection(
+            api_key, base_url, team_id, profile, timeout, max_retries, session, user_agent
+        )
+        self._driver = self._connection.driver
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._connection.settings
+
+    @property
+    def base_url(self) -> str:
+        """The API's origin."""
+        return self.settings.base_url
+
+    async def find_team_id(self) -> str:
+        """Return the team's id; the first time this may send `GET /v2/teams`.
+
+        Raises:
+            ConfigError: the key sees no team, or several, and none was named.
+            DuvoError: the request failed.
+        """
+        team_id: str = await self._driver.run(self._driver.api.team_id())
+        return team_id
+
+    @property
+    def runs(self) -> AsyncRuns:
+        """The runs: start, get, list, follow."""
+        from .runs import AsyncRuns
+
+        return AsyncRuns(self._driver)
+
+    @property
+    def agents(self) -> AsyncAgents:
+        """The agents: list, get."""
+        from .agents import AsyncAgents
+
+        return AsyncAgents(self._driver)
+
+    @property
+    def teams(self) -> AsyncTeams:
+        """The teams: list."""
+        from .teams import AsyncTeams
+
+        return AsyncTeams(self._driver)
+
+    async def whoami(self) -> WhoAmI:
+        """Return the owner of the key. Sends `GET /v2/profile` and `GET /v2/teams`.
+
+        Raises:
+            DuvoError: a request failed.
+        """
+        from .._resources.teams import read_owner
+
+        return await self._driver.run(read_owner(self._driver.api))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        body: Any = None,
+    ) -> Response:
+        """Send any request of the API, with the client's key, retries and errors.
+
+        Args:
+            method: HTTP method.
+            path: from `/v2/` on; `{teamId}` in it becomes the client's team.
+            params: query.
+            body: any JSON value; None for no body.
+
+        Raises:
+            DuvoError: the request failed.
+        """
+        from .._resources import calls
+
+        return await self._driver.run(
+            calls.request(self._driver.api, method, path, calls.pairs(params), body)
+        )
+
+    async def paginate(
+        self, path: str, *, params: Mapping[str, str] | Sequence[tuple[str, str]] = ()
+    ) -> Any:
+        """Return all pages of a list call as one document of the same shape.
+
+        Sends a `GET` for each page. Asks for 50 items a page, unless params has
+        a limit.
+
+        Raises:
+            DuvoError: a request failed.
+        """
+        from .._resources import calls
+
+        return await self._driver.run(calls.paginate(self._driver.api, path, calls.pairs(params)))
+
+    async def aclose(self) -> None:
+        """Close the client's connections. Later requests open new ones."""
+        await self._driver.aclose()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        api = self._driver.api
+        return f"<AsyncClient {api.base_url} team {api.known_team_id or 'not known yet'}>"

@@ -1,0 +1,93 @@
+"""Made from _resources/iterators.py by docs/async_classes.py; change that file instead."""
+
+from __future__ import annotations
+
+from .. import _errors
+from .._flow.drivers import convert
+from .._flow.iterators import AsyncClosableIterator
+from .._resources.events import Event
+from .._run.on_request import Responder
+from .._run.state import RunState
+from .._watch.watching import give_events, give_finished
+from .run import AsyncRun, state_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .._flow.perform_async import AsyncDriver
+    from .._run.on_request import OnRequest
+    from .._run.replies import Answers
+    from .._watch.events import RunEvent
+
+
+class AsyncWatch(AsyncClosableIterator[Event[AsyncRun]]):
+    """Events of many runs. It ends when all runs have ended."""
+
+    def __init__(
+        self,
+        driver: AsyncDriver,
+        runs: Iterable[AsyncRun | str],
+        *,
+        messages: bool,
+        timeout: float | None,
+    ):
+        handles = distinct_runs(driver, runs)
+        states = [state_of(run) for run in handles.values()]
+
+        def events(items: Sequence[RunEvent]) -> list[Event[AsyncRun]]:
+            return [
+                Event(
+                    type=item.type,
+                    run=handles[item.state.id.casefold()],
+                    message=item.message,
+                    request=item.request,
+                )
+                for item in items
+            ]
+
+        flow = give_events(driver.api, states, timeout, messages=messages)
+        super().__init__(convert(flow, events), driver)
+
+
+class AsyncCompleted(AsyncClosableIterator[AsyncRun]):
+    """Runs as they end, each with its `answer` and `failure`."""
+
+    def __init__(
+        self,
+        driver: AsyncDriver,
+        runs: Iterable[AsyncRun | str],
+        *,
+        timeout: float | None,
+        on_request: OnRequest,
+        answers: Answers | None,
+    ):
+        def responder() -> Responder:
+            return Responder(on_request, answers, warn=True, may_await=driver.may_await)
+
+        def as_runs(states: Sequence[RunState]) -> list[AsyncRun]:
+            return [handles[state.id.casefold()] for state in states]
+
+        # Bad arguments are refused now, not at the first human request.
+        responder()
+        handles = distinct_runs(driver, runs)
+        states = [state_of(run) for run in handles.values()]
+        flow = give_finished(driver.api, states, timeout, responder)
+        super().__init__(convert(flow, as_runs), driver)
+
+
+def distinct_runs(driver: AsyncDriver, runs: Iterable[AsyncRun | str]) -> dict[str, AsyncRun]:
+    """Return runs that are given as such or by id, each once, by id in lower case.
+
+    Raises:
+        ConfigError: something among them is not a run.
+    """
+    if isinstance(runs, (str, AsyncRun)):
+        raise _errors.ConfigError("give several runs, as a list of runs or of ids")
+    found: dict[str, AsyncRun] = {}
+    for run in runs:
+        if not isinstance(run, (str, AsyncRun)):
+            raise _errors.ConfigError(f"{run!r} is not a run; give runs, or ids of runs")
+        handle = run if isinstance(run, AsyncRun) else AsyncRun(driver, RunState(run))
+        found.setdefault(handle.id.casefold(), handle)
+    return found

@@ -1,0 +1,58 @@
+"""Made from _resources/messages.py by docs/async_classes.py; change that file instead."""
+
+from __future__ import annotations
+
+from .._errors import ConfigError
+from .._flow.iterators import AsyncClosableIterator
+from .._models.messages import Message
+from .._run.following import Beginning, MessageReader
+from .._run.on_request import Responder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._flow.perform_async import AsyncDriver
+    from .._run.on_request import OnRequest
+    from .._run.replies import Answers
+    from .._run.state import RunState
+
+
+class AsyncMessages(AsyncClosableIterator[Message]):
+    """The messages of a run, in order, read a page at a time as they are wanted.
+
+    When it ends by itself while following, the run has ended: its final status
+    was read from the server.
+    """
+
+    def __init__(
+        self,
+        driver: AsyncDriver,
+        state: RunState,
+        *,
+        follow: bool,
+        after: Message | str | None,
+        offset: int,
+        limit: int | None,
+        last: int | None,
+        timeout: float | None,
+        on_request: OnRequest,
+        answers: Answers | None,
+    ):
+        if offset < 0 or (limit is not None and limit < 0) or (last is not None and last < 0):
+            raise ConfigError("offset, limit and last must not be negative")
+        if sum((after is not None, offset > 0, last is not None)) > 1:
+            raise ConfigError("give one of after, offset and last")
+        if follow and limit is not None:
+            raise ConfigError("limit does not go with follow")
+        responder = Responder(on_request, answers, warn=False, may_await=driver.may_await)
+        self._reader = MessageReader(
+            driver.api, state, Beginning(after, offset, last), timeout, follow=follow
+        )
+        flow = (
+            self._reader.give_until_finished(responder) if follow else self._reader.give_once(limit)
+        )
+        super().__init__(flow, driver)
+
+    @property
+    def total(self) -> int | None:
+        """Messages in all when a page was last read; None before, or where it is not reported."""
+        return self._reader.conversation.total

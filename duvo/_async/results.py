@@ -1,0 +1,59 @@
+"""Made from _resources/results.py by docs/async_classes.py; change that file instead."""
+
+from __future__ import annotations
+
+from .._batch.async_workers import AsyncWorkers
+from .._batch.batch import Batch
+from .._flow.drivers import convert
+from .._flow.iterators import AsyncClosableIterator
+from .._resources.events import Result
+from .run import AsyncRun
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from .._batch.entry import Entry
+    from .._batch.journal import Changes
+    from .._batch.results import Progress
+
+
+class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
+    """The results of a batch as its runs end: an iterator of `(input, run)`.
+
+    Runs are started and answered while it is iterated over. When it is closed
+    early, unfinished runs are still running.
+    """
+
+    def __init__(self, batch: Batch, workers: AsyncWorkers):
+        # Neither knows this object: dropping it closes the batch at once.
+        super().__init__(convert(batch.give_finished(), _results), workers)
+        self._batch = batch
+
+    @property
+    def progress(self) -> Progress:
+        """The progress of the batch."""
+        return self._batch.progress
+
+    async def compare(self, inputs: Iterable[Any]) -> Changes:
+        """Compare inputs with the journal. Sends nothing.
+
+        Args:
+            inputs: all of them, as they will be given.
+        """
+        changes: Changes = await self._driver.run(self._batch.compare(inputs))
+        return changes
+
+
+def _results(entries: Sequence[Entry]) -> list[Result[AsyncRun]]:
+    return [
+        Result.of(
+            entry.input.given,
+            entry.run,
+            index=entry.input.index,
+            key=entry.input.key,
+            delivered=entry.row.delivered,
+        )
+        for entry in entries
+    ]

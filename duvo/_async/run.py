@@ -1,0 +1,339 @@
+"""Made from _resources/run.py by docs/async_classes.py; change that file instead."""
+
+from __future__ import annotations
+
+from .._run import actions
+from .._run.state import RunState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+    from .._flow.perform_async import AsyncDriver
+    from .._models.human_requests import HumanRequest, Reply
+    from .._models.messages import Message
+    from .._models.runs import RunData
+    from .._run.on_request import OnRequest
+    from .._run.replies import Answers
+    from .messages import AsyncMessages
+
+
+class AsyncRun:
+    """One run: its attributes as last read, and its methods.
+
+    `client.runs` makes it. Only methods send requests; attributes show what
+    the last one returned, and `refresh` brings it up to date. Two objects for
+    the same run are equal.
+    """
+
+    def __init__(self, driver: AsyncDriver, state: RunState):
+        self._driver = driver
+        self._state = state
+        state.handle = self
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self._state.id
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The API's last response about this run; for a run of a list, its item there.
+
+        Raises:
+            NotLoaded: the run was not read yet.
+        """
+        return self._state.raw
+
+    @property
+    def data(self) -> RunData:
+        """All that was last read, as one frozen object.
+
+        Raises:
+            NotLoaded: the run was not read yet.
+        """
+        return self._state.data
+
+    @property
+    def status(self) -> str:
+        """`not_started`, `pending`, `starting`, `running`, `waiting`, `completed`, `failed`,
+        `stopped`, or a word that is newer than this library."""
+        return self._state.status
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run had ended when it was last read."""
+        return self._state.is_finished
+
+    @property
+    def agent_id(self) -> str | None:
+        """The agent's id."""
+        return self.data.agent_id
+
+    @property
+    def agent_name(self) -> str | None:
+        """The agent's name; only lists return it."""
+        return self.data.agent_name
+
+    @property
+    def title(self) -> str | None:
+        """The run's title; only lists return it."""
+        return self.data.title
+
+    @property
+    def run_number(self) -> int | None:
+        """The run's number within its agent; only lists return it."""
+        return self.data.run_number
+
+    @property
+    def source(self) -> str | None:
+        """What started the run."""
+        return self.data.source
+
+    @property
+    def build_id(self) -> str | None:
+        """The revision that the run uses."""
+        return self.data.build_id
+
+    @property
+    def user_id(self) -> str | None:
+        """The user whose run it is; only lists return it."""
+        return self.data.user_id
+
+    @property
+    def sandbox_id(self) -> str | None:
+        """The sandbox that the run was started with."""
+        return self.data.sandbox_id
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When the run was created."""
+        return self.data.created_at
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the run started to work."""
+        return self.data.started_at
+
+    @property
+    def completed_at(self) -> datetime | None:
+        """When the run ended."""
+        return self.data.completed_at
+
+    @property
+    def updated_at(self) -> datetime | None:
+        """When the run last changed."""
+        return self.data.updated_at
+
+    @property
+    def pending_request(self) -> HumanRequest | None:
+        """The run's pending human request as last read, or None.
+
+        Raises:
+            NotLoaded: the run was not read yet, or came from a list, which does
+                not include the human requests of waiting runs.
+        """
+        return self._state.pending_request
+
+    @property
+    def answer(self) -> str | None:
+        """The last text of the assistant, or None when there is none.
+
+        Raises:
+            NotLoaded: the conversation was not read to the run's end: call
+                `wait`, which returns at once when the run has ended.
+        """
+        return self._state.answer
+
+    @property
+    def failure(self) -> str | None:
+        """Why the run failed: its error, or else the last error of a tool; None unless failed.
+
+        Raises:
+            NotLoaded: the conversation was not read to the run's end: call
+                `wait`, which returns at once when the run has ended.
+        """
+        return self._state.failure
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the API's last response with our words in it, as `--json` prints it.
+
+        Raises:
+            NotLoaded: the run was not read yet.
+        """
+        return self._state.to_dict()
+
+    async def refresh(self) -> AsyncRun:
+        """Read the run again, and return this object. Sends `GET /v2/runs/{id}`.
+
+        Raises:
+            NotFound: there is no such run, or it belongs to another team.
+            DuvoError: the request failed.
+        """
+        await self._driver.run(actions.refresh(self._driver.api, self._state))
+        return self
+
+    async def wait(
+        self,
+        timeout: float | None = None,
+        on_request: OnRequest = None,
+        answers: Answers | None = None,
+        check: bool = False,
+    ) -> AsyncRun:
+        """Wait until the run has ended, and return this object, with `answer` and `failure`.
+
+        Reads `GET /v2/runs/{id}`, and at the end the last messages. Failed
+        reads are tried again for up to five minutes.
+
+        Args:
+            timeout: seconds in all; None waits for as long as it takes.
+            on_request: how to handle human requests: a callable, which may be a
+                coroutine function, that gets the request and returns True,
+                False, a dict of answers, or None to leave it unanswered;
+                or `"approve"`, `"deny"`, `"raise"` or
+                `"leave"`. None leaves it too. An unanswered request is logged
+                once at WARNING; waiting continues.
+            answers: standing answers to questions, by key.
+            check: raise when the run did not complete.
+
+        Raises:
+            WaitTimeout: time is up; the run is still running.
+            HumanRequestPending: nothing here may answer the run's request.
+            RunFailed: it failed, with `check`.
+            RunStopped: it was stopped, with `check`.
+            DuvoError: the run cannot be read.
+        """
+        from .._run import waiting
+        from .._run.on_request import Responder
+
+        driver = self._driver
+        responder = Responder(on_request, answers, warn=True, may_await=driver.may_await)
+        await driver.run(waiting.wait_until_finished(driver.api, self._state, timeout, responder))
+        if check:
+            waiting.check(self._state)
+        return self
+
+    def messages(
+        self,
+        follow: bool = False,
+        after: Message | str | None = None,
+        *,
+        offset: int = 0,
+        limit: int | None = None,
+        last: int | None = None,
+        timeout: float | None = None,
+        on_request: OnRequest = None,
+        answers: Answers | None = None,
+    ) -> AsyncMessages:
+        """Return the conversation, in order; a pending human request is its last message.
+
+        Reads `GET /v2/runs/{id}/messages` a page at a time, and `GET
+        /v2/runs/{id}` for the run's state.
+
+        Args:
+            follow: continue with new messages until the run has ended.
+            after: a message, or its id: begin after it.
+            offset: begin with the message at this place, counted from 0.
+            limit: maximum number of messages.
+            last: begin with that many messages before the end.
+            timeout: seconds in all; None for no deadline.
+            on_request: as in `wait`, for follow; None leaves requests to whoever iterates.
+            answers: as in `wait`.
+
+        Returns:
+            An iterator that can be closed, also from another task.
+
+        Raises:
+            WaitTimeout: while iterating: time is up; the run is still running.
+            DuvoError: while iterating: the conversation cannot be read.
+        """
+        from .messages import AsyncMessages
+
+        return AsyncMessages(
+            self._driver,
+            self._state,
+            follow=follow,
+            after=after,
+            offset=offset,
+            limit=limit,
+            last=last,
+            timeout=timeout,
+            on_request=on_request,
+            answers=answers,
+        )
+
+    async def send_message(self, text: str) -> Message:
+        """Post a message; a completed, waiting or stopped run resumes with it.
+
+        Sends `POST /v2/runs/{id}/messages`.
+
+        Raises:
+            Conflict: the run takes no messages (it failed).
+            OutcomeUnknown: whether the message arrived is not known.
+            DuvoError: the request failed.
+        """
+        return await self._driver.run(actions.send_message(self._driver.api, self._state, text))
+
+    async def respond(
+        self,
+        approve: bool | None = None,
+        answers: Answers | None = None,
+        request_id: str | None = None,
+    ) -> Reply:
+        """Reply to the run's pending human request.
+
+        Reads the run first: a reply that does not fit is not sent. Sends `GET
+        /v2/runs/{id}` and `POST /v2/runs/{id}/human-httpx2/{request}/respond`.
+
+        Args:
+            approve: True or False, for an approval.
+            answers: for questions: text by the question's id, text, header or number.
+            request_id: only if this is the pending request.
+
+        Raises:
+            InvalidReply: there is no pending request, or the reply does not fit it.
+            OutcomeUnknown: whether the reply arrived is not known.
+            DuvoError: the request failed.
+        """
+        return await self._driver.run(
+            actions.respond(self._driver.api, self._state, approve, answers, request_id)
+        )
+
+    async def stop(self) -> AsyncRun:
+        """Stop the run, and return this object, read again: see its `status`.
+
+        A run that had already ended stays as it ended. Sends `POST
+        /v2/runs/{id}/stop` and `GET /v2/runs/{id}`.
+
+        Raises:
+            Conflict: the server did not stop it, and it is still running.
+            DuvoError: a request failed.
+        """
+        await self._driver.run(actions.stop(self._driver.api, self._state))
+        return self
+
+    def __repr__(self) -> str:
+        status = self.status if self._state.is_loaded else "(not loaded)"
+        return f"<AsyncRun {self.id} {status}>"
+
+    def _repr_html_(self) -> str:
+        import html
+
+        status = self.status if self._state.is_loaded else "not loaded"
+        return f"<code>{html.escape(self.id)}</code> <b>{html.escape(status)}</b>"
+
+    def __eq__(self, other: object) -> bool:
+        return self.id == other.id if isinstance(other, AsyncRun) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._state.handle = self
+
+
+def state_of(run: AsyncRun) -> RunState:
+    """Return the state of a run, for flows."""
+    return run._state

@@ -1,0 +1,34 @@
+"""Made from _resources/run_list.py by docs/async_classes.py; change that file instead."""
+
+from __future__ import annotations
+
+from .._flow.iterators import AsyncClosableIterator
+from .run import AsyncRun
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._flow.perform_async import AsyncDriver
+    from .._watch.run_query import RunQuery
+
+
+class AsyncRunList(AsyncClosableIterator[AsyncRun]):
+    """Runs, read a page at a time as they are wanted.
+
+    Attributes:
+        total: runs in all, as last reported, or None.
+        more: whether a limit cut the list.
+    """
+
+    def __init__(self, driver: AsyncDriver, query: RunQuery):
+        self._query = query
+        super().__init__(query.give(lambda state: AsyncRun(driver, state)), driver)
+
+    @property
+    def total(self) -> int | None:
+        """Runs in all, as last reported, or None."""
+        return self._query.total
+
+    @property
+    def more(self) -> bool:
+        """Whether a limit cut the list."""
+        return self._query.more

@@ -1,0 +1,360 @@
+"""Made from _resources/runs.py by docs/async_classes.py; change that file instead."""
+
+from __future__ import annotations
+
+import builtins
+
+from .. import _errors
+from .._http.clock import Deadline
+from .._resources.calls import agent_finder, start_run
+from .._run.state import RunState
+from .run import AsyncRun, state_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncIterable, Callable, Iterable
+    from datetime import datetime
+    from typing import Any, Literal
+
+    from .._flow.iterators import AsyncClosableIterator
+    from .._flow.perform_async import AsyncDriver
+    from .._run.on_request import OnRequest
+    from .._run.replies import Answers
+    from .iterators import AsyncCompleted, AsyncWatch
+    from .results import AsyncResults
+    from .run_list import AsyncRunList
+
+
+class AsyncRuns:
+    """The runs of the client's team."""
+
+    def __init__(self, driver: AsyncDriver):
+        self._driver = driver
+
+    async def start(
+        self,
+        agent: str,
+        message: str | None = None,
+        sandbox_id: str | None = None,
+        webhook_url: str | None = None,
+    ) -> AsyncRun:
+        """Start a run. Sends `POST /v2/teams/{team}/runs`.
+
+        It is never started twice: when it is not known whether the request
+        arrived, it is sent again only to a server that is known to honour the
+        idempotency key.
+
+        Args:
+            agent: the agent's id, or its exact name.
+            message: the message to begin with.
+            sandbox_id: a sandbox whose files the run gets.
+            webhook_url: where the server posts the run's events.
+
+        Raises:
+            NotFound: there is no such agent.
+            AmbiguousAgent: several agents share the name.
+            OutcomeUnknown: whether the run was started is not known.
+            DuvoError: the request failed.
+        """
+        return await self._start(agent, message, sandbox_id, webhook_url, None)
+
+    async def _start(
+        self,
+        agent: str,
+        message: str | None,
+        sandbox_id: str | None,
+        webhook_url: str | None,
+        deadline: Deadline | None,
+    ) -> AsyncRun:
+        flow = start_run(self._driver.api, agent, message, sandbox_id, webhook_url, deadline)
+        return AsyncRun(self._driver, await self._driver.run(flow))
+
+    def run(self, run_id: str) -> AsyncRun:
+        """Return a run that is known by its id. Sends nothing."""
+        return AsyncRun(self._driver, RunState(run_id))
+
+    async def get(self, run_id: str) -> AsyncRun:
+        """Return a run, read once. Sends `GET /v2/runs/{id}`.
+
+        Raises:
+            NotFound: there is no such run, or it belongs to another team.
+            DuvoError: the request failed.
+        """
+        return await self.run(run_id).refresh()
+
+    def list(
+        self,
+        status: str | None = None,
+        agent: str | None = None,
+        since: datetime | str | None = None,
+        *,
+        user_id: str | None = None,
+        case_queue_id: str | None = None,
+        source: str | None = None,
+        search: str | None = None,
+        has_issues: bool | None = None,
+        issue_severity: str | None = None,
+        sort_order: Literal["asc", "desc"] = "desc",
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> AsyncRunList:
+        """Return runs, the newest first, read a page at a time from `GET /v2/teams/{team}/runs`.
+
+        Args:
+            status: one of a run's statuses, or `needs_attention`.
+            agent: an agent's id, or its exact name.
+            since: created at or after this time; without a zone it is local time.
+            user_id: started by this user.
+            case_queue_id: of the cases of this queue.
+            source: started from there.
+            search: matching these words.
+            has_issues: whether its evaluation found issues.
+            issue_severity: `critical`, `medium` or `low`.
+            sort_order: by creation: `desc` or `asc`.
+            limit: maximum number of runs.
+            offset: skip the first so many.
+
+        Raises:
+            ConfigError: a filter that cannot work.
+            DuvoError: while iterating: a request failed.
+        """
+        from .._resources.run_list import created_since
+        from .._watch.run_query import RunQuery
+        from .run_list import AsyncRunList
+
+        filters = {
+            "since": created_since(since) if since is not None else None,
+            "user_id": user_id,
+            "case_queue_id": case_queue_id,
+            "source": source,
+            "search": search,
+            "has_issues": None if has_issues is None else str(has_issues).lower(),
+            "issue_severity": issue_severity,
+        }
+        params = [(name, value) for name, value in filters.items() if value is not None]
+        find_agent = None if agent is None else agent_finder(self._driver.api, agent)
+        query = RunQuery(self._driver.api, find_agent, params, status, sort_order, limit, offset)
+        return AsyncRunList(self._driver, query)
+
+    def inbox(self, agent: str | None = None) -> AsyncClosableIterator[AsyncRun]:
+        """Return the runs that wait for a human, each with its `pending_request`, oldest first.
+
+        The API has no call for this: sends `GET /v2/teams/{team}/runs`, and
+        then `GET /v2/runs/{id}` once for each run that waits. A run whose
+        request is answered in the meantime is skipped.
+
+        Args:
+            agent: of this agent only: its id, or its exact name.
+
+        Raises:
+            DuvoError: while iterating: a request failed.
+        """
+        from .._watch.inbox import InboxQuery
+
+        find_agent = None if agent is None else agent_finder(self._driver.api, agent)
+        query = InboxQuery(self._driver.api, find_agent)
+        return self._driver.iterate(query.give(lambda state: AsyncRun(self._driver, state)))
+
+    async def ask(
+        self,
+        agent: str,
+        message: str | None = None,
+        *,
+        on_request: OnRequest = None,
+        answers: Answers | None = None,
+        timeout: float | None = None,
+        check: bool = False,
+    ) -> AsyncRun:
+        """Start a run, wait for its end, and return it with its `answer`.
+
+        Args:
+            agent: the agent's id, or its exact name.
+            message: the message to begin with.
+            on_request: as in `AsyncRun.wait`.
+            answers: as in `AsyncRun.wait`.
+            timeout: seconds to wait, counted from the start of the run.
+            check: as in `AsyncRun.wait`.
+
+        Raises:
+            DuvoError: as `start` and `AsyncRun.wait` do.
+        """
+        if timeout is not None and not timeout > 0:
+            raise _errors.ConfigError(f"timeout must be seconds above 0, not {timeout}")
+        deadline = Deadline(self._driver.api.clock, timeout)
+        try:
+            run = await self._start(agent, message, None, None, deadline)
+        except _errors.DuvoError as error:
+            if not deadline.passed:
+                raise
+            raise _errors.WaitTimeout(
+                f"no answer within {timeout:g} s: {error}", timeout=timeout
+            ) from error
+        left = None if timeout is None else max(0.001, deadline.left(timeout))
+        return await run.wait(left, on_request, answers, check)
+
+    def watch(
+        self,
+        runs: Iterable[AsyncRun | str],
+        messages: bool = False,
+        *,
+        timeout: float | None = None,
+    ) -> AsyncWatch:
+        """Return the events of many runs, as they happen, until all have ended.
+
+        Reads `GET /v2/teams/{team}/runs` in pages of 100 runs, and of a run
+        that changed `GET /v2/runs/{id}` and its messages where they are wanted.
+
+        Args:
+            runs: runs, or their ids.
+            messages: include the messages of each run, from its first one on.
+            timeout: seconds in all; None for no deadline.
+
+        Returns:
+            An iterator of events that can be closed, also from another task.
+
+        Raises:
+            WaitTimeout: while iterating: time is up; the runs are still running.
+            DuvoError: while iterating: a run cannot be read.
+        """
+        from .iterators import AsyncWatch
+
+        return AsyncWatch(self._driver, runs, messages=messages, timeout=timeout)
+
+    def as_completed(
+        self,
+        runs: Iterable[AsyncRun | str],
+        *,
+        timeout: float | None = None,
+        on_request: OnRequest = None,
+        answers: Answers | None = None,
+    ) -> AsyncCompleted:
+        """Return runs as they end, each with its `answer` and `failure`.
+
+        Reads as `watch` does, and the last messages of each run that ended.
+
+        Args:
+            runs: runs, or their ids; one that is given twice is returned once.
+            timeout: seconds in all; None for no deadline.
+            on_request: as in `AsyncRun.wait`, for each run.
+            answers: as in `AsyncRun.wait`.
+
+        Returns:
+            An iterator of runs that can be closed, also from another task.
+
+        Raises:
+            WaitTimeout: while iterating: time is up; the runs are still running.
+            HumanRequestPending: while iterating: nothing here may answer a run's request.
+            DuvoError: while iterating: a run cannot be read.
+        """
+        from .iterators import AsyncCompleted
+
+        return AsyncCompleted(
+            self._driver, runs, timeout=timeout, on_request=on_request, answers=answers
+        )
+
+    async def wait_all(
+        self,
+        runs: Iterable[AsyncRun | str],
+        *,
+        timeout: float | None = None,
+        on_request: OnRequest = None,
+        answers: Answers | None = None,
+        check: bool = False,
+    ) -> builtins.list[AsyncRun]:
+        """Wait until all runs have ended, and return them in the order given.
+
+        Args:
+            runs: runs, or their ids.
+            timeout: seconds in all; None waits for as long as it takes.
+            on_request: as in `AsyncRun.wait`, for each run.
+            answers: as in `AsyncRun.wait`.
+            check: raise when one of them did not complete, once all have ended.
+
+        Raises:
+            WaitTimeout: time is up; the runs are still running.
+            HumanRequestPending: nothing here may answer a run's request.
+            RunFailed: with `check`: the first that failed.
+            RunStopped: with `check`: the first that was stopped.
+            DuvoError: a run cannot be read.
+        """
+        from .._run import waiting
+        from .iterators import distinct_runs
+
+        waited = builtins.list(distinct_runs(self._driver, runs).values())
+        async for _ in self.as_completed(
+            waited, timeout=timeout, on_request=on_request, answers=answers
+        ):
+            pass
+        if check:
+            for run in waited:
+                waiting.check(state_of(run))
+        return waited
+
+    def map(
+        self,
+        agent: str,
+        inputs: Iterable[Any] | AsyncIterable[Any],
+        *,
+        concurrency: int = 20,
+        on_request: OnRequest = None,
+        answers: Answers | None = None,
+        message: Callable[[Any], str] | None = None,
+        key: str | Callable[[Any], str] | None = None,
+        journal: str | os.PathLike[str] | None = None,
+    ) -> AsyncResults:
+        """Start a run for each input, and return `(input, run)` as the runs end.
+
+        Starts by `POST /v2/teams/{team}/runs`, and reads as `as_completed` does.
+        With a journal it may be ended at any moment, and the same call continues
+        it: every input gets exactly one run.
+
+        Args:
+            agent: the agent's id, or its exact name.
+            inputs: JSON values, of an iterable or an async iterable; they are
+                taken as runs can be started, by whoever iterates over the results.
+            concurrency: maximum number of unfinished runs at a time, including
+                those that wait for a human.
+            on_request: as in `AsyncRun.wait`, for each run; with `"raise"`, requests
+                that nothing may answer are raised at the end. A callable may
+                be a coroutine function.
+            answers: as in `AsyncRun.wait`.
+            message: makes the start message of an input; None: a string is the
+                message itself, anything else is sent as JSON.
+            key: makes the key of an input, or names the field that has it; two
+                inputs with one key are the same input. None: each input is one
+                of its own.
+            journal: a file, created if missing, that records the state of each
+                input; one process uses it at a time.
+
+        Returns:
+            An iterator of pairs in the order of the runs' ends. Runs that an
+            earlier call had finished are included.
+
+        Raises:
+            ConfigError: an argument cannot work.
+            JournalError: the journal cannot be used.
+            NotFound: there is no such agent.
+            MapIncomplete: while iterating, at the end: some inputs have no finished run.
+            DuvoError: while iterating: runs cannot be started or read.
+        """
+        from .._batch.async_workers import AsyncWorkers
+        from .._batch.batch import Batch, check_arguments
+        from .._batch.inputs import Inputs
+        from .results import AsyncResults
+
+        driver = self._driver
+        check_arguments(concurrency, on_request, answers, may_await=driver.may_await)
+        batch = Batch(
+            driver,
+            agent_finder(driver.api, agent),
+            Inputs(
+                inputs, message=message, key=key, has_journal=journal is not None, may_await=True
+            ),
+            None if journal is None else str(journal),
+            concurrency=concurrency,
+            on_request=on_request,
+            answers=answers,
+            make_run=lambda state: AsyncRun(driver, state),
+        )
+        return AsyncResults(batch, AsyncWorkers(driver, batch))
