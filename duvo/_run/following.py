@@ -154,7 +154,7 @@ class MessageReader:
         if not (yield from self._search_back(message_id, asked_at)):
             raise NotFound(
                 f"run {self._state.id} has no message {message_id!r} (an answered human request "
-                "is not a message: give the Message object itself, or the message before it)",
+                "is not a message: give the message itself, or the one before it)",
                 status=404,
             )
 

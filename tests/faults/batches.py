@@ -51,7 +51,7 @@ def map(play: Play) -> None:
                     answers=CITY,
                     journal=journal,
                 )
-                batch._workers._queue = HurriedQueue(play)
+                batch._driver._queue = HurriedQueue(play)
                 for result in batch:
                     given, run = result
                     assert given not in results or result.delivered or leaves

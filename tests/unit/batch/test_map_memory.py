@@ -55,6 +55,9 @@ def test_between_many_and_three_times_as_many(
     monkeypatch.setattr(polling, "SHORTEST_PAUSE", 0.0)
     monkeypatch.setattr(polling, "LONGEST_PAUSE", 0.0)
     monkeypatch.setattr(client._driver.transport, "send", Forgetful().send)
+    # The rate limit remembers the times of its last requests: as many as it ever will.
+    for second in range(10_000):
+        client._driver.api.rate_limit._limit.send(float(second))
     results = client.runs.map(
         AGENT,
         (f"input {number}" for number in range(LAST)),

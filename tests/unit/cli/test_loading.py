@@ -62,6 +62,7 @@ def test_version_loads_no_parser():
     assert not {"argparse", "gettext", "re"} & loaded
     assert {name for name in loaded if name.startswith("duvo")} == {
         "duvo",
+        "duvo._version",
         "duvo_cli",
         "duvo_cli.__main__",
     }
