@@ -1,0 +1,39 @@
+"""The page on the architecture matches the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "duvo" / "_http" / "sender.py").exists(), reason="the layout is not in place"
+)
+
+
+def layers(package: str) -> list[str]:
+    """The files and folders in a package's table of layers, in the page's order."""
+    (section,) = re.findall(rf"^### `{re.escape(package)}`\n(.*?)(?=^##)", PAGE, re.M | re.S)
+    rows = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+
+
+@pytest.mark.parametrize("package", ["duvo", "duvo.local", "duvo_cli"])
+def test_each_module_and_folder_of_a_package_has_one_layer(package: str) -> None:
+    folder = ROOT.joinpath(*package.split("."))
+    modules = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
+    folders = {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")} - {"local/"}
+    if package == "duvo":
+        modules -= {"__main__.py"}  # `python -m duvo`, above everything
+    assert sorted(layers(package)) == sorted(modules | folders)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"\b(?:duvo|duvo_cli|docs|tests)/[a-z_./]+", PAGE)))
+)
+def test_a_path_on_the_page_exists(path: str) -> None:
+    assert (ROOT / path).exists()
