@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...output import terminal
+from ...output import details
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,20 +12,15 @@ if TYPE_CHECKING:
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
+    """Add the arguments."""
     parser.add_argument("name", metavar="NAME", help="the profile")
     parser.explain(examples="duvo profiles remove work")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Remove it; returns the exit code."""
+    """Remove the profile; returns the exit code."""
     from duvo import profiles
 
     profiles.remove(args.name)
-    if args.json:
-        from ...output import json
-
-        json.print_document({"removed": args.name})
-    else:
-        terminal.write(f"profile {args.name} removed")
+    details.show(args, {"removed": args.name}, lambda: [f"profile {args.name} removed"])
     return 0

@@ -1,8 +1,8 @@
-"""`duvo profiles use`: make a profile the default one."""
+"""`duvo profiles use`: make a profile the default."""
 
 from __future__ import annotations
 
-from ...output import terminal
+from ...output import details
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,20 +12,15 @@ if TYPE_CHECKING:
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
+    """Add the arguments."""
     parser.add_argument("name", metavar="NAME", help="the profile")
     parser.explain(examples="duvo profiles use work")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make it the default one; returns the exit code."""
+    """Make the profile the default; returns the exit code."""
     from duvo import profiles
 
     profiles.use(args.name)
-    if args.json:
-        from ...output import json
-
-        json.print_document({"default": args.name})
-    else:
-        terminal.write(f"profile {args.name} is the default one")
+    details.show(args, {"default": args.name}, lambda: [f"profile {args.name} is now the default"])
     return 0
