@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from duvo import Client, HumanRequestPending, Run
 
-    from .output.conversation import Conversation
-
 TOTAL = "seconds for the whole command, which then exits with 124 and leaves runs running"
 """Help of `--timeout` where it limits the whole command."""
 
@@ -117,13 +115,6 @@ def wait(client: Client, run: Run, args: argparse.Namespace, limit: TimeLimit) -
     return run_end.exit_code(run)
 
 
-def conversation_for(args: argparse.Namespace) -> Conversation:
-    """The writer of messages for people on this stdout."""
-    from .output.conversation import Conversation
-
-    return Conversation(args, terminal.paint_for(sys.stdout), terminal.width(sys.stdout))
-
-
 def _unanswered(
     error: HumanRequestPending, args: argparse.Namespace, *, shown: bool
 ) -> CommandFailed:
@@ -153,7 +144,9 @@ def _json_lines() -> Callable[[Any], None]:
 
 
 def _text_lines(args: argparse.Namespace) -> Callable[[Any], None]:
-    conversation = conversation_for(args)
+    from .output.conversation import on_stdout
+
+    conversation = on_stdout(args)
     return lambda message: terminal.write("\n".join(conversation.lines(message)))
 
 

@@ -33,7 +33,7 @@ class BadRows(ConfigError):
 
 
 class Counts(NamedTuple):
-    """How many rows a table has, and how many runs they make: rows with the same key make one."""
+    """The number of rows, and of runs for them: rows with the same key share one."""
 
     rows: int
     runs: int

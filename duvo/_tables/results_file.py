@@ -1,4 +1,4 @@
-"""A file of results, one JSON object a line. A result is written once, even across kills."""
+"""A file of results as JSON lines, to which each is written once, even across kills."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class StartMessage:
 
 
 class Key:
-    """Takes the key of a row from a column: rows with the same key are one.
+    """Takes the key of a row from a column. Rows with the same key share a run.
 
     Args:
         column: the column's name.

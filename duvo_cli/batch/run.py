@@ -11,7 +11,7 @@ from duvo._tables.results_file import ResultsFile
 
 from ..client import client_of
 from ..errors import CommandFailed, Interrupted, UsageError
-from ..output import logs, terminal
+from ..output import logs, run_end, terminal
 from ..output.live import StatusLine
 from . import notice
 from .executors import executor_of
@@ -115,8 +115,8 @@ def _collect(results: Results, total: int, output: ResultsFile | None, summary: 
             _write(result, output)
             done += not result.delivered
             run = result.run
-            why = _failure_of(run) if run.status == "failed" else ""
-            summary.add(run.status, result.index, result.key or "", run.id, why)
+            why = run_end.if_known(run, "failure") if run.status == "failed" else None
+            summary.add(run.status, result.index, result.key or "", run.id, why or "")
 
 
 def _write(result: Result, output: ResultsFile | None) -> None:
@@ -130,24 +130,13 @@ def _write(result: Result, output: ResultsFile | None) -> None:
 
 
 def _document(result: Result) -> dict[str, Any]:
-    try:
-        answer = result.run.answer
-    except duvo.NotLoaded:
-        answer = None
     return {
         "index": result.index,
         "key": result.key,
         "input": result.input,
         "run": result.run.to_dict()["run"],
-        "answer": answer,
+        "answer": run_end.if_known(result.run, "answer"),
     }
-
-
-def _failure_of(run: duvo.Run) -> str:
-    try:
-        return run.failure or ""
-    except duvo.NotLoaded:
-        return ""
 
 
 def _add_failures(error: duvo.MapIncomplete, key: Key | None, summary: Summary) -> None:

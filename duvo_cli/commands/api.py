@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from contextlib import contextmanager
 
 from ..client import client_of
 from ..errors import CommandFailed, UsageError
 from ..input import fields, text
 from ..output import terminal
+from ..parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator, Mapping
     from typing import Any
-
-    from ..parser import Parser
 
 
 def register(parser: Parser) -> None:
@@ -57,7 +56,7 @@ duvo api POST "/v2/runs/$RUN_ID/messages" -f message=Hello
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Send the request; returns the exit code."""
     method = args.method.upper()
     if not method.isascii() or not method.isalpha():
@@ -97,7 +96,7 @@ def _printing_refusals() -> Iterator[None]:
         raise
 
 
-def _body(args: argparse.Namespace, *, reads: bool) -> Any:
+def _body(args: Namespace, *, reads: bool) -> Any:
     if args.input is None:
         return fields.document(args.fields) if args.fields and not reads else None
     if reads:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
+from argparse import Namespace
 
-    from ..parser import Parser
+from ..parser import Parser
 
 
 def register(parser: Parser) -> None:
@@ -28,7 +26,7 @@ duvo completion fish > ~/.config/fish/completions/duvo.fish
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Print the script; returns the exit code."""
     from ..help import completion
 

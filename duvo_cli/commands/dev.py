@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import signal
 import tempfile
 import threading
+from argparse import Namespace
 from functools import partial
 from pathlib import Path
 
 from ..engine.server import (
     agents_of,
-    as_json,
-    as_lines,
     check_port,
     default_database,
     say_stopping,
     serving,
+    show,
 )
 from ..errors import UsageError
 from ..output import logs, terminal
-from ..parser import count
+from ..parser import Parser, count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo.local import Server
-
-    from ..parser import Parser
 
 PROFILE = "local"
 
@@ -60,7 +57,7 @@ duvo dev agents.py -- pytest
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Serve the agents; returns the exit code."""
     if args.program == []:
         raise UsageError("give a COMMAND after --", "dev")
@@ -71,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     return _serve_until_signalled(args)
 
 
-def _serve_until_signalled(args: argparse.Namespace) -> int:
+def _serve_until_signalled(args: Namespace) -> int:
     signalled = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signalled.set())
@@ -86,7 +83,7 @@ def _serve_until_signalled(args: argparse.Namespace) -> int:
     return 0
 
 
-def _run_program(args: argparse.Namespace, program: list[str]) -> int:
+def _run_program(args: Namespace, program: list[str]) -> int:
     from ..engine import program as programs
 
     with programs.forwarding_signals() as signals:
@@ -107,7 +104,7 @@ def _run_program(args: argparse.Namespace, program: list[str]) -> int:
             clean_up()
 
 
-def _make(args: argparse.Namespace, database: str, port: int | None) -> Server:
+def _make(args: Namespace, database: str, port: int | None) -> Server:
     from duvo import local
 
     return local.Server(
@@ -135,26 +132,16 @@ def _write_profile(server: Server) -> None:
         terminal.say(f"the profile {PROFILE!r} could not be saved: {error}")
 
 
-def _show(server: Server, args: argparse.Namespace) -> None:
-    if args.json:
-        from ..output import json
-
-        json.print_line({**as_json(server), "api_key": server.api_key, "profile": PROFILE})
-        return
-    import shlex
-
+def _show(server: Server, args: Namespace) -> None:
     first = server.agents[0].name if server.agents else "…"
     start = shlex.join(
         ["duvo", "--profile", PROFILE, "runs", "start", "--agent", first, "--follow"]
     )
-    lines = as_lines(
-        server,
-        [
-            ("Address", server.base_url),
-            ("Key", server.api_key),
-            ("Database", server.database),
-            ("Profile", PROFILE),
-        ],
-    )
-    lines += ["", "In another terminal:", "", f"  {start}", "", "Ctrl-C stops it."]
-    terminal.write("\n".join(lines))
+    facts = [
+        ("Address", server.base_url),
+        ("Key", server.api_key),
+        ("Database", server.database),
+        ("Profile", PROFILE),
+    ]
+    footer = ["In another terminal:", "", f"  {start}", "", "Ctrl-C stops it."]
+    show(args, server, facts, footer, api_key=server.api_key, profile=PROFILE)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ..errors import UsageError
 from ..help import overview
-from ..parser import parser_of
+from ..parser import Parser, parser_of
 from ..registry import COMMANDS, GROUPS
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-
-    from ..parser import Parser
 
 
 def register(parser: Parser) -> None:
@@ -21,7 +17,7 @@ def register(parser: Parser) -> None:
     parser.explain(examples="duvo help exit-codes\nduvo help environment\nduvo help runs start")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Print the explanation; returns the exit code."""
     topic = " ".join(args.topic)
     if not topic:

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import queue
 import signal
+from argparse import Namespace
 from functools import partial
 
 from ..engine.server import (
     agents_of,
-    as_json,
-    as_lines,
     check_port,
     default_database,
     say_stopping,
     serving,
+    show,
 )
 from ..errors import UsageError
 from ..output import logs, terminal
-from ..parser import count
+from ..parser import Parser, count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo.local import Server
-
-    from ..parser import Parser
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -67,7 +63,7 @@ duvo serve agents.py --keys-file keys.txt --database postgresql://duvo@db.intern
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Serve the agents; returns the exit code."""
     check_port(args, "serve")
     if (args.tls_cert is None) != (args.tls_key is None):
@@ -77,14 +73,19 @@ def run(args: argparse.Namespace) -> int:
     for number in (*_ENDING, signal.SIGHUP):
         signal.signal(number, lambda number, frame: signals.put(number))
     with serving(partial(_make, args), ended_by=_ENDING) as server:
-        _show(server, args)
+        facts = [
+            ("Address", server.base_url),
+            ("Keys", str(server.key_file)),
+            ("Database", server.database),
+        ]
+        show(args, server, facts, ["Ctrl-C stops it; SIGHUP reloads the keys."])
         while signals.get() == signal.SIGHUP:
             _reload(server, "the keys and the certificate" if args.tls_cert else "the keys")
         say_stopping("unfinished runs stay as they are")
     return 0
 
 
-def _make(args: argparse.Namespace) -> Server:
+def _make(args: Namespace) -> Server:
     from duvo import local
 
     return local.Server(
@@ -110,20 +111,3 @@ def _reload(server: Server, what: str) -> None:
         terminal.say(f"{error}; keeping {what} as before")
     else:
         terminal.say(f"reloaded {what}")
-
-
-def _show(server: Server, args: argparse.Namespace) -> None:
-    if args.json:
-        from ..output import json
-
-        json.print_line(as_json(server))
-        return
-    lines = as_lines(
-        server,
-        [
-            ("Address", server.base_url),
-            ("Keys", str(server.key_file)),
-            ("Database", server.database),
-        ],
-    )
-    terminal.write("\n".join([*lines, "", "Ctrl-C stops it; SIGHUP reloads the keys."]))

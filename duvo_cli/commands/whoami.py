@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ..client import client_of
 from ..output import details
+from ..parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo import WhoAmI
-
-    from ..parser import Parser
 
 
 def register(parser: Parser) -> None:
@@ -19,7 +18,7 @@ def register(parser: Parser) -> None:
     parser.explain(examples="duvo whoami\nduvo whoami --profile work --json")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Show them; returns the exit code."""
     with client_of(args) as client:
         who = client.whoami()

@@ -90,24 +90,35 @@ def default_database(command: str) -> str:
         ) from None
 
 
-def as_json(server: Server) -> dict[str, object]:
-    """Address, team, database and agents of a server, without its key."""
-    return {
-        "base_url": server.base_url,
-        "team_id": server.team_id,
-        "database": server.database,
-        "agents": [{"id": agent.id, "name": agent.name} for agent in server.agents],
-    }
-
-
-def as_lines(server: Server, facts: list[tuple[str, str]]) -> list[str]:
-    """The facts and the agents of a server, as text.
+def show(
+    args: argparse.Namespace,
+    server: Server,
+    facts: list[tuple[str, str]],
+    footer: list[str],
+    **secrets: str,
+) -> None:
+    """Print how to reach a server, and its agents.
 
     Args:
+        args: the command line.
         server: the server.
-        facts: names and values.
+        facts: names and values, as text.
+        footer: lines below the agents, as text.
+        secrets: what the JSON has besides address, team, database and agents.
     """
+    if args.json:
+        from ..output import json
+
+        document = {
+            "base_url": server.base_url,
+            "team_id": server.team_id,
+            "database": server.database,
+            "agents": [{"id": agent.id, "name": agent.name} for agent in server.agents],
+        }
+        json.print_line({**document, **secrets})
+        return
     from ..output.table import fields, table
 
     agents = [(agent.name, agent.description or "") for agent in server.agents]
-    return [*fields(facts), "", *table(("AGENT", "DESCRIPTION"), agents)]
+    lines = [*fields(facts), "", *table(("AGENT", "DESCRIPTION"), agents), "", *footer]
+    terminal.write("\n".join(lines))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from datetime import datetime
 
 from . import human_request
-from .terminal import harmless, in_one_line
+from .terminal import harmless, in_one_line, paint_for, width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,6 +98,11 @@ class Conversation:
         return textwrap.wrap(
             line, room, subsequent_indent=margin, replace_whitespace=False, break_on_hyphens=False
         ) or [""]
+
+
+def on_stdout(args: argparse.Namespace) -> Conversation:
+    """A conversation in the width and colours of stdout."""
+    return Conversation(args, paint_for(sys.stdout), width(sys.stdout))
 
 
 def _shortened(text: str) -> list[str]:

@@ -23,17 +23,23 @@ def print_document(run: Run) -> None:
 
     from . import json
 
-    final: dict[str, str | None] = {}
-    for name in ("answer", "failure"):
-        try:
-            final[name] = getattr(run, name)
-        except duvo.NotLoaded:
-            final[name] = None
     try:
-        known = run.to_dict()
+        document = run.to_dict()
     except duvo.NotLoaded:
-        known = {"run": {"id": run.id}}
-    json.print_document({**known, **final})
+        document = {"run": {"id": run.id}}
+    final = {name: if_known(run, name) for name in ("answer", "failure")}
+    json.print_document({**document, **final})
+
+
+def if_known(run: Run, name: str) -> str | None:
+    """The run's `answer` or `failure`, or None if its conversation could not be read."""
+    import duvo
+
+    try:
+        value: str | None = getattr(run, name)
+    except duvo.NotLoaded:
+        return None
+    return value
 
 
 def print_answer(run: Run) -> None:

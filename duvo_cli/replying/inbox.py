@@ -87,8 +87,10 @@ def is_pending(run: Run, request: HumanRequest) -> bool:
     return pending is not None and pending.id == request.id
 
 
-def lines(run: Run, request: HumanRequest, args: argparse.Namespace, paint: Paint) -> list[str]:
-    """The request under its heading, with the commands that answer it."""
+def lines(run: Run, args: argparse.Namespace, paint: Paint) -> list[str]:
+    """The run's pending request under a heading, with the commands that answer it."""
+    request = run.pending_request
+    assert request is not None
     request_lines = human_request.lines(request, args, paint)
     return [heading(run, request, paint), *(f"  {line}" for line in request_lines)]
 

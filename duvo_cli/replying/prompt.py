@@ -12,7 +12,7 @@ import duvo
 from ..errors import CommandFailed
 from ..output import human_request, terminal
 from . import typed
-from .inbox import can_be_answered
+from .inbox import can_be_answered, is_pending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,10 +120,9 @@ class Prompt:
 
     def _is_pending(self, request: HumanRequest) -> bool:
         try:
-            pending = self._client.runs.get(request.run_id or "").pending_request
+            return is_pending(self._client.runs.run(request.run_id or ""), request)
         except duvo.DuvoError:
             return True
-        return pending is not None and pending.id == request.id
 
 
 def check_terminal(wanted: str, instead: str) -> None:

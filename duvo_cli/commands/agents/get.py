@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ...client import client_of
 from ...output import details
+from ...parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo import Agent
-
-    from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
@@ -20,7 +19,7 @@ def register(parser: Parser) -> None:
     parser.explain(examples='duvo agents get "Invoice approver"')
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Show the agent; returns the exit code."""
     with client_of(args) as client:
         agent = client.agents.get(args.agent)
@@ -28,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(agent: Agent, args: argparse.Namespace) -> list[str]:
+def _lines(agent: Agent, args: Namespace) -> list[str]:
     from ...output.command_line import command_line
     from ...output.table import fields
     from ...output.times import local

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ...client import client_of
 from ...output import listing
-from ...parser import count
+from ...parser import Parser, count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
     from duvo import Agent
-
-    from ...parser import Parser
 
 _COLUMNS: dict[str, Callable[[Agent], str]] = {
     "ID": lambda agent: agent.id,
@@ -32,7 +31,7 @@ duvo agents list --json | jq -r '.agents[] | .id + " " + .name'
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """List the agents; returns the exit code."""
     with client_of(args) as client:
         agents = client.agents.list(limit=args.limit)

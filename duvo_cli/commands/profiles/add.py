@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 
 from ...errors import CommandFailed
 from ...input import text
 from ...output import details, terminal
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-
-    from ...parser import Parser
+from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
@@ -33,7 +29,7 @@ duvo profiles add ci --team-id "$TEAM_ID" --default < key.txt
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Add the profile; returns the exit code."""
     from duvo import profiles
 
@@ -53,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _key(args: argparse.Namespace) -> str:
+def _key(args: Namespace) -> str:
     if args.key_stdin or not terminal.is_terminal(sys.stdin):
         key = text.read_stdin().decode(errors="replace").strip()
         if not key:

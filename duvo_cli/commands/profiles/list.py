@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ...output import listing
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-
-    from ...parser import Parser
+from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
@@ -16,7 +13,7 @@ def register(parser: Parser) -> None:
     parser.explain("A star marks the default. Only the last four characters of a key are shown.")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """List the profiles; returns the exit code."""
     from duvo import profiles
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ...output import details
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-
-    from ...parser import Parser
+from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
@@ -17,7 +14,7 @@ def register(parser: Parser) -> None:
     parser.explain(examples="duvo profiles use work")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Make the profile the default; returns the exit code."""
     from duvo import profiles
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ...client import client_of
 from ...output import details
+from ...parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo import Run
-
-    from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
@@ -25,7 +24,7 @@ duvo runs get "$RUN_ID" --json | jq -r '.run.status'
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Show the run; returns the exit code."""
     with client_of(args) as client:
         found = client.runs.get(args.run_id)
@@ -33,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(found: Run, args: argparse.Namespace) -> list[str]:
+def _lines(found: Run, args: Namespace) -> list[str]:
     import sys
 
     from ...output import human_request, terminal

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 
 from ...client import client_of
 from ...output import terminal
+from ...parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo import Client, Run
 
-    from ...parser import Parser
     from ...replying.inbox import Tally
     from ...replying.prompt import Prompt
 
@@ -39,7 +38,7 @@ duvo runs inbox --json | jq -r '.data[] | .pending_human_request.title + " " + .
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Show the requests, or prompt for each; returns the exit code."""
     if args.answer:
         from ...replying.prompt import check_terminal
@@ -49,15 +48,18 @@ def run(args: argparse.Namespace) -> int:
         return _answer(client, args) if args.answer else _show(client, args)
 
 
-def _show(client: Client, args: argparse.Namespace) -> int:
+def _show(client: Client, args: Namespace) -> int:
     from ...output.live import StatusLine
+    from ...replying import inbox
 
     found: list[Run] = []
+    paint = terminal.paint_for(sys.stdout)
     with StatusLine(lambda: "looking for human requests"):
         for run in client.runs.inbox(args.agent):
             found.append(run)
             if not args.json:
-                terminal.write("\n".join([*([""] if len(found) > 1 else []), *_lines(run, args)]))
+                gap = [""] if len(found) > 1 else []
+                terminal.write("\n".join([*gap, *inbox.lines(run, args, paint)]))
     if args.json:
         from ...output import json
 
@@ -68,15 +70,7 @@ def _show(client: Client, args: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(run: Run, args: argparse.Namespace) -> list[str]:
-    from ...replying import inbox
-
-    request = run.pending_request
-    assert request is not None
-    return inbox.lines(run, request, args, terminal.paint_for(sys.stdout))
-
-
-def _answer(client: Client, args: argparse.Namespace) -> int:
+def _answer(client: Client, args: Namespace) -> int:
     from ...output import json
     from ...replying import inbox, typed
     from ...replying.prompt import Prompt
@@ -97,7 +91,7 @@ def _answer(client: Client, args: argparse.Namespace) -> int:
     return 0
 
 
-def _ask_about(run: Run, prompt: Prompt, tally: Tally, args: argparse.Namespace) -> None:
+def _ask_about(run: Run, prompt: Prompt, tally: Tally, args: Namespace) -> None:
     from ...replying import inbox, options, typed
 
     request = run.pending_request

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ...client import client_of
 from ...output import listing
 from ...output.times import local, since
-from ...parser import count
+from ...parser import Parser, count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
     from duvo import Run
-
-    from ...parser import Parser
 
 _DEFAULT_LIMIT = 30
 _COLUMNS: dict[str, Callable[[Run], str]] = {
@@ -65,7 +64,7 @@ duvo runs list --all --json | jq -r '.data[].id'
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """List the runs; returns the exit code."""
     with client_of(args) as client:
         runs = client.runs.list(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ... import following
 from ...client import client_of
 from ...errors import UsageError
 from ...output import terminal
-from ...parser import ONE_REQUEST, count
+from ...parser import ONE_REQUEST, Parser, count
 from ...replying import options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo import Message
-
-    from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
@@ -44,7 +42,7 @@ duvo runs messages "$RUN_ID" --json | jq -r '.messages[] | select(.role=="assist
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Show the messages; returns the exit code."""
     if args.follow and args.limit is not None:
         raise UsageError("--limit does not go with --follow; --tail N does", "runs messages")
@@ -59,13 +57,15 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             _print_document(list(messages), messages.total, args)
         else:
-            conversation = following.conversation_for(args)
+            from ...output.conversation import on_stdout
+
+            conversation = on_stdout(args)
             for message in messages:
                 terminal.write("\n".join(conversation.lines(message)))
     return 0
 
 
-def _print_document(messages: list[Message], total: int | None, args: argparse.Namespace) -> None:
+def _print_document(messages: list[Message], total: int | None, args: Namespace) -> None:
     from ...output import json
 
     counted = [message for message in messages if not message.is_pending_request]

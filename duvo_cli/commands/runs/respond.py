@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ...client import client_of
 from ...errors import UsageError
 from ...output import details, terminal
 from ...output.command_line import command_line
+from ...parser import Parser
 from ...replying.options import key_and_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo import Client, Reply, Run
 
-    from ...parser import Parser
     from ...replying.inbox import Tally
 
 _VERBS = {True: "approved", False: "denied", None: "answered"}
@@ -55,7 +55,7 @@ duvo runs respond --all-pending --agent "Invoice approver" --approve
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Send the reply; returns the exit code."""
     _check(args)
     with client_of(args) as client:
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check(args: argparse.Namespace) -> None:
+def _check(args: Namespace) -> None:
     problem = None
     if not args.all_pending:
         if args.agent is not None:
@@ -84,7 +84,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(problem, "runs respond")
 
 
-def _respond_to_all(client: Client, args: argparse.Namespace) -> int:
+def _respond_to_all(client: Client, args: Namespace) -> int:
     import duvo
 
     from ...replying.inbox import Tally
@@ -101,7 +101,7 @@ def _respond_to_all(client: Client, args: argparse.Namespace) -> int:
     return 0
 
 
-def _show_tally(tally: Tally, args: argparse.Namespace) -> None:
+def _show_tally(tally: Tally, args: Namespace) -> None:
     if args.json:
         from ...output import json
 
@@ -110,7 +110,7 @@ def _show_tally(tally: Tally, args: argparse.Namespace) -> None:
     terminal.say(tally.summary(_VERBS[args.approve], f"not approvals; `{show}` shows them"))
 
 
-def _respond_if_approval(run: Run, tally: Tally, args: argparse.Namespace) -> None:
+def _respond_if_approval(run: Run, tally: Tally, args: Namespace) -> None:
     from ...replying import inbox
 
     request = run.pending_request
@@ -126,5 +126,5 @@ def _respond_if_approval(run: Run, tally: Tally, args: argparse.Namespace) -> No
         terminal.write(f"{_line(reply, args)} (run {run.id})")
 
 
-def _line(reply: Reply, args: argparse.Namespace) -> str:
+def _line(reply: Reply, args: Namespace) -> str:
     return f"{_VERBS[args.approve]}: {terminal.in_one_line(reply.title or reply.id)}"

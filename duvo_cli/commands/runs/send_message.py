@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ...client import client_of
 from ...input import text
 from ...output import details, terminal
 from ...output.command_line import command_line
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-
-    from ...parser import Parser
+from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
@@ -28,7 +25,7 @@ git diff | duvo runs send-message "$RUN_ID" --message -
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Send the message; returns the exit code."""
     message_text = text.text_of(args.message)
     with client_of(args) as client:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ... import following
 from ...client import client_of
 from ...errors import Interrupted
 from ...input import text
 from ...output import terminal
 from ...output.command_line import command_line
-from ...parser import ONE_REQUEST
+from ...parser import ONE_REQUEST, Parser
 from ...replying import options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo import Client, Run
-
-    from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
@@ -54,7 +52,7 @@ RUN_ID=$(duvo runs start --agent "$AGENT_ID" --json | jq -r '.run.id')
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Start the run; returns the exit code."""
     waits = args.follow or args.wait
     options.check_options(args, "runs start", waits=waits)
@@ -68,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         return following.follow(client, started, args, limit) if args.follow else 0
 
 
-def _start(client: Client, args: argparse.Namespace, message: str | None) -> Run:
+def _start(client: Client, args: Namespace, message: str | None) -> Run:
     try:
         return client.runs.start(
             args.agent,
@@ -81,7 +79,7 @@ def _start(client: Client, args: argparse.Namespace, message: str | None) -> Run
         raise Interrupted(f"interrupted; `{recent}` shows whether the run was started") from None
 
 
-def _show_start(started: Run, args: argparse.Namespace) -> None:
+def _show_start(started: Run, args: Namespace) -> None:
     if args.json:
         from ...output import json
 

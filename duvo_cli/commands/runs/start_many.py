@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -10,17 +11,13 @@ from ...batch import executors
 from ...errors import CommandFailed, UsageError
 from ...input import text
 from ...output import terminal
-from ...parser import count
+from ...parser import Parser, count
 from ...replying import options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo._tables.start_message import Key, StartMessage
     from duvo._tables.table import Table
-
-    from ...parser import Parser
 
 _COMMAND = "runs start-many"
 _SHOWN_BY_DRY_RUN = 5
@@ -93,7 +90,7 @@ generate | duvo runs start-many --agent "$AGENT_ID" --input - --journal tonight.
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Start the runs and collect their results; returns the exit code."""
     from duvo._tables.start_message import Key
     from duvo._tables.table import Table
@@ -114,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
         return run.run(args, table, message, key, total, _journal(args, table))
 
 
-def _message(args: argparse.Namespace) -> StartMessage:
+def _message(args: Namespace) -> StartMessage:
     from duvo import ConfigError
     from duvo._tables.start_message import StartMessage
 
@@ -141,7 +138,7 @@ def _checked(table: Table, message: StartMessage, key: Key | None) -> int:
     return runs
 
 
-def _journal(args: argparse.Namespace, table: Table) -> Path:
+def _journal(args: Namespace, table: Table) -> Path:
     if args.journal is not None:
         return Path(args.journal)
     if table.file is None:
@@ -154,7 +151,7 @@ def _show(
     message: StartMessage,
     key: Key | None,
     total: int,
-    args: argparse.Namespace,
+    args: Namespace,
 ) -> int:
     from ...output import json
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 
 from ...client import client_of
 from ...errors import CommandFailed
 from ...output import details, terminal
+from ...parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo import Run
-
-    from ...parser import Parser
 
 _STOP_TIMEOUT = 10.0
 
@@ -33,7 +31,7 @@ duvo runs list --status running --json | jq -r '.data[].id' | xargs -I ID duvo r
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Stop the run; returns the exit code."""
     with client_of(args) as client:
         handle = client.runs.run(args.run_id)

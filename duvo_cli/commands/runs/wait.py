@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ... import following
 from ...client import client_of
+from ...parser import Parser
 from ...replying import options
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-
-    from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
@@ -30,7 +27,7 @@ duvo runs wait "$RUN_ID" --json | jq -r .answer
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Wait for the run; returns the exit code."""
     options.check_options(args, "runs wait")
     limit = following.TimeLimit(args.timeout)

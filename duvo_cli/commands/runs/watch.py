@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 
 from ... import following
 from ...client import client_of
 from ...errors import TIMED_OUT, CommandFailed, Interrupted, UsageError
 from ...output import terminal
 from ...output.command_line import command_line
+from ...parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     import os
     from collections.abc import Iterator
 
     from duvo import Client, Run
-
-    from ...parser import Parser
 
 _UNFINISHED = ("not_started", "pending", "starting", "running", "waiting")
 _ENDED = ("completed", "failed", "stopped", "interrupted")
@@ -59,7 +58,7 @@ duvo runs watch | jq -r 'select(.type=="finished") | .run.id + " " + .run.status
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Watch the runs; returns the exit code."""
     if args.run_ids and (args.agent is not None or args.status is not None):
         raise UsageError("give RUN, or --agent and --status", "runs watch")
@@ -78,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         return _watch(client, runs, args, limit)
 
 
-def _runs(client: Client, args: argparse.Namespace) -> Iterator[Run]:
+def _runs(client: Client, args: Namespace) -> Iterator[Run]:
     if args.run_ids:
         yield from map(client.runs.run, dict.fromkeys(args.run_ids))
         return
@@ -93,9 +92,7 @@ def _runs(client: Client, args: argparse.Namespace) -> Iterator[Run]:
                 yield run
 
 
-def _watch(
-    client: Client, runs: list[Run], args: argparse.Namespace, limit: following.TimeLimit
-) -> int:
+def _watch(client: Client, runs: list[Run], args: Namespace, limit: following.TimeLimit) -> int:
     import duvo
 
     from ...output import run_end
@@ -114,7 +111,7 @@ def _watch(
 
 
 def _json_lines(
-    client: Client, runs: list[Run], args: argparse.Namespace, limit: following.TimeLimit
+    client: Client, runs: list[Run], args: Namespace, limit: following.TimeLimit
 ) -> None:
     from ...output import json
     from ...output.live import StatusLine
@@ -127,9 +124,7 @@ def _json_lines(
             json.print_line(event.to_dict())
 
 
-def _table(
-    client: Client, runs: list[Run], args: argparse.Namespace, limit: following.TimeLimit
-) -> None:
+def _table(client: Client, runs: list[Run], args: Namespace, limit: following.TimeLimit) -> None:
     from ...output.live import Live
     from ...output.watch_table import WatchTable
 
@@ -148,7 +143,7 @@ def _table(
             live.draw()
 
 
-def _next_steps(runs: list[Run], args: argparse.Namespace) -> str:
+def _next_steps(runs: list[Run], args: Namespace) -> str:
     words = ["runs", "watch", *args.run_ids]
     for flag, value in (("--agent", args.agent), ("--status", args.status)):
         words += [flag, value] if value is not None else []
