@@ -151,7 +151,7 @@ def seconds(text: str) -> float:
 
 
 def count(text: str, least: int = 0) -> int:
-    """An argument type: a whole number of at least 0."""
+    """An argument type: a whole number, not below `least`."""
     # int() would also take "1_0", " 1" and digits of other scripts.
     is_number = text.isascii() and text.isdigit() and len(text) <= 18
     if not is_number or int(text) < least:

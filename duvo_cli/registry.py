@@ -104,5 +104,5 @@ def _unknown(name: str, group: str) -> UsageError:
     from difflib import get_close_matches
 
     close = get_close_matches(name, [*GROUPS, *COMMANDS], 1)
-    hint = f"; did you mean `duvo {close[0]}`?" if close else ""
+    hint = f" (did you mean `duvo {close[0]}`?)" if close else ""
     return UsageError(f"unknown command {name!r}{hint}", group)

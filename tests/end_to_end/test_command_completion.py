@@ -21,6 +21,9 @@ from tests.support.command import Command
 GIVING_UP_AND_A_START = 2.5
 """Seconds: 1 until the command gives up, and time for Python to start on a busy machine."""
 
+ATTEMPTS = 20
+"""Most attempts where words are expected: on a busy machine the command may give up."""
+
 DRIVE = """
 source "$SCRIPT"
 COMP_WORDS=("$@")
@@ -45,8 +48,15 @@ class Bash:
     def __init__(self, command: Command, script: Path):
         self._environment = {**command.environment, "SCRIPT": str(script)}
 
-    def offers(self, *words: str, **settings: str) -> list[str]:
-        """The completions of the last word."""
+    def offers(self, *words: str) -> list[str]:
+        """The completions of the last word, of which there are some."""
+        for _ in range(ATTEMPTS):
+            if offered := self.offers_once(*words):
+                return offered
+        return []
+
+    def offers_once(self, *words: str, **settings: str) -> list[str]:
+        """The completions of the last word, if any."""
         done = subprocess.run(
             ["bash", "--norc", "-c", DRIVE, "bash", *words],
             env={**self._environment, **settings},
@@ -100,15 +110,23 @@ def trickling_server() -> Iterator[str]:
         thread.join()
 
 
+def words_of(command: Command, *arguments: str) -> str:
+    """The output of `duvo complete`, which is expected to print something."""
+    for _ in range(ATTEMPTS):
+        done = command("complete", *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        if done.stdout:
+            return done.stdout
+    return ""
+
+
 def agents_called(*names: str) -> list[dict[str, str]]:
     return [{"id": str(uuid.uuid4()), "name": name} for name in names]
 
 
 def test_complete_prints_the_newest_fifty_runs(hosted: Hosted, run_duvo_hosted: Command) -> None:
     runs = [hosted.start() for _ in range(60)]
-    done = run_duvo_hosted("complete", "runs")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == runs[:-51:-1]
+    assert words_of(run_duvo_hosted, "runs").splitlines() == runs[:-51:-1]
 
 
 def test_complete_prints_agent_names_that_fit_a_line(
@@ -117,9 +135,7 @@ def test_complete_prints_agent_names_that_fit_a_line(
     hosted.agents = agents_called(
         "Invoice approver", "Účetní", "a\nb", "\x1b[31mred", "", "Invoice approver"
     )
-    done = run_duvo_hosted("complete", "agents")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "Invoice approver\nÚčetní\n"
+    assert words_of(run_duvo_hosted, "agents") == "Invoice approver\nÚčetní\n"
 
 
 def test_complete_uses_the_settings_on_the_line(hosted: Hosted, run_duvo_alone: Command) -> None:
@@ -129,8 +145,8 @@ def test_complete_uses_the_settings_on_the_line(hosted: Hosted, run_duvo_alone: 
     run_duvo_alone("profiles", "add", "other", "--default", input="another-key")
     assert run_duvo_alone("complete", "runs").stdout == ""
     line = "duvo --profile work runs get "
-    assert run_duvo_alone("complete", "runs", line).stdout == f"{run_id}\n"
-    assert run_duvo_alone("complete", "profiles").stdout == "work\nother\n"
+    assert words_of(run_duvo_alone, "runs", line) == f"{run_id}\n"
+    assert words_of(run_duvo_alone, "profiles") == "work\nother\n"
 
 
 @pytest.mark.parametrize(
@@ -159,8 +175,10 @@ def test_complete_prints_nothing_and_does_not_retry_after_an_error_response(
     hosted: Hosted, run_duvo_hosted: Command, answer: tuple[int, object]
 ) -> None:
     hosted.before = lambda seen: answer
-    done = run_duvo_hosted("complete", "runs")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for _ in range(ATTEMPTS):
+        if not hosted.requests:
+            done = run_duvo_hosted("complete", "runs")
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(hosted.requests) == 1
 
 
@@ -207,7 +225,7 @@ def test_bash_offers_commands_options_and_words(bash: Bash) -> None:
     assert bash.offers("duvo", "runs", "start", "--on-request", "a") == ["ask", "approve"]
     assert bash.offers("duvo", "completion", "z") == ["zsh"]
     assert bash.offers("duvo", "help", "exit") == ["exit-codes"]
-    assert bash.offers("duvo", "complete") == []
+    assert bash.offers_once("duvo", "complete") == []
 
 
 @pytest.mark.parametrize(
@@ -252,7 +270,8 @@ def test_bash_quotes_the_names_of_agents(
     hosted: Hosted, bash: Bash, before: str, typed: str, offered: list[str]
 ) -> None:
     hosted.agents = agents_called("Invoice approver", "$(touch pwned)'; x", "Other")
-    assert bash.offers("duvo", *before.split(), typed) == offered
+    offers = bash.offers if offered else bash.offers_once
+    assert offers("duvo", *before.split(), typed) == offered
 
 
 def test_bash_offers_profiles_and_files(
@@ -273,7 +292,8 @@ def test_bash_offers_profiles_and_files(
 
 
 def test_bash_offers_nothing_when_the_api_fails(bash: Bash) -> None:
-    assert bash.offers("duvo", "runs", "get", "", DUVO_API_BASE_URL="http://127.0.0.1:9") == []
+    nowhere = "http://127.0.0.1:9"
+    assert bash.offers_once("duvo", "runs", "get", "", DUVO_API_BASE_URL=nowhere) == []
 
 
 def test_without_the_extra_completion_says_how_to_install_it(
