@@ -1,4 +1,4 @@
-"""Writes docs/cli.md, the reference of the command, from its parsers.
+"""Generate docs/cli.md, the reference of the command, from its parsers.
 
 python docs/reference.py
 """
@@ -17,18 +17,18 @@ sys.path.insert(0, str(ROOT))
 
 from duvo_cli.help.overview import TOPICS  # noqa: E402
 from duvo_cli.parser import ONE_REQUEST, parser_of  # noqa: E402
-from duvo_cli.registry import COMMANDS, GROUPS  # noqa: E402
+from duvo_cli.registry import GROUPS, commands_of  # noqa: E402
 
 _COMMON_TITLE = "options of every command"
 
 _HEAD = """\
 # The command
 
-This page is made from the command itself, by `python docs/reference.py`.
-`duvo --help`, `duvo COMMAND --help` and `man duvo` tell the same.
+This page is generated from the command by `python docs/reference.py`. `duvo --help`,
+`duvo COMMAND --help` and `man duvo` have the same content.
 
-Options may stand before or behind the command's name. `--json` prints what the
-API sent, with the documented names added (see [our JSON beside the API's](json.md)).
+Options may come before or after the command's name. `--json` prints the API's JSON,
+with the documented names added (see [our JSON beside the API's](json.md)).
 """
 
 
@@ -46,9 +46,8 @@ def _lines() -> Iterator[str]:
     for group, about in {**GROUPS, "": "everything else"}.items():
         yield f"## {f'duvo {group}' if group else 'Others'}: {about}"
         yield ""
-        for command in COMMANDS:
-            if command.rpartition(" ")[0] == group:
-                yield from _command(command)
+        for word in commands_of(group):
+            yield from _command(f"{group} {word}".strip())
     for topic in TOPICS.values():
         title, _, text = topic.partition("\n")
         yield f"## {title}\n\n```text\n{text.strip(chr(10))}\n```\n"
@@ -80,7 +79,9 @@ def _command(command: str) -> Iterator[str]:
 
 def _group(title: str, actions: list[argparse.Action]) -> Iterator[str]:
     if title == _COMMON_TITLE:
-        actions = [one for one in actions if one.dest == "timeout" and one.help != ONE_REQUEST]
+        actions = [
+            action for action in actions if action.dest == "timeout" and action.help != ONE_REQUEST
+        ]
     yield from _rows(actions)
 
 
@@ -98,7 +99,7 @@ def _option(action: argparse.Action) -> list[str]:
     if action.nargs == 0:
         return list(action.option_strings)
     choices = "|".join(map(str, action.choices or ()))
-    value = action.metavar or choices.replace("|", "\\|")
+    value = str(action.metavar or choices).replace("|", "\\|")
     return [f"{name} {value}" for name in action.option_strings]
 
 

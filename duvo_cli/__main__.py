@@ -1,4 +1,4 @@
-"""Entry point of the `duvo` command: which command, and what its end means for the shell."""
+"""Entry point of the `duvo` command: runs one command and returns its exit code."""
 
 from __future__ import annotations
 
@@ -12,20 +12,8 @@ if TYPE_CHECKING:
 
     from .registry import Found
 
-# The first that fits tells the exit code.
-_EXIT_CODES = (
-    ("HumanRequestPending", 6),
-    ("RunFailed", 4),
-    ("RunStopped", 5),
-    ("WaitTimeout", 124),
-    ("AuthenticationError", 2),
-    ("MissingCredential", 2),
-    ("UnknownProfile", 2),
-    ("NotFound", 3),
-    ("DuvoError", 1),
-)
 _INTERRUPTED = 130
-_READER_WENT_AWAY = 141
+_READER_GONE = 141
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,28 +26,33 @@ def main(argv: list[str] | None = None) -> int:
         The exit code; `duvo help exit-codes` lists them.
     """
     argv = sys.argv[1:] if argv is None else argv
-    # Loading code makes no garbage, and looking for it would take a thirtieth of a short command.
+    # Loading code makes no garbage; looking for it would take 3 % of a short command.
     gc.set_threshold(20_000, 10, 10)
-    _print_anything()
+    _escape_unprintable()
     try:
-        try:
-            code = _dispatch(argv)
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0
-        except Exception as error:
-            code = _tell(error)
-        except KeyboardInterrupt as error:
-            code = _tell_interrupt(error)
+        code = _run(argv)
         _flush(sys.stdout)
     except BrokenPipeError:
-        code = _READER_WENT_AWAY
+        code = _READER_GONE
     except OSError as error:
-        _say(f"the output cannot be written: {error.strerror}")
+        _say(f"cannot write the output: {error.strerror}")
         code = 1
     except KeyboardInterrupt:
         code = _INTERRUPTED
     _close_quietly()
     return code
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        return _dispatch(argv)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except Exception as error:
+        return _report(error)
+    except KeyboardInterrupt as error:
+        _say(str(error) or "interrupted")
+        return _INTERRUPTED
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -88,7 +81,7 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _split(found: Found) -> tuple[list[str], list[str] | None]:
-    """The arguments before the first `--`, and the program behind it."""
+    """The arguments before the first `--`, and the program after it."""
     if "--" not in found.arguments:
         return found.arguments, None
     at = found.arguments.index("--")
@@ -104,22 +97,22 @@ def _without_command(found: Found) -> int:
     if {"-h", "--help"} & set(found.arguments):
         print(overview.group_overview(found.group) if found.group else overview.overview(), end="")
         return 0
-    raise UsageError("no command was named", found.group)
+    raise UsageError("give a command", found.group)
 
 
-def _tell(error: Exception) -> int:
-    """Say on stderr what went wrong, and give its exit code."""
+def _report(error: Exception) -> int:
+    """Print the error on stderr and return its exit code."""
     if isinstance(error, OSError) and error.filename is None:
-        # Files and sockets are dealt with where they are used: it is the output.
+        # Errors of files and sockets are handled where they occur: this one is of the output.
         raise error
-    from .errors import CommandFailed
+    from .errors import EXIT_CODES, CommandFailed
 
     if isinstance(error, CommandFailed):
         _say(str(error))
         return error.code
     import duvo
 
-    for name, code in _EXIT_CODES:
+    for name, code in EXIT_CODES:
         if isinstance(error, getattr(duvo, name)):
             _say(str(error))
             return code
@@ -129,19 +122,14 @@ def _tell(error: Exception) -> int:
     raise error
 
 
-def _tell_interrupt(error: KeyboardInterrupt) -> int:
-    _say(str(error) or "interrupted")
-    return _INTERRUPTED
-
-
 def _say(text: str) -> None:
     from .output import terminal
 
     terminal.say(text)
 
 
-def _print_anything() -> None:
-    # An agent may write what this terminal's encoding has not.
+def _escape_unprintable() -> None:
+    # Agents may write characters that this terminal's encoding lacks.
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -153,7 +141,7 @@ def _flush(stream: TextIO | None) -> None:
 
 
 def _close_quietly() -> None:
-    """Leave nothing for the interpreter's last flush to fail on."""
+    """Keep the interpreter's last flush from failing."""
     for stream in (sys.stdout, sys.stderr):
         try:
             _flush(stream)

@@ -1,26 +1,47 @@
-"""What ends a command early with one line on stderr."""
+"""Exit codes, and the errors that end a command with one line on stderr."""
 
 from __future__ import annotations
 
+ERROR = 1
+NO_ACCESS = 2
+NOT_FOUND = 3
+RUN_FAILED = 4
+RUN_STOPPED = 5
+REQUEST_PENDING = 6
+TIMED_OUT = 124
+
+EXIT_CODES = (
+    ("HumanRequestPending", REQUEST_PENDING),
+    ("RunFailed", RUN_FAILED),
+    ("RunStopped", RUN_STOPPED),
+    ("WaitTimeout", TIMED_OUT),
+    ("AuthenticationError", NO_ACCESS),
+    ("MissingCredential", NO_ACCESS),
+    ("UnknownProfile", NO_ACCESS),
+    ("NotFound", NOT_FOUND),
+    ("DuvoError", ERROR),
+)
+"""Exit codes by the SDK's errors; the first match counts."""
+
 
 class CommandFailed(Exception):
-    """A command cannot go on; its text is the one line that says why and what to do.
+    """The command cannot continue; the text says why and what to do.
 
     Args:
-        text: the line.
+        text: the line for stderr.
         code: the exit code.
     """
 
-    def __init__(self, text: str, code: int = 1):
+    def __init__(self, text: str, code: int = ERROR):
         super().__init__(text)
         self.code = code
 
 
 class UsageError(CommandFailed):
-    """The command line makes no sense.
+    """The command line is wrong.
 
     Args:
-        text: what is wrong with it.
+        text: the problem.
         command: the command whose help explains it, without `duvo`.
     """
 
@@ -30,4 +51,4 @@ class UsageError(CommandFailed):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C where there is something to say about what goes on; its text says it."""
+    """Ctrl-C, with a text that says what is still running."""

@@ -1,4 +1,4 @@
-"""Following a run and waiting for its end: what `start`, `wait` and `messages` share."""
+"""Following a run and waiting for its end: shared by `runs start`, `wait` and `messages`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import sys
 import time
 from contextlib import contextmanager
 
-from .errors import CommandFailed, Interrupted
+from .errors import REQUEST_PENDING, TIMED_OUT, CommandFailed, Interrupted
 from .output import run_end, terminal
+from .output.command_line import command_line
 from .replying import options
 
 TYPE_CHECKING = False
@@ -18,19 +19,15 @@ if TYPE_CHECKING:
 
     from duvo import Client, HumanRequestPending, Run
 
-    from .output.conversation import Conversation
-
-TOTAL = "seconds in all; then the exit code is 124, and the run goes on"
-
-_NOBODY_ANSWERS = 6
-_TIME_IS_UP = 124
+TOTAL = "seconds for the whole command, which then exits with 124 and leaves runs running"
+"""Help of `--timeout` where it limits the whole command."""
 
 
-class Patience:
-    """The time that the command line gives, counted from now.
+class TimeLimit:
+    """The time that a command may take, counted from now.
 
     Args:
-        seconds: in all, or None for no end.
+        seconds: the total, or None for no limit.
     """
 
     def __init__(self, seconds: float | None):
@@ -38,12 +35,12 @@ class Patience:
 
     @property
     def left(self) -> float | None:
-        """Seconds left, or None for no end."""
+        """Seconds left, or None for no limit."""
         return None if self.deadline is None else max(0.001, self.deadline - time.monotonic())
 
 
 def follow(
-    client: Client, run: Run, args: argparse.Namespace, patience: Patience, **begin: Any
+    client: Client, run: Run, args: argparse.Namespace, limit: TimeLimit, **begin: Any
 ) -> int:
     """Show the run's messages until it ends.
 
@@ -51,113 +48,106 @@ def follow(
         client: the client.
         run: the run.
         args: the command line.
-        patience: the time that there is.
-        begin: where in the conversation: `offset` or `last`.
+        limit: the time left.
+        begin: where to begin in the conversation: `offset` or `last`.
 
     Returns:
         The exit code.
 
     Raises:
-        DuvoError: it cannot be followed, or the time is up.
+        DuvoError: the run cannot be followed.
+        CommandFailed: the time is up, or nothing here can answer a human request.
         Interrupted: Ctrl-C.
     """
     import duvo
 
-    show = _json_line if args.json else _text_lines(args)
-    choice = options.on_request(client, args, patience.deadline, shown=not args.json)
-    with _detachable(run, args), _watched(run):
+    show = _json_lines() if args.json else _text_lines(args)
+    choice = options.on_request(client, args, limit.deadline, shown=not args.json)
+    with _detachable(run, args), _status_line(run):
         messages = run.messages(
-            follow=True,
-            timeout=patience.left,
-            on_request=choice,
-            answers=args.answer,
-            **begin,
+            follow=True, timeout=limit.left, on_request=choice, answers=args.answer, **begin
         )
         try:
             with messages:
                 for message in messages:
                     show(message)
         except duvo.HumanRequestPending as error:
-            raise _nobody_answers(error, args, shown=not args.json) from None
+            raise _unanswered(error, args, shown=not args.json) from None
         except duvo.WaitTimeout:
-            raise _time_is_up(run, args) from None
+            raise _timed_out(run, args) from None
     if args.json:
         from .output import json
 
         json.print_line(run.to_dict())
-    run_end.tell_end(run)
+    run_end.say_end(run)
     return run_end.exit_code(run) if args.exit_status else 0
 
 
-def wait(client: Client, run: Run, args: argparse.Namespace, patience: Patience) -> int:
-    """Wait for the run's end, and print what came of it.
+def wait(client: Client, run: Run, args: argparse.Namespace, limit: TimeLimit) -> int:
+    """Wait for the run's end and print its answer.
 
     Returns:
-        The exit code, which tells how it ended.
+        The exit code, by the run's final status.
 
     Raises:
-        DuvoError: it cannot be read, the time is up, or nothing here may answer.
+        DuvoError: the run cannot be read.
+        CommandFailed: the time is up, or nothing here can answer a human request.
         Interrupted: Ctrl-C.
     """
     import duvo
 
-    choice = options.on_request(client, args, patience.deadline, shown=False)
+    choice = options.on_request(client, args, limit.deadline, shown=False)
     try:
-        with _detachable(run, args), _watched(run):
-            run.wait(timeout=patience.left, on_request=choice, answers=args.answer)
+        with _detachable(run, args), _status_line(run):
+            run.wait(timeout=limit.left, on_request=choice, answers=args.answer)
     except (duvo.WaitTimeout, duvo.HumanRequestPending) as error:
         if args.json:
             run_end.print_document(run)
         if isinstance(error, duvo.HumanRequestPending):
-            raise _nobody_answers(error, args, shown=False) from None
-        raise _time_is_up(run, args) from None
+            raise _unanswered(error, args, shown=False) from None
+        raise _timed_out(run, args) from None
     if args.json:
         run_end.print_document(run)
     elif run.status == "completed":
         run_end.print_answer(run)
     if run.status != "completed":
-        run_end.tell_end(run)
+        run_end.say_end(run)
     return run_end.exit_code(run)
 
 
-def _nobody_answers(
+def _unanswered(
     error: HumanRequestPending, args: argparse.Namespace, *, shown: bool
 ) -> CommandFailed:
     if error.request is not None and not shown:
         options.show(error.request, args)
     run = f"run {error.run.id}" if error.run is not None else "the run"
-    return CommandFailed(f"{run} waits for a human, and nothing here may answer", _NOBODY_ANSWERS)
+    return CommandFailed(
+        f"{run} is waiting for a human, and nothing here can answer", REQUEST_PENDING
+    )
 
 
-def _time_is_up(run: Run, args: argparse.Namespace) -> CommandFailed:
+def _timed_out(run: Run, args: argparse.Namespace) -> CommandFailed:
     within = f"run {run.id} did not end within {args.timeout:g} s"
-    return CommandFailed(f"{within}; it goes on: {_how_to_go_on(run, args)}", _TIME_IS_UP)
+    return CommandFailed(f"{within} and continues: {_next_steps(run, args)}", TIMED_OUT)
 
 
-def _how_to_go_on(run: Run, args: argparse.Namespace) -> str:
-    from .client import command_line
-
-    again = command_line(args, "runs", "messages", run.id, "--follow")
+def _next_steps(run: Run, args: argparse.Namespace) -> str:
+    follow = command_line(args, "runs", "messages", run.id, "--follow")
     stop = command_line(args, "runs", "stop", run.id)
-    return f"attach again with `{again}`, stop it with `{stop}`"
+    return f"follow it with `{follow}`, stop it with `{stop}`"
 
 
-def _json_line(message: Any) -> None:
+def _json_lines() -> Callable[[Any], None]:
     from .output import json
 
-    json.print_line(message.to_dict())
+    return lambda message: json.print_line(message.to_dict())
 
 
 def _text_lines(args: argparse.Namespace) -> Callable[[Any], None]:
-    conversation = conversation_for(args)
+    from .output.conversation import on_stdout
+
+    conversation = on_stdout(args)
     return lambda message: terminal.write("\n".join(conversation.lines(message)))
-
-
-def conversation_for(args: argparse.Namespace) -> Conversation:
-    """What writes messages for people on this stdout."""
-    from .output.conversation import Conversation
-
-    return Conversation(args, terminal.paint_for(sys.stdout), terminal.width(sys.stdout))
 
 
 @contextmanager
@@ -165,15 +155,15 @@ def _detachable(run: Run, args: argparse.Namespace) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted(f"detached; run {run.id} goes on: {_how_to_go_on(run, args)}") from None
+        raise Interrupted(f"detached; run {run.id} continues: {_next_steps(run, args)}") from None
 
 
 @contextmanager
-def _watched(run: Run) -> Iterator[None]:
+def _status_line(run: Run) -> Iterator[None]:
     if not terminal.is_terminal(sys.stderr):
         yield
         return
-    from .output.status_line import StatusLine
+    from .output.live import StatusLine
 
     def describe() -> str:
         import duvo

@@ -1,4 +1,4 @@
-"""The parser of one command: its own arguments, and the options that all share."""
+"""The parser of one command: its own arguments, and the options of every command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 
 from .errors import UsageError
-from .registry import COMMANDS, GROUPS, module_of, sentence
+from .registry import COMMANDS, GROUPS, commands_of, module_of, sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ ONE_REQUEST = "seconds for one request (30)"
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are ours.
+    """An argument parser that raises `UsageError`.
 
     Args:
         command: the command, without `duvo`.
@@ -32,7 +32,9 @@ class Parser(argparse.ArgumentParser):
         )
         self.command = command
         self.timeout_help = ONE_REQUEST
-        """What `--timeout` means here."""
+        """Help of `--timeout`, whose meaning depends on the command."""
+
+    # argparse has no public way to list the options and groups of a parser.
 
     @property
     def option_strings(self) -> list[str]:
@@ -41,39 +43,39 @@ class Parser(argparse.ArgumentParser):
 
     @property
     def sections(self) -> list[tuple[str, list[argparse.Action]]]:
-        """The arguments under their headings, for pages that are written about them."""
+        """The arguments under their headings, for generated documentation."""
         return [(group.title or "", group._group_actions) for group in self._action_groups]
 
     def explain(self, text: str = "", *, examples: str = "", notes: str = "") -> None:
-        """Say more in the help: below the first line, and at the end."""
+        """Extend the help: `text` follows its first line, examples and notes end it."""
         if text:
             self.description = f"{self.description}\n\n{text}"
         parts = [f"examples:\n{_indented(examples)}" if examples else "", notes]
         self.epilog = "\n\n".join(part for part in parts if part)
 
     def error(self, message: str) -> NoReturn:
-        """Raise argparse's complaint as ours."""
-        raise UsageError(f"{self.command}: {message}", self.command)
+        """Raise argparse's error as a `UsageError`."""
+        raise UsageError(message, self.command)
 
     def print_help(self, file: Any = None) -> None:
-        """Print the help; argparse itself would not tell when that fails."""
+        """Print the help; unlike argparse, report when it cannot be written."""
         print(self.format_help(), end="", file=file)
 
     def add_common(self) -> None:
-        """Add the options that every command has."""
+        """Add the options of every command."""
         group = self.add_argument_group("options of every command")
         group.add_argument("--json", action="store_true", help="print JSON")
         group.add_argument("--profile", metavar="NAME", help="use this profile")
         group.add_argument("--team", metavar="ID", help="act in this team")
         group.add_argument("--base-url", metavar="URL", help="the API's address")
         group.add_argument("--timeout", type=seconds, metavar="S", help=self.timeout_help)
-        group.add_argument("--debug", action="store_true", help="tell each request on stderr")
+        group.add_argument("--debug", action="store_true", help="log every request to stderr")
 
     def parse(self, argv: list[str]) -> argparse.Namespace:
-        """The arguments of this command; options and values may stand in any order.
+        """Parse the command's arguments; options and values may come in any order.
 
         Raises:
-            UsageError: they make no sense.
+            UsageError: the arguments are wrong.
         """
         return self.parse_intermixed_args(self._with_values_attached(argv))
 
@@ -91,18 +93,18 @@ class Parser(argparse.ArgumentParser):
                 continue
             value = next(words, None)
             if value is None or value in known or value == "--":
-                raise UsageError(f"{self.command}: {word} needs a value", self.command)
+                self.error(f"{word} needs a value")
             attached.append(f"{word}={value}" if word.startswith("--") else word + value)
         return attached
 
 
 def module_for(command: str) -> ModuleType:
-    """The module of a command: `register(parser)` and `run(args)`."""
+    """Import the module of a command, which has `register(parser)` and `run(args)`."""
     return import_module(f".commands.{module_of(command)}", __package__)
 
 
 def parser_of(command: str, module: ModuleType | None = None) -> Parser:
-    """The whole parser of a command."""
+    """The complete parser of a command."""
     parser = Parser(command)
     (module or module_for(command)).register(parser)
     parser.add_common()
@@ -110,11 +112,11 @@ def parser_of(command: str, module: ModuleType | None = None) -> Parser:
 
 
 def whole_tree() -> Parser:
-    """All commands in one tree of parsers. It tells what there is; it is not for parsing."""
+    """All commands in one tree of parsers, to be inspected rather than parsed with."""
     tree = Parser("")
     tree.add_argument("--version", action="store_true", help="print the version")
     tree.add_common()
-    _add_branches(tree, {**GROUPS, **_commands_of("")})
+    _add_branches(tree, {**GROUPS, **commands_of("")})
     return tree
 
 
@@ -125,39 +127,35 @@ def _branch(*, prog: str, **_: Any) -> Parser:
     group = Parser(name)
     group.description = sentence(GROUPS[name])
     group.add_common()
-    _add_branches(group, _commands_of(name))
+    _add_branches(group, commands_of(name))
     return group
 
 
 def _add_branches(tree: Parser, abouts: dict[str, str]) -> None:
-    # A function that makes a parser will do; the types ask for a class.
-    made_by: Any = _branch
-    branches = tree.add_subparsers(prog=tree.prog, parser_class=made_by, metavar="COMMAND")
+    # argparse accepts any callable that makes a parser, but its types ask for a class.
+    make: Any = _branch
+    branches = tree.add_subparsers(prog=tree.prog, parser_class=make, metavar="COMMAND")
     for word, about in abouts.items():
         branches.add_parser(word, help=about)
 
 
-def _commands_of(group: str) -> dict[str, str]:
-    named = {name.rpartition(" "): about for name, about in COMMANDS.items()}
-    return {word: about for (of, _, word), about in named.items() if of == group}
-
-
 def seconds(text: str) -> float:
-    """A number of seconds above zero, as an argument's type."""
+    """An argument type: a number of seconds above 0."""
     try:
         value = float(text)
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return value
 
 
-def count(text: str) -> int:
-    """A whole number, zero or above, as an argument's type."""
-    # int() also takes "1_0", " 1" and digits of other scripts.
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or above")
+def count(text: str, least: int = 0) -> int:
+    """An argument type: a whole number, not below `least`."""
+    # int() would also take "1_0", " 1" and digits of other scripts.
+    is_number = text.isascii() and text.isdigit() and len(text) <= 18
+    if not is_number or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {least} or more")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""The commands by name, and which of them a command line means. Loads nothing."""
+"""The commands by name, and the command that a command line means. Loads nothing."""
 
 from __future__ import annotations
 
@@ -6,48 +6,48 @@ from .errors import UsageError
 
 GROUPS = {
     "runs": "start, follow, answer and stop runs",
-    "agents": "the agents of the team",
-    "profiles": "named keys, so that none has to be typed",
+    "agents": "the team's agents",
+    "profiles": "API keys, saved under a name",
 }
 
 COMMANDS = {
-    "runs start": "start a run, and follow it or wait for it",
-    "runs start-many": "start a run for each row of a file, and gather what comes of them",
-    "runs get": "show one run, and what it asks a human for",
-    "runs list": "list runs, the newest first",
-    "runs messages": "show a run's conversation, and follow it",
-    "runs wait": "wait until a run has ended, and print its answer",
+    "runs start": "start a run, and optionally follow it or wait for it",
+    "runs start-many": "start a run for each row of a file and collect the results",
+    "runs get": "show one run and its pending human request",
+    "runs list": "list runs, newest first",
+    "runs messages": "show or follow a run's conversation",
+    "runs wait": "wait until a run has ended and print its answer",
     "runs watch": "watch many runs until all have ended",
-    "runs send-message": "post a message to a run; one that has ended goes on",
-    "runs inbox": "show what waits for a human, across runs, and answer it",
-    "runs respond": "answer what a run asks a human for",
+    "runs send-message": "send a message to a run, resuming it if it has ended",
+    "runs inbox": "show or answer pending human requests, across runs",
+    "runs respond": "answer a run's human request",
     "runs stop": "stop a run",
     "agents list": "list the agents",
     "agents get": "show one agent",
-    "api": "send any request of the API",
-    "profiles add": "add a profile, or replace one",
+    "api": "send any request to the API",
+    "profiles add": "add or replace a profile",
     "profiles list": "list the profiles",
-    "profiles use": "make a profile the default one",
+    "profiles use": "make a profile the default",
     "profiles remove": "remove a profile",
-    "whoami": "show whose key it is, and of which team",
-    "dev": "serve agents on this machine; no account is needed",
-    "serve": "serve agents to other machines, by a server that stays",
-    "completion": "print a completion script for a shell",
+    "whoami": "show the user, team and server of the API key",
+    "dev": "serve agents on this machine, without an account",
+    "serve": "serve agents to other machines, as a long-running server",
+    "completion": "print a shell completion script",
     "help": "explain a command, the exit codes or the environment",
 }
 
 HIDDEN = "complete"
-"""The command that the completion scripts call; it has no parser."""
+"""The command that completion scripts call; it has no parser."""
 
 OPTIONS_WITH_VALUE = frozenset({"--profile", "--team", "--base-url", "--timeout"})
 
 
 class Found:
-    """What a command line means.
+    """The meaning of a command line.
 
     Attributes:
-        name: the command, or None when none was named.
-        group: the group that was named without a command, or "".
+        name: the command, or None when none was given.
+        group: the group that was given without a command, or "".
         arguments: everything else, in order.
     """
 
@@ -60,20 +60,26 @@ class Found:
 
 
 def sentence(about: str) -> str:
-    """What a command or a group is about, as a sentence."""
+    """The description of a command or group as a sentence."""
     return f"{about[:1].upper()}{about[1:]}."
 
 
+def commands_of(group: str) -> dict[str, str]:
+    """The commands of a group by their last word, with descriptions; "" is outside all groups."""
+    split = {name.rpartition(" "): about for name, about in COMMANDS.items()}
+    return {word: about for (of, _, word), about in split.items() if of == group}
+
+
 def module_of(command: str) -> str:
-    """The module under `duvo_cli.commands` that has the command."""
+    """The command's module, below `duvo_cli.commands`."""
     return command.replace(" ", ".").replace("-", "_")
 
 
 def find(argv: list[str]) -> Found:
-    """Which command the arguments name. Options that all commands share may stand before it.
+    """Find the command. Options of every command may precede it.
 
     Raises:
-        UsageError: it names a command that there is not.
+        UsageError: the command is unknown.
     """
     rest = list(argv)
     options: list[str] = []
@@ -98,5 +104,5 @@ def _unknown(name: str, group: str) -> UsageError:
     from difflib import get_close_matches
 
     close = get_close_matches(name, [*GROUPS, *COMMANDS], 1)
-    meant = f"; did you mean `duvo {close[0]}`?" if close else ""
-    return UsageError(f"there is no command {name!r}{meant}", group)
+    hint = f" (did you mean `duvo {close[0]}`?)" if close else ""
+    return UsageError(f"unknown command {name!r}{hint}", group)

@@ -1,1 +1,1 @@
-"""Running a batch from a command: input, progress and results."""
+"""Batches on the command line: progress, results and summary."""

@@ -1,4 +1,4 @@
-"""Where the work of a batch is done: threads here, or workers of a Dask cluster."""
+"""Where a batch does its work: threads of this process, or workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 _DASK = "dask:"
-_LONGEST_TO_CONNECT = "10s"
+_CONNECT_TIMEOUT = "10s"
 
 
 def executor_name(text: str) -> str:
-    """`threads` or `dask:ADDRESS`, as an argument's type."""
+    """An argument type: `threads` or `dask:ADDRESS`."""
     if text != "threads" and not (text.startswith(_DASK) and text != _DASK):
         raise argparse.ArgumentTypeError(f"{text!r} is neither threads nor dask:ADDRESS")
     return text
@@ -27,10 +27,10 @@ def executor_name(text: str) -> str:
 
 @contextmanager
 def executor_of(name: str) -> Iterator[Executor | None]:
-    """The executor of that name while the block lasts; None for the SDK's own threads.
+    """Provide the executor during a block; None stands for the SDK's own threads.
 
     Raises:
-        CommandFailed: Dask is not installed, or its scheduler is not there.
+        CommandFailed: Dask is not installed, or its scheduler cannot be reached.
     """
     if name == "threads":
         yield None
@@ -44,12 +44,12 @@ def executor_of(name: str) -> Iterator[Executor | None]:
         ) from None
     address = name.removeprefix(_DASK)
     try:
-        # A client that is given an address that is none cannot be closed without a traceback.
+        # A Dask client with a malformed address cannot be closed without a traceback.
         distributed.comm.get_address_host_port(address)
-        dask = distributed.Client(address, timeout=_LONGEST_TO_CONNECT, set_as_default=False)
+        dask = distributed.Client(address, timeout=_CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
         raise CommandFailed(f"cannot reach the Dask scheduler at {address}: {error}") from None
     with dask:
         if not dask.nthreads():
-            terminal.say(f"the Dask scheduler at {address} has no workers, and waits for one")
+            terminal.say(f"the Dask scheduler at {address} has no workers; waiting for one")
         yield dask.get_executor()

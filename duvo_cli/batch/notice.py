@@ -1,12 +1,12 @@
-"""Requests of a batch that are left to whoever answers elsewhere: told once, not one by one."""
+"""Human requests of a batch that are answered elsewhere: announced once, not one by one."""
 
 from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
 
-from ..client import command_line
 from ..output import terminal
+from ..output.command_line import command_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
     from duvo import HumanRequest, Results
 
-_LOOK_EVERY = 1.0
+_CHECK_EVERY = 1.0
 
 
 def leave(request: HumanRequest) -> None:
-    """Leave the request, and say nothing of it; what `on_request` may be."""
+    """Leave the request without a word; can be the SDK's `on_request`."""
 
 
 @contextmanager
-def told_once(results: Results, args: argparse.Namespace) -> Iterator[None]:
-    """Say, as soon as a run of the batch waits for a human, where all that waits is shown."""
+def announced_once(results: Results, args: argparse.Namespace) -> Iterator[None]:
+    """During a block, say how to list the requests as soon as a run waits for a human."""
     over = threading.Event()
     show = command_line(args, "runs", "inbox", "--agent", args.agent)
 
-    def look() -> None:
-        while not over.wait(_LOOK_EVERY):
+    def watch() -> None:
+        while not over.wait(_CHECK_EVERY):
             if results.progress.waiting:
-                terminal.say(f"runs wait for a human; `{show}` shows what they ask")
+                terminal.say(f"runs are waiting for a human; `{show}` shows their requests")
                 return
 
-    # The batch itself may be busy elsewhere, and its requests are met by other processes.
-    thread = threading.Thread(target=look, daemon=True)
+    # The batch itself may be busy, and other processes may handle its requests.
+    thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
         yield

@@ -1,4 +1,4 @@
-"""How far a batch is, in a line. Pure."""
+"""The progress of a batch as a line of text. Pure."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ if TYPE_CHECKING:
 
 _CELLS = 20
 _RATE_OVER = 60.0
-"""Seconds that the rate looks back."""
+"""Seconds over which the rate is averaged."""
 
 _RATE_FROM = 5.0
-"""Seconds after which there is a rate at all."""
+"""Seconds before a rate is known."""
 
 
 class Rate:
-    """How many are done a second, over the last minute.
+    """Runs that end per second, over the last minute.
 
     Args:
         now: the time at the beginning, in seconds.
     """
 
     def __init__(self, now: float):
-        self._seen = deque([(now, 0)])
+        self._samples = deque([(now, 0)])
 
-    def note(self, now: float, done: int) -> float | None:
-        """Note how many are done since the beginning; the rate, or None when it is too soon.
+    def update(self, now: float, done: int) -> float | None:
+        """Record a sample and return the rate, or None when it is too early.
 
         Args:
             now: the time, in seconds.
-            done: how many.
+            done: runs that have ended since the beginning.
         """
-        self._seen.append((now, done))
-        while now - self._seen[1][0] >= _RATE_OVER:
-            self._seen.popleft()
-        began, before = self._seen[0]
+        self._samples.append((now, done))
+        while now - self._samples[1][0] >= _RATE_OVER:
+            self._samples.popleft()
+        began, before = self._samples[0]
         return (done - before) / (now - began) if now - began >= _RATE_FROM else None
 
 
 def line(progress: Progress, total: int, rate: float | None) -> str:
-    """How far it is: a bar, done of all, running, waiting for a human, failed, rate, time left.
+    """A bar, the counts, the rate and the time left.
 
     Args:
         progress: the counts.
-        total: how many inputs there are.
-        rate: done a second, where it is known.
+        total: the number of inputs.
+        rate: runs that end per second, if known.
     """
     done = progress.completed + progress.failed + progress.stopped
     filled = _CELLS * min(done, total) // total if total else _CELLS

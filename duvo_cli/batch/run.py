@@ -1,4 +1,4 @@
-"""Carrying a batch to its end: progress, results as they come, and what came of it all."""
+"""Runs a batch to its end: starts runs, writes their results, shows progress and a summary."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import time
 from contextlib import ExitStack
 
 import duvo
+from duvo._tables.results_file import ResultsFile
 
 from ..client import client_of
 from ..errors import CommandFailed, Interrupted, UsageError
-from ..output import logs, terminal
-from ..output.status_line import StatusLine
+from ..output import logs, run_end, terminal
+from ..output.live import StatusLine
 from . import notice
 from .executors import executor_of
 from .progress import Rate, line
-from .results_file import ResultsFile
 from .summary import Summary
 
 TYPE_CHECKING = False
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from duvo import Result, Results
-
-    from .source import RowInput
-    from .start_message import Key, StartMessage
+    from duvo._tables.start_message import Key, StartMessage
+    from duvo._tables.table import Table
 
 _ON_REQUEST: dict[str | None, Any] = {
     None: notice.leave,
@@ -38,44 +37,44 @@ _ON_REQUEST: dict[str | None, Any] = {
 
 def run(
     args: argparse.Namespace,
-    source: RowInput,
+    table: Table,
     message: StartMessage,
     key: Key | None,
     total: int,
     journal: Path,
 ) -> int:
-    """Start a run for each row, and write what comes of it.
+    """Start a run for each row and write the results.
 
     Args:
         args: the command line.
-        source: the rows, found good.
-        message: makes each one's message.
-        key: makes each one's key, or None.
-        total: how many runs there will be.
-        journal: the file that keeps what became of each row.
+        table: the rows, which have been checked.
+        message: makes the message of a row.
+        key: makes the key of a row, or None.
+        total: the number of runs.
+        journal: the file that records the run of each row.
 
     Returns:
         The exit code.
 
     Raises:
-        DuvoError: runs can be neither started nor read, or the journal cannot be used.
+        DuvoError: runs can be neither started nor read, or a file cannot be used.
         Interrupted: Ctrl-C.
     """
     summary = Summary()
     with ExitStack() as stack:
         output = None
         if args.output not in (None, "-"):
-            _check_output(args.output, source, journal)
+            _check_output(args.output, table, journal)
             output = stack.enter_context(ResultsFile(args.output))
         elif sys.stdout is None:
-            raise CommandFailed("stdout is closed, and the results would be lost; give --output")
+            raise CommandFailed("stdout is closed, and results would be lost; give --output")
         client = stack.enter_context(client_of(args))
-        logs.leave_replies_out()
+        logs.hide_replies()
         executor = stack.enter_context(executor_of(args.executor))
-        goes_on = journal.exists()
+        continues = journal.exists()
         results = client.runs.map(
             args.agent,
-            source.values(),
+            table.values(),
             concurrency=args.concurrency,
             on_request=_ON_REQUEST.get(args.on_request, args.on_request),
             answers=args.answer,
@@ -85,117 +84,104 @@ def run(
             executor=executor,
         )
         stack.enter_context(results)
-        if goes_on:
-            _tell_changes(results, source, journal)
+        if continues:
+            _say_changes(results, table, journal)
         if args.on_request in (None, "leave"):
-            stack.enter_context(notice.told_once(results, args))
+            stack.enter_context(notice.announced_once(results, args))
         try:
-            _gather(results, total, output, summary)
+            _collect(results, total, output, summary)
         except duvo.MapIncomplete as error:
             _add_failures(error, key, summary)
         except KeyboardInterrupt:
-            raise Interrupted(f"detached; {_how_to_go_on(results, journal)}") from None
-        except (duvo.DuvoError, CommandFailed):
-            _tell(summary)
-            terminal.say(_how_to_go_on(results, journal))
+            raise Interrupted(f"detached; {_next_steps(results, journal)}") from None
+        except duvo.DuvoError:
+            _show(summary)
+            terminal.say(_next_steps(results, journal))
             raise
-    _tell(summary)
+    _show(summary)
     return summary.exit_code
 
 
-def _gather(results: Results, total: int, output: ResultsFile | None, summary: Summary) -> None:
+def _collect(results: Results, total: int, output: ResultsFile | None, summary: Summary) -> None:
     rate = Rate(time.monotonic())
     done = 0
 
     def describe() -> str:
-        return line(results.progress, total, rate.note(time.monotonic(), done))
+        return line(results.progress, total, rate.update(time.monotonic(), done))
 
     with StatusLine(describe):
-        # A result counts as handed out when the next one is asked for.
+        # Asking for the next result marks this one as delivered: it is written first.
         for result in results:
             _write(result, output)
             done += not result.delivered
             run = result.run
-            why = _failure_of(run) if run.status == "failed" else ""
-            summary.add(run.status, result.index, result.key or "", run.id, why)
+            why = run_end.if_known(run, "failure") if run.status == "failed" else None
+            summary.add(run.status, result.index, result.key or "", run.id, why or "")
 
 
 def _write(result: Result, output: ResultsFile | None) -> None:
     from ..output import json
 
-    run = result.run
     if output is not None:
-        if not output.has(run.id):
-            output.write(run.id, _document(result))
+        if not output.has(result.run.id):
+            output.write(_document(result))
     elif not result.delivered:
         json.print_line(_document(result))
 
 
-def _document(result: Result) -> dict[str, object]:
-    try:
-        answer = result.run.answer
-    except duvo.NotLoaded:
-        answer = None
+def _document(result: Result) -> dict[str, Any]:
     return {
         "index": result.index,
         "key": result.key,
         "input": result.input,
         "run": result.run.to_dict()["run"],
-        "answer": answer,
+        "answer": run_end.if_known(result.run, "answer"),
     }
-
-
-def _failure_of(run: duvo.Run) -> str:
-    try:
-        return run.failure or ""
-    except duvo.NotLoaded:
-        return ""
 
 
 def _add_failures(error: duvo.MapIncomplete, key: Key | None, summary: Summary) -> None:
     for index, row, why in error.failures:
-        of_key = "" if key is None else key(row)
+        key_text = "" if key is None else key(row)
         if isinstance(why, duvo.HumanRequestPending):
             run_id = why.run.id if why.run is not None else ""
             title = why.request.title if why.request is not None else ""
-            summary.add("waiting", index, of_key, run_id, title)
+            summary.add("waiting", index, key_text, run_id, title)
         else:
-            summary.add("not done", index, of_key, "", str(why))
+            summary.add("not done", index, key_text, "", str(why))
 
 
-def _tell_changes(results: Results, source: RowInput, journal: Path) -> None:
-    changes = results.compare(source.values())
+def _say_changes(results: Results, table: Table, journal: Path) -> None:
+    changes = results.compare(table.values())
     parts = []
     if changes.new == 1:
-        parts.append("1 row has no run yet, and is started")
+        parts.append("starting 1 row that has no run yet")
     elif changes.new:
-        parts.append(f"{changes.new} rows have no run yet, and are started")
+        parts.append(f"starting {changes.new} rows that have no run yet")
     if changes.gone == 1:
         parts.append("1 row is gone")
     elif changes.gone:
         parts.append(f"{changes.gone} rows are gone")
-    told = f": {'; '.join(parts)}" if parts else ""
+    details = f": {'; '.join(parts)}" if parts else ""
     if changes.known or changes.gone:
-        terminal.say(f"going on from {journal}{told}")
+        terminal.say(f"continuing from {journal}{details}")
 
 
-def _tell(summary: Summary) -> None:
+def _show(summary: Summary) -> None:
     terminal.write_aside(summary.lines(terminal.width(sys.stderr)))
 
 
-def _how_to_go_on(results: Results, journal: Path) -> str:
-    at_work = results.progress.running + results.progress.waiting
-    runs = "1 run goes on" if at_work == 1 else f"{at_work} runs go on"
-    return f"{runs}: the same command goes on with them from {journal}"
+def _next_steps(results: Results, journal: Path) -> str:
+    unfinished = results.progress.running + results.progress.waiting
+    runs = "1 run continues" if unfinished == 1 else f"{unfinished} runs continue"
+    return f"{runs}; the same command picks up from {journal}"
 
 
-def _check_output(output: str, source: RowInput, journal: Path) -> None:
+def _check_output(output: str, table: Table, journal: Path) -> None:
     from pathlib import Path
 
-    given = Path(output).resolve()
-    taken = {journal.resolve(), *([source.file.resolve()] if source.file is not None else [])}
-    if given in taken:
+    path = Path(output).resolve()
+    taken = {journal.resolve(), *([table.file.resolve()] if table.file is not None else [])}
+    if path in taken:
         raise UsageError(
-            f"runs start-many: {output!r} is another of its files; give another --output",
-            "runs start-many",
+            f"{output!r} is also the input or the journal; give another --output", "runs start-many"
         )

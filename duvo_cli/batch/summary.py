@@ -1,38 +1,45 @@
-"""What came of a batch: a table, and an exit code. Pure."""
+"""The end of a batch: counts, a table of runs that did not complete, an exit code. Pure."""
 
 from __future__ import annotations
 
+from ..errors import ERROR, REQUEST_PENDING, RUN_FAILED, RUN_STOPPED
 from ..output.table import table
 from ..output.terminal import in_one_line
 
-_FAILED, _NOT_DONE, _LEFT, _STOPPED = 4, 1, 6, 5
-_MOST_TOLD = 20
+_MOST_SHOWN = 20
+_EXIT_CODES = (
+    ("failed", RUN_FAILED),
+    ("not done", ERROR),
+    ("waiting", REQUEST_PENDING),
+    ("stopped", RUN_STOPPED),
+)
+"""Exit codes by outcome; the first that occurs counts."""
 
 
 class Summary:
-    """Counts results, and keeps the first of those that are no good.
+    """Counts outcomes, and keeps the first inputs whose runs did not complete.
 
     Attributes:
-        counts: how many there are of each outcome.
+        counts: the number of inputs by outcome.
     """
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
-        self._told: list[tuple[str, str, str, str, str]] = []
+        self._rows: list[tuple[str, str, str, str, str]] = []
 
     def add(self, outcome: str, index: int, key: str, run_id: str = "", why: str = "") -> None:
-        """Count one input.
+        """Add an input.
 
         Args:
-            outcome: its run's status, `waiting` where nobody may answer, or `not done`.
-            index: its place.
+            outcome: its run's status, `waiting` if nothing may answer, or `not done`.
+            index: its place among the inputs.
             key: its key, if any.
             run_id: its run, if any.
             why: what went wrong.
         """
         self.counts[outcome] = self.counts.get(outcome, 0) + 1
-        if outcome != "completed" and len(self._told) < _MOST_TOLD:
-            self._told.append((str(index), key, outcome, run_id, in_one_line(why)))
+        if outcome != "completed" and len(self._rows) < _MOST_SHOWN:
+            self._rows.append((str(index), key, outcome, run_id, in_one_line(why)))
 
     def lines(self, columns: int | None) -> list[str]:
         """The inputs whose runs did not complete, and the counts.
@@ -42,9 +49,9 @@ class Summary:
         """
         bad = sum(self.counts.values()) - self.counts.get("completed", 0)
         lines = []
-        if self._told:
-            lines += table(("INDEX", "KEY", "OUTCOME", "RUN", "WHY"), self._told, columns)
-            lines += [f"… and {bad - len(self._told)} more"] if bad > len(self._told) else []
+        if self._rows:
+            lines += table(("INDEX", "KEY", "OUTCOME", "RUN", "WHY"), self._rows, columns)
+            lines += [f"… and {bad - len(self._rows)} more"] if bad > len(self._rows) else []
             lines += [""]
         widest = max(map(len, self.counts), default=0)
         digits = len(str(max(self.counts.values(), default=0)))
@@ -53,14 +60,5 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """4 where a run failed, else 1 where one has no finished run, 6 where a request is left,
-        5 where one was stopped; 0 where all completed."""
-        for outcome, code in (
-            ("failed", _FAILED),
-            ("not done", _NOT_DONE),
-            ("waiting", _LEFT),
-            ("stopped", _STOPPED),
-        ):
-            if self.counts.get(outcome):
-                return code
-        return 0
+        """The exit code of the worst outcome; 0 when all runs completed."""
+        return next((code for outcome, code in _EXIT_CODES if self.counts.get(outcome)), 0)

@@ -1,1 +1,1 @@
-"""One file a group of commands."""
+"""The commands: a folder for each group, a file for each command."""

@@ -1,26 +1,25 @@
-"""`duvo api`: send any request of the API."""
+"""`duvo api`: send any request to the API."""
 
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from contextlib import contextmanager
 
 from ..client import client_of
 from ..errors import CommandFailed, UsageError
 from ..input import fields, text
 from ..output import terminal
+from ..parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from ..parser import Parser
-
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
+    """Add the arguments."""
     parser.add_argument("method", metavar="METHOD", help="GET, POST, PUT, PATCH, DELETE, …")
     parser.add_argument("path", metavar="PATH", help="such as /v2/teams/{teamId}/runs")
     parser.add_argument(
@@ -31,7 +30,7 @@ def register(parser: Parser) -> None:
         type=fields.text_field,
         dest="fields",
         metavar="KEY=TEXT",
-        help="a text; KEY[] makes an array",
+        help="a text field; KEY[] adds to an array",
     )
     parser.add_argument(
         "-F",
@@ -41,14 +40,14 @@ def register(parser: Parser) -> None:
         type=fields.typed_field,
         dest="fields",
         metavar="KEY=VALUE",
-        help="true, false, null, a number, @FILE with JSON, or else text",
+        help="a field that is true, false, null, a number, @FILE with JSON, or else text",
     )
     parser.add_argument("--input", metavar="FILE", help="the JSON body; - reads stdin")
-    parser.add_argument("--paginate", action="store_true", help="all pages, as one document")
-    parser.add_argument("-i", "--include", action="store_true", help="status and headers too")
+    parser.add_argument("--paginate", action="store_true", help="fetch all pages as one document")
+    parser.add_argument("-i", "--include", action="store_true", help="print status and headers too")
     parser.explain(
-        "Prints the API's answer as it came. {teamId} in the path becomes the team. With\n"
-        "GET and HEAD the fields are the query, else they are the JSON body.",
+        "Prints the API's response unchanged. {teamId} in the path is replaced by the\n"
+        "team. Fields are the query of GET and HEAD, and the JSON body of other methods.",
         examples="""
 duvo api GET /v2/teams
 duvo api GET '/v2/teams/{teamId}/runs' -f status=waiting --paginate
@@ -57,36 +56,36 @@ duvo api POST "/v2/runs/$RUN_ID/messages" -f message=Hello
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Send it; returns the exit code."""
+def run(args: Namespace) -> int:
+    """Send the request; returns the exit code."""
     method = args.method.upper()
     if not method.isascii() or not method.isalpha():
-        raise UsageError(f"api: {args.method!r} is no HTTP method", "api")
+        raise UsageError(f"{args.method!r} is not an HTTP method", "api")
     reads = method in ("GET", "HEAD")
     if args.paginate and (method != "GET" or args.include):
-        raise UsageError("api: --paginate goes with GET, and without --include", "api")
+        raise UsageError("--paginate goes with GET, and without --include", "api")
     body = _body(args, reads=reads)
     params = fields.query(args.fields) if reads or args.input is not None else []
-    with client_of(args) as client, _showing_refusals():
+    with client_of(args) as client, _printing_refusals():
         if args.paginate:
             _print_data(client.paginate(args.path, params=params))
             return 0
-        answer = client.request(method, args.path, params=params, body=body)
+        response = client.request(method, args.path, params=params, body=body)
     if args.include:
-        _print_head(answer.status, answer.headers)
+        _print_head(response.status, response.headers)
     if terminal.is_terminal(sys.stdout):
-        if answer.data is not None:
-            _print_data(answer.data)
+        if response.data is not None:
+            _print_data(response.data)
     elif sys.stdout is not None:
         sys.stdout.flush()
-        sys.stdout.buffer.write(answer.content)
+        sys.stdout.buffer.write(response.content)
         sys.stdout.buffer.flush()
     return 0
 
 
 @contextmanager
-def _showing_refusals() -> Iterator[None]:
-    """Print what the API said when it said no, too: it is an answer."""
+def _printing_refusals() -> Iterator[None]:
+    """Print the body of error responses too."""
     import duvo
 
     try:
@@ -97,11 +96,11 @@ def _showing_refusals() -> Iterator[None]:
         raise
 
 
-def _body(args: argparse.Namespace, *, reads: bool) -> Any:
+def _body(args: Namespace, *, reads: bool) -> Any:
     if args.input is None:
         return fields.document(args.fields) if args.fields and not reads else None
     if reads:
-        raise UsageError("api: --input does not go with GET and HEAD", "api")
+        raise UsageError("--input does not go with GET and HEAD", "api")
     data = text.read_stdin() if args.input == "-" else text.read_file(args.input)
     try:
         return fields.json_of(data)

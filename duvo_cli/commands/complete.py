@@ -1,4 +1,4 @@
-"""`duvo complete`: words from the API, for the completion scripts. It never complains."""
+"""`duvo complete`: words from the API for completion scripts. Errors are silent."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     import duvo
 
-LONGEST = 0.9
-"""Seconds from here to the end, whatever happens; Python's own start comes on top."""
+TIME_LIMIT = 0.9
+"""Seconds until the command ends, whatever happens; Python's start-up is extra."""
 
 _MOST_RUNS = 50
 _MOST_AGENTS = 500
@@ -22,14 +22,14 @@ _SETTINGS = {"--profile": "profile", "--team": "team_id", "--base-url": "base_ur
 
 
 def run(arguments: list[str]) -> int:
-    """Print the words, one a line, or nothing at all; returns the exit code, which is 0.
+    """Print the words, one per line, or nothing; returns the exit code 0.
 
     Args:
-        arguments: `runs`, `agents` or `profiles`, and then the command line
-            that is being completed, whose settings are used.
+        arguments: `runs`, `agents` or `profiles`, then the command line that is
+            being completed, whose settings are used.
     """
     _thread.start_new_thread(_end_in_time, ())
-    # Warnings, logs and tracebacks would land in the middle of what is being typed.
+    # Warnings, logs and tracebacks would appear in the middle of the typed line.
     sys.stderr = None
     try:
         words = dict.fromkeys(filter(_fits_a_line, _words(*arguments)))
@@ -40,8 +40,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _end_in_time() -> None:
-    # A signal would not do: its handler waits until the look-up of a host name is over.
-    time.sleep(LONGEST)
+    # A signal handler would have to wait until a host name look-up returns.
+    time.sleep(TIME_LIMIT)
     os._exit(0)
 
 
@@ -52,31 +52,31 @@ def _words(kind: str, line: str = "") -> list[str]:
         return list(profiles.load().profiles)
     with _client(line) as client:
         if kind == "runs":
-            return [one.id for one in client.runs.list(limit=_MOST_RUNS)]
+            return [run.id for run in client.runs.list(limit=_MOST_RUNS)]
         if kind == "agents":
-            return [one.name for one in client.agents.list(limit=_MOST_AGENTS)]
+            return [agent.name for agent in client.agents.list(limit=_MOST_AGENTS)]
     return []
 
 
 def _client(line: str) -> duvo.Client:
     import duvo
 
-    given = settings(line)
+    found = settings(line)
     return duvo.Client(
-        base_url=given.get("base_url"),
-        team_id=given.get("team_id"),
-        profile=given.get("profile"),
-        timeout=LONGEST,
+        base_url=found.get("base_url"),
+        team_id=found.get("team_id"),
+        profile=found.get("profile"),
+        timeout=TIME_LIMIT,
         max_retries=0,
         user_agent=f"duvo-cli/{duvo.__version__}",
     )
 
 
 def settings(line: str) -> dict[str, str]:
-    """The settings on a command line that is being typed, by the client's names for them.
+    """The settings on a command line that is being typed, by the client's argument names.
 
     Args:
-        line: the line; a quote at its end may be open.
+        line: the line, whose last quote may be open.
     """
     found = {}
     words = _split(line)
@@ -100,7 +100,7 @@ def _split(line: str) -> Iterator[str]:
     try:
         yield from lexer
     except ValueError:
-        # The quote that is open: nothing before the word in it is lost.
+        # An open quote: all words before it have been found.
         return
 
 

@@ -1,16 +1,14 @@
-"""`duvo completion`: print a completion script for a shell."""
+"""`duvo completion`: print a shell completion script."""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
+from argparse import Namespace
 
-    from ..parser import Parser
+from ..parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
+    """Add the arguments."""
     parser.add_argument(
         "shell",
         choices=("bash", "zsh", "fish", "tcsh"),
@@ -18,8 +16,8 @@ def register(parser: Parser) -> None:
         help="bash, zsh, fish or tcsh",
     )
     parser.explain(
-        "Needs the extra `completion`. Ids of runs, and names of agents and profiles, are\n"
-        "looked up when Tab is pressed: for one second at most, and silently.",
+        "Needs the extra `completion`. Run ids, agent names and profile names are looked\n"
+        "up when Tab is pressed, silently and for at most one second.",
         examples="""
 duvo completion bash > ~/.local/share/bash-completion/completions/duvo
 duvo completion zsh > "${fpath[1]}/_duvo"
@@ -28,8 +26,8 @@ duvo completion fish > ~/.config/fish/completions/duvo.fish
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print it; returns the exit code."""
+def run(args: Namespace) -> int:
+    """Print the script; returns the exit code."""
     from ..help import completion
 
     print(completion.script(args.shell))

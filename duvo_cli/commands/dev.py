@@ -2,53 +2,52 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import signal
 import tempfile
 import threading
+from argparse import Namespace
 from functools import partial
 from pathlib import Path
 
 from ..engine.server import (
     agents_of,
-    as_json,
-    as_lines,
     check_port,
     default_database,
+    say_stopping,
     serving,
-    stop,
+    show,
 )
 from ..errors import UsageError
 from ..output import logs, terminal
-from ..parser import count
+from ..parser import Parser, count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo.local import Server
-
-    from ..parser import Parser
 
 PROFILE = "local"
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
+    """Add the arguments."""
     parser.usage = "duvo dev [OPTION …] [FILE.py …] [-- COMMAND …]"
     parser.add_argument("files", nargs="*", metavar="FILE.py", help="a file with agents")
-    parser.add_argument("--port", type=count, metavar="N", help="port (7411, or the next free one)")
-    parser.add_argument("--database", metavar="FILE|URL", help="SQLite file, or postgresql://…")
     parser.add_argument(
-        "--rate-limit", type=count, metavar="N", help="requests a minute (no limit)"
+        "--port", type=count, metavar="N", help="the port (7411, or the next free one)"
     )
-    parser.add_argument("--no-examples", action="store_true", help="without the built-in agents")
+    parser.add_argument("--database", metavar="FILE|URL", help="an SQLite file, or postgresql://…")
+    parser.add_argument(
+        "--rate-limit", type=count, metavar="N", help="requests per minute (no limit)"
+    )
+    parser.add_argument("--no-examples", action="store_true", help="leave out the built-in agents")
     parser.explain(
-        "Serves the agents of the files, and built-in examples, until Ctrl-C. Runs\n"
-        "outlive it: those that have not ended go on when it starts again. The profile\n"
-        f"`{PROFILE}` leads to it from other terminals.\n\n"
-        "With -- COMMAND, runs COMMAND against an engine that is thrown away afterwards,\n"
-        "with DUVO_API_KEY, DUVO_API_BASE_URL and DUVO_TEAM_ID set, and exits as it does.",
+        "Serves the agents of the files, and built-in examples, until Ctrl-C. Unfinished\n"
+        "runs continue at the next start. Other terminals reach the server with the\n"
+        f"profile `{PROFILE}`.\n\n"
+        "With -- COMMAND, runs COMMAND against a temporary engine, with DUVO_API_KEY,\n"
+        "DUVO_API_BASE_URL and DUVO_TEAM_ID set, and exits as COMMAND does.",
         examples="""
 duvo dev
 duvo dev agents.py --rate-limit 300
@@ -58,33 +57,33 @@ duvo dev agents.py -- pytest
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Serve; returns the exit code."""
+def run(args: Namespace) -> int:
+    """Serve the agents; returns the exit code."""
     if args.program == []:
-        raise UsageError("dev: no COMMAND stands behind --", "dev")
+        raise UsageError("give a COMMAND after --", "dev")
     check_port(args, "dev")
     logs.show(debug=args.debug)
     if args.program is not None:
         return _run_program(args, args.program)
-    return _serve_until_told(args)
+    return _serve_until_signalled(args)
 
 
-def _serve_until_told(args: argparse.Namespace) -> int:
-    told = threading.Event()
+def _serve_until_signalled(args: Namespace) -> int:
+    signalled = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: told.set())
+        signal.signal(number, lambda *_: signalled.set())
     database = args.database or default_database("dev")
-    with serving(partial(_made, args, database, args.port)) as server:
-        if told.is_set():
+    with serving(partial(_make, args, database, args.port)) as server:
+        if signalled.is_set():
             return 0
         _write_profile(server)
-        _tell(server, args)
-        told.wait()
-        stop("runs that have not ended go on when it starts again")
+        _show(server, args)
+        signalled.wait()
+        say_stopping("unfinished runs continue at the next start")
     return 0
 
 
-def _run_program(args: argparse.Namespace, program: list[str]) -> int:
+def _run_program(args: Namespace, program: list[str]) -> int:
     from ..engine import program as programs
 
     with programs.forwarding_signals() as signals:
@@ -93,7 +92,7 @@ def _run_program(args: argparse.Namespace, program: list[str]) -> int:
         try:
             database = args.database or str(Path(folder) / "engine.sqlite")
             port = 0 if args.port is None else args.port
-            make = partial(_made, args, database, port)
+            make = partial(_make, args, database, port)
             with serving(make, clean_up) as server:
                 settings = {
                     "DUVO_API_KEY": server.api_key,
@@ -105,7 +104,7 @@ def _run_program(args: argparse.Namespace, program: list[str]) -> int:
             clean_up()
 
 
-def _made(args: argparse.Namespace, database: str, port: int | None) -> Server:
+def _make(args: Namespace, database: str, port: int | None) -> Server:
     from duvo import local
 
     return local.Server(
@@ -133,27 +132,16 @@ def _write_profile(server: Server) -> None:
         terminal.say(f"the profile {PROFILE!r} could not be saved: {error}")
 
 
-def _tell(server: Server, args: argparse.Namespace) -> None:
-    if args.json:
-        from ..output import json
-
-        told = as_json(server)
-        json.print_line({**told, "api_key": server.api_key, "profile": PROFILE})
-        return
-    import shlex
-
+def _show(server: Server, args: Namespace) -> None:
     first = server.agents[0].name if server.agents else "…"
     start = shlex.join(
         ["duvo", "--profile", PROFILE, "runs", "start", "--agent", first, "--follow"]
     )
-    lines = as_lines(
-        server,
-        [
-            ("Address", server.base_url),
-            ("Key", server.api_key),
-            ("Database", server.database),
-            ("Profile", PROFILE),
-        ],
-    )
-    lines += ["", "In another terminal:", "", f"  {start}", "", "Ctrl-C stops it."]
-    terminal.write("\n".join(lines))
+    facts = [
+        ("Address", server.base_url),
+        ("Key", server.api_key),
+        ("Database", server.database),
+        ("Profile", PROFILE),
+    ]
+    footer = ["In another terminal:", "", f"  {start}", "", "Ctrl-C stops it."]
+    show(args, server, facts, footer, api_key=server.api_key, profile=PROFILE)

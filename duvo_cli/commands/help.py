@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ..errors import UsageError
 from ..help import overview
-from ..parser import parser_of
+from ..parser import Parser, parser_of
 from ..registry import COMMANDS, GROUPS
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-
-    from ..parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
-    topics = ", ".join(overview.TOPICS)
-    parser.add_argument("topic", nargs="*", metavar="TOPIC", help=f"a command, or one of {topics}")
+    """Add the arguments."""
+    topics = " or ".join(overview.TOPICS)
+    parser.add_argument("topic", nargs="*", metavar="TOPIC", help=f"a command, {topics}")
     parser.explain(examples="duvo help exit-codes\nduvo help environment\nduvo help runs start")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Explain it; returns the exit code."""
+def run(args: Namespace) -> int:
+    """Print the explanation; returns the exit code."""
     topic = " ".join(args.topic)
     if not topic:
         text = overview.overview()
@@ -33,6 +29,6 @@ def run(args: argparse.Namespace) -> int:
     elif topic in COMMANDS:
         text = parser_of(topic).format_help()
     else:
-        raise UsageError(f"there is no command or topic {topic!r}", "help")
+        raise UsageError(f"unknown command or topic {topic!r}", "help")
     print(text, end="")
     return 0

@@ -1,62 +1,60 @@
-"""`duvo serve`: serve agents to other machines, by a server that stays."""
+"""`duvo serve`: serve agents to other machines, as a long-running server."""
 
 from __future__ import annotations
 
 import queue
 import signal
+from argparse import Namespace
 from functools import partial
 
 from ..engine.server import (
     agents_of,
-    as_json,
-    as_lines,
     check_port,
     default_database,
+    say_stopping,
     serving,
-    stop,
+    show,
 )
 from ..errors import UsageError
 from ..output import logs, terminal
-from ..parser import count
+from ..parser import Parser, count
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo.local import Server
-
-    from ..parser import Parser
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
+    """Add the arguments."""
     parser.add_argument("files", nargs="+", metavar="FILE.py", help="a file with agents")
     parser.add_argument(
-        "--keys-file", required=True, metavar="FILE", help="the keys it accepts, one a line"
+        "--keys-file", required=True, metavar="FILE", help="the accepted keys, one per line"
     )
     parser.add_argument(
         "--database",
         metavar="FILE|URL",
-        help="SQLite file, or postgresql://… (serve.sqlite in the state folder)",
+        help="an SQLite file, or postgresql://… (serve.sqlite in the state directory)",
     )
-    parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address (127.0.0.1)")
-    parser.add_argument("--port", type=count, metavar="N", help="port (7411)")
-    parser.add_argument("--tls-cert", metavar="FILE", help="certificate, in the PEM format")
-    parser.add_argument("--tls-key", metavar="FILE", help="its key, in the PEM format")
     parser.add_argument(
-        "--insecure", action="store_true", help="plain HTTP beyond this machine too"
+        "--host", default="127.0.0.1", metavar="H", help="the address to listen on (127.0.0.1)"
+    )
+    parser.add_argument("--port", type=count, metavar="N", help="the port (7411)")
+    parser.add_argument("--tls-cert", metavar="FILE", help="the certificate, in PEM format")
+    parser.add_argument("--tls-key", metavar="FILE", help="the certificate's key, in PEM format")
+    parser.add_argument(
+        "--insecure", action="store_true", help="allow plain HTTP to other machines"
     )
     parser.explain(
-        "Serves the agents of the files until it is told to end by SIGTERM or Ctrl-C.\n"
-        "Runs outlive it. Several servers may share one PostgreSQL database and its\n"
-        "runs: see the page on several machines in the documentation.\n\n"
-        "Every key in the file opens it. Only its owner may read the file (chmod 600);\n"
-        "blank lines and lines that begin with # are left out. On SIGHUP the keys and\n"
-        "the certificate are read again.\n\n"
-        "/health answers load balancers, /metrics Prometheus; the latter asks for a key\n"
-        "unless the server is on loopback alone.",
+        "Serves the agents of the files until SIGTERM or Ctrl-C. Unfinished runs\n"
+        "continue at the next start. Several servers can share one PostgreSQL database\n"
+        "and its runs: see the page on several machines in the documentation.\n\n"
+        "Clients may use any key in the file. Only its owner may have access to the file\n"
+        "(chmod 600); blank lines and lines that begin with # are ignored. SIGHUP\n"
+        "reloads the keys and the certificate.\n\n"
+        "/health is for load balancers and /metrics for Prometheus; /metrics needs a key\n"
+        "unless the server listens on loopback only.",
         examples="""
 duvo serve agents.py --keys-file keys.txt
 duvo serve agents.py --keys-file keys.txt --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
@@ -65,24 +63,29 @@ duvo serve agents.py --keys-file keys.txt --database postgresql://duvo@db.intern
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Serve; returns the exit code."""
+def run(args: Namespace) -> int:
+    """Serve the agents; returns the exit code."""
     check_port(args, "serve")
     if (args.tls_cert is None) != (args.tls_key is None):
-        raise UsageError("serve: --tls-cert and --tls-key go together", "serve")
+        raise UsageError("--tls-cert and --tls-key go together", "serve")
     logs.show(debug=args.debug)
-    told: queue.SimpleQueue[int] = queue.SimpleQueue()
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (*_ENDING, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: told.put(number))
-    with serving(partial(_made, args), ended_by=_ENDING) as server:
-        _tell(server, args)
-        while told.get() == signal.SIGHUP:
-            _read_again(server, "the keys and the certificate" if args.tls_cert else "the keys")
-        stop("runs that have not ended stay as they are")
+        signal.signal(number, lambda number, frame: signals.put(number))
+    with serving(partial(_make, args), ended_by=_ENDING) as server:
+        facts = [
+            ("Address", server.base_url),
+            ("Keys", str(server.key_file)),
+            ("Database", server.database),
+        ]
+        show(args, server, facts, ["Ctrl-C stops it; SIGHUP reloads the keys."])
+        while signals.get() == signal.SIGHUP:
+            _reload(server, "the keys and the certificate" if args.tls_cert else "the keys")
+        say_stopping("unfinished runs stay as they are")
     return 0
 
 
-def _made(args: argparse.Namespace) -> Server:
+def _make(args: Namespace) -> Server:
     from duvo import local
 
     return local.Server(
@@ -99,29 +102,12 @@ def _made(args: argparse.Namespace) -> Server:
     )
 
 
-def _read_again(server: Server, what: str) -> None:
+def _reload(server: Server, what: str) -> None:
     from duvo import local
 
     try:
         server.read_again()
     except local.EngineError as error:
-        terminal.say(f"{error}; what was read before still holds")
+        terminal.say(f"{error}; keeping {what} as before")
     else:
-        terminal.say(f"{what} were read again")
-
-
-def _tell(server: Server, args: argparse.Namespace) -> None:
-    if args.json:
-        from ..output import json
-
-        json.print_line(as_json(server))
-        return
-    lines = as_lines(
-        server,
-        [
-            ("Address", server.base_url),
-            ("Keys", str(server.key_file)),
-            ("Database", server.database),
-        ],
-    )
-    terminal.write("\n".join([*lines, "", "Ctrl-C stops it; SIGHUP reads the keys again."]))
+        terminal.say(f"reloaded {what}")

@@ -1,1 +1,1 @@
-"""Running the engine from a command, for duvo dev and duvo serve."""
+"""The engine in the foreground, for `duvo dev` and `duvo serve`."""

@@ -1,4 +1,4 @@
-"""Running a program in the foreground, as if it had been called by itself."""
+"""Runs a program in the foreground, as if the shell had started it."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _SIGNALLED = 128
 
 
 class Signals:
-    """Passes signals on to a program; one that comes before the program keeps it from starting."""
+    """Forwards signals to a program; a signal that precedes the program prevents its start."""
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
         self.early: int | None = None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal: what `signal.signal` calls."""
+        """Forward a signal; the handler for `signal.signal`."""
         if self.process is None:
             self.early = number
         elif number != signal.SIGINT or not _in_foreground():
-            # A terminal sends Ctrl-C to the program by itself.
+            # The terminal itself sends Ctrl-C to the program.
             self.process.send_signal(number)
 
 
 @contextlib.contextmanager
 def forwarding_signals() -> Iterator[Signals]:
-    """Signals go to the program while the block lasts, instead of ending this process."""
+    """During a block, send signals to the program instead of ending this process."""
     signals = Signals()
     before = {number: signal.signal(number, signals.handle) for number in _FORWARDED}
     try:
@@ -57,11 +57,11 @@ def run(program: Sequence[str], settings: Mapping[str, str], signals: Signals) -
 
     Args:
         program: the program and its arguments.
-        settings: environment variables to set for it; no profile and no proxy is in its way.
-        signals: what passes signals on.
+        settings: environment variables to set; profiles and proxies are kept out of their way.
+        signals: forwards signals.
 
     Returns:
-        Its exit code; 128 and the signal's number when a signal ended it.
+        The program's exit code, or 128 plus the number of the signal that ended it.
     """
     if signals.early is not None:
         return _SIGNALLED + signals.early
@@ -70,13 +70,13 @@ def run(program: Sequence[str], settings: Mapping[str, str], signals: Signals) -
     for name in ("no_proxy", "NO_PROXY"):
         environment[name] = ",".join(filter(None, [os.environ.get(name), _LOOPBACK]))
     if shutil.which("duvo") is None:
-        # Called by its path, out of a virtual environment that is not activated.
+        # This command was called by its path, from a virtual environment that is not active.
         here = str(Path(sys.executable).parent)
         environment["PATH"] = os.pathsep.join([environment.get("PATH", os.defpath), here])
     try:
         process = subprocess.Popen(program, env=environment)
     except FileNotFoundError:
-        terminal.say(f"cannot run {program[0]!r}: it was not found")
+        terminal.say(f"cannot run {program[0]!r}: not found")
         return _NOT_FOUND
     except (OSError, ValueError) as error:
         terminal.say(f"cannot run {program[0]!r}: {getattr(error, 'strerror', None) or error}")

@@ -1,4 +1,4 @@
-"""Starting the engine from a command: what `duvo dev` and `duvo serve` share."""
+"""Starting, describing and stopping the engine: shared by `duvo dev` and `duvo serve`."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
     from duvo.local import Agent, Server
 
-_LONGEST_TO_CLOSE = 4.0
-_LONGEST_TO_END = 4.3
+_CLOSE_TIMEOUT = 4.0
+_END_TIMEOUT = 4.3
 
 
 def check_port(args: argparse.Namespace, command: str) -> None:
-    """Refuse a port that there is not.
+    """Refuse a port above 65535.
 
     Raises:
-        UsageError: `--port` is above 65535.
+        UsageError: `--port` is too high.
     """
     if args.port is not None and args.port > 65535:
-        raise UsageError(f"{command}: there is no port {args.port}", command)
+        raise UsageError(f"--port is at most 65535, not {args.port}", command)
 
 
 @contextmanager
@@ -36,15 +36,15 @@ def serving(
     *,
     ended_by: Collection[int] = ENDING,
 ) -> Iterator[Server]:
-    """A server that has been started, closed at the end of the block.
+    """Start a server for the length of a block.
 
     Args:
         make: loads the agents and makes the server.
-        clean_up: called when a signal ends the process before the server stands.
+        clean_up: called if a signal ends the process before the server has started.
         ended_by: the signals that end the process until then.
 
     Raises:
-        CommandFailed: it cannot be made or started.
+        CommandFailed: the server cannot be made or started.
     """
     from duvo import local
 
@@ -57,27 +57,27 @@ def serving(
     try:
         yield server
     finally:
-        server.close(_LONGEST_TO_CLOSE)
+        server.close(_CLOSE_TIMEOUT)
 
 
-def stop(why: str) -> None:
-    """Say that the server is about to stop, and see to it that it does."""
-    terminal.say(f"stopping; {why}")
-    end_within(_LONGEST_TO_END, 0)
+def say_stopping(what_remains: str) -> None:
+    """Announce that the server is stopping, and make sure that the process ends."""
+    terminal.say(f"stopping; {what_remains}")
+    end_within(_END_TIMEOUT, 0)
 
 
 def agents_of(files: Iterable[str]) -> list[Agent]:
-    """The agents of all files."""
+    """Load the agents of all files."""
     from duvo import local
 
     return [agent for file in files for agent in local.load_agents(file)]
 
 
 def default_database(command: str) -> str:
-    """Where a command keeps its runs unless it is told otherwise.
+    """The database of a command that was not given one.
 
     Raises:
-        CommandFailed: the packages that the engine runs on are not installed.
+        CommandFailed: packages that the engine needs are not installed.
     """
     from duvo import local
 
@@ -90,23 +90,35 @@ def default_database(command: str) -> str:
         ) from None
 
 
-def as_json(server: Server) -> dict[str, object]:
-    """What leads to a server, without its key."""
-    return {
-        "base_url": server.base_url,
-        "team_id": server.team_id,
-        "database": server.database,
-        "agents": [{"id": agent.id, "name": agent.name} for agent in server.agents],
-    }
-
-
-def as_lines(server: Server, facts: list[tuple[str, str]]) -> list[str]:
-    """What leads to a server, and its agents, for people to read.
+def show(
+    args: argparse.Namespace,
+    server: Server,
+    facts: list[tuple[str, str]],
+    footer: list[str],
+    **secrets: str,
+) -> None:
+    """Print how to reach a server, and its agents.
 
     Args:
-        facts: what else there is to tell, each with its name.
+        args: the command line.
+        server: the server.
+        facts: names and values, as text.
+        footer: lines below the agents, as text.
+        secrets: what the JSON has besides address, team, database and agents.
     """
+    if args.json:
+        from ..output import json
+
+        document = {
+            "base_url": server.base_url,
+            "team_id": server.team_id,
+            "database": server.database,
+            "agents": [{"id": agent.id, "name": agent.name} for agent in server.agents],
+        }
+        json.print_line({**document, **secrets})
+        return
     from ..output.table import fields, table
 
     agents = [(agent.name, agent.description or "") for agent in server.agents]
-    return [*fields(facts), "", *table(("AGENT", "WHAT IT DOES"), agents)]
+    lines = [*fields(facts), "", *table(("AGENT", "DESCRIPTION"), agents), "", *footer]
+    terminal.write("\n".join(lines))

@@ -1,4 +1,4 @@
-"""Ending at once while this process waits for something that it cannot interrupt."""
+"""Ends the process at once, even inside calls that cannot be interrupted."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _NO_SIGNAL = 0
 def signals_end_the_process(
     clean_up: Callable[[], object], numbers: Collection[int] = ENDING
 ) -> Iterator[None]:
-    """Ctrl-C and its like end the process within the block, whatever it waits for.
+    """During a block, let signals such as Ctrl-C end the process whatever it waits for.
 
-    Their handlers in Python have to wait until a call into C comes back, as
-    one that waits for a database; the byte that each of them writes does not.
+    Python runs signal handlers only when a call into C returns, and a call that
+    waits for a database may not. The wake-up byte is written at once.
 
     Args:
         clean_up: called before the process ends, in another thread.
@@ -46,9 +46,9 @@ def signals_end_the_process(
 
 
 def end_within(seconds: float, code: int) -> None:
-    """End the process with this code unless it has ended by itself until then.
+    """End the process after some seconds, unless it has ended by itself.
 
-    At its end the interpreter waits for threads, however long they wait for a
+    On exit the interpreter waits for its threads, which may be waiting for a
     database that does not answer.
     """
 

@@ -1,10 +1,10 @@
-"""Completion scripts: shtab's, over all parsers, with words from the API where ids are due."""
+"""Completion scripts, which shtab makes from all parsers; ids come from the API."""
 
 from __future__ import annotations
 
 from ..errors import CommandFailed
 from ..parser import whole_tree
-from ..registry import COMMANDS, GROUPS
+from ..registry import GROUPS, commands_of
 from .overview import TOPICS
 
 TYPE_CHECKING = False
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-# By what the help calls the value.
-_ASKED_FOR = {"RUN": "runs", "AGENT": "agents", "NAME": "profiles"}
+# Values that are looked up, and files, by their names in the help.
+_LOOKED_UP = {"RUN": "runs", "AGENT": "agents", "NAME": "profiles"}
 _FILES = ("FILE", "FILE.py", "FILE|URL")
 
-# What stands in an open quote is offered as it is, and so only where that is harmless.
+# Inside an open quote words are offered verbatim, so only harmless ones are.
 _BASH = r"""
 _duvo_words() {
     local word typed="$2" quote=""
@@ -62,13 +62,13 @@ _PREAMBLES = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 
 def script(shell: str) -> str:
-    """The script for a shell.
+    """Make the script for a shell.
 
     Args:
         shell: bash, zsh, fish or tcsh.
 
     Raises:
-        CommandFailed: shtab is not installed, or does not know this shell yet.
+        CommandFailed: shtab is not installed, or does not support this shell.
     """
     try:
         import shtab
@@ -79,18 +79,18 @@ def script(shell: str) -> str:
         ) from None
     if shell not in shtab.SUPPORTED_SHELLS:
         raise CommandFailed(
-            f"the installed shtab makes no script for {shell}; "
-            'a newer one does: pip install --upgrade "shtab>=1.13"'
+            f"the installed shtab does not support {shell}; "
+            'upgrade it: pip install --upgrade "shtab>=1.13"'
         )
     tree = whole_tree()
     for action in _all_actions(tree):
         if action.metavar in _FILES:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
-        elif action.metavar in _ASKED_FOR:
-            words = _from_api(_ASKED_FOR[str(action.metavar)])
+        elif action.metavar in _LOOKED_UP:
+            words = _from_api(_LOOKED_UP[str(action.metavar)])
             action.complete = words  # type: ignore[attr-defined]
         elif action.metavar == "TOPIC":
-            action.choices = [*TOPICS, *GROUPS, *(name for name in COMMANDS if " " not in name)]
+            action.choices = [*TOPICS, *GROUPS, *commands_of("")]
     return str(shtab.complete(tree, shell, preamble=_PREAMBLES.get(shell, ""))).rstrip("\n")
 
 
@@ -100,11 +100,12 @@ def _from_api(kind: str) -> dict[str, str]:
         "zsh": f"_duvo_{kind}",
         "fish": f"(_duvo_words {kind})",
     }
-    # In tcsh a word with spaces would become several.
+    # tcsh would split a word with spaces.
     return words if kind == "agents" else {**words, "tcsh": f"`duvo complete {kind}`"}
 
 
 def _all_actions(tree: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    # argparse has no public way to list the actions of a parser.
     for action in tree._actions:
         yield action
         if isinstance(action.choices, dict):

@@ -1,1 +1,1 @@
-"""Text and fields given on the command line."""
+"""Text and fields from the command line, stdin and files."""

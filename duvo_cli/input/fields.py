@@ -16,15 +16,15 @@ _WORDS = {"true": True, "false": False, "null": None}
 
 
 def text_field(argument: str) -> tuple[str, Any]:
-    """Key and text, as an argument's type."""
+    """An argument type: key and text."""
     key, found, value = argument.partition("=")
     if not found or not key:
-        raise ArgumentTypeError(f"{argument!r} is no KEY=VALUE")
+        raise ArgumentTypeError(f"{argument!r} is not KEY=VALUE")
     return key, value
 
 
 def typed_field(argument: str) -> tuple[str, Any]:
-    """Key and value, as an argument's type: a word, a number, a file with JSON, or text."""
+    """An argument type: key and a word, a number, a file with JSON, or else text."""
     key, value = text_field(argument)
     if value in _WORDS:
         return key, _WORDS[value]
@@ -34,20 +34,20 @@ def typed_field(argument: str) -> tuple[str, Any]:
 
 
 def document(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """The fields as one JSON object; `KEY[]` collects an array."""
-    made: dict[str, Any] = {}
+    """The fields as a JSON object; `KEY[]` collects an array."""
+    data: dict[str, Any] = {}
     for key, value in fields:
         if not key.endswith("[]"):
-            made[key] = value
+            data[key] = value
             continue
-        values = made.setdefault(key[:-2], [])
+        values = data.setdefault(key[:-2], [])
         if isinstance(values, list):
             values.append(value)
-    return made
+    return data
 
 
 def query(fields: Sequence[tuple[str, Any]]) -> list[tuple[str, str]]:
-    """The fields as query pairs; those of an array repeat the key."""
+    """The fields as a query; arrays repeat their key."""
     return [
         (key.removesuffix("[]"), value if isinstance(value, str) else json.dumps(value))
         for key, value in fields
@@ -55,15 +55,15 @@ def query(fields: Sequence[tuple[str, Any]]) -> list[tuple[str, str]]:
 
 
 def json_of(data: bytes) -> Any:
-    """The JSON in a file or a pipe.
+    """Parse JSON.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the data is not JSON.
     """
     try:
         return json.loads(data)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError("nested too deeply") from None
 
 
 def _number(text: str) -> Any:
@@ -71,7 +71,7 @@ def _number(text: str) -> Any:
         value = json.loads(text)
     except ValueError:
         return text
-    # "NaN" and "1e999" are no numbers of JSON.
+    # Python also parses "NaN" and "1e999", which JSON does not have.
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return value if is_number and isfinite(value) else text
 

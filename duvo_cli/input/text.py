@@ -1,4 +1,4 @@
-"""Text for a message: from the command line, from stdin, or from a file."""
+"""Text that is given on the command line, on stdin or in a file."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from pathlib import Path
 
 from ..errors import CommandFailed
 
-HELP = "the text; - reads stdin, @FILE a file (and @@… is text that begins with @)"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+HELP = "the text; - reads stdin, @FILE reads a file, @@… is text that begins with @"
 
 
 def text_of(argument: str) -> str:
-    """The text that an argument `TEXT`, `-` or `@FILE` means.
+    """The text of an argument `TEXT`, `-` or `@FILE`.
 
     Raises:
-        CommandFailed: stdin or the file cannot be read, or is no UTF-8.
+        CommandFailed: stdin or the file cannot be read, or is not UTF-8.
     """
     if argument == "-":
         return _decoded(read_stdin(), "stdin")
@@ -26,10 +30,10 @@ def text_of(argument: str) -> str:
 
 
 def read_file(name: str) -> bytes:
-    """The bytes of a file.
+    """Read a file.
 
     Raises:
-        CommandFailed: it cannot be read.
+        CommandFailed: the file cannot be read.
     """
     try:
         return Path(name).read_bytes()
@@ -40,14 +44,23 @@ def read_file(name: str) -> bytes:
 
 
 def read_stdin() -> bytes:
-    """All of stdin, as bytes.
+    """Read all of stdin.
+
+    Raises:
+        CommandFailed: stdin is closed.
+    """
+    return stdin().read()
+
+
+def stdin() -> BinaryIO:
+    """The binary stream of stdin.
 
     Raises:
         CommandFailed: stdin is closed.
     """
     if sys.stdin is None:
         raise CommandFailed("cannot read stdin: it is closed")
-    return sys.stdin.buffer.read()
+    return sys.stdin.buffer
 
 
 def _decoded(data: bytes, source: str) -> str:

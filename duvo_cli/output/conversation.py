@@ -1,12 +1,13 @@
-"""A conversation as people read it: one column each for time, who, and what."""
+"""Messages as people read them, in columns for time, role and text."""
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from datetime import datetime
 
 from . import human_request
-from .terminal import harmless, in_one_line
+from .terminal import harmless, in_one_line, paint_for, width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,16 +26,19 @@ _COLOURS = {
     "error": "red",
 }
 _INDENT = 8 + 2 + 9 + 2
-_LONGEST_OF_A_TOOL = 600
+_MOST_OF_A_TOOL = 600
+"""Characters of a tool's arguments or result."""
+
 _NARROWEST = 30
+"""Columns for text below which lines are not wrapped."""
 
 
 class Conversation:
-    """Writes messages as lines; a date stands before the first one of another day than today.
+    """Turns messages into lines. A date precedes the first message of each day but today.
 
     Args:
-        args: the command line, whose settings the commands for a request repeat.
-        paint: what colours text.
+        args: the command line, whose settings the recommended commands repeat.
+        paint: colours text.
         columns: width of the terminal, or None for lines of any length.
         today: the local time now.
     """
@@ -52,22 +56,23 @@ class Conversation:
         self._day = (today or datetime.now()).date()
 
     def lines(self, message: Message) -> list[str]:
-        """The message."""
-        who, colour, said = self._said(message)
+        """The lines of one message."""
+        who, colour, text = self._parts(message)
         moment = message.timestamp.astimezone() if message.timestamp else None
         time = moment.strftime("%H:%M:%S") if moment else ""
         lead = f"{self._paint(f'{time:8}', 'dim')}  {self._paint(f'{who:9}', colour)}  "
-        wrapped = [part for line in said for part in self._wrapped(line)] or [""]
+        wrapped = [part for line in text for part in self._wrapped(line)] or [""]
         lines = [lead + wrapped[0], *(" " * _INDENT + line for line in wrapped[1:])]
         if moment and moment.date() != self._day:
             self._day = moment.date()
             lines.insert(0, self._paint(f"-- {self._day} --", "dim"))
         return [line.rstrip() for line in lines]
 
-    def _said(self, message: Message) -> tuple[str, str, list[str]]:
+    def _parts(self, message: Message) -> tuple[str, str, list[str]]:
+        """Who speaks, the colour, and the lines of text."""
         if message.request is not None and message.is_pending_request:
-            told = human_request.lines(message.request, self._args, self._paint)
-            return "request", _COLOURS["request"], told
+            lines = human_request.lines(message.request, self._args, self._paint)
+            return "request", _COLOURS["request"], lines
         if message.tool_call is not None:
             name = in_one_line(message.tool_call.name)
             return "tool", "dim", _shortened(f"→ {name} {harmless(message.content)}")
@@ -95,8 +100,13 @@ class Conversation:
         ) or [""]
 
 
+def on_stdout(args: argparse.Namespace) -> Conversation:
+    """A conversation in the width and colours of stdout."""
+    return Conversation(args, paint_for(sys.stdout), width(sys.stdout))
+
+
 def _shortened(text: str) -> list[str]:
-    if len(text) > _LONGEST_OF_A_TOOL:
-        more = len(text) - _LONGEST_OF_A_TOOL
-        text = f"{text[:_LONGEST_OF_A_TOOL]}… ({more:,} more characters; --json has them)"
+    if len(text) > _MOST_OF_A_TOOL:
+        more = len(text) - _MOST_OF_A_TOOL
+        text = f"{text[:_MOST_OF_A_TOOL]}… ({more:,} more characters; --json has them)"
     return text.splitlines()

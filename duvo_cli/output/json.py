@@ -1,4 +1,4 @@
-"""JSON on stdout: one document, or one a line."""
+"""JSON on stdout: one document, or one on each line."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def print_document(data: Any) -> None:
-    """Print one document, indented."""
+    """Print one indented document."""
     terminal.write(_encoded(data, indent=2))
 
 
 def print_line(data: Any) -> None:
-    """Print one document on one line, at once."""
+    """Print one document on a line of its own, unbuffered."""
     terminal.write(_encoded(data, indent=None))
 
 
@@ -26,7 +26,7 @@ def _encoded(data: Any, indent: int | None) -> str:
     stdout = sys.stdout
     if stdout is None or (stdout.encoding or "").lower().replace("-", "") != "utf8":
         return json.dumps(data, indent=indent)
-    # Lone surrogates leave a UTF-8 stdout as \\udXXX, which is what JSON calls them.
+    # Lone surrogates leave a UTF-8 stdout as \\udXXX, their escape in JSON.
     text = json.dumps(data, indent=indent, ensure_ascii=False)
-    # A terminal would obey C1 and bidi characters, which JSON leaves as they are.
+    # JSON leaves C1 and bidi characters unescaped, and a terminal would obey them.
     return terminal.harmless(text) if terminal.is_terminal(stdout) else text

@@ -1,14 +1,16 @@
-"""Lines at the bottom of the terminal that are drawn again, in place, as things go on."""
+"""Lines at the bottom of the terminal that are redrawn in place."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 import threading
 import time
 from contextlib import contextmanager
 
 from . import terminal
+from .table import cut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,26 +19,26 @@ if TYPE_CHECKING:
 
     Describe: TypeAlias = Callable[[os.terminal_size], list[str]]
 
-OFTEN = 0.1
-"""Seconds between two drawings at least, however much happens."""
+MIN_INTERVAL = 0.1
+"""Minimum seconds between two drawings."""
 
 ERASE = "\r\x1b[K"
-_ERASE_ONE_ABOVE = "\x1b[1A\x1b[K"
+_ERASE_LINE_ABOVE = "\x1b[1A\x1b[K"
 
 
 class Live:
-    """Lines on a stream while the block lasts; nothing where the stream is no terminal.
+    """Shows lines on a stream during a block; does nothing if the stream is not a terminal.
 
     Args:
-        stream: where.
-        describe: the lines to show, none longer than the terminal is wide;
-            called each second from another thread.
-        stays: whether they stay when the block ends, as they are then.
+        stream: where to draw.
+        describe: returns the lines, none wider than the terminal; called every
+            second, from another thread.
+        stays: whether the last lines remain when the block ends.
     """
 
     def __init__(self, stream: TextIO | None, describe: Describe, *, stays: bool = False):
         self.detail = ""
-        """What is being waited for just now."""
+        """What is being waited for right now."""
         self._stream = stream
         self._describe = describe
         self._stays = stays
@@ -66,7 +68,7 @@ class Live:
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
-        """Off the screen while the block lasts, and on it again at once."""
+        """Take the lines off the screen during a block."""
         with self._drawing:
             was_shown = bool(self._height)
             self._erase()
@@ -75,8 +77,8 @@ class Live:
                 self._draw()
 
     def draw(self) -> None:
-        """Show how it is now, without waiting for the second to be over."""
-        if time.monotonic() - self._drawn_at < OFTEN:
+        """Redraw the lines now, unless they have just been drawn."""
+        if time.monotonic() - self._drawn_at < MIN_INTERVAL:
             return
         with self._drawing:
             if self._thread is not None and not self._ended.is_set():
@@ -98,7 +100,7 @@ class Live:
         self._height = 0
 
     def _erasing(self) -> str:
-        return ERASE + _ERASE_ONE_ABOVE * (self._height - 1)
+        return ERASE + _ERASE_LINE_ABOVE * (self._height - 1)
 
     def _write(self, text: str) -> None:
         assert self._stream is not None
@@ -107,3 +109,22 @@ class Live:
             self._stream.flush()
         except OSError:
             self._ended.set()
+
+
+class StatusLine(Live):
+    """Shows one line on stderr during a block, with the time since its beginning.
+
+    Args:
+        describe: returns the text; called every second, from another thread.
+    """
+
+    def __init__(self, describe: Callable[[], str]):
+        began = time.monotonic()
+
+        def line(size: os.terminal_size) -> list[str]:
+            minutes, seconds = divmod(int(time.monotonic() - began), 60)
+            parts = [describe(), f"{minutes}:{seconds:02}", self.detail]
+            text = terminal.in_one_line(" · ".join(part for part in parts if part))
+            return [cut(text, size.columns - 1)]
+
+        super().__init__(sys.stderr, line)

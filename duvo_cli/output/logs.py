@@ -1,4 +1,4 @@
-"""What the SDK logs, as lines on stderr."""
+"""The SDK's log records, as lines on stderr."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
         if record.name == "duvo.pace" and record.levelno < logging.WARNING:
-            # How long until the next look is worth a word on the status line, not a line.
+            # The time until the next poll belongs on the status line.
             if terminal.shown is not None:
                 terminal.shown.detail = text
             if not _debugging():
@@ -22,7 +22,7 @@ class _Lines(logging.Handler):
 
 
 def show(*, debug: bool) -> None:
-    """Show warnings; in a terminal what takes long too; with debug each request.
+    """Show warnings; in a terminal, long pauses too; when debugging, every request.
 
     Args:
         debug: whether `--debug` was given; `DUVO_DEBUG=1` is the same.
@@ -36,8 +36,8 @@ def show(*, debug: bool) -> None:
         logger.addHandler(_Lines())
 
 
-def leave_replies_out() -> None:
-    """Tell no single reply: of a batch there may be thousands."""
+def hide_replies() -> None:
+    """Hide single replies to human requests: a batch may have thousands."""
     if not _debugging():
         logging.getLogger("duvo.replies").setLevel(logging.WARNING)
 

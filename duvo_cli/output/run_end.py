@@ -1,45 +1,49 @@
-"""What came of a run: for stdout, for stderr, and for the shell."""
+"""The end of a run: on stdout, on stderr, and as an exit code."""
 
 from __future__ import annotations
 
 import sys
 
+from ..errors import RUN_FAILED, RUN_STOPPED
 from . import terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from duvo import Run
 
-_FAILED = 4
-_STOPPED = 5
-
 
 def exit_code(run: Run) -> int:
-    """The exit code for how the run ended."""
-    return {"failed": _FAILED, "stopped": _STOPPED}.get(run.status, 0)
+    """The exit code for the run's final status."""
+    return {"failed": RUN_FAILED, "stopped": RUN_STOPPED}.get(run.status, 0)
 
 
 def print_document(run: Run) -> None:
-    """Print run, answer and failure as JSON; null is what is not known."""
+    """Print run, answer and failure as JSON; unknown ones are null."""
     import duvo
 
     from . import json
 
-    told: dict[str, str | None] = {}
-    for name in ("answer", "failure"):
-        try:
-            told[name] = getattr(run, name)
-        except duvo.NotLoaded:
-            told[name] = None
     try:
-        known = run.to_dict()
+        document = run.to_dict()
     except duvo.NotLoaded:
-        known = {"run": {"id": run.id}}
-    json.print_document({**known, **told})
+        document = {"run": {"id": run.id}}
+    final = {name: if_known(run, name) for name in ("answer", "failure")}
+    json.print_document({**document, **final})
+
+
+def if_known(run: Run, name: str) -> str | None:
+    """The run's `answer` or `failure`, or None if its conversation could not be read."""
+    import duvo
+
+    try:
+        value: str | None = getattr(run, name)
+    except duvo.NotLoaded:
+        return None
+    return value
 
 
 def print_answer(run: Run) -> None:
-    """Print the run's last text, and nothing else, to stdout."""
+    """Print the run's answer alone."""
     import duvo
 
     try:
@@ -47,23 +51,25 @@ def print_answer(run: Run) -> None:
     except duvo.NotLoaded:
         return
     if answer is None:
-        terminal.say(f"run {run.id} completed and said nothing")
+        terminal.say(f"run {run.id} completed without an answer")
     else:
         terminal.write(terminal.harmless(answer) if terminal.is_terminal(sys.stdout) else answer)
 
 
-def tell_end(run: Run) -> None:
+def say_end(run: Run) -> None:
     """Say on stderr how the run ended."""
     import duvo
 
-    from .times import lasted
+    from .times import duration
 
-    if run.status == "failed":
-        try:
-            reason = run.failure or "it tells no reason"
-        except duvo.NotLoaded:
-            reason = "its conversation cannot be read"
-        terminal.say(f"run {run.id} failed: {reason}")
+    if run.status != "failed":
+        took = duration(run.created_at, run.completed_at)
+        terminal.say(f"run {run.id} {run.status}{f' after {took}' if took else ''}")
         return
-    took = lasted(run.created_at, run.completed_at)
-    terminal.say(f"run {run.id} {run.status}{f' after {took}' if took else ''}")
+    try:
+        reason = run.failure
+    except duvo.NotLoaded:
+        terminal.say(f"run {run.id} failed; its conversation could not be read for the reason")
+        return
+    because = f": {reason}" if reason else " without giving a reason"
+    terminal.say(f"run {run.id} failed{because}")

@@ -1,4 +1,4 @@
-"""Text in columns. Pure."""
+"""Text in aligned columns. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], columns: int | None = None
 ) -> list[str]:
-    """Lines of aligned columns under a head.
+    """Align rows under a head.
 
     Args:
-        head: the columns' names.
+        head: the headings.
         rows: the cells.
-        columns: width of the terminal; what is longer is cut. None: nothing is.
+        columns: width of the terminal, to which lines are cut; None for no limit.
     """
     cells = [list(head), *([in_one_line(cell) for cell in row] for row in rows)]
     widths = [max(displayed(row[at]) for row in cells) for at in range(len(head) - 1)]
@@ -32,10 +32,10 @@ def table(
 
 
 def fields(pairs: Sequence[tuple[str, str]]) -> list[str]:
-    """Lines of names and values; those without a value are left out."""
-    given = [(name, in_one_line(value)) for name, value in pairs if value]
-    widest = max((len(name) for name, _ in given), default=0)
-    return [f"{name:{widest}}  {value}" for name, value in given]
+    """Align names and values; names without a value are omitted."""
+    known = [(name, in_one_line(value)) for name, value in pairs if value]
+    widest = max((len(name) for name, _ in known), default=0)
+    return [f"{name:{widest}}  {value}" for name, value in known]
 
 
 def displayed(text: str) -> int:
@@ -46,7 +46,7 @@ def displayed(text: str) -> int:
 
 
 def cut(text: str, columns: int) -> str:
-    """The text, ended by `…` when it takes more columns than there are."""
+    """Shorten text that is too wide, ending it with `…`."""
     if displayed(text) <= columns:
         return text
     taken = 0

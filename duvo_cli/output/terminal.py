@@ -1,4 +1,4 @@
-"""The terminal: whether there is one, its width and colours, and what must not reach it."""
+"""The terminal: its width and colours, writing to it, and characters it must not receive."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from typing import TextIO, TypeAlias
-
-    from .live import Live
+    from typing import Protocol, TextIO, TypeAlias
 
     Paint: TypeAlias = Callable[[str, str], str]
 
-shown: Live | None = None
-"""What stands on the screen and is drawn again and again, if anything."""
+    class Redrawn(Protocol):
+        """Lines on the screen that are redrawn in place."""
+
+        detail: str
+
+        def hidden(self) -> AbstractContextManager[None]: ...
+
+
+shown: Redrawn | None = None
+"""The lines being redrawn in place, if any."""
 
 _CODES = {
     "bold": "1",
@@ -30,8 +36,8 @@ _CODES = {
     "cyan": "36",
 }
 
-# C0 as their pictures; DEL, C1, and what changes the direction of text, by number,
-# as JSON may write them too.
+# C0 as their pictures; DEL, C1 and characters that change the direction of
+# text as escapes, which are valid in JSON too.
 _HARMLESS = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"}
 _HARMLESS.update(
     {
@@ -49,22 +55,22 @@ _HARMLESS.update(
 
 
 def harmless(text: str) -> str:
-    """The text without control characters, which are shown instead of obeyed."""
+    """The text with control characters made visible, so that no terminal obeys them."""
     return text.replace("\r\n", "\n").translate(_HARMLESS)
 
 
 def in_one_line(text: str) -> str:
-    """The text on one line, harmless."""
+    """The text on one line, without control characters."""
     return harmless(" ".join(text.split()))
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether somebody sees what is written there as it is written."""
+    """Whether the stream is open and a terminal."""
     return stream is not None and stream.isatty()
 
 
 def width(stream: TextIO) -> int | None:
-    """Columns of the terminal, or None where it is none and lines may be of any length."""
+    """Columns of the terminal, or None for other streams, whose lines may have any length."""
     if not is_terminal(stream):
         return None
     from shutil import get_terminal_size
@@ -73,7 +79,7 @@ def width(stream: TextIO) -> int | None:
 
 
 def paint_for(stream: TextIO) -> Paint:
-    """What colours text for that stream: a function of text and colour."""
+    """A function of text and colour that colours text, if the stream shows colours."""
     coloured = (
         is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     )
@@ -89,30 +95,22 @@ def _plain(text: str, colour: str) -> str:
 
 
 def hidden() -> AbstractContextManager[None]:
-    """Take what is drawn again and again away while something else is written."""
+    """Hide the lines that are redrawn in place while something else is written."""
     return shown.hidden() if shown is not None else contextlib.nullcontext()
 
 
 def write(text: str) -> None:
-    """Write a line or more to stdout, at once."""
+    """Write text and a newline to stdout, unbuffered."""
     with hidden():
         print(text, flush=True)
 
 
 def say(text: str) -> None:
-    """Write one line to stderr, with the command's name before it."""
+    """Write one line to stderr, prefixed with the command's name."""
     write_aside([f"duvo: {in_one_line(text)}"])
 
 
 def write_aside(lines: list[str]) -> None:
-    """Write lines to stderr. Nothing there, or nobody who reads it, is no error."""
-    with hidden(), _ignoring_a_lost_reader():
+    """Write lines to stderr. A closed stderr is not an error."""
+    with hidden(), contextlib.suppress(OSError):
         print("\n".join(lines), file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def _ignoring_a_lost_reader() -> Iterator[None]:
-    try:
-        yield
-    except OSError:
-        return

@@ -10,17 +10,17 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 def since(text: str) -> datetime | str:
-    """A time in the past, as an argument's type: ISO, a date, or a while such as 30m, 2h, 7d."""
+    """An argument type: a time in ISO format, a date, or a time ago such as 30m, 2h or 7d."""
     ago = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
     if ago is not None:
         try:
             return datetime.now(timezone.utc) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         except OverflowError:
-            raise ArgumentTypeError(f"{text!r} is longer ago than time has") from None
-    # The SDK reads it; this only keeps what surely is no time from being sent off for.
+            raise ArgumentTypeError(f"{text!r} is before the first year") from None
+    # The SDK parses times; this only refuses obvious mistakes before any request.
     if not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ArgumentTypeError(
-            f"{text!r} is no time: give 30m, 2h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z"
+            f"{text!r} is not a time: give 30m, 2h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z"
         )
     return text
 
@@ -30,8 +30,8 @@ def local(moment: datetime | None) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
 
 
-def lasted(begin: datetime | None, end: datetime | None) -> str:
-    """How long that took: `850 ms`, `12.3 s`, `4 min 5 s`, `2 h 3 min`."""
+def duration(begin: datetime | None, end: datetime | None) -> str:
+    """The time between, such as `850 ms`, `12.3 s`, `4 min 5 s` or `2 h 3 min`."""
     if begin is None or end is None:
         return ""
     seconds = max(0.0, (end - begin).total_seconds())

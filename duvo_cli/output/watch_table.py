@@ -1,4 +1,4 @@
-"""Runs that are watched, as a table that fits the terminal."""
+"""Watched runs as a table that fits the terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import duvo
 
 from .table import cut, table
-from .times import lasted
+from .times import duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 _HEAD = ("ID", "STATUS", "AGENT", "AGE", "WHAT")
 _COLOURS = {"waiting": "yellow", "failed": "red", "completed": "dim", "stopped": "dim"}
-_BESIDE_ROWS = 4
-"""Lines that a table may have beside its rows: head, what is left out, counts, the cursor's."""
+_OTHER_LINES = 4
+"""Lines beside the rows: the head, the number of hidden runs, the counts, and the cursor's."""
 
 
 class Watched(NamedTuple):
-    """A run as it was when it was last told of."""
+    """A run, as of its last event."""
 
     id: str
     status: str
@@ -37,19 +37,19 @@ class Watched(NamedTuple):
 
     @property
     def age(self) -> str:
-        """How long it is there, or took."""
-        return lasted(self.since, self.until or datetime.now(timezone.utc))
+        """The time since the run was created, or that it took."""
+        return duration(self.since, self.until or datetime.now(timezone.utc))
 
 
 class WatchTable:
-    """What is known of the runs that are watched.
+    """The table of all watched runs.
 
-    One thread notes events, and another may draw: runs themselves are looked
-    at by the first alone.
+    One thread records events while another may draw, so only the first reads
+    the runs themselves.
 
     Args:
-        runs: all of them; what was not read yet has its id alone.
-        paint: what colours text.
+        runs: the runs; one that has not been read yet shows only its id.
+        paint: colours text.
     """
 
     def __init__(self, runs: Iterable[Run], paint: Paint):
@@ -58,8 +58,8 @@ class WatchTable:
         for run in runs:
             self._watched[run.id] = _known(run)
 
-    def note(self, event: Event) -> None:
-        """Take what happened to a run."""
+    def record(self, event: Event) -> None:
+        """Record what happened to a run."""
         known = self._watched.get(event.run.id)
         what = known.what if known is not None else event.run.title or ""
         if event.request is not None:
@@ -69,32 +69,32 @@ class WatchTable:
         self._watched[event.run.id] = _watched(event.run, what)
 
     def lines(self, columns: int, height: int) -> list[str]:
-        """The table.
+        """Draw the table.
 
         Args:
             columns: width of the terminal.
-            height: its lines; of more runs than fit, those that have ended are left out first.
+            height: lines of the terminal; ended runs are the first to be hidden.
         """
         watched = list(self._watched.values())
-        room = max(1, height - _BESIDE_ROWS)
+        room = max(1, height - _OTHER_LINES)
         shown = watched if len(watched) <= room else sorted(watched, key=_by_interest)[:room]
-        rows = [(one.id, one.status, one.agent, one.age, one.what) for one in shown]
+        rows = [(run.id, run.status, run.agent, run.age, run.what) for run in shown]
         head, *lines = table(_HEAD, rows, columns - 1)
         painted = [
-            self._paint(line, _COLOURS.get(one.status, ""))
-            for one, line in zip(shown, lines, strict=True)
+            self._paint(line, _COLOURS.get(run.status, ""))
+            for run, line in zip(shown, lines, strict=True)
         ]
-        left_out = len(watched) - len(shown)
-        more = [f"… and {left_out} more"] if left_out else []
+        hidden = len(watched) - len(shown)
+        more = [f"… and {hidden} more"] if hidden else []
         return [self._paint(head, "bold"), *painted, *more, cut(self._counts(watched), columns - 1)]
 
     def _counts(self, watched: list[Watched]) -> str:
         counts: dict[str, int] = {}
-        for one in watched:
-            counts[one.status] = counts.get(one.status, 0) + 1
-        told = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()) if word)
+        for run in watched:
+            counts[run.status] = counts.get(run.status, 0) + 1
+        statuses = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()) if name)
         runs = "1 run" if len(watched) == 1 else f"{len(watched)} runs"
-        return f"{runs}: {told}" if told else runs
+        return f"{runs}: {statuses}" if statuses else runs
 
 
 def _known(run: Run) -> Watched:
@@ -116,7 +116,7 @@ def _watched(run: Run, what: str) -> Watched:
     )
 
 
-def _by_interest(one: Watched) -> tuple[int, float]:
-    if one.has_ended:
-        return 2, -one.until.timestamp() if one.until is not None else 0.0
-    return (0 if one.status == "waiting" else 1), 0.0
+def _by_interest(run: Watched) -> tuple[int, float]:
+    if run.has_ended:
+        return 2, -run.until.timestamp() if run.until is not None else 0.0
+    return (0 if run.status == "waiting" else 1), 0.0

@@ -1,4 +1,4 @@
-"""What waits for a human across runs: how it is told, replied to, and counted."""
+"""Pending human requests across runs: showing, answering and counting them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import duvo
 
 from ..output import human_request
 from ..output.terminal import in_one_line
-from ..output.times import lasted
+from ..output.times import duration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class Tally:
-    """What became of the requests.
+    """Counts requests by what happened to them.
 
     Attributes:
         answered: the replies that were sent.
         left: the runs that still wait.
-        too_late: how many had been answered elsewhere before.
+        too_late: the number of requests that were answered elsewhere first.
     """
 
     def __init__(self) -> None:
@@ -35,44 +35,44 @@ class Tally:
         self.too_late = 0
 
     def document(self) -> dict[str, Any]:
-        """What was answered, and what was left, as JSON."""
+        """The replies and the waiting runs, as JSON."""
         return {
             "answered": [reply.raw for reply in self.answered],
             "left": [run.to_dict() for run in self.left],
         }
 
-    def summary(self, done: str, why: str = "") -> str:
-        """The counts in a line.
+    def summary(self, verb: str, why_left: str = "") -> str:
+        """The counts in one line.
 
         Args:
-            done: what was done to those that were answered: `approved`.
-            why: why the others were left.
+            verb: the participle for requests that were answered, such as `approved`.
+            why_left: why the others were left.
         """
-        parts = [f"{len(self.answered)} {done}", f"{len(self.left)} left"]
-        if self.left and why:
-            parts[-1] += f" ({why})"
+        parts = [f"{len(self.answered)} {verb}", f"{len(self.left)} left"]
+        if self.left and why_left:
+            parts[-1] += f" ({why_left})"
         if self.too_late:
-            parts.append(f"{self.too_late} answered by somebody else meanwhile")
+            parts.append(f"{self.too_late} answered elsewhere")
         return ", ".join(parts)
 
 
 def can_be_answered(request: HumanRequest) -> bool:
-    """Whether it is of a kind that has replies here."""
+    """Whether this command can answer requests of this type."""
     return request.type == "approval" or bool(request.questions)
 
 
-def reply(run: Run, request: HumanRequest, said: bool | dict[str, str]) -> Reply | None:
-    """Send a reply to the request; None when somebody else had answered it.
+def send_reply(run: Run, request: HumanRequest, choice: bool | dict[str, str]) -> Reply | None:
+    """Answer the request, or return None if it was answered elsewhere first.
 
     Args:
-        run: the run that asks.
-        request: what it asks.
-        said: the decision on an approval, or the answers to questions.
+        run: the run that waits.
+        request: its pending request.
+        choice: the decision on an approval, or the answers to questions.
 
     Raises:
-        DuvoError: it could not be sent, and the request is still pending.
+        DuvoError: the reply could not be sent, and the request is still pending.
     """
-    approve, answers = (said, None) if isinstance(said, bool) else (None, said)
+    approve, answers = (choice, None) if isinstance(choice, bool) else (None, choice)
     try:
         return run.respond(approve, answers=answers, request_id=request.id)
     except (duvo.InvalidReply, duvo.NotFound, duvo.Conflict):
@@ -82,20 +82,22 @@ def reply(run: Run, request: HumanRequest, said: bool | dict[str, str]) -> Reply
 
 
 def is_pending(run: Run, request: HumanRequest) -> bool:
-    """Whether the run still waits for that. Reads the run again."""
+    """Read the run again and return whether it still waits for this request."""
     pending = run.refresh().pending_request
     return pending is not None and pending.id == request.id
 
 
-def lines(run: Run, request: HumanRequest, args: argparse.Namespace, paint: Paint) -> list[str]:
-    """A request with how long it waits, who asks, and how to answer it."""
-    told = human_request.lines(request, args, paint)
-    return [heading(run, request, paint), *(f"  {line}" for line in told)]
+def lines(run: Run, args: argparse.Namespace, paint: Paint) -> list[str]:
+    """The run's pending request under a heading, with the commands that answer it."""
+    request = run.pending_request
+    assert request is not None
+    request_lines = human_request.lines(request, args, paint)
+    return [heading(run, request, paint), *(f"  {line}" for line in request_lines)]
 
 
 def heading(run: Run, request: HumanRequest, paint: Paint) -> str:
-    """How long the request waits, the agent, and the run."""
-    age = lasted(request.created_at, datetime.now(timezone.utc))
+    """The age of the request, the agent and the run, in one line."""
+    age = duration(request.created_at, datetime.now(timezone.utc))
     agent = in_one_line(run.agent_name or run.agent_id or "")
-    parts = [f"waits for {age}" if age else "waits", agent, f"run {run.id}"]
+    parts = [f"waiting for {age}" if age else "waiting", agent, f"run {run.id}"]
     return paint(" · ".join(part for part in parts if part), "dim")

@@ -1,4 +1,4 @@
-"""Who replies when a run asks a human while the command waits for it."""
+"""`--on-request` and `--answer`: how a command that follows or waits answers human requests."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from ..parser import Parser
 
 
-_ASK = "ask: prompt here; "
+_ASK = "ask: prompt in this terminal; "
 _REPLY = (
-    "approve, deny: reply so to every approval; fail: end with exit code 6; leave: show it, and "
-    "go on until it is answered elsewhere (the default)"
+    "approve, deny: answer every approval; fail: exit with 6; leave: show the request and wait "
+    "until it is answered elsewhere (the default)"
 )
 
 
 def add_options(parser: Parser, *, asks: bool = True) -> None:
-    """Add what to do when the run asks a human.
+    """Add the options that say how human requests are answered.
 
     Args:
-        parser: of the command.
-        asks: whether there may be somebody to ask here.
+        parser: the command's parser.
+        asks: whether the command can prompt.
     """
-    group = parser.add_argument_group("when the run asks a human, while waiting or following")
+    group = parser.add_argument_group("human requests, while waiting or following")
     group.add_argument(
         "--on-request",
         choices=(*(("ask",) if asks else ()), "approve", "deny", "fail", "leave"),
@@ -44,32 +44,32 @@ def add_options(parser: Parser, *, asks: bool = True) -> None:
         default=[],
         type=key_and_text,
         metavar="KEY=TEXT",
-        help="a standing answer to the question of that key, text or number; may be repeated",
+        help="answer the question with this key, text or number; may be repeated",
     )
 
 
 def key_and_text(text: str) -> str:
-    """A `KEY=TEXT` as an argument's type; which part is the key is known with the question."""
+    """An argument type: `KEY=TEXT`, to be split once the question is known."""
     if "=" not in text[1:]:
-        raise argparse.ArgumentTypeError(f"{text!r} is no KEY=TEXT")
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=TEXT")
     return text
 
 
 def check_options(args: argparse.Namespace, command: str, *, waits: bool = True) -> None:
-    """Refuse what cannot work before anything is started.
+    """Refuse options that cannot work before anything is started.
 
     Args:
         args: the command line.
         command: the command, without `duvo`.
-        waits: whether the command is to wait or to follow.
+        waits: whether the command is to wait or follow.
 
     Raises:
-        CommandFailed: there is no terminal to ask in.
-        UsageError: a reply to requests is given to a command that will meet none.
+        CommandFailed: there is no terminal to prompt in.
+        UsageError: the command will not wait for human requests.
     """
     if not waits and (args.on_request or args.answer):
         name = "--on-request" if args.on_request else "--answer"
-        raise UsageError(f"{command}: {name} goes with waiting or following", command)
+        raise UsageError(f"{name} goes with waiting or following", command)
     if args.on_request == "ask":
         from .prompt import check_terminal
 
@@ -82,7 +82,7 @@ def check_options(args: argparse.Namespace, command: str, *, waits: bool = True)
 def on_request(
     client: Client, args: argparse.Namespace, deadline: float | None, *, shown: bool
 ) -> Any:
-    """What the SDK takes as `on_request`.
+    """The SDK's `on_request` for these options.
 
     Args:
         client: the client.
@@ -91,17 +91,17 @@ def on_request(
         shown: whether requests are shown anyway, as messages are.
     """
     if args.on_request == "ask":
-        from .prompt import Asker
+        from .prompt import Prompt
 
-        return Asker(client, args, deadline, shows=not shown)
+        return Prompt(client, args, deadline, shows=not shown)
     if args.on_request in (None, "leave"):
-        return None if shown else _left(args)
+        return None if shown else _shows(args)
     return "raise" if args.on_request == "fail" else args.on_request
 
 
-def _left(args: argparse.Namespace) -> Callable[[HumanRequest], None]:
+def _shows(args: argparse.Namespace) -> Callable[[HumanRequest], None]:
     def leave(request: HumanRequest) -> None:
-        terminal.say(f"run {request.run_id} waits for a human:")
+        terminal.say(f"run {request.run_id} is waiting for a human:")
         show(request, args)
 
     return leave

@@ -1,4 +1,4 @@
-"""What somebody typed at a prompt, as a reply. Pure."""
+"""Parses what is typed at a prompt into a reply. Pure."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 
 class NotUnderstood(Exception):
-    """What was typed is no reply; the text says what would be one."""
+    """The text is not a reply; the error says what would be one."""
 
 
 class Skipped(Exception):
-    """This request is left, and the next one is asked."""
+    """Leave this request unanswered and continue with the next."""
 
 
 class Quit(Exception):
-    """This request and all that follow are left."""
+    """Leave this request and all that follow unanswered."""
 
 
 def decision(text: str) -> bool:
     """Whether the text approves.
 
     Raises:
-        NotUnderstood: it neither approves nor denies.
+        NotUnderstood: the text neither approves nor denies.
     """
     if text.lower() in ("y", "yes", "approve"):
         return True
@@ -40,40 +40,42 @@ def decision(text: str) -> bool:
 
 
 def prompt(question: Question) -> list[str]:
-    """The lines that ask a question; the last one is for the answer to stand behind."""
+    """The lines that ask a question; the answer is typed after the last."""
     lines = [in_one_line(question.question)]
     lines += [
         f"  {number}) {in_one_line(option.label)}"
         for number, option in enumerate(question.options, 1)
     ]
-    how = "Answer"
+    label = "Answer"
     if question.options:
-        how = "Numbers, joined by commas" if question.multi_select else "Number"
-    return [*lines, f"{how}: "]
+        label = "Numbers, separated by commas" if question.multi_select else "Number"
+    return [*lines, f"{label}: "]
 
 
 def answers_to(question: Question) -> Callable[[str], str]:
-    """What reads an answer to that question; an option may be given by number or by label."""
+    """A parser of answers to the question, which takes options by number or label."""
 
-    def read(text: str) -> str:
+    def parse(text: str) -> str:
         if not text:
             raise NotUnderstood("type an answer")
         if not question.options:
             return text
         if _option(question, text) is not None or not question.multi_select:
-            return _expected(question, text)
-        return ",".join(_expected(question, part.strip()) for part in text.split(","))
+            return _required_option(question, text)
+        return ",".join(_required_option(question, part.strip()) for part in text.split(","))
 
-    return read
+    return parse
 
 
-def unless_left(understand: Callable[[str], T]) -> Callable[[str], T]:
-    """What reads a reply, and also that there shall be none: where it is no reply, nothing or
-    `s` skips the request, and `q` quits."""
+def unless_left(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """A parser that also takes nothing or `s` to skip the request, and `q` to quit.
 
-    def read(text: str) -> T:
+    A word that `parse` accepts is a reply.
+    """
+
+    def parse_or_leave(text: str) -> T:
         try:
-            return understand(text)
+            return parse(text)
         except NotUnderstood:
             if text.lower() in ("", "s", "skip"):
                 raise Skipped from None
@@ -81,13 +83,15 @@ def unless_left(understand: Callable[[str], T]) -> Callable[[str], T]:
                 raise Quit from None
             raise
 
-    return read
+    return parse_or_leave
 
 
-def _expected(question: Question, text: str) -> str:
+def _required_option(question: Question, text: str) -> str:
     label = _option(question, text)
     if label is None:
-        raise NotUnderstood(f"{in_one_line(text)!r} is none of 1 to {len(question.options)}")
+        raise NotUnderstood(
+            f"{in_one_line(text)!r} is not an option; type 1 to {len(question.options)}"
+        )
     return label
 
 

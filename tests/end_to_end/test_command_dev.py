@@ -1,4 +1,4 @@
-"""`duvo dev`: an engine in the foreground, and one for a single program."""
+"""`duvo dev`: an engine in the foreground, or for the length of one program."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def slow(run):
 
 @pytest.fixture
 def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder in which programs make their temporary files."""
+    """The directory in which programs make their temporary files."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -55,7 +55,7 @@ def agents_file(tmp_path: Path) -> str:
 
 @pytest.fixture
 def dev(run_duvo_alone: Command, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A running `duvo dev` on a free port, which has told how to reach it."""
+    """A `duvo dev` process on a free port."""
     process = run_duvo_alone.start("dev", "--port", "0")
     yield process
     if process.poll() is None:
@@ -63,7 +63,7 @@ def dev(run_duvo_alone: Command, tmp_path: Path) -> Iterator[subprocess.Popen[st
     process.communicate()
 
 
-def quota(process: subprocess.Popen[str]) -> str:
+def greeting_of(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     text = ""
     while "Ctrl-C" not in text:
@@ -73,16 +73,16 @@ def quota(process: subprocess.Popen[str]) -> str:
     return text
 
 
-def test_it_tells_how_to_reach_it_and_the_profile_does(
+def test_dev_says_how_to_reach_it_and_saves_a_profile(
     dev: subprocess.Popen[str], run_duvo_alone: Command
 ) -> None:
-    told = quota(dev)
-    address = re.search(r"^Address   (http://127\.0\.0\.1:\d+)$", told, re.MULTILINE)
+    text = greeting_of(dev)
+    address = re.search(r"^Address   (http://127\.0\.0\.1:\d+)$", text, re.MULTILINE)
     assert address
-    assert re.search(r"^Key       \S+$", told, re.MULTILINE)
-    assert re.search(r"^Database  .*dev\.sqlite$", told, re.MULTILINE)
-    assert "Invoice approver" in told
-    command = re.search(r"^  duvo (.*)$", told, re.MULTILINE)
+    assert re.search(r"^Key       \S+$", text, re.MULTILINE)
+    assert re.search(r"^Database  .*dev\.sqlite$", text, re.MULTILINE)
+    assert "Invoice approver" in text
+    command = re.search(r"^  duvo (.*)$", text, re.MULTILINE)
     assert command
     first = run_duvo_alone(*command[1].replace("'", "").split())
     assert first.returncode == 0, first.stderr
@@ -91,17 +91,17 @@ def test_it_tells_how_to_reach_it_and_the_profile_does(
     assert address[1] in who.stdout
 
 
-def test_the_profile_of_the_engine_does_not_become_the_default_one(
+def test_the_profile_of_dev_does_not_become_the_default(
     dev: subprocess.Popen[str], run_duvo_alone: Command
 ) -> None:
-    quota(dev)
+    greeting_of(dev)
     assert run_duvo_alone("whoami").returncode == 2
 
 
-def test_key_and_database_are_for_their_owner_alone(
+def test_files_of_dev_are_private_to_their_owner(
     dev: subprocess.Popen[str], run_duvo_alone: Command
 ) -> None:
-    quota(dev)
+    greeting_of(dev)
     state = Path(os.environ["DUVO_STATE_DIR"])
     files = [file for file in state.rglob("*") if file.is_file()]
     assert files
@@ -109,11 +109,11 @@ def test_key_and_database_are_for_their_owner_alone(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_soon_with_runs_waiting_and_they_go_on_the_next_time(
+def test_dev_ends_within_5_s_and_waiting_runs_continue_at_the_next_start(
     number: signal.Signals, run_duvo_alone: Command
 ) -> None:
     first = run_duvo_alone.start("dev", "--port", "0")
-    quota(first)
+    greeting_of(first)
     with duvo.Client(profile="local") as client:
         runs = [client.runs.start("Invoice approver") for _ in range(100)]
         wait_for(lambda: runs[-1].refresh().pending_request)
@@ -127,7 +127,7 @@ def test_it_ends_soon_with_runs_waiting_and_they_go_on_the_next_time(
     assert first.returncode == 0
     assert "Traceback" not in errors
     second = run_duvo_alone.start("dev", "--port", "0")
-    quota(second)
+    greeting_of(second)
     try:
         with duvo.Client(profile="local") as client:
             run = client.runs.get(runs[-1].id)
@@ -143,7 +143,7 @@ def test_it_ends_soon_with_runs_waiting_and_they_go_on_the_next_time(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("program", [(), ("--", "true")])
-def test_it_ends_at_once_while_a_file_is_imported(
+def test_a_signal_ends_dev_while_a_file_is_imported(
     number: signal.Signals,
     program: tuple[str, ...],
     run_duvo_alone: Command,
@@ -158,42 +158,40 @@ def test_it_ends_at_once_while_a_file_is_imported(
     began = time.monotonic()
     process.send_signal(number)
     try:
-        told = process.communicate(timeout=10)
+        output = process.communicate(timeout=10)
     finally:
         process.kill()
     assert time.monotonic() - began < 2
-    assert (process.returncode, *told) == (128 + number, "", "")
+    assert (process.returncode, *output) == (128 + number, "", "")
     assert list(own_temporary_folder.iterdir()) == []
 
 
-def test_it_ends_at_once_while_another_program_holds_the_database(
+def test_a_signal_ends_dev_while_the_database_is_locked(
     run_duvo_alone: Command, tmp_path: Path
 ) -> None:
     database = tmp_path / "held.sqlite"
     holding = sqlite3.connect(database, isolation_level=None)
     holding.execute("BEGIN EXCLUSIVE")
     process = run_duvo_alone.start("dev", "--port", "0", "--database", str(database))
-    # The lock is taken before the database is asked.
+    # The lock file is made before the database is opened.
     wait_for((tmp_path / "held.sqlite.lock").exists)
     began = time.monotonic()
     process.terminate()
     try:
-        told = process.communicate(timeout=10)
+        output = process.communicate(timeout=10)
     finally:
         process.kill()
         holding.close()
     assert time.monotonic() - began < 2
-    assert (process.returncode, *told) == (143, "", "")
+    assert (process.returncode, *output) == (143, "", "")
 
 
-def test_it_ends_soon_while_a_tool_blocks_a_thread(
-    run_duvo_alone: Command, agents_file: str
-) -> None:
+def test_dev_ends_while_a_tool_blocks_a_thread(run_duvo_alone: Command, agents_file: str) -> None:
     process = run_duvo_alone.start("dev", agents_file, "--port", "0")
-    quota(process)
+    greeting_of(process)
     with duvo.Client(profile="local") as client:
         run = client.runs.start("Slow tool")
-        wait_for(lambda: any(one.tool_call for one in run.messages()))
+        wait_for(lambda: any(message.tool_call for message in run.messages()))
     began = time.monotonic()
     process.terminate()
     process.communicate(timeout=20)
@@ -201,7 +199,7 @@ def test_it_ends_soon_while_a_tool_blocks_a_thread(
     assert process.returncode == 0
 
 
-def test_agents_of_files_are_served_and_examples_can_be_left_out(
+def test_agents_of_files_are_served_without_examples_on_request(
     run_duvo_alone: Command, agents_file: str
 ) -> None:
     done = run_duvo_alone(
@@ -212,7 +210,7 @@ def test_agents_of_files_are_served_and_examples_can_be_left_out(
 
 
 @pytest.mark.parametrize(
-    ("content", "what"),
+    ("content", "reason"),
     [
         (None, "agents.py"),
         ("def broken(:", "agents.py"),
@@ -222,7 +220,7 @@ def test_agents_of_files_are_served_and_examples_can_be_left_out(
     ],
 )
 def test_a_bad_file_of_agents_is_one_line(
-    content: str | None, what: str, run_duvo_alone: Command, tmp_path: Path
+    content: str | None, reason: str, run_duvo_alone: Command, tmp_path: Path
 ) -> None:
     file = tmp_path / "agents.py"
     if content is not None:
@@ -231,7 +229,7 @@ def test_a_bad_file_of_agents_is_one_line(
     assert (done.stdout, done.returncode) == ("", 1)
     assert done.stderr.startswith("duvo: ")
     assert len(done.stderr.splitlines()) == 1
-    assert what in done.stderr
+    assert reason in done.stderr
 
 
 def test_a_port_in_use_is_one_line_that_names_it(run_duvo_alone: Command) -> None:
@@ -247,15 +245,15 @@ def test_a_port_in_use_is_one_line_that_names_it(run_duvo_alone: Command) -> Non
 def test_a_second_engine_on_one_database_is_refused(
     dev: subprocess.Popen[str], run_duvo_alone: Command
 ) -> None:
-    quota(dev)
+    greeting_of(dev)
     done = run_duvo_alone("dev", "--port", "0")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_database_that_is_none_is_one_line(run_duvo_alone: Command, tmp_path: Path) -> None:
+def test_an_unusable_database_is_one_line(run_duvo_alone: Command, tmp_path: Path) -> None:
     junk = tmp_path / "junk.sqlite"
-    junk.write_bytes(b"this is no database" * 500)
+    junk.write_bytes(b"not a database" * 500)
     for database in (str(junk), str(tmp_path / "nowhere" / "x.sqlite"), "mysql://x/y"):
         done = run_duvo_alone("dev", "--database", database)
         assert done.returncode == 1
@@ -263,7 +261,7 @@ def test_a_database_that_is_none_is_one_line(run_duvo_alone: Command, tmp_path: 
         assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_missing_extra_is_one_line_that_says_how_to_install_it(
+def test_without_the_extra_the_error_says_how_to_install_it(
     run_duvo_alone: Command, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(
@@ -277,7 +275,7 @@ def test_a_missing_extra_is_one_line_that_says_how_to_install_it(
         assert "duvo[local]" in done.stderr
 
 
-def test_a_program_gets_the_settings_and_nothing_is_left_behind(
+def test_a_program_gets_the_settings_and_no_files_remain(
     run_duvo_alone: Command, own_temporary_folder: Path
 ) -> None:
     script = 'printf "%s\\n" "$DUVO_API_BASE_URL" "${DUVO_PROFILE-none}"; duvo agents list --json'
@@ -306,7 +304,7 @@ def test_a_program_gets_the_settings_and_nothing_is_left_behind(
         (["/etc/passwd"], 126),
     ],
 )
-def test_the_exit_code_of_the_program_is_passed_on(
+def test_dev_exits_with_the_exit_code_of_the_program(
     program: list[str], code: int, run_duvo_alone: Command, own_temporary_folder: Path
 ) -> None:
     done = run_duvo_alone("dev", "--", *program)
@@ -316,7 +314,7 @@ def test_the_exit_code_of_the_program_is_passed_on(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_signals_are_passed_on_to_the_program(
+def test_signals_are_forwarded_to_the_program(
     number: signal.Signals, run_duvo_alone: Command, own_temporary_folder: Path
 ) -> None:
     script = (
@@ -335,13 +333,13 @@ def test_signals_are_passed_on_to_the_program(
     assert list(own_temporary_folder.iterdir()) == []
 
 
-def test_everything_behind_the_first_dashes_is_the_program(run_duvo_alone: Command) -> None:
+def test_everything_after_the_first_dashes_is_the_program(run_duvo_alone: Command) -> None:
     done = run_duvo_alone("dev", "--no-examples", "--", "printf", "%s|", "--json", "--", "-x")
     assert done.stdout == "--json|--|-x|"
     assert run_duvo_alone("dev", "--").returncode == 1
 
 
-def test_a_rate_limit_is_kept(run_duvo_alone: Command) -> None:
+def test_the_rate_limit_is_enforced(run_duvo_alone: Command) -> None:
     script = (
         "import duvo\n"
         "with duvo.Client(max_retries=0) as client:\n"

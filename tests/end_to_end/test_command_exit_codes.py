@@ -1,4 +1,4 @@
-"""What the shell is told: one line on stderr, and an exit code."""
+"""Errors: one line on stderr, and an exit code."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ NOWHERE = "99999999-9999-4999-8999-999999999999"
         ("profiles remove nobody", {}, 2),
     ],
 )
-def test_an_error_is_one_line_and_a_code(
+def test_an_error_is_one_line_and_an_exit_code(
     arguments: str, settings: dict[str, str], code: int, run_duvo_hosted: Command
 ) -> None:
     done = run_duvo_hosted(*arguments.split(), **settings)
@@ -90,7 +90,7 @@ def test_an_error_is_one_line_and_a_code(
     assert KEY not in done.stderr
 
 
-def test_a_server_that_fails_is_one_line(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_a_failing_server_is_one_line(hosted: Hosted, run_duvo_hosted: Command) -> None:
     hosted.before = lambda seen: (500, {"error": "internal", "message": "\x1b[31mred\nlines"})
     done = run_duvo_hosted("api", "POST", "/v2/x")
     assert done.returncode == 1
@@ -98,7 +98,7 @@ def test_a_server_that_fails_is_one_line(hosted: Hosted, run_duvo_hosted: Comman
     assert "\x1b" not in done.stderr
 
 
-def test_debug_tells_each_request_without_the_key(run_duvo_hosted: Command) -> None:
+def test_debug_logs_each_request_without_the_key(run_duvo_hosted: Command) -> None:
     for arguments, settings in ((("--debug",), {}), ((), {"DUVO_DEBUG": "1"})):
         done = run_duvo_hosted("runs", "list", *arguments, **settings)
         assert re.search(rf"duvo: GET /v2/teams/{TEAM}/runs.* 200 ", done.stderr)
@@ -109,7 +109,7 @@ def test_debug_tells_each_request_without_the_key(run_duvo_hosted: Command) -> N
 
 
 @pytest.mark.parametrize("config", ["none", "invalid", "unreadable", "folder"])
-def test_help_and_version_need_nothing(
+def test_help_and_version_work_without_settings_or_network(
     config: str, run_duvo_alone: Command, tmp_path: Path
 ) -> None:
     folder = Path(os.environ["DUVO_CONFIG_DIR"])
@@ -139,7 +139,7 @@ def test_help_and_version_need_nothing(
         assert again.stdout == done.stdout
 
 
-def test_help_of_a_command_is_its_help_topic(run_duvo_alone: Command) -> None:
+def test_the_help_option_and_the_help_command_print_the_same(run_duvo_alone: Command) -> None:
     assert (
         run_duvo_alone("help", "runs", "start").stdout
         == run_duvo_alone("runs", "start", "--help").stdout

@@ -1,4 +1,4 @@
-"""Starting, following and waiting, with what they print and how they exit."""
+"""Starting, following and waiting: output and exit codes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def waiting(client: duvo.Client, agent: str) -> duvo.Run:
     return run
 
 
-def test_start_without_more_prints_the_run_and_how_to_follow_it(run_duvo: Command) -> None:
+def test_a_plain_start_prints_the_run_and_how_to_follow_it(run_duvo: Command) -> None:
     done = run_duvo("runs", "start", "--agent", "Talker")
     run_id = done.stdout.split()[1]
     assert done.stdout.startswith("run ")
@@ -39,7 +39,7 @@ def test_follow_shows_the_conversation_and_the_end(run_duvo: Command) -> None:
     assert done.returncode == 0
 
 
-def test_follow_in_json_is_one_object_a_line_with_the_run_first_and_last(run_duvo: Command) -> None:
+def test_follow_as_json_prints_the_run_first_and_last(run_duvo: Command) -> None:
     done = run_duvo("runs", "start", "--agent", "Talker", "--follow", "--json")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines[0]["run"]["status"] == "pending"
@@ -48,7 +48,7 @@ def test_follow_in_json_is_one_object_a_line_with_the_run_first_and_last(run_duv
     assert all(isinstance(line["content"], str) for line in lines[1:-1])
 
 
-def test_follow_in_json_flushes_each_line(run_duvo: Command) -> None:
+def test_follow_as_json_flushes_each_line(run_duvo: Command) -> None:
     process = run_duvo.start("runs", "start", "--agent", "Endless worker", "--follow", "--json")
     assert process.stdout is not None
     first = json.loads(process.stdout.readline())
@@ -60,11 +60,11 @@ def test_follow_in_json_flushes_each_line(run_duvo: Command) -> None:
     assert process.returncode == 0
 
 
-def test_follow_exits_by_the_outcome_only_when_told_to(run_duvo: Command) -> None:
+def test_the_exit_code_of_follow_reflects_the_outcome_only_on_request(run_duvo: Command) -> None:
     plain = run_duvo("runs", "start", "--agent", "Failing", "--follow")
-    told = run_duvo("runs", "start", "--agent", "Failing", "--follow", "--exit-status")
-    assert (plain.returncode, told.returncode) == (0, 4)
-    for done in (plain, told):
+    strict = run_duvo("runs", "start", "--agent", "Failing", "--follow", "--exit-status")
+    assert (plain.returncode, strict.returncode) == (0, 4)
+    for done in (plain, strict):
         assert "failed: RuntimeError: this agent always fails" in done.stderr
 
 
@@ -74,41 +74,41 @@ def test_wait_prints_the_answer_alone(run_duvo: Command) -> None:
     assert (done.stderr, done.returncode) == ("", 0)
 
 
-def test_wait_for_a_failed_run_says_why_and_exits_with_4(run_duvo: Command) -> None:
+def test_waiting_for_a_failed_run_shows_the_reason_and_exits_with_4(run_duvo: Command) -> None:
     done = run_duvo("runs", "start", "--agent", "Failing", "--wait")
     assert (done.stdout, done.returncode) == ("", 4)
     assert done.stderr.startswith("duvo: run ")
     assert done.stderr.endswith("failed: RuntimeError: this agent always fails\n")
 
 
-def test_wait_in_json_is_run_answer_and_failure(run_duvo: Command) -> None:
+def test_wait_as_json_prints_run_answer_and_failure(run_duvo: Command) -> None:
     done = run_duvo("runs", "start", "--agent", "Failing", "--wait", "--json")
-    told = json.loads(done.stdout)
-    assert list(told) == ["run", "answer", "failure"]
-    assert told["run"]["status"] == "failed"
-    assert told["failure"] == "RuntimeError: this agent always fails"
+    document = json.loads(done.stdout)
+    assert list(document) == ["run", "answer", "failure"]
+    assert document["run"]["status"] == "failed"
+    assert document["failure"] == "RuntimeError: this agent always fails"
     assert done.returncode == 4
 
 
-def test_wait_for_a_stopped_run_exits_with_5(run_duvo: Command, dev_client: duvo.Client) -> None:
+def test_waiting_for_a_stopped_run_exits_with_5(run_duvo: Command, dev_client: duvo.Client) -> None:
     run = started(dev_client, "Endless worker").stop()
     done = run_duvo("runs", "wait", run.id)
     assert (done.stdout, done.returncode) == ("", 5)
     assert "stopped" in done.stderr
 
 
-def test_wait_gives_up_when_the_time_is_up(run_duvo: Command, dev_client: duvo.Client) -> None:
+def test_wait_ends_with_124_when_the_time_is_up(run_duvo: Command, dev_client: duvo.Client) -> None:
     run = waiting(dev_client, "Invoice approver")
     began = time.monotonic()
     done = run_duvo("runs", "wait", run.id, "--timeout", "1", "--json")
     assert time.monotonic() - began < 5
     assert done.returncode == 124
-    assert f"run {run.id} did not end within 1 s; it goes on" in done.stderr
+    assert f"run {run.id} did not end within 1 s and continues: " in done.stderr
     assert json.loads(done.stdout)["run"]["status"] == "waiting"
     assert run.refresh().status == "waiting"
 
 
-def test_a_request_that_is_left_is_shown_with_the_command_that_answers_it(
+def test_an_unanswered_request_is_shown_with_the_command_that_answers_it(
     run_duvo: Command, dev_client: duvo.Client
 ) -> None:
     run = waiting(dev_client, "Travel booker")
@@ -119,17 +119,17 @@ def test_a_request_that_is_left_is_shown_with_the_command_that_answers_it(
     assert command in done.stderr
 
 
-def test_under_fail_a_request_ends_waiting_with_6(
+def test_a_request_ends_a_wait_with_6_under_fail(
     run_duvo: Command, dev_client: duvo.Client
 ) -> None:
     run = waiting(dev_client, "Invoice approver")
     done = run_duvo("runs", "wait", run.id, "--on-request", "fail")
     assert (done.stdout, done.returncode) == ("", 6)
-    assert done.stderr.splitlines()[-1].startswith(f"duvo: run {run.id} waits for a human")
+    assert done.stderr.splitlines()[-1].startswith(f"duvo: run {run.id} is waiting for a human")
     assert run.refresh().status == "waiting"
 
 
-def test_under_approve_a_question_without_a_standing_answer_ends_with_6(run_duvo: Command) -> None:
+def test_a_question_without_an_answer_ends_a_follow_with_6_under_approve(run_duvo: Command) -> None:
     done = run_duvo(
         "runs", "start", "--agent", "Travel booker", "--follow", "--on-request", "approve"
     )
@@ -137,7 +137,7 @@ def test_under_approve_a_question_without_a_standing_answer_ends_with_6(run_duvo
     assert "answer: duvo runs respond" in done.stdout
 
 
-def test_standing_answers_and_approvals_let_a_run_complete(run_duvo: Command) -> None:
+def test_given_answers_and_approvals_let_a_run_complete(run_duvo: Command) -> None:
     start = ("runs", "start", "--wait")
     booked = run_duvo(
         *start, "--agent", "Travel booker", "--answer", "1=Vienna", "--answer", "Parts=train"
@@ -147,7 +147,7 @@ def test_standing_answers_and_approvals_let_a_run_complete(run_duvo: Command) ->
     assert denied.stdout == "INV-1042 is left alone.\n"
 
 
-def test_messages_follow_shows_the_whole_conversation_and_tail_its_end(
+def test_following_messages_shows_all_of_them_or_the_tail(
     run_duvo: Command, dev_client: duvo.Client
 ) -> None:
     run = started(dev_client, "Talker", "hi").wait()
@@ -157,7 +157,7 @@ def test_messages_follow_shows_the_whole_conversation_and_tail_its_end(
     assert tail.stdout.splitlines() == whole.stdout.splitlines()[-2:]
 
 
-def test_messages_in_json_is_the_answer_of_the_api_with_the_documented_names(
+def test_messages_as_json_are_the_response_of_the_api_with_the_documented_names(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     run_id = hosted.start()
@@ -170,16 +170,20 @@ def test_messages_in_json_is_the_answer_of_the_api_with_the_documented_names(
     )
     last = json.loads(run_duvo_hosted("runs", "--json", "messages", run_id, "--tail=1").stdout)
     assert [whole[name] for name in ("total", "limit", "offset")] == [60, 60, 0]
-    assert [one["content"] for one in whole["messages"][:60]] == [f"line {n}" for n in range(60)]
+    assert [message["content"] for message in whole["messages"][:60]] == [
+        f"line {n}" for n in range(60)
+    ]
     assert whole["messages"][60]["id"] == request_id
     assert whole["messages"][60]["status"] == "pending"
-    assert [one["content"] for one in page["messages"]] == ["line 3", "line 4"]
+    assert [message["content"] for message in page["messages"]] == ["line 3", "line 4"]
     assert [page[name] for name in ("total", "limit", "offset")] == [60, 2, 3]
-    assert [one["type"] for one in last["messages"]] == ["text", "human_request"]
+    assert [message["type"] for message in last["messages"]] == ["text", "human_request"]
     assert last["offset"] == 59
 
 
-def test_ctrl_c_detaches_and_says_how_to_go_on(run_duvo: Command, dev_client: duvo.Client) -> None:
+def test_ctrl_c_while_following_detaches_and_says_how_to_continue(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
     run = started(dev_client, "Endless worker")
     process = run_duvo.start("runs", "messages", run.id, "--follow")
     assert process.stdout is not None
@@ -188,13 +192,13 @@ def test_ctrl_c_detaches_and_says_how_to_go_on(run_duvo: Command, dev_client: du
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert f"attach again with `duvo runs messages {run.id} --follow`" in errors
+    assert f"follow it with `duvo runs messages {run.id} --follow`" in errors
     assert f"stop it with `duvo runs stop {run.id}`" in errors
     assert run.refresh().status == "running"
     run.stop()
 
 
-def test_ctrl_c_while_waiting_detaches_too(run_duvo: Command, dev_client: duvo.Client) -> None:
+def test_ctrl_c_while_waiting_detaches(run_duvo: Command, dev_client: duvo.Client) -> None:
     run = waiting(dev_client, "Invoice approver")
     process = run_duvo.start("runs", "wait", run.id)
     assert process.stderr is not None
@@ -206,7 +210,7 @@ def test_ctrl_c_while_waiting_detaches_too(run_duvo: Command, dev_client: duvo.C
     assert "detached" in errors
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(
+def test_a_closed_output_pipe_ends_messages_quietly(
     hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
 ) -> None:
     run_id = hosted.start()
@@ -236,11 +240,11 @@ def test_a_full_disk_is_one_line(run_duvo_hosted: Command) -> None:
         )
         assert done.returncode == 1
         assert done.stderr.splitlines() == [
-            "duvo: the output cannot be written: No space left on device"
+            "duvo: cannot write the output: No space left on device"
         ]
 
 
-def test_closed_streams_are_no_trouble(run_duvo_hosted: Command) -> None:
+def test_closed_streams_cause_no_traceback(run_duvo_hosted: Command) -> None:
     for closed in (">&-", "2>&-", "<&-", ">&- 2>&- <&-"):
         done = subprocess.run(
             ["bash", "-c", f"duvo agents list {closed}; duvo runs get nope {closed}"],
@@ -253,7 +257,7 @@ def test_closed_streams_are_no_trouble(run_duvo_hosted: Command) -> None:
         assert done.returncode == 3
 
 
-def test_the_message_of_a_start_comes_from_stdin_or_a_file(
+def test_the_message_of_a_start_can_come_from_stdin_or_a_file(
     hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
 ) -> None:
     file = tmp_path / "task.txt"
@@ -289,7 +293,7 @@ def test_nothing_is_started_when_an_option_cannot_work(
     assert hosted.requests == []
 
 
-def test_a_start_whose_outcome_is_not_known_says_how_to_find_out(
+def test_a_start_with_an_unknown_outcome_says_how_to_find_out(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     from tests.servers.fake_api import Drop
@@ -304,7 +308,9 @@ def test_a_start_whose_outcome_is_not_known_says_how_to_find_out(
     assert len(hosted.runs) == 1
 
 
-def test_an_outage_is_two_lines_and_loses_nothing(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_an_outage_is_two_lines_and_loses_no_message(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
     run_id = hosted.start()
     for number in range(3):
         hosted.say(run_id, f"line {number}")
@@ -314,8 +320,7 @@ def test_an_outage_is_two_lines_and_loses_nothing(hosted: Hosted, run_duvo_hoste
     )
     done = run_duvo_hosted("runs", "messages", run_id, "--follow")
     assert [line[-6:] for line in done.stdout.splitlines()[1:]] == ["line 0", "line 1", "line 2"]
-    told = [line for line in done.stderr.splitlines() if "read" in line]
-    assert len(told) == 2
-    assert "cannot be read, trying on" in told[0]
-    assert "can be read again" in told[1]
+    begin, end = (line for line in done.stderr.splitlines() if "read" in line)
+    assert "cannot be read, trying on" in begin
+    assert "can be read again" in end
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""What waits for a human across runs: shown, taken one after the other, answered all at once."""
+"""Pending human requests across runs: shown, answered one by one, answered all at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.pseudo_terminal import PseudoTerminal
 
 
 def asking(hosted: Hosted, count: int = 1) -> list[str]:
-    """Runs that wait for an approval each: `Post 0?`, `Post 1?`, …"""
+    """Runs that each wait for an approval: `Post 0?`, `Post 1?`, …"""
     runs = [hosted.start() for _ in range(count)]
     for number, run_id in enumerate(runs):
         hosted.ask(run_id, title=f"Post {number}?", description="Total 12\x1b[31m")
@@ -31,7 +31,7 @@ def replies(hosted: Hosted) -> list[tuple[str, object]]:
     ]
 
 
-def test_inbox_shows_what_is_asked_since_when_by_whom_and_how_to_answer(
+def test_inbox_shows_age_agent_request_and_the_commands_that_answer(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     first, second = asking(hosted, 2)
@@ -39,35 +39,35 @@ def test_inbox_shows_what_is_asked_since_when_by_whom_and_how_to_answer(
     assert done.returncode == 0
     assert done.stdout.index(first) < done.stdout.index(second)
     head, title, description, approve = done.stdout.splitlines()[:4]
-    assert head.startswith("waits for ")
+    assert head.startswith("waiting for ")
     assert head.endswith(f" · Invoice approver · run {first}")
     assert title == "  Post 0?"
     assert description == "  Total 12␛[31m"
     assert approve == f"  approve: duvo runs respond {first} --approve"
 
 
-def test_inbox_in_json_is_one_document(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_inbox_as_json_is_one_document(hosted: Hosted, run_duvo_hosted: Command) -> None:
     assert json.loads(run_duvo_hosted("runs", "inbox", "--json").stdout) == {
         "data": [],
         "total": 0,
     }
-    assert run_duvo_hosted("runs", "inbox").stdout == "nothing waits for a human\n"
+    assert run_duvo_hosted("runs", "inbox").stdout == "no pending human requests\n"
     (run_id,) = asking(hosted)
-    told = json.loads(run_duvo_hosted("runs", "inbox", "--json").stdout)
+    document = json.loads(run_duvo_hosted("runs", "inbox", "--json").stdout)
     run, request = hosted.runs[run_id], hosted.pending[run_id]
-    assert told == {"data": [{"run": run, "pending_human_request": request}], "total": 1}
+    assert document == {"data": [{"run": run, "pending_human_request": request}], "total": 1}
 
 
-def test_inbox_of_an_agent(run_duvo: Command, dev_client: duvo.Client) -> None:
+def test_inbox_can_be_limited_to_an_agent(run_duvo: Command, dev_client: duvo.Client) -> None:
     runs = [dev_client.runs.start(agent) for agent in ("Invoice approver", "Travel booker")]
     wait_for(lambda: all(run.refresh().pending_request for run in runs))
-    told = run_duvo("runs", "inbox", "--agent", "Travel booker").stdout
-    assert runs[1].id in told
-    assert "[City] Where shall the trip go?" in told
-    assert runs[0].id not in told
+    out = run_duvo("runs", "inbox", "--agent", "Travel booker").stdout
+    assert runs[1].id in out
+    assert "[City] Where shall the trip go?" in out
+    assert runs[0].id not in out
 
 
-def test_answer_needs_a_terminal(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_answering_the_inbox_needs_a_terminal(hosted: Hosted, run_duvo_hosted: Command) -> None:
     asking(hosted)
     done = run_duvo_hosted("runs", "inbox", "--answer", input="y\n")
     assert (done.stdout, done.returncode) == ("", 1)
@@ -76,7 +76,7 @@ def test_answer_needs_a_terminal(hosted: Hosted, run_duvo_hosted: Command) -> No
     assert replies(hosted) == []
 
 
-def test_answer_takes_one_after_the_other_and_skips(
+def test_requests_of_the_inbox_can_be_answered_or_skipped(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     runs = asking(hosted, 4)
@@ -91,7 +91,7 @@ def test_answer_takes_one_after_the_other_and_skips(
     assert replies(hosted) == [(runs[0], {"approved": True}), (runs[3], {"approved": False})]
 
 
-def test_answer_quits_by_a_word_and_by_the_end_of_input(
+def test_the_inbox_ends_on_q_and_on_the_end_of_input(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     asking(hosted, 2)
@@ -105,7 +105,7 @@ def test_answer_quits_by_a_word_and_by_the_end_of_input(
     assert replies(hosted) == []
 
 
-def test_an_answer_in_text_may_be_a_word_that_skips_elsewhere(
+def test_free_text_may_be_a_word_that_skips_other_prompts(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     run_id = hosted.start()
@@ -121,7 +121,7 @@ def test_an_answer_in_text_may_be_a_word_that_skips_elsewhere(
     assert replies(hosted) == [(run_id, {"answers": {"Which letter?": "s", "And?": "q"}})]
 
 
-def test_answer_tells_when_somebody_else_was_first(
+def test_the_inbox_reports_requests_that_were_answered_elsewhere(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     runs = asking(hosted, 3)
@@ -131,17 +131,19 @@ def test_answer_tells_when_somebody_else_was_first(
         hosted.end(runs[0])
         hosted.end(runs[1])
         tty.type("y\n")
-        tty.expect("somebody else has answered")
+        tty.expect("the request was answered elsewhere")
         tty.expect(r"Post 2\?")
         tty.expect(r"Approve\? \[y/n\] ")
         hosted.end(runs[2])
-        tty.expect("somebody else has answered")
-        tty.expect("0 answered, 0 left, 3 answered by somebody else meanwhile")
+        tty.expect("the request was answered elsewhere")
+        tty.expect("0 answered, 0 left, 3 answered elsewhere")
         assert tty.end() == 0
     assert replies(hosted) == []
 
 
-def test_answer_shows_kinds_that_it_does_not_know(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_the_inbox_shows_requests_of_unknown_types(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
     hosted.ask(hosted.start(), type="login", title="Log in to the bank")
     with answering(run_duvo_hosted) as tty:
         tty.expect("Log in to the bank")
@@ -150,9 +152,7 @@ def test_answer_shows_kinds_that_it_does_not_know(hosted: Hosted, run_duvo_hoste
         assert tty.end() == 0
 
 
-def test_ctrl_c_ends_the_inbox_and_tells_what_was_answered(
-    hosted: Hosted, run_duvo_hosted: Command
-) -> None:
+def test_ctrl_c_ends_the_inbox_with_a_summary(hosted: Hosted, run_duvo_hosted: Command) -> None:
     first, _ = asking(hosted, 2)
     with answering(run_duvo_hosted) as tty:
         tty.expect(r"Approve\? \[y/n\] ")
@@ -165,7 +165,7 @@ def test_ctrl_c_ends_the_inbox_and_tells_what_was_answered(
     assert replies(hosted) == [(first, {"approved": True})]
 
 
-def test_all_pending_answers_the_approvals_of_that_agent_alone(
+def test_all_pending_answers_only_the_approvals_of_the_agent(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     approvals = asking(hosted, 3)
@@ -182,25 +182,25 @@ def test_all_pending_answers_the_approvals_of_that_agent_alone(
     assert [line.split("?")[0] for line in done.stdout.splitlines()] == [
         f"approved: Post {number}" for number in range(3)
     ]
-    assert done.stderr.startswith("duvo: 3 approved, 2 left (no approvals; `duvo runs inbox")
+    assert done.stderr.startswith("duvo: 3 approved, 2 left (not approvals; `duvo runs inbox")
     assert replies(hosted) == [(run_id, {"approved": True}) for run_id in approvals]
     assert set(hosted.pending) == {question, login, others}
 
 
-def test_all_pending_in_json_is_what_was_answered_and_what_was_left(
+def test_all_pending_as_json_prints_answered_requests_and_left_runs(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     (approval,) = asking(hosted)
     question = hosted.start()
     hosted.ask(question, type="question", questions=[{"question": "Why?"}])
     arguments = ("--all-pending", "--agent", "Invoice approver", "--deny", "--json")
-    told = json.loads(run_duvo_hosted("runs", "respond", *arguments).stdout)
-    assert [one["run_id"] for one in told["answered"]] == [approval]
-    assert [one["run"]["id"] for one in told["left"]] == [question]
+    document = json.loads(run_duvo_hosted("runs", "respond", *arguments).stdout)
+    assert [request["run_id"] for request in document["answered"]] == [approval]
+    assert [left["run"]["id"] for left in document["left"]] == [question]
     assert replies(hosted) == [(approval, {"approved": False})]
 
 
-def test_one_that_was_answered_meanwhile_is_no_error(
+def test_all_pending_skips_a_request_that_was_answered_elsewhere(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     runs = asking(hosted, 3)
@@ -215,7 +215,7 @@ def test_one_that_was_answered_meanwhile_is_no_error(
     assert [run_id for run_id, _ in replies(hosted)] == [runs[0], runs[2]]
 
 
-def test_a_reply_that_comes_a_moment_too_late_is_no_error(
+def test_a_reply_that_comes_too_late_is_not_an_error(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     (run_id,) = asking(hosted)
@@ -227,12 +227,10 @@ def test_a_reply_that_comes_a_moment_too_late_is_no_error(
     hosted.before = answer_it
     done = run_duvo_hosted("runs", "respond", "--all-pending", "--agent", AGENT, "--approve")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "0 approved, 0 left, 1 answered by somebody else meanwhile" in done.stderr
+    assert "0 approved, 0 left, 1 answered elsewhere" in done.stderr
 
 
-def test_what_was_approved_before_a_failure_is_told(
-    hosted: Hosted, run_duvo_hosted: Command
-) -> None:
+def test_approvals_before_a_failure_are_reported(hosted: Hosted, run_duvo_hosted: Command) -> None:
     runs = asking(hosted, 2)
     hosted.before = lambda seen: (
         (403, {"error": "forbidden"}) if f"{runs[1]}/human" in seen.path else None

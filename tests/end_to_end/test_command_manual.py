@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the wheel, built from these sources, was installed."""
+    """The prefix of an installation of the wheel built from these sources."""
     source = tmp_path_factory.mktemp("source")
     for name in ("duvo", "duvo_cli"):
         ignored = shutil.ignore_patterns("__pycache__")
@@ -40,7 +40,7 @@ def run(*command: str) -> None:
 
 def man(prefix: Path, *arguments: str) -> str:
     if shutil.which("man") is None:
-        pytest.skip("man is not on this machine")
+        pytest.skip("man is not installed")
     found = [*prefix.rglob("share/man")]
     assert len(found) == 1
     done = subprocess.run(
@@ -53,7 +53,7 @@ def man(prefix: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_man_duvo_tells_of_the_commands_and_the_exit_codes(prefix: Path) -> None:
+def test_man_duvo_lists_commands_exit_codes_and_environment(prefix: Path) -> None:
     assert man(prefix, "-w", "duvo").strip().endswith("share/man/man1/duvo.1")
     page = man(prefix, "duvo")
     assert "duvo - runs of Duvo agents" in page
@@ -62,13 +62,13 @@ def test_man_duvo_tells_of_the_commands_and_the_exit_codes(prefix: Path) -> None
     assert "DUVO_API_KEY" in page
 
 
-def test_every_command_has_a_page_of_its_own(prefix: Path) -> None:
+def test_a_command_has_its_own_page(prefix: Path) -> None:
     page = man(prefix, "duvo-runs-start")
     assert "duvo-runs-start - start a run" in page
     assert "--on-request" in page
     assert "duvo runs start" in page
 
 
-def test_the_installed_command_is_the_one_of_these_sources(prefix: Path) -> None:
+def test_the_installed_command_is_built_from_these_sources(prefix: Path) -> None:
     (package,) = prefix.rglob("duvo_cli/__main__.py")
     assert package.read_bytes() == (ROOT / "duvo_cli" / "__main__.py").read_bytes()

@@ -1,4 +1,4 @@
-"""Profiles: where the key comes from, and where it never goes."""
+"""Profiles: where keys come from, and where they must not appear."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.servers.fake_api import KEY, Hosted
 from tests.support.command import Command
 
 
-def test_the_key_is_read_from_stdin_and_kept_for_its_owner_alone(
+def test_the_key_is_read_from_stdin_and_saved_in_a_private_file(
     run_duvo_alone: Command,
 ) -> None:
     done = run_duvo_alone("profiles", "add", "work", "--team-id", "t1", input=f"  {KEY}\n")
@@ -22,7 +22,7 @@ def test_the_key_is_read_from_stdin_and_kept_for_its_owner_alone(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_the_first_profile_is_the_default_one_until_another_is(
+def test_the_first_profile_is_the_default_until_another_is_chosen(
     hosted: Hosted, run_duvo_alone: Command
 ) -> None:
     add = ("profiles", "add")
@@ -38,32 +38,32 @@ def test_the_first_profile_is_the_default_one_until_another_is(
     assert run_duvo_alone("whoami").returncode == 1
     assert run_duvo_alone("whoami", DUVO_PROFILE="work").returncode == 0
     run_duvo_alone("profiles", "remove", "other")
-    told = json.loads(run_duvo_alone("profiles", "list", "--json").stdout)
-    assert told["default"] is None
-    assert [profile["name"] for profile in told["profiles"]] == ["work"]
+    document = json.loads(run_duvo_alone("profiles", "list", "--json").stdout)
+    assert document["default"] is None
+    assert [profile["name"] for profile in document["profiles"]] == ["work"]
     assert run_duvo_alone("whoami").returncode == 2
 
 
-def test_no_list_shows_a_key(run_duvo_alone: Command) -> None:
+def test_lists_do_not_show_keys(run_duvo_alone: Command) -> None:
     key = "dv_abcdefghijklmnopqrstuvwxyz"
     run_duvo_alone("profiles", "add", "long", input=key)
     run_duvo_alone("profiles", "add", "short", input="abc123")
     for arguments in (("profiles", "list"), ("profiles", "list", "--json")):
-        told = run_duvo_alone(*arguments).stdout
-        assert key[:8] not in told
-        assert "abc123" not in told
+        out = run_duvo_alone(*arguments).stdout
+        assert key[:8] not in out
+        assert "abc123" not in out
     assert "…wxyz" in run_duvo_alone("profiles", "list").stdout
 
 
-def test_no_key_is_one_line(run_duvo_alone: Command) -> None:
-    for given in ("", "\n", "a b", "klíč"):
-        done = run_duvo_alone("profiles", "add", "work", input=given)
+def test_a_missing_or_malformed_key_is_one_line(run_duvo_alone: Command) -> None:
+    for key in ("", "\n", "a b", "klíč"):
+        done = run_duvo_alone("profiles", "add", "work", input=key)
         assert done.returncode == 1
         assert len(done.stderr.splitlines()) == 1
     assert not Path(os.environ["DUVO_CONFIG_DIR"]).exists()
 
 
-def test_a_named_profile_beats_the_environment_and_says_so(
+def test_a_named_profile_overrides_the_environment_with_a_warning(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     run_duvo_hosted("profiles", "add", "work", "--base-url", hosted.base_url, input=KEY)

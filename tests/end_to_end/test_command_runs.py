@@ -1,4 +1,4 @@
-"""Getting, listing, answering and stopping runs; agents; any request of the API."""
+"""Showing, listing, answering and stopping runs; agents; `duvo api`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def ask_questions(hosted: Hosted, run_id: str) -> str:
     )
 
 
-def test_get_shows_the_run_and_what_is_pending(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_get_shows_the_run_and_its_pending_request(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
     run_id = hosted.start()
     hosted.ask(run_id, description="Total 12\x1b[31m")
     done = run_duvo_hosted("runs", "get", run_id, TZ="Asia/Tokyo")
@@ -40,27 +42,25 @@ def test_get_shows_the_run_and_what_is_pending(hosted: Hosted, run_duvo_hosted: 
 
 
 @pytest.mark.parametrize("place", ["before", "between", "after"])
-def test_json_may_stand_anywhere(place: str, hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_json_can_be_given_anywhere(place: str, hosted: Hosted, run_duvo_hosted: Command) -> None:
     run_id = hosted.start("interrupted")
     words = {
         "before": ["--json", "runs", "get", run_id],
         "between": ["runs", "--json", "get", run_id],
         "after": ["runs", "get", run_id, "--json"],
     }[place]
-    told = json.loads(run_duvo_hosted(*words).stdout)
-    assert told == {"run": {**hosted.runs[run_id], "status": "stopped"}}
+    document = json.loads(run_duvo_hosted(*words).stdout)
+    assert document == {"run": {**hosted.runs[run_id], "status": "stopped"}}
 
 
-def test_options_of_every_command_may_stand_before_it(
-    hosted: Hosted, run_duvo_alone: Command
-) -> None:
+def test_common_options_can_precede_the_command(hosted: Hosted, run_duvo_alone: Command) -> None:
     run_duvo_alone("profiles", "add", "work", "--base-url", hosted.base_url, input=KEY)
     before = run_duvo_alone("--profile", "work", "--timeout=5", "runs", "--team", TEAM, "list")
     after = run_duvo_alone("runs", "list", "--profile=work", "--timeout", "5", "--team", TEAM)
     assert before.stdout == after.stdout == "no runs\n"
 
 
-def test_list_is_a_table(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_runs_are_listed_as_a_table(hosted: Hosted, run_duvo_hosted: Command) -> None:
     run_id = hosted.start("waiting")
     done = run_duvo_hosted("runs", "list", TZ="UTC")
     head, line = done.stdout.splitlines()
@@ -69,21 +69,21 @@ def test_list_is_a_table(hosted: Hosted, run_duvo_hosted: Command) -> None:
     assert head.index("TITLE") == line.index("Process")
 
 
-def test_a_cut_list_says_that_there_is_more(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_a_limited_list_says_that_there_is_more(hosted: Hosted, run_duvo_hosted: Command) -> None:
     for _ in range(45):
         hosted.start("running")
     by_default = run_duvo_hosted("runs", "list", "--json")
     cut = run_duvo_hosted("runs", "list", "--json", "--limit", "2")
     whole = run_duvo_hosted("runs", "list", "--json", "--all")
     assert len(json.loads(by_default.stdout)["data"]) == 30
-    assert "these are 30 of 45" in by_default.stderr
+    assert "showing 30 of 45; use --all or a larger --limit for more" in by_default.stderr
     assert len(json.loads(cut.stdout)["data"]) == 2
-    assert "these are 2 of 45" in cut.stderr
+    assert "showing 2 of 45" in cut.stderr
     assert len(json.loads(whole.stdout)["data"]) == 45
     assert whole.stderr == ""
 
 
-def test_list_sends_its_filters(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_all_filters_of_a_list_are_sent(hosted: Hosted, run_duvo_hosted: Command) -> None:
     filters = (
         f"--status failed --agent {AGENT} --since 2026-01-02T03:04:05Z --user u --case-queue q "
         "--source api --search x --no-issues --issue-severity low --sort asc --offset 3 --limit 7"
@@ -106,7 +106,7 @@ def test_list_sends_its_filters(hosted: Hosted, run_duvo_hosted: Command) -> Non
     }
 
 
-def test_respond_takes_the_request_before_or_behind_the_reply(
+def test_respond_takes_the_request_before_or_after_the_reply(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     run_id = hosted.start()
@@ -122,7 +122,7 @@ def test_respond_takes_the_request_before_or_behind_the_reply(
     assert sent(hosted, "/respond") == [{"approved": True}] * 4
 
 
-def test_respond_answers_questions_whose_keys_hold_anything(
+def test_respond_answers_questions_with_any_characters_in_their_keys(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     run_id = hosted.start()
@@ -134,7 +134,7 @@ def test_respond_answers_questions_whose_keys_hold_anything(
     assert sent(hosted, "/respond") == [{"answers": {"Is a=b?": "yes=no", "-1": "x"}}]
 
 
-def test_a_reply_that_does_not_fit_is_not_sent_and_tells_what_is_pending(
+def test_a_reply_that_does_not_fit_is_not_sent_and_the_pending_request_is_shown(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     run_id = hosted.start()
@@ -150,7 +150,9 @@ def test_a_reply_that_does_not_fit_is_not_sent_and_tells_what_is_pending(
     assert hosted.count("POST", "/respond") == 0
 
 
-def test_stop_does_not_ask_without_a_terminal(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_stop_asks_for_no_confirmation_without_a_terminal(
+    hosted: Hosted, run_duvo_hosted: Command
+) -> None:
     run_id = hosted.start()
     done = run_duvo_hosted("runs", "stop", run_id)
     assert (done.stdout, done.returncode) == (f"run {run_id} stopped\n", 0)
@@ -158,10 +160,10 @@ def test_stop_does_not_ask_without_a_terminal(hosted: Hosted, run_duvo_hosted: C
     assert json.loads(again.stdout)["run"]["status"] == "stopped"
     ended = hosted.start("completed")
     over = run_duvo_hosted("runs", "stop", ended)
-    assert (over.stdout, over.returncode) == (f"run {ended} had completed before\n", 0)
+    assert (over.stdout, over.returncode) == (f"run {ended} had already completed\n", 0)
 
 
-def test_a_run_that_goes_on_after_a_stop_is_an_error(
+def test_a_run_that_continues_after_a_stop_is_an_error(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     run_id = hosted.start()
@@ -173,7 +175,7 @@ def test_a_run_that_goes_on_after_a_stop_is_an_error(
     assert "busy" in done.stderr
 
 
-def test_a_message_lets_a_completed_run_go_on(run_duvo: Command, dev_client: duvo.Client) -> None:
+def test_a_message_resumes_a_completed_run(run_duvo: Command, dev_client: duvo.Client) -> None:
     run = dev_client.runs.start("Talker", "one").wait()
     done = run_duvo("runs", "send-message", run.id, "--message", "two", "--json")
     assert json.loads(done.stdout)["message"]["content"] == "two"
@@ -189,23 +191,23 @@ def test_agents_are_listed_and_shown_by_name(hosted: Hosted, run_duvo_hosted: Co
     assert [as_json["total"], as_json["agents"][0]["id"]] == [1, AGENT]
 
 
-def test_whoami_tells_person_team_and_server(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_whoami_shows_user_team_and_server(hosted: Hosted, run_duvo_hosted: Command) -> None:
     done = run_duvo_hosted("whoami")
-    told = json.loads(run_duvo_hosted("whoami", "--json").stdout)
+    document = json.loads(run_duvo_hosted("whoami", "--json").stdout)
     assert "Ada <ada@example.com>" in done.stdout
     assert f"{TEAM} Finance" in done.stdout
     assert hosted.base_url in done.stdout
-    assert [told["team_id"], told["base_url"]] == [TEAM, hosted.base_url]
+    assert [document["team_id"], document["base_url"]] == [TEAM, hosted.base_url]
 
 
-def test_api_prints_the_answer_byte_for_byte(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_api_prints_the_response_byte_for_byte(hosted: Hosted, run_duvo_hosted: Command) -> None:
     body = '{"b" :  "\\u017elu\u0165", "a": 1.0}\n\n'.encode()
     hosted.before = lambda seen: (200, body)
     done = run_duvo_hosted("api", "get", "/v2/anything")
     assert done.stdout.encode() == body
 
 
-def test_api_prints_a_refusal_of_the_api_too(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_api_prints_error_responses_too(hosted: Hosted, run_duvo_hosted: Command) -> None:
     hosted.before = lambda seen: (403, {"error": "forbidden", "message": "not for this key"})
     done = run_duvo_hosted("api", "GET", "/v2/teams")
     assert done.returncode == 1
@@ -213,7 +215,7 @@ def test_api_prints_a_refusal_of_the_api_too(hosted: Hosted, run_duvo_hosted: Co
     assert "403" in done.stderr
 
 
-def test_api_builds_query_and_body_from_fields(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_api_makes_query_and_body_from_fields(hosted: Hosted, run_duvo_hosted: Command) -> None:
     hosted.before = lambda seen: (200, {})
     fields = ("-f", "a=1=2", "-F", "b=3", "-F", "c=true", "-F", "d=null", "-F", "e=1.5")
     more = ("-f", "x[]=1", "-F", "x[]=2", "-F", "word=NaN")
@@ -242,12 +244,12 @@ def test_api_joins_pages_into_one_document(
     for _ in range(count):
         hosted.start()
     done = run_duvo_hosted("api", "GET", f"/v2/teams/{TEAM}/runs", "--paginate")
-    told = json.loads(done.stdout)
-    assert told["total"] == count
-    assert len({run["id"] for run in told["data"]}) == count
+    document = json.loads(done.stdout)
+    assert document["total"] == count
+    assert len({run["id"] for run in document["data"]}) == count
 
 
-def test_api_input_that_is_no_json_is_one_line(run_duvo_hosted: Command) -> None:
+def test_invalid_json_as_api_input_is_one_line(run_duvo_hosted: Command) -> None:
     done = run_duvo_hosted("api", "POST", "/v2/x", "--input", "-", input="{")
     assert (done.stdout, done.returncode) == ("", 1)
     assert done.stderr.startswith("duvo: stdin is not JSON")

@@ -1,4 +1,4 @@
-"""The scripts that users have, as they stand."""
+"""Shell scripts of users, unchanged."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.usefixtures("jq_on_path", "short_sleep")
 
 @pytest.fixture
 def short_sleep(tmp_path: Path) -> None:
-    """A program `sleep` that sleeps shortly."""
+    """A program `sleep` that returns soon."""
     folder = tmp_path / "sleep"
     folder.mkdir()
     program = folder / "sleep"
@@ -71,17 +71,17 @@ def start(command: Command, agent: str) -> str:
     return run_id
 
 
-def test_the_script_that_waits_sees_the_end(run_duvo: Command, tmp_path: Path) -> None:
-    told = bash(WAIT, run_duvo, tmp_path, AGENT_ID="Talker")
-    assert told.endswith("finished with status: completed\n")
+def test_the_waiting_script_sees_a_run_complete(run_duvo: Command, tmp_path: Path) -> None:
+    out = bash(WAIT, run_duvo, tmp_path, AGENT_ID="Talker")
+    assert out.endswith("finished with status: completed\n")
 
 
-def test_the_script_that_waits_sees_a_failure(run_duvo: Command, tmp_path: Path) -> None:
-    told = bash(WAIT, run_duvo, tmp_path, AGENT_ID="Failing")
-    assert told.endswith("finished with status: failed\n")
+def test_the_waiting_script_sees_a_run_fail(run_duvo: Command, tmp_path: Path) -> None:
+    out = bash(WAIT, run_duvo, tmp_path, AGENT_ID="Failing")
+    assert out.endswith("finished with status: failed\n")
 
 
-def test_the_script_that_waits_sees_a_stop_on_a_server_that_calls_it_interrupted(
+def test_the_waiting_script_sees_a_stop_on_a_server_that_says_interrupted(
     hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
 ) -> None:
     def stop_when_read(seen: Seen) -> None:
@@ -92,11 +92,11 @@ def test_the_script_that_waits_sees_a_stop_on_a_server_that_calls_it_interrupted
                 run["status"] = "running"
 
     hosted.after = stop_when_read
-    told = bash(WAIT, run_duvo_hosted, tmp_path, AGENT_ID=AGENT)
-    assert told.endswith("finished with status: stopped\n")
+    out = bash(WAIT, run_duvo_hosted, tmp_path, AGENT_ID=AGENT)
+    assert out.endswith("finished with status: stopped\n")
 
 
-def test_the_script_that_approves_lets_the_run_go_on(run_duvo: Command, tmp_path: Path) -> None:
+def test_the_approving_script_lets_the_run_continue(run_duvo: Command, tmp_path: Path) -> None:
     run_id = start(run_duvo, "Invoice approver")
     wait_for(
         lambda: "human_request" in run_duvo("runs", "messages", run_id, "--json", "--tail=1").stdout
@@ -105,7 +105,7 @@ def test_the_script_that_approves_lets_the_run_go_on(run_duvo: Command, tmp_path
     assert run_duvo("runs", "wait", run_id, "--timeout", "20").stdout == "INV-1042 is posted.\n"
 
 
-def test_the_script_that_approves_works_on_a_server_of_the_hosted_shapes(
+def test_the_approving_script_works_on_a_server_of_the_hosted_shapes(
     hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
 ) -> None:
     run_id = hosted.start()
@@ -115,7 +115,7 @@ def test_the_script_that_approves_works_on_a_server_of_the_hosted_shapes(
     assert sent == [{"approved": True}]
 
 
-def test_the_script_that_approves_does_nothing_when_nothing_is_pending(
+def test_the_approving_script_does_nothing_without_a_pending_request(
     hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
 ) -> None:
     run_id = hosted.start()
@@ -124,7 +124,7 @@ def test_the_script_that_approves_does_nothing_when_nothing_is_pending(
     assert hosted.count("POST", "/respond") == 0
 
 
-def test_the_script_that_saves_the_output_has_the_words_of_the_assistant_alone(
+def test_the_saving_script_saves_only_what_the_assistant_said(
     run_duvo: Command, tmp_path: Path
 ) -> None:
     run_id = start(run_duvo, "Invoice approver")
@@ -134,7 +134,7 @@ def test_the_script_that_saves_the_output_has_the_words_of_the_assistant_alone(
     assert saved == "Checking INV-1042\nINV-1042 is posted.\n"
 
 
-def test_the_script_that_saves_the_output_has_messages_of_every_page(
+def test_the_saving_script_saves_messages_of_every_page(
     hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
 ) -> None:
     run_id = hosted.start()

@@ -1,4 +1,4 @@
-"""`duvo serve`: a server that stays, by the installed command."""
+"""`duvo serve`, as the installed command."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ Start = Callable[..., Served]
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """A certificate authority that nobody else knows."""
+    """A certificate authority of these tests."""
     return trustme.CA()
 
 
 @pytest.fixture
 def pair(authority: trustme.CA, tmp_path: Path) -> tuple[str, str]:
-    """The files of a certificate of that authority, and its key."""
+    """The files of a certificate of that authority and of its key."""
     return write_pair(authority, tmp_path)
 
 
@@ -47,7 +47,7 @@ def write_pair(authority: trustme.CA, folder: Path) -> tuple[str, str]:
 
 
 def refused(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line of a command that did not begin to serve."""
+    """The one line on stderr of a command that did not begin to serve."""
     assert (done.stdout, done.returncode) == ("", 1), done
     assert done.stderr.startswith("duvo: ")
     assert len(done.stderr.splitlines()) == 1
@@ -56,10 +56,10 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr
 
 
-def test_it_serves_the_agents_of_the_files_and_no_examples_to_every_key(serve: Start) -> None:
+def test_serve_offers_the_agents_of_the_files_to_every_key(serve: Start) -> None:
     served = serve()
     assert set(served.told) == {"base_url", "team_id", "database", "agents"}
-    assert [one["name"] for one in served.told["agents"]] == ["Greeter", "Asker"]
+    assert [agent["name"] for agent in served.told["agents"]] == ["Greeter", "Asker"]
     assert served.told["database"].endswith("serve.sqlite")
     for key in (KEY, OTHER):
         with duvo.Client(key, served.base_url) as client:
@@ -67,24 +67,24 @@ def test_it_serves_the_agents_of_the_files_and_no_examples_to_every_key(serve: S
             assert run.wait(timeout=20).answer == "Hello, world"
     for wrong in (KEY[:-1], KEY + "x", "# of the batch", ""):
         assert served.api(wrong).send("GET", "/v2/teams").status_code == 401
-    assert served.end() == (0, "duvo: stopping; runs that have not ended stay as they are\n")
+    assert served.end() == (0, "duvo: stopping; unfinished runs stay as they are\n")
 
 
-def test_it_tells_people_where_it_is_and_writes_neither_profile_nor_key(
+def test_serve_prints_its_address_and_writes_neither_profile_nor_key(
     run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
 ) -> None:
     process = run_duvo_alone.start(
         "serve", agents_to_serve, "--keys-file", str(keys_file), "--port", "0"
     )
     assert process.stdout is not None
-    told = "".join(iter(process.stdout.readline, "Ctrl-C stops it; SIGHUP reads the keys again.\n"))
+    text = "".join(iter(process.stdout.readline, "Ctrl-C stops it; SIGHUP reloads the keys.\n"))
     process.terminate()
     out, errors = process.communicate(timeout=20)
-    assert re.search(r"^Address   http://127\.0\.0\.1:\d+$", told, re.MULTILINE)
-    assert re.search(rf"^Keys      {re.escape(str(keys_file))}$", told, re.MULTILINE)
-    assert re.search(r"^Database  .*serve\.sqlite$", told, re.MULTILINE)
-    assert re.search(r"^Greeter +greets$", told, re.MULTILINE)
-    assert KEY not in told + out + errors
+    assert re.search(r"^Address   http://127\.0\.0\.1:\d+$", text, re.MULTILINE)
+    assert re.search(rf"^Keys      {re.escape(str(keys_file))}$", text, re.MULTILINE)
+    assert re.search(r"^Database  .*serve\.sqlite$", text, re.MULTILINE)
+    assert re.search(r"^Greeter +greets$", text, re.MULTILINE)
+    assert KEY not in text + out + errors
     assert not Path(os.environ["DUVO_CONFIG_DIR"]).exists()
     files = [file for file in Path(os.environ["DUVO_STATE_DIR"]).rglob("*") if file.is_file()]
     assert files
@@ -93,7 +93,7 @@ def test_it_tells_people_where_it_is_and_writes_neither_profile_nor_key(
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
-def test_keys_that_others_may_read_are_refused_with_what_to_do(
+def test_a_keys_file_that_others_can_access_is_refused(
     mode: int, run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
 ) -> None:
     keys_file.chmod(mode)
@@ -113,7 +113,7 @@ def test_keys_that_others_may_read_are_refused_with_what_to_do(
         (KEY.encode() + b"\0\n", "line 1: a key has letters"),
     ],
 )
-def test_a_bad_file_of_keys_is_one_line_without_the_key(
+def test_a_bad_keys_file_is_one_line_without_the_key(
     content: bytes | None, says: str, run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
 ) -> None:
     if content is None:
@@ -126,7 +126,7 @@ def test_a_bad_file_of_keys_is_one_line_without_the_key(
     assert "short\n" not in line
 
 
-def test_a_pipe_and_a_folder_are_no_files_of_keys(
+def test_a_pipe_or_a_directory_is_not_a_keys_file(
     run_duvo_alone: Command, agents_to_serve: str, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
@@ -135,16 +135,14 @@ def test_a_pipe_and_a_folder_are_no_files_of_keys(
         assert says in refused(done)
 
 
-def test_keys_are_read_again_when_told_and_bad_ones_change_nothing(
-    serve: Start, keys_file: Path
-) -> None:
+def test_sighup_reloads_the_keys_unless_they_are_bad(serve: Start, keys_file: Path) -> None:
     served = serve()
     old, new = served.api(KEY), served.api("dv_new_0123456789abcdef")
     assert old.send("GET", "/v2/teams").status_code == 200
     keys_file.write_text("dv_new_0123456789abcdef\n")
     assert new.send("GET", "/v2/teams").status_code == 401
     served.process.send_signal(signal.SIGHUP)
-    assert "read again" in served.says()
+    assert "reloaded the keys" in served.says()
     assert new.send("GET", "/v2/teams").status_code == 200
     assert old.send("GET", "/v2/teams").status_code == 401
     for content, mode in (("", 0o600), ("dv_third_0123456789abcdef", 0o644)):
@@ -153,13 +151,13 @@ def test_keys_are_read_again_when_told_and_bad_ones_change_nothing(
         served.process.send_signal(signal.SIGHUP)
         line = served.says()
         assert str(keys_file) in line
-        assert "still holds" in line
+        assert "keeping the keys as before" in line
         assert "third" not in line
         assert new.send("GET", "/v2/teams").status_code == 200
     assert served.end()[0] == 0
 
 
-def test_plain_http_beyond_this_machine_needs_to_be_asked_for(
+def test_plain_http_to_other_machines_needs_insecure(
     run_duvo_alone: Command, agents_to_serve: str, keys_file: Path, serve: Start
 ) -> None:
     for host in ("0.0.0.0", "::"):
@@ -186,14 +184,14 @@ def test_plain_http_beyond_this_machine_needs_to_be_asked_for(
     assert api.send("GET", "/metrics").status_code == 200
 
 
-def test_on_loopback_pages_that_name_themselves_its_host_are_refused(serve: Start) -> None:
+def test_requests_for_another_host_are_refused_on_loopback(serve: Start) -> None:
     served = serve()
     for path in ("/v2/teams", "/metrics"):
         answer = served.api().send("GET", path, headers={"Host": "evil.example"})
         assert answer.status_code == 403
 
 
-def test_it_speaks_tls(
+def test_serve_uses_tls_and_reloads_the_certificate(
     serve: Start,
     pair: tuple[str, str],
     authority: trustme.CA,
@@ -213,11 +211,11 @@ def test_it_speaks_tls(
     plain = f"http{served.base_url[5:]}/health"
     with pytest.raises(requests.ConnectionError):
         requests.get(plain, timeout=5)
-    # A renewed certificate is shown to who connects from now on.
+    # New connections get the renewed certificate.
     newer = trustme.CA()
     write_pair(newer, tmp_path)
     served.process.send_signal(signal.SIGHUP)
-    assert "read again" in served.says()
+    assert "reloaded the keys" in served.says()
     assert run_duvo_alone("whoami", **settings).returncode == 1
     newer.cert_pem.write_to_path(ca_file)
     assert run_duvo_alone("whoami", **settings).returncode == 0
@@ -225,11 +223,11 @@ def test_it_speaks_tls(
     write_pair(newer, tmp_path)
     Path(pair[1]).write_bytes(key)
     served.process.send_signal(signal.SIGHUP)
-    assert "still holds" in served.says()
+    assert "keeping the keys and the certificate as before" in served.says()
     assert run_duvo_alone("whoami", **settings).returncode == 0
 
 
-def test_a_bad_pair_is_one_line(
+def test_a_bad_certificate_or_key_is_one_line(
     run_duvo_alone: Command,
     agents_to_serve: str,
     keys_file: Path,
@@ -271,37 +269,37 @@ def test_a_bad_pair_is_one_line(
 
 
 @pytest.mark.parametrize("host", ["::1", "[::1]", "localhost"])
-def test_hosts_by_name_and_by_ipv6(host: str, serve: Start) -> None:
+def test_hosts_can_be_names_and_ipv6_addresses(host: str, serve: Start) -> None:
     served = serve("--host", host)
     assert served.api().send("GET", "/v2/teams").status_code == 200
     if "::1" in host:
         assert served.base_url.startswith("http://[::1]:")
 
 
-def test_an_address_that_cannot_be_used_is_one_line_that_names_it_and_the_flag(
+def test_an_unusable_address_is_one_line_that_names_it_and_the_flag(
     run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
 ) -> None:
-    def told(*arguments: str) -> str:
+    def error_of(*arguments: str) -> str:
         return refused(
             run_duvo_alone("serve", agents_to_serve, "--keys-file", str(keys_file), *arguments)
         )
 
     for host in ("192.0.2.1", "no-such-host.invalid", "", "a" * 300):
-        line = told("--host", host, "--insecure", "--port", "0")
+        line = error_of("--host", host, "--insecure", "--port", "0")
         assert "--host" in line
         assert host in line
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        line = told("--port", port)
+        line = error_of("--port", port)
     assert port in line
     assert "127.0.0.1" in line
     assert "--port" in line
-    assert "there is no port 70000" in told("--port", "70000")
+    assert "--port is at most 65535, not 70000" in error_of("--port", "70000")
     assert "--keys-file" in refused(run_duvo_alone("serve", agents_to_serve))
     assert "FILE.py" in refused(run_duvo_alone("serve", "--keys-file", str(keys_file)))
 
 
-def test_metrics_tell_what_was_done(serve: Start) -> None:
+def test_metrics_count_runs_messages_and_requests(serve: Start) -> None:
     served = serve()
     api = served.api()
     done, waiting = api.start("Greeter", "you"), api.start("Asker")
@@ -313,30 +311,30 @@ def test_metrics_tell_what_was_done(serve: Start) -> None:
     held = threading.Thread(target=served.api().get, args=(path,))
     held.start()
     wait_for(lambda: served.metrics()["duvo_long_polls_held",] == 1)
-    told = served.metrics()
-    assert told["duvo_runs", "completed"] == told["duvo_runs", "waiting"] == 1
-    assert told["duvo_runs", "failed"] == 0
-    assert told["duvo_runs_started_total",] == 2
-    assert told["duvo_runs_ended_total", "completed"] == 1
-    assert told["duvo_runs_ended_total", "failed"] == 0
+    metrics = served.metrics()
+    assert metrics["duvo_runs", "completed"] == metrics["duvo_runs", "waiting"] == 1
+    assert metrics["duvo_runs", "failed"] == 0
+    assert metrics["duvo_runs_started_total",] == 2
+    assert metrics["duvo_runs_ended_total", "completed"] == 1
+    assert metrics["duvo_runs_ended_total", "failed"] == 0
     messages = len(api.conversation(done)) + len(api.conversation(waiting))
-    assert told["duvo_messages_appended_total",] == messages
-    assert told["duvo_turns_running",] == 1
-    assert told["duvo_database_up",] == 1
-    assert told["duvo_build_info", platform.python_version(), duvo.__version__] == 1
+    assert metrics["duvo_messages_appended_total",] == messages
+    assert metrics["duvo_turns_running",] == 1
+    assert metrics["duvo_database_up",] == 1
+    assert metrics["duvo_build_info", platform.python_version(), duvo.__version__] == 1
     path = "/v2/teams/{team_id}/runs"
-    assert told["duvo_http_requests_total", "POST", path, "201"] == 2
-    assert told["duvo_http_requests_total", "GET", "other", "404"] == 1
-    assert told["duvo_http_requests_total", "other", "/v2/teams", "405"] == 1
-    assert told["duvo_http_request_duration_seconds_count", "POST", path] == 2
-    assert not [name for name in told if waiting in str(name)]
+    assert metrics["duvo_http_requests_total", "POST", path, "201"] == 2
+    assert metrics["duvo_http_requests_total", "GET", "other", "404"] == 1
+    assert metrics["duvo_http_requests_total", "other", "/v2/teams", "405"] == 1
+    assert metrics["duvo_http_request_duration_seconds_count", "POST", path] == 2
+    assert not [name for name in metrics if waiting in str(name)]
     api.stop(waiting)
     held.join()
     wait_for(lambda: served.metrics()["duvo_long_polls_held",] == 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_soon_with_a_held_poll_answered_and_its_run_left_as_it_is(
+def test_a_signal_ends_serve_after_held_polls_are_answered(
     number: signal.Signals, serve: Start
 ) -> None:
     served = serve()

@@ -1,4 +1,4 @@
-"""`duvo serve` on PostgreSQL: several processes on one database, and a database in trouble."""
+"""`duvo serve` on PostgreSQL: several processes on one database, and outages."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ UNAVAILABLE = (503, {"status": "unavailable", "reason": "the database does not a
 OK = (200, {"status": "ok"})
 
 
-def test_several_processes_begin_on_one_empty_database_at_once(
+def test_several_processes_can_start_on_an_empty_database_at_once(
     serve: Start, postgresql_url: str
 ) -> None:
     servers = [serve("--database", postgresql_url) for _ in range(3)]
-    for one in servers:
-        assert "secret" not in one.told["database"]
-        assert one.told["agents"] == servers[0].told["agents"]
-        assert one.health() == OK
+    for server in servers:
+        assert "secret" not in server.told["database"]
+        assert server.told["agents"] == servers[0].told["agents"]
+        assert server.health() == OK
     run_id = servers[0].api().start("Greeter", "all")
     servers[0].api().wait_for_end(run_id)
-    for one in servers:
-        assert one.api().texts(run_id) == ["Hello, all"]
-        assert one.metrics()["duvo_runs", "completed"] == 1
-    for one in servers:
-        assert one.end()[0] == 0
+    for server in servers:
+        assert server.api().texts(run_id) == ["Hello, all"]
+        assert server.metrics()["duvo_runs", "completed"] == 1
+    for server in servers:
+        assert server.end()[0] == 0
 
 
-def test_health_and_metrics_tell_of_a_database_that_does_not_answer(
+def test_health_and_metrics_report_a_database_that_does_not_answer(
     serve: Start, postgresql_url: str
 ) -> None:
     served = serve("--database", postgresql_url)
@@ -47,17 +47,15 @@ def test_health_and_metrics_tell_of_a_database_that_does_not_answer(
         assert served.health() == UNAVAILABLE
         assert "the database does not answer" in served.says()
         assert served.health() == UNAVAILABLE
-        told = served.metrics()
-        assert told["duvo_database_up",] == 0
-        assert ("duvo_runs", "completed") not in told
+        metrics = served.metrics()
+        assert metrics["duvo_database_up",] == 0
+        assert ("duvo_runs", "completed") not in metrics
     wait_for(lambda: served.health() == OK)
     assert "answers again" in served.says()
     assert served.metrics()["duvo_runs", "completed"] == 0
 
 
-def test_it_outlives_a_restart_of_the_database_and_tells_of_it(
-    serve: Start, postgresql: PostgreSQL
-) -> None:
+def test_serve_survives_a_restart_of_the_database(serve: Start, postgresql: PostgreSQL) -> None:
     served = serve("--database", postgresql.database())
     api = served.api()
     run_id = api.start("Asker")
@@ -72,7 +70,7 @@ def test_it_outlives_a_restart_of_the_database_and_tells_of_it(
     assert api.wait_for_end(run_id)["run"]["status"] == "completed"
 
 
-def test_it_ends_while_the_database_is_away(serve: Start, postgresql: PostgreSQL) -> None:
+def test_serve_ends_while_the_database_is_down(serve: Start, postgresql: PostgreSQL) -> None:
     served = serve("--database", postgresql.database())
     served.api().start("Asker")
     postgresql.stop()
@@ -87,7 +85,9 @@ def test_it_ends_while_the_database_is_away(serve: Start, postgresql: PostgreSQL
     assert "Traceback" not in errors
 
 
-def test_it_ends_while_a_request_waits_for_the_database(serve: Start, postgresql_url: str) -> None:
+def test_serve_ends_while_a_request_waits_for_the_database(
+    serve: Start, postgresql_url: str
+) -> None:
     served = serve("--database", postgresql_url)
     run_id = served.api().start("Asker")
     served.api().wait_for_request(run_id)
@@ -98,7 +98,7 @@ def test_it_ends_while_a_request_waits_for_the_database(serve: Start, postgresql
         began = time.monotonic()
         code, errors = served.end()
         assert time.monotonic() - began < 5
-        # It was refused or cut off, not left hanging.
+        # The request was refused or cut off rather than left hanging.
         assert asking.exception(timeout=5) or asking.result().status_code >= 500
     assert (code, "Traceback" in errors) == (0, False)
 

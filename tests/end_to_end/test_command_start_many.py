@@ -1,4 +1,4 @@
-"""`duvo runs start-many`: a run for each row, whatever happens meanwhile."""
+"""`duvo runs start-many`: exactly one run for each row, even across kills."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEMPLATE = "Process {number} of {supplier}"
 
 
 class Batch:
-    """A CSV of invoices of one supplier that is nobody else's, and the command for it."""
+    """A CSV of invoices of a unique supplier, and the command for it."""
 
     def __init__(self, folder: Path, command: Command, rows: int):
         self.supplier = f"ACME {uuid.uuid4()}"
@@ -49,7 +49,7 @@ class Batch:
         return self._command.start(*self.words(*more, agent=agent))
 
     def started(self, client: duvo.Client) -> dict[str, int]:
-        """How many runs there are for each row, by the invoice's number."""
+        """The number of runs of each row, by invoice number."""
         titles = [run.title or "" for run in client.runs.list(since="2026-01-01")]
         ours = [title for title in titles if self.supplier in title]
         return dict(collections.Counter(title.split()[1] for title in ours))
@@ -57,7 +57,7 @@ class Batch:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where a batch's files stand."""
+    """The directory of a batch's files."""
     folder = tmp_path / "batch"
     folder.mkdir()
     return folder
@@ -68,22 +68,22 @@ def lines_of(text: str) -> list[dict[str, Any]]:
 
 
 def numbers_of(text: str) -> list[str]:
-    return sorted(one["input"]["number"] for one in lines_of(text))
+    return sorted(result["input"]["number"] for result in lines_of(text))
 
 
-def test_each_row_has_a_run_and_a_line(
+def test_each_row_gets_one_run_and_one_result(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo, 3)
     done = batch("--on-request", "approve", "--key", "number")
     assert done.returncode == 0, done.stderr
-    lines = sorted(lines_of(done.stdout), key=lambda one: one["index"])
-    assert [list(one) for one in lines] == [["index", "key", "input", "run", "answer"]] * 3
-    assert [one["key"] for one in lines] == ["INV-0", "INV-1", "INV-2"]
-    assert [one["index"] for one in lines] == [0, 1, 2]
+    lines = sorted(lines_of(done.stdout), key=lambda result: result["index"])
+    assert [list(result) for result in lines] == [["index", "key", "input", "run", "answer"]] * 3
+    assert [result["key"] for result in lines] == ["INV-0", "INV-1", "INV-2"]
+    assert [result["index"] for result in lines] == [0, 1, 2]
     assert lines[1]["input"] == {"number": "INV-1", "supplier": batch.supplier}
-    assert {one["run"]["status"] for one in lines} == {"completed"}
-    assert {one["answer"] for one in lines} == {"INV-1042 is posted."}
+    assert {result["run"]["status"] for result in lines} == {"completed"}
+    assert {result["answer"] for result in lines} == {"INV-1042 is posted."}
     assert done.stderr == "completed  3\n"
     run = dev_client.runs.get(lines[0]["run"]["id"])
     assert next(iter(run.messages())).content == f"Process INV-0 of {batch.supplier}"
@@ -91,18 +91,18 @@ def test_each_row_has_a_run_and_a_line(
     assert batch.journal.exists()
 
 
-def test_the_same_command_again_starts_and_writes_nothing(
+def test_repeating_a_finished_batch_starts_and_writes_nothing(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo, 2)
     batch("--on-request", "approve")
     again = batch("--on-request", "approve")
     assert (again.stdout, again.returncode) == ("", 0)
-    assert again.stderr.splitlines() == [f"duvo: going on from {batch.journal}", "completed  2"]
+    assert again.stderr.splitlines() == [f"duvo: continuing from {batch.journal}", "completed  2"]
     assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1}
 
 
-def test_of_an_input_that_changed_only_new_rows_are_started(
+def test_only_the_new_rows_of_a_changed_input_are_started(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo, 3)
@@ -111,14 +111,14 @@ def test_of_an_input_that_changed_only_new_rows_are_started(
     batch.file.write_text(text.replace(f"INV-1,{batch.supplier}\n", ""))
     batch.add("INV-7", "INV-8")
     done = batch("--on-request", "approve")
-    told = "2 rows have no run yet, and are started; 1 row is gone"
-    assert done.stderr.startswith(f"duvo: going on from {batch.journal}: {told}\n")
+    changes = "starting 2 rows that have no run yet; 1 row is gone"
+    assert done.stderr.startswith(f"duvo: continuing from {batch.journal}: {changes}\n")
     assert numbers_of(done.stdout) == ["INV-7", "INV-8"]
     assert set(batch.started(dev_client).values()) == {1}
     assert len(batch.started(dev_client)) == 5
 
 
-def test_after_a_kill_every_row_has_one_run_and_one_line(
+def test_after_several_kills_each_row_has_one_run_and_one_result(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo, 24)
@@ -137,13 +137,13 @@ def test_after_a_kill_every_row_has_one_run_and_one_line(
         output.write(b'{"index": 7, "key": null, "inp')
     done = batch(*options)
     assert (done.stdout, done.returncode) == ("", 0), done.stderr
-    assert done.stderr.startswith(f"duvo: going on from {batch.journal}")
+    assert done.stderr.startswith(f"duvo: continuing from {batch.journal}")
     wanted = sorted(f"INV-{number}" for number in range(24))
     assert numbers_of(batch.output.read_text()) == wanted
     assert batch.started(dev_client) == dict.fromkeys(wanted, 1)
 
 
-def test_a_results_file_that_was_lost_is_written_again(
+def test_a_lost_results_file_is_written_again(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo, 2)
@@ -155,7 +155,7 @@ def test_a_results_file_that_was_lost_is_written_again(
     assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1}
 
 
-def test_ctrl_c_detaches_and_says_how_to_go_on(
+def test_ctrl_c_detaches_and_says_how_to_continue(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo, 3)
@@ -164,13 +164,13 @@ def test_ctrl_c_detaches_and_says_how_to_go_on(
     assert process.stderr is not None
     show = "`duvo runs inbox --agent 'Invoice approver'`"
     first = process.stderr.readline()
-    assert first == f"duvo: runs wait for a human; {show} shows what they ask\n"
+    assert first == f"duvo: runs are waiting for a human; {show} shows their requests\n"
     process.send_signal(signal.SIGINT)
     out, errors = process.communicate(timeout=30)
     assert (out, process.returncode) == ("", 130)
-    (told,) = errors.splitlines()
-    assert told.startswith("duvo: detached; 2 runs go on: the same command goes on with them from")
-    assert str(batch.journal) in told
+    assert errors == (
+        f"duvo: detached; 2 runs continue; the same command picks up from {batch.journal}\n"
+    )
     assert len(waiting(batch, dev_client)) == 2
     done = batch("--on-request", "approve")
     assert numbers_of(done.stdout) == ["INV-0", "INV-1", "INV-2"]
@@ -183,7 +183,7 @@ def waiting(batch: Batch, client: duvo.Client) -> list[str]:
     return [run.id for run in runs if batch.supplier in (run.title or "")]
 
 
-def test_whoever_reads_may_go_away_and_nothing_is_lost(
+def test_results_survive_a_closed_output_pipe(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo, 12)
@@ -202,7 +202,7 @@ def test_whoever_reads_may_go_away_and_nothing_is_lost(
     assert len(batch.started(dev_client)) == 12
 
 
-def test_two_processes_on_one_journal_are_one_too_many(
+def test_a_second_process_on_the_same_journal_is_refused(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo, 1)
@@ -229,7 +229,7 @@ def test_two_processes_on_one_journal_are_one_too_many(
         ("Invoice approver", ["--on-request", "deny"], 0, "completed"),
     ],
 )
-def test_the_exit_code_and_the_table_tell_what_came_of_it(
+def test_the_exit_code_and_the_summary_reflect_the_outcome(
     agent: str, options: list[str], code: int, outcome: str, run_duvo: Command, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo, 2)
@@ -239,7 +239,7 @@ def test_the_exit_code_and_the_table_tell_what_came_of_it(
     assert bool(code) == ("INV-1" in done.stderr)
 
 
-def test_a_row_that_the_server_refuses_is_told_and_the_rest_is_carried_to_its_end(
+def test_a_row_refused_by_the_server_is_reported_and_the_others_finish(
     hosted: Hosted, run_duvo_hosted: Command, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo_hosted, 3)
@@ -264,7 +264,7 @@ def test_a_row_that_the_server_refuses_is_told_and_the_rest_is_carried_to_its_en
     assert numbers_of(batch(agent=AGENT).stdout) == ["INV-1"]
 
 
-def test_what_ends_a_batch_early_says_how_to_go_on(
+def test_an_error_that_ends_a_batch_says_how_to_continue(
     hosted: Hosted, run_duvo_hosted: Command, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo_hosted, 3)
@@ -277,26 +277,28 @@ def test_what_ends_a_batch_early_says_how_to_go_on(
     hosted.before = revoke_the_key
     done = batch(agent=AGENT)
     assert (done.stdout, done.returncode) == ("", 2)
-    assert f"the same command goes on with them from {batch.journal}" in done.stderr
+    assert f"the same command picks up from {batch.journal}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_stdin_may_be_json_lines_or_csv(
+def test_stdin_can_be_json_lines_or_csv(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
     words = ["runs", "start-many", "--agent", "Talker", "--input", "-", "--journal"]
     rows = '{"message": "one"}\n"two"\n\n{"n": 3}\n'
     as_json = run_duvo(*words, str(folder / "json"), input=rows)
-    inputs = {one["index"]: one["input"] for one in lines_of(as_json.stdout)}
+    inputs = {result["index"]: result["input"] for result in lines_of(as_json.stdout)}
     assert inputs == {0: {"message": "one"}, 1: "two", 2: {"n": 3}}
-    told = {one["index"]: one["run"]["id"] for one in lines_of(as_json.stdout)}
-    messages = [next(iter(dev_client.runs.run(told[n]).messages())).content for n in range(3)]
+    run_ids = {result["index"]: result["run"]["id"] for result in lines_of(as_json.stdout)}
+    messages = [next(iter(dev_client.runs.run(run_ids[n]).messages())).content for n in range(3)]
     assert messages == ["one", "two", '{"n": 3}']
     as_csv = run_duvo(*words, str(folder / "csv"), input="message,n\nhello,1\n")
-    assert [one["input"] for one in lines_of(as_csv.stdout)] == [{"message": "hello", "n": "1"}]
+    assert [result["input"] for result in lines_of(as_csv.stdout)] == [
+        {"message": "hello", "n": "1"}
+    ]
 
 
-def test_bad_rows_are_told_by_line_before_anything_is_started(
+def test_bad_rows_are_reported_with_their_lines_and_nothing_is_started(
     hosted: Hosted, run_duvo_hosted: Command, folder: Path
 ) -> None:
     file = folder / "rows.csv"
@@ -305,58 +307,61 @@ def test_bad_rows_are_told_by_line_before_anything_is_started(
     done = run_duvo_hosted("runs", "start-many", "--agent", AGENT, *row)
     assert (done.stdout, done.returncode) == ("", 1)
     assert [line.removeprefix(f"duvo: {file}, ") for line in done.stderr.splitlines()] == [
-        "line 3: it has 1 cell, and the header 2 columns",
-        "line 4: it is not UTF-8 (byte 0xff); save it as UTF-8",
-        "line 5: a quote that opens here is never closed",
-        f"duvo: 3 rows of {file} are bad; nothing was started",
+        "line 3: 1 cell, but the header has 2 columns",
+        "line 4: not UTF-8 (byte 0xff); save the text as UTF-8",
+        "line 5: the quote that opens here is never closed",
+        f"duvo: 3 rows of {file} cannot be used; nothing was started",
     ]
     assert hosted.requests == []
     assert list(folder.iterdir()) == [file]
 
 
-def test_what_is_wrong_with_many_rows_is_told_once(run_duvo_alone: Command, folder: Path) -> None:
+def test_rows_that_are_bad_for_the_same_reason_share_a_line(
+    run_duvo_alone: Command, folder: Path
+) -> None:
     batch = Batch(folder, run_duvo_alone, 30)
     done = batch("--key", "invoice")
     *most, last = (str(line) for line in range(2, 22))
     assert done.stderr.splitlines() == [
-        f"duvo: {batch.file}, lines {', '.join(most)} and {last}: it has no column 'invoice'; "
-        "it has 'number', 'supplier'",
-        f"duvo: 30 rows of {batch.file} are bad (10 of them are not shown); nothing was started",
+        f"duvo: {batch.file}, lines {', '.join(most)} and {last}: no column 'invoice'; "
+        "the row has 'number', 'supplier'",
+        f"duvo: 30 rows of {batch.file} cannot be used (10 of them are not shown); "
+        "nothing was started",
     ]
 
 
 @pytest.mark.parametrize(
-    ("text", "options", "told"),
+    ("text", "options", "message"),
     [
-        ("a,b\n1,2\n3\n", "", "line 3: it has 1 cell"),
-        ("a,a\n1,2\n", "", "line 1: two columns are called 'a'"),
-        ("", "", "line 1: there is no header"),
-        ("a\n1\n", "--message-template {b}", "line 2: it has no column 'b'; it has 'a'"),
-        ("a\n1\n", "--message-template {a.__class__}", "line 2: it has no column 'a.__class__'"),
-        ("a\n1\n", "--message-template {a!r}", "line 2: it has no column 'a!r'"),
-        ("a\n1\n", "--message-template {a", "--message-template: a { stands alone"),
-        ("a\n1\n", "--message-template {}", "--message-template: {} names no column"),
-        ("a\n1\n", "--key b", "line 2: it has no column 'b'"),
-        ("a,b\n1,\n", "--key b", "line 2: its 'b', the key, is empty"),
-        ("message,b\n,1\n", "", "line 2: its message would be empty"),
+        ("a,b\n1,2\n3\n", "", "line 3: 1 cell"),
+        ("a,a\n1,2\n", "", "line 1: two columns are named 'a'"),
+        ("", "", "line 1: the header with the column names is missing"),
+        ("a\n1\n", "--message-template {b}", "line 2: no column 'b'; the row has 'a'"),
+        ("a\n1\n", "--message-template {a.__class__}", "line 2: no column 'a.__class__'"),
+        ("a\n1\n", "--message-template {a!r}", "line 2: no column 'a!r'"),
+        ("a\n1\n", "--message-template {a", "--message-template: unmatched {"),
+        ("a\n1\n", "--message-template {}", "--message-template: {} does not name a column"),
+        ("a\n1\n", "--key b", "line 2: no column 'b'"),
+        ("a,b\n1,\n", "--key b", "line 2: the key column 'b' is empty"),
+        ("message,b\n,1\n", "", "line 2: the message would be empty"),
         ("a\n1\n", "--executor nothing", "neither threads nor dask:ADDRESS"),
         ("a\n1\n", "--executor dask:", "neither threads nor dask:ADDRESS"),
-        ("a\n1\n", "--concurrency 0", "'0' is no whole number of 1 or above"),
+        ("a\n1\n", "--concurrency 0", "'0' is not a whole number of 1 or more"),
         ("a\n1\n", "--on-request ask", "invalid choice"),
-        ("a\n1\n", "--concurrency x", "'x' is no whole number of 1 or above"),
-        ("a\n1\n", "--output rows.csv", "is another of its files"),
-        ("a\n1\n", "--output rows.csv.duvo-journal", "is another of its files"),
+        ("a\n1\n", "--concurrency x", "'x' is not a whole number of 1 or more"),
+        ("a\n1\n", "--output rows.csv", "is also the input or the journal"),
+        ("a\n1\n", "--output rows.csv.duvo-journal", "is also the input or the journal"),
         ("a\n1\n", "--output nowhere/out", "cannot write"),
-        ("a\n1\n", "--output notes.txt", "no file of results"),
+        ("a\n1\n", "--output notes.txt", "is not a results file"),
         ("a\n1\n", "--journal notes.txt", "notes.txt"),
         ("a\n1\n", "--input none.csv", "cannot read 'none.csv'"),
         ("a\n1\n", "--input -", "--input - needs --journal"),
     ],
 )
-def test_what_cannot_work_is_one_line_and_starts_nothing(
+def test_input_that_cannot_work_is_one_line_and_starts_nothing(
     text: str,
     options: str,
-    told: str,
+    message: str,
     hosted: Hosted,
     run_duvo_hosted: Command,
     folder: Path,
@@ -368,13 +373,13 @@ def test_what_cannot_work_is_one_line_and_starts_nothing(
     words = f"runs start-many --agent {AGENT} --input rows.csv {options}"
     done = run_duvo_hosted(*words.split())
     assert (done.stdout, done.returncode) == ("", 1)
-    assert told in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert hosted.count("POST", "/runs") == 0
     assert Path("notes.txt").read_text() == "of mine"
 
 
-def test_no_rows_are_nothing_to_do(run_duvo_hosted: Command, folder: Path) -> None:
+def test_an_input_without_rows_starts_nothing(run_duvo_hosted: Command, folder: Path) -> None:
     (folder / "rows.csv").write_text("number\n")
     (folder / "rows.jsonl").write_text("\n")
     for file in ("rows.csv", "rows.jsonl"):
@@ -384,18 +389,20 @@ def test_no_rows_are_nothing_to_do(run_duvo_hosted: Command, folder: Path) -> No
         assert done.stderr == f"duvo: {folder / file} has no rows; nothing was started\n"
 
 
-def test_rows_with_one_key_have_one_run(
+def test_rows_with_the_same_key_share_a_run(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo, 2)
     batch.add("INV-1")
     done = batch("--on-request", "approve", "--key", "number")
-    assert "1 of 3 rows have the key of an earlier one" in done.stderr
+    assert "1 of 3 rows repeat the key of an earlier row, and share its run" in done.stderr
     assert numbers_of(done.stdout) == ["INV-0", "INV-1"]
     assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1}
 
 
-def test_a_dry_run_shows_messages_and_needs_nothing(run_duvo_alone: Command, folder: Path) -> None:
+def test_a_dry_run_shows_messages_without_settings_or_a_server(
+    run_duvo_alone: Command, folder: Path
+) -> None:
     batch = Batch(folder, run_duvo_alone, 9)
     done = batch("--dry-run")
     assert done.returncode == 0
@@ -403,8 +410,8 @@ def test_a_dry_run_shows_messages_and_needs_nothing(run_duvo_alone: Command, fol
         f"{number}: Process INV-{number} of {batch.supplier}" for number in range(5)
     ]
     assert done.stderr == "duvo: the first 5 of 9 messages; nothing was started\n"
-    told = lines_of(batch("--dry-run", "--json", "--key", "number").stdout)
-    assert told[1] == {
+    lines = lines_of(batch("--dry-run", "--json", "--key", "number").stdout)
+    assert lines[1] == {
         "index": 1,
         "key": "INV-1",
         "input": {"number": "INV-1", "supplier": batch.supplier},
@@ -413,7 +420,7 @@ def test_a_dry_run_shows_messages_and_needs_nothing(run_duvo_alone: Command, fol
     assert list(folder.iterdir()) == [batch.file]
 
 
-def test_a_cell_is_text_and_nothing_else(
+def test_a_cell_is_never_evaluated(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
     attack = "{supplier} {number.__class__} {{}} %s $HOME `id`"
@@ -421,12 +428,12 @@ def test_a_cell_is_text_and_nothing_else(
     file.write_text(json.dumps({"number": attack, "supplier": "secret"}))
     row = ["--input", str(file), "--message-template", "<{number}>"]
     done = run_duvo("runs", "start-many", "--agent", "Talker", *row)
-    (told,) = lines_of(done.stdout)
-    run = dev_client.runs.run(told["run"]["id"])
+    (result,) = lines_of(done.stdout)
+    run = dev_client.runs.run(result["run"]["id"])
     assert next(iter(run.messages())).content == f"<{attack}>"
 
 
-def test_a_bar_tells_how_far_it_is(
+def test_a_terminal_shows_a_progress_bar(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo, 4)
@@ -442,7 +449,7 @@ def test_a_bar_tells_how_far_it_is(
         assert tty.seen == "\r\n"
 
 
-def test_ctrl_c_in_a_terminal_leaves_no_bar(
+def test_ctrl_c_in_a_terminal_erases_the_progress_bar(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
     batch = Batch(folder, run_duvo, 1)
@@ -476,7 +483,7 @@ def _work_was_done() -> bool:
     return "duvo" in sys.modules
 
 
-def test_a_dask_scheduler_that_is_not_there_is_one_line(run_duvo: Command, folder: Path) -> None:
+def test_an_unreachable_dask_scheduler_is_one_line(run_duvo: Command, folder: Path) -> None:
     pytest.importorskip("distributed")
     batch = Batch(folder, run_duvo, 1)
     done = batch("--executor", "dask:tcp://127.0.0.1:9")
@@ -486,7 +493,7 @@ def test_a_dask_scheduler_that_is_not_there_is_one_line(run_duvo: Command, folde
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "foo://bar", "tcp://:x"])
-def test_a_dask_address_that_is_none_is_one_line(
+def test_a_malformed_dask_address_is_one_line(
     run_duvo: Command, folder: Path, address: str
 ) -> None:
     pytest.importorskip("distributed")
@@ -496,7 +503,7 @@ def test_a_dask_address_that_is_none_is_one_line(
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_dask_scheduler_without_workers_is_told(run_duvo: Command, folder: Path) -> None:
+def test_a_dask_scheduler_without_workers_is_reported(run_duvo: Command, folder: Path) -> None:
     distributed = pytest.importorskip("distributed")
     batch = Batch(folder, run_duvo, 1)
     with distributed.LocalCluster(n_workers=0, dashboard_address=None) as none:
@@ -507,7 +514,7 @@ def test_a_dask_scheduler_without_workers_is_told(run_duvo: Command, folder: Pat
         process.communicate()
 
 
-def test_dask_that_is_not_installed_says_how_to_install_it(run_duvo: Command, folder: Path) -> None:
+def test_without_dask_the_error_says_how_to_install_it(run_duvo: Command, folder: Path) -> None:
     (folder / "distributed.py").write_text("raise ImportError")
     batch = Batch(folder, run_duvo, 1)
     words = batch.words("--executor", "dask:tcp://127.0.0.1:9")
@@ -517,7 +524,9 @@ def test_dask_that_is_not_installed_says_how_to_install_it(run_duvo: Command, fo
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_results_are_not_lost_to_a_stdout_that_is_closed(run_duvo: Command, folder: Path) -> None:
+def test_a_closed_stdout_is_refused_before_anything_is_started(
+    run_duvo: Command, folder: Path
+) -> None:
     batch = Batch(folder, run_duvo, 1)
     shell = ["bash", "-c", 'exec "$@" >&-', "bash", DUVO, *batch.words()]
     done = subprocess.run(
@@ -528,7 +537,7 @@ def test_results_are_not_lost_to_a_stdout_that_is_closed(run_duvo: Command, fold
     assert not batch.journal.exists()
 
 
-def test_a_full_disk_is_told_and_nothing_is_lost(run_duvo: Command, folder: Path) -> None:
+def test_a_full_disk_is_reported_and_no_result_is_lost(run_duvo: Command, folder: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
     batch = Batch(folder, run_duvo, 1)

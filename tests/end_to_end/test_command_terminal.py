@@ -1,4 +1,4 @@
-"""What the command does in a terminal: prompts, colour, the status line, and what must not pass."""
+"""The command in a terminal: prompts, colours, the status line, control characters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def waiting(client: duvo.Client, agent: str) -> duvo.Run:
     return run
 
 
-def test_ask_prompts_for_an_approval_and_again_after_nonsense(run_duvo: Command) -> None:
+def test_an_approval_is_prompted_for_again_after_nonsense(run_duvo: Command) -> None:
     arguments = ["runs", "start", "--agent"]
     with terminal(run_duvo, *arguments, "Invoice approver", "--follow", "--on-request=ask") as tty:
         tty.expect("Post INV-1042")
@@ -41,36 +41,34 @@ def test_ask_prompts_for_an_approval_and_again_after_nonsense(run_duvo: Command)
         assert tty.end() == 0
 
 
-def test_ask_prompts_for_each_question(run_duvo: Command, dev_client: duvo.Client) -> None:
+def test_each_question_is_prompted_for(run_duvo: Command, dev_client: duvo.Client) -> None:
     run = waiting(dev_client, "Travel booker")
     with terminal(run_duvo, "runs", "wait", run.id, "--on-request", "ask") as tty:
         tty.expect("Where shall the trip go")
         tty.expect("Number: ")
         tty.type("3\n")
-        tty.expect("'3' is none of 1 to 2")
+        tty.expect("'3' is not an option; type 1 to 2")
         tty.expect("Number: ")
         tty.type("2\n")
-        tty.expect("Numbers, joined by commas: ")
+        tty.expect("Numbers, separated by commas: ")
         tty.type("1, museum\n")
         assert tty.end() == 0
         assert "Booked for Vienna: train,museum." in tty.seen
 
 
-def test_ask_gives_the_prompt_up_when_somebody_else_has_answered(
+def test_a_prompt_ends_when_the_request_is_answered_elsewhere(
     run_duvo: Command, dev_client: duvo.Client
 ) -> None:
     run = waiting(dev_client, "Invoice approver")
     with terminal(run_duvo, "runs", "messages", run.id, "--follow", "--on-request", "ask") as tty:
         tty.expect(r"Approve\? \[y/n\] ")
         run.respond(approve=False)
-        tty.expect("somebody else has answered")
+        tty.expect("the request was answered elsewhere")
         tty.expect("INV-1042 is left alone")
         assert tty.end() == 0
 
 
-def test_ask_gives_the_prompt_up_when_the_time_is_up(
-    run_duvo: Command, dev_client: duvo.Client
-) -> None:
+def test_a_prompt_ends_when_the_time_is_up(run_duvo: Command, dev_client: duvo.Client) -> None:
     run = waiting(dev_client, "Invoice approver")
     with terminal(run_duvo, "runs", "wait", run.id, "--on-request", "ask", "--timeout", "1") as tty:
         tty.expect(r"Approve\? \[y/n\] ")
@@ -78,12 +76,14 @@ def test_ask_gives_the_prompt_up_when_the_time_is_up(
         assert tty.end() == 124
 
 
-def test_the_end_of_input_leaves_the_request(run_duvo: Command, dev_client: duvo.Client) -> None:
+def test_the_end_of_input_leaves_the_request_pending(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
     run = waiting(dev_client, "Invoice approver")
     with terminal(run_duvo, "runs", "wait", run.id, "--on-request", "ask") as tty:
         tty.expect(r"Approve\? \[y/n\] ")
         tty.type("\x04")
-        tty.expect("left unanswered; it is still pending")
+        tty.expect("left unanswered; the request is still pending")
         run.respond(approve=True)
         assert tty.end() == 0
 
@@ -98,7 +98,7 @@ def test_ctrl_c_at_a_prompt_detaches(run_duvo: Command, dev_client: duvo.Client)
         assert "Traceback" not in tty.seen
 
 
-def test_the_status_line_goes_away_again(run_duvo: Command, dev_client: duvo.Client) -> None:
+def test_the_status_line_is_erased_at_the_end(run_duvo: Command, dev_client: duvo.Client) -> None:
     run = waiting(dev_client, "Invoice approver")
     with terminal(run_duvo, "runs", "wait", run.id, NO_COLOR="1") as tty:
         tty.expect(rf"run {run.id[:8]} waiting · 0:0\d")
@@ -109,7 +109,7 @@ def test_the_status_line_goes_away_again(run_duvo: Command, dev_client: duvo.Cli
         assert "\x1b" not in after
 
 
-def test_a_status_line_stands_only_in_a_terminal(
+def test_there_is_no_status_line_without_a_terminal(
     run_duvo: Command, dev_client: duvo.Client
 ) -> None:
     run = waiting(dev_client, "Invoice approver")
@@ -118,7 +118,7 @@ def test_a_status_line_stands_only_in_a_terminal(
     assert "\x1b" not in done.stderr + done.stdout
 
 
-def test_there_is_colour_in_a_terminal_unless_it_is_not_wanted(
+def test_colours_are_for_terminals_without_no_color(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     run_id = hosted.start()
@@ -151,7 +151,7 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x00\x7f\u202egnp.exe\r\nnext\rline"
         "api GET /v2/runs/RUN/messages",
     ],
 )
-def test_control_characters_of_others_never_reach_the_terminal(
+def test_control_characters_from_the_api_never_reach_the_terminal(
     command: str, hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     waits = "get" in command or "inbox" in command
@@ -188,11 +188,11 @@ def test_long_lines_are_wrapped_under_their_column(
     assert [line for line in lines if line.startswith(" " * 21 + "word")]
 
 
-def test_stop_asks_in_a_terminal(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_stop_asks_for_confirmation_in_a_terminal(hosted: Hosted, run_duvo_hosted: Command) -> None:
     run_id = hosted.start()
     for keys, code in (("n\n", 1), ("\n", 1), ("\x04", 1), ("\x03", 130), ("y\n", 0)):
         with terminal(run_duvo_hosted, "runs", "stop", run_id) as tty:
-            tty.expect(r"which is running\? \[y/N\] ")
+            tty.expect(r"Stop run \S+ \(running\)\? \[y/N\] ")
             tty.type(keys)
             assert tty.end() == code
     assert hosted.count("POST", "/stop") == 1
@@ -200,7 +200,7 @@ def test_stop_asks_in_a_terminal(hosted: Hosted, run_duvo_hosted: Command) -> No
         assert tty.end() == 0
 
 
-def test_the_key_of_a_profile_is_asked_for_and_not_shown(run_duvo_alone: Command) -> None:
+def test_the_key_of_a_profile_is_prompted_for_and_not_shown(run_duvo_alone: Command) -> None:
     with terminal(run_duvo_alone, "profiles", "add", "work") as tty:
         tty.expect("API key")
         tty.type("dv_secret_of_mine_1234\n")
@@ -229,7 +229,7 @@ def test_ctrl_c_reaches_the_program_of_dev_once(run_duvo_alone: Command) -> None
 
 def test_a_whole_session_in_tmux(run_duvo: Command, tmp_path: Path) -> None:
     if shutil.which("tmux") is None:
-        pytest.skip("tmux is not on this machine")
+        pytest.skip("tmux is not installed")
     socket = str(tmp_path / "tmux")
     environment = {**run_duvo.environment, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
 

@@ -23,39 +23,39 @@ def lines_of(out: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
-def test_it_tells_what_happens_to_each_run_and_ends_with_the_last(
+def test_watch_prints_the_events_of_each_run_until_all_have_ended(
     run_duvo: Command, dev_client: duvo.Client
 ) -> None:
     talker = dev_client.runs.start("Talker", "ahoj")
     approver = dev_client.runs.start("Invoice approver")
     process = run_duvo.start("runs", "watch", talker.id, approver.id, "--messages")
     assert process.stdout is not None
-    told: list[dict[str, Any]] = []
-    while not told or told[-1]["type"] != "human_request":
-        told.append(json.loads(process.stdout.readline()))
-    assert told[-1]["run"]["id"] == approver.id
-    assert told[-1]["request"]["title"] == "Post INV-1042?"
+    events: list[dict[str, Any]] = []
+    while not events or events[-1]["type"] != "human_request":
+        events.append(json.loads(process.stdout.readline()))
+    assert events[-1]["run"]["id"] == approver.id
+    assert events[-1]["request"]["title"] == "Post INV-1042?"
     approver.respond(approve=True)
     rest, errors = rest_of(process)
-    told += lines_of(rest)
+    events += lines_of(rest)
     assert (process.returncode, errors) == (0, "")
-    ends = [one["run"]["id"] for one in told if one["type"] == "finished"]
+    ends = [event["run"]["id"] for event in events if event["type"] == "finished"]
     assert sorted(ends) == sorted([talker.id, approver.id])
-    said = [one["message"]["content"] for one in told if one["type"] == "message"]
-    assert [text for text in said if "ahoj" in text] == ["ahoj", "You said: ahoj"]
-    assert "INV-1042 is posted." in said
+    texts = [event["message"]["content"] for event in events if event["type"] == "message"]
+    assert [text for text in texts if "ahoj" in text] == ["ahoj", "You said: ahoj"]
+    assert "INV-1042 is posted." in texts
 
 
-def test_without_messages_none_are_told(run_duvo: Command, dev_client: duvo.Client) -> None:
+def test_watch_prints_no_messages_by_default(run_duvo: Command, dev_client: duvo.Client) -> None:
     run = dev_client.runs.start("Talker")
     done = run_duvo("runs", "watch", run.id)
-    assert {one["type"] for one in lines_of(done.stdout)} == {"status", "finished"}
+    assert {event["type"] for event in lines_of(done.stdout)} == {"status", "finished"}
 
 
 @pytest.mark.parametrize(
     ("agents", "code"), [(["Talker"], 0), (["Talker", "Endless worker"], 5), (["Failing"], 4)]
 )
-def test_the_exit_code_tells_the_ends_only_when_it_is_to(
+def test_the_exit_code_of_watch_reflects_the_outcome_only_on_request(
     agents: list[str], code: int, run_duvo: Command, dev_client: duvo.Client
 ) -> None:
     runs = [dev_client.runs.start(agent) for agent in agents]
@@ -67,7 +67,7 @@ def test_the_exit_code_tells_the_ends_only_when_it_is_to(
     assert run_duvo("runs", "watch", *ids).returncode == 0
 
 
-def test_without_runs_those_are_watched_that_have_not_ended(
+def test_all_unfinished_runs_are_watched_by_default(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     asking, working, ended = hosted.start(), hosted.start(), hosted.start()
@@ -81,11 +81,11 @@ def test_without_runs_those_are_watched_that_have_not_ended(
     hosted.end(working, "interrupted")
     rest, errors = rest_of(process)
     assert (process.returncode, errors) == (0, "")
-    ends = {one["run"]["id"]: one["run"]["status"] for one in lines_of(rest)}
+    ends = {event["run"]["id"]: event["run"]["status"] for event in lines_of(rest)}
     assert ends == {asking: "completed", working: "stopped"}
 
 
-def test_a_run_that_is_answered_while_the_lists_are_read_is_watched(
+def test_a_run_whose_status_changes_while_lists_are_read_is_watched(
     hosted: Hosted, run_duvo_hosted: Command
 ) -> None:
     run_id, working = hosted.start(), hosted.start()
@@ -100,34 +100,32 @@ def test_a_run_that_is_answered_while_the_lists_are_read_is_watched(
 
     hosted.before = before
     done = run_duvo_hosted("runs", "watch")
-    ends = [one["run"]["id"] for one in lines_of(done.stdout) if one["type"] == "finished"]
+    ends = [event["run"]["id"] for event in lines_of(done.stdout) if event["type"] == "finished"]
     assert sorted(ends) == sorted([run_id, working])
 
 
-def test_a_filter_chooses_what_is_watched(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_filters_choose_the_watched_runs(hosted: Hosted, run_duvo_hosted: Command) -> None:
     asking = hosted.start()
     hosted.start()
     hosted.ask(asking)
     done = run_duvo_hosted("runs", "watch", "--status", "waiting", "--timeout", "1")
-    assert {one["run"]["id"] for one in lines_of(done.stdout)} == {asking}
+    assert {event["run"]["id"] for event in lines_of(done.stdout)} == {asking}
     assert done.returncode == 124
     assert "duvo runs watch --status waiting" in done.stderr
     none = run_duvo_hosted("runs", "watch", "--agent", "Invoice approver", "--status", "pending")
     assert (none.stdout, none.returncode) == ("", 0)
-    assert none.stderr == "duvo: no run to watch\n"
+    assert none.stderr == "duvo: no runs to watch\n"
     before = len(hosted.requests)
     ended = run_duvo_hosted("runs", "watch", "--status", "failed")
     assert (ended.stdout, ended.returncode) == ("", 1)
     assert ended.stderr == (
-        "duvo: runs watch: a run that is failed has ended; "
-        "`duvo runs list --status failed` shows such runs; see `duvo runs watch --help`\n"
+        "duvo: runs that are failed have ended; "
+        "`duvo runs list --status failed` shows them; see `duvo runs watch --help`\n"
     )
     assert len(hosted.requests) == before
 
 
-def test_the_table_follows_what_happens_in_place_and_stays(
-    hosted: Hosted, run_duvo_hosted: Command
-) -> None:
+def test_the_table_is_updated_in_place_and_stays(hosted: Hosted, run_duvo_hosted: Command) -> None:
     first, second = hosted.start(), hosted.start()
     with watching(run_duvo_hosted) as tty:
         tty.expect("ID +STATUS +AGENT +AGE +WHAT")
@@ -153,31 +151,35 @@ def test_the_table_fits_a_small_terminal(hosted: Hosted, run_duvo_hosted: Comman
         assert not [line for line in drawn.splitlines() if len(line) >= 60 and "duvo:" not in line]
 
 
-def test_ctrl_c_leaves_the_table_and_detaches(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_ctrl_c_detaches_and_leaves_the_table(hosted: Hosted, run_duvo_hosted: Command) -> None:
     run_id = hosted.start()
     with watching(run_duvo_hosted, run_id, "--messages") as tty:
         tty.expect("1 run: 1 running")
         tty.type("\x03")
         assert tty.end() == 130
-        table, told = tty.seen.rsplit("1 run: 1 running", 1)
+        table, rest = tty.seen.rsplit("1 run: 1 running", 1)
         assert run_id in table
-        assert f"detached; the runs go on: watch them again with `duvo runs watch {run_id}" in told
-        assert "\x1b" not in told.replace("\x1b[K", "")
-        assert "Traceback" not in told
+        assert (
+            f"detached; the runs continue: watch them again with `duvo runs watch {run_id}" in rest
+        )
+        assert "\x1b" not in rest.replace("\x1b[K", "")
+        assert "Traceback" not in rest
     assert hosted.runs[run_id]["status"] == "running"
 
 
-def test_an_interrupt_elsewhere_detaches_too(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_ctrl_c_detaches_without_a_terminal(hosted: Hosted, run_duvo_hosted: Command) -> None:
     process = run_duvo_hosted.start("runs", "watch", hosted.start())
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert errors.startswith("duvo: detached; the runs go on")
+    assert errors.startswith("duvo: detached; the runs continue")
 
 
-def test_whoever_reads_may_go_away(run_duvo: Command, dev_client: duvo.Client) -> None:
+def test_a_closed_output_pipe_ends_watch_quietly(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
     run = dev_client.runs.start("Endless worker")
     process = run_duvo.start("runs", "watch", run.id, "--messages")
     assert process.stdout is not None

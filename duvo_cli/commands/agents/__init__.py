@@ -1,1 +1,1 @@
-"""duvo agents."""
+"""`duvo agents`."""

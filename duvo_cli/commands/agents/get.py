@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-from ...client import client_of, command_line
-from ...output import terminal
+from argparse import Namespace
+
+from ...client import client_of
+from ...output import details
+from ...parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
-    from ...parser import Parser
+    from duvo import Agent
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
-    parser.add_argument("agent", metavar="AGENT", help="its id or exact name")
+    """Add the arguments."""
+    parser.add_argument("agent", metavar="AGENT", help="the agent's id or exact name")
     parser.explain(examples='duvo agents get "Invoice approver"')
 
 
-def run(args: argparse.Namespace) -> int:
-    """Show it; returns the exit code."""
+def run(args: Namespace) -> int:
+    """Show the agent; returns the exit code."""
     with client_of(args) as client:
         agent = client.agents.get(args.agent)
-    if args.json:
-        from ...output import json
+    details.show(args, {"agent": agent.raw}, lambda: _lines(agent, args))
+    return 0
 
-        json.print_document({"agent": agent.raw})
-        return 0
+
+def _lines(agent: Agent, args: Namespace) -> list[str]:
+    from ...output.command_line import command_line
     from ...output.table import fields
     from ...output.times import local
 
     description = agent.raw.get("description")
-    lines = fields(
+    return fields(
         [
             ("Agent", agent.id),
             ("Name", agent.name),
@@ -43,5 +45,3 @@ def run(args: argparse.Namespace) -> int:
             ("Start it", command_line(args, "runs", "start", "--agent", agent.id, "--follow")),
         ]
     )
-    terminal.write("\n".join(lines))
-    return 0

@@ -1,1 +1,1 @@
-"""duvo profiles."""
+"""`duvo profiles`."""

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from ...output import terminal
+from argparse import Namespace
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-
-    from ...parser import Parser
+from ...output import details
+from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
+    """Add the arguments."""
     parser.add_argument("name", metavar="NAME", help="the profile")
     parser.explain(examples="duvo profiles remove work")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Remove it; returns the exit code."""
+def run(args: Namespace) -> int:
+    """Remove the profile; returns the exit code."""
     from duvo import profiles
 
     profiles.remove(args.name)
-    if args.json:
-        from ...output import json
-
-        json.print_document({"removed": args.name})
-    else:
-        terminal.write(f"profile {args.name} removed")
+    details.show(args, {"removed": args.name}, lambda: [f"profile {args.name} removed"])
     return 0

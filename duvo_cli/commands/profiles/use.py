@@ -1,31 +1,23 @@
-"""`duvo profiles use`: make a profile the default one."""
+"""`duvo profiles use`: make a profile the default."""
 
 from __future__ import annotations
 
-from ...output import terminal
+from argparse import Namespace
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-
-    from ...parser import Parser
+from ...output import details
+from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
+    """Add the arguments."""
     parser.add_argument("name", metavar="NAME", help="the profile")
     parser.explain(examples="duvo profiles use work")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Make it the default one; returns the exit code."""
+def run(args: Namespace) -> int:
+    """Make the profile the default; returns the exit code."""
     from duvo import profiles
 
     profiles.use(args.name)
-    if args.json:
-        from ...output import json
-
-        json.print_document({"default": args.name})
-    else:
-        terminal.write(f"profile {args.name} is the default one")
+    details.show(args, {"default": args.name}, lambda: [f"profile {args.name} is now the default"])
     return 0

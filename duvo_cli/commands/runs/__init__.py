@@ -1,1 +1,1 @@
-"""duvo runs."""
+"""`duvo runs`."""

@@ -1,20 +1,20 @@
-"""`duvo runs get`: show one run."""
+"""`duvo runs get`: show one run and its pending human request."""
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ...client import client_of
+from ...output import details
+from ...parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo import Run
-
-    from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
+    """Add the arguments."""
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
     parser.explain(
         examples="""
@@ -24,27 +24,20 @@ duvo runs get "$RUN_ID" --json | jq -r '.run.status'
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Show it; returns the exit code."""
+def run(args: Namespace) -> int:
+    """Show the run; returns the exit code."""
     with client_of(args) as client:
         found = client.runs.get(args.run_id)
-    if args.json:
-        from ...output import json
-
-        json.print_document(found.to_dict())
-    else:
-        from ...output import terminal
-
-        terminal.write("\n".join(_lines(found, args)))
+    details.show(args, found.to_dict(), lambda: _lines(found, args))
     return 0
 
 
-def _lines(found: Run, args: argparse.Namespace) -> list[str]:
+def _lines(found: Run, args: Namespace) -> list[str]:
     import sys
 
     from ...output import human_request, terminal
     from ...output.table import fields
-    from ...output.times import lasted, local
+    from ...output.times import duration, local
 
     lines = fields(
         [
@@ -57,11 +50,11 @@ def _lines(found: Run, args: argparse.Namespace) -> list[str]:
             ("Created", local(found.created_at)),
             ("Started", local(found.started_at)),
             ("Ended", local(found.completed_at)),
-            ("Took", lasted(found.started_at, found.completed_at)),
+            ("Took", duration(found.started_at, found.completed_at)),
         ]
     )
     request = found.pending_request
     if request is not None:
-        told = human_request.lines(request, args, terminal.paint_for(sys.stdout))
-        lines += ["", "Waits for a human:", *(f"  {line}" for line in told)]
+        request_lines = human_request.lines(request, args, terminal.paint_for(sys.stdout))
+        lines += ["", "Waiting for a human:", *(f"  {line}" for line in request_lines)]
     return lines

@@ -1,41 +1,39 @@
-"""`duvo runs messages`: show a run's conversation."""
+"""`duvo runs messages`: show or follow a run's conversation."""
 
 from __future__ import annotations
+
+from argparse import Namespace
 
 from ... import following
 from ...client import client_of
 from ...errors import UsageError
 from ...output import terminal
-from ...parser import count
+from ...parser import ONE_REQUEST, Parser, count
 from ...replying import options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo import Message
-
-    from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
+    """Add the arguments."""
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
-    parser.add_argument("--follow", action="store_true", help="go on until the run ends")
+    parser.add_argument("--follow", action="store_true", help="continue until the run ends")
     parser.add_argument("--limit", type=count, metavar="N", help="at most N messages")
     begin = parser.add_mutually_exclusive_group()
-    begin.add_argument("--offset", type=count, metavar="N", help="leave out N messages first")
+    begin.add_argument("--offset", type=count, metavar="N", help="skip the first N messages")
     begin.add_argument("--tail", type=count, metavar="N", help="begin with the last N messages")
     parser.add_argument(
         "--exit-status",
         action="store_true",
-        help="with --follow: exit with 4 when the run failed, 5 when it was stopped",
+        help="with --follow: exit with 4 if the run failed, 5 if it was stopped",
     )
     options.add_options(parser)
-    parser.timeout_help = f"with --follow {following.TOTAL}; without, seconds for one request (30)"
+    parser.timeout_help = f"with --follow, {following.TOTAL}; otherwise {ONE_REQUEST}"
     parser.explain(
-        "The whole conversation, unless --limit, --offset or --tail says otherwise. A\n"
-        "human request that is pending stands at its end.",
+        "Shows the whole conversation, or the part chosen by --limit, --offset or\n"
+        "--tail. A pending human request comes last.",
         examples="""
 duvo runs messages "$RUN_ID" --tail 5
 duvo runs messages "$RUN_ID" --follow
@@ -44,38 +42,40 @@ duvo runs messages "$RUN_ID" --json | jq -r '.messages[] | select(.role=="assist
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Show it; returns the exit code."""
+def run(args: Namespace) -> int:
+    """Show the messages; returns the exit code."""
     if args.follow and args.limit is not None:
         raise UsageError("--limit does not go with --follow; --tail N does", "runs messages")
     options.check_options(args, "runs messages", waits=args.follow)
     begin = {"offset": args.offset or 0} if args.tail is None else {"last": args.tail}
     if args.follow:
-        patience = following.Patience(args.timeout)
+        limit = following.TimeLimit(args.timeout)
         with client_of(args, waits=True) as client:
-            return following.follow(client, client.runs.run(args.run_id), args, patience, **begin)
+            return following.follow(client, client.runs.run(args.run_id), args, limit, **begin)
     with client_of(args) as client:
         messages = client.runs.run(args.run_id).messages(limit=args.limit, **begin)
         if args.json:
             _print_document(list(messages), messages.total, args)
         else:
-            conversation = following.conversation_for(args)
+            from ...output.conversation import on_stdout
+
+            conversation = on_stdout(args)
             for message in messages:
                 terminal.write("\n".join(conversation.lines(message)))
     return 0
 
 
-def _print_document(messages: list[Message], total: int | None, args: argparse.Namespace) -> None:
+def _print_document(messages: list[Message], total: int | None, args: Namespace) -> None:
     from ...output import json
 
-    counted = [one for one in messages if not one.is_pending_request]
+    counted = [message for message in messages if not message.is_pending_request]
     if args.tail is not None and total is not None:
         offset = total - len(counted)
     else:
         offset = args.offset or 0
     json.print_document(
         {
-            "messages": [one.to_dict() for one in messages],
+            "messages": [message.to_dict() for message in messages],
             "total": total,
             "limit": len(counted) if args.limit is None else args.limit,
             "offset": offset,

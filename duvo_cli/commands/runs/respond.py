@@ -1,52 +1,51 @@
-"""`duvo runs respond`: answer what a run asks a human for, or all approvals of an agent."""
+"""`duvo runs respond`: answer a run's human request, or all approvals of an agent."""
 
 from __future__ import annotations
 
-from ...client import client_of, command_line
+from argparse import Namespace
+
+from ...client import client_of
 from ...errors import UsageError
-from ...output import terminal
+from ...output import details, terminal
+from ...output.command_line import command_line
+from ...parser import Parser
 from ...replying.options import key_and_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo import Client, Reply, Run
 
-    from ...parser import Parser
     from ...replying.inbox import Tally
 
-_DONE = {True: "approved", False: "denied", None: "answered"}
+_VERBS = {True: "approved", False: "denied", None: "answered"}
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
+    """Add the arguments."""
     parser.add_argument("run_id", nargs="?", metavar="RUN", help="the run's id")
     parser.add_argument(
         "request_id", nargs="?", metavar="REQUEST", help="answer only if this request is pending"
     )
     reply = parser.add_mutually_exclusive_group(required=True)
     reply.add_argument("--approve", action="store_const", const=True, help="approve")
-    reply.add_argument(
-        "--deny", action="store_const", const=False, dest="approve", help="do not approve"
-    )
+    reply.add_argument("--deny", action="store_const", const=False, dest="approve", help="deny")
     reply.add_argument(
         "--answer",
         action="append",
         type=key_and_text,
         metavar="KEY=TEXT",
-        help="answer the question of that key, text or number; once for each question",
+        help="answer the question with this key, text or number; once for each question",
     )
-    many = parser.add_argument_group("in place of RUN")
+    many = parser.add_argument_group("instead of RUN")
     many.add_argument(
-        "--all-pending", action="store_true", help="every approval that is pending for --agent"
+        "--all-pending", action="store_true", help="answer every pending approval of --agent"
     )
     many.add_argument("--agent", metavar="AGENT", help="the agent's id or exact name")
     parser.explain(
-        "The run is read first: a reply that does not fit is not sent, and what is\n"
-        "pending is told instead. --all-pending, for pipelines that are trusted, leaves\n"
-        "questions and kinds of requests that are newer than this command; how many were\n"
-        "answered and left is told on stderr.",
+        "Reads the run first: a reply that does not fit is not sent, and the error\n"
+        "describes the pending request. --all-pending, for trusted pipelines, leaves\n"
+        "questions, and types of requests that are newer than this command; it reports\n"
+        "on stderr how many requests were answered and left.",
         examples="""
 duvo runs respond "$RUN_ID" --approve
 duvo runs respond "$RUN_ID" --answer "Cost centre=A" --answer "2=next week"
@@ -56,7 +55,7 @@ duvo runs respond --all-pending --agent "Invoice approver" --approve
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
     """Send the reply; returns the exit code."""
     _check(args)
     with client_of(args) as client:
@@ -64,73 +63,68 @@ def run(args: argparse.Namespace) -> int:
             return _respond_to_all(client, args)
         handle = client.runs.run(args.run_id)
         reply = handle.respond(args.approve, answers=args.answer, request_id=args.request_id)
-    if args.json:
-        from ...output import json
-
-        json.print_document({"human_request": reply.raw})
-    else:
-        terminal.write(_line(reply, args))
+    details.show(args, {"human_request": reply.raw}, lambda: [_line(reply, args)])
     return 0
 
 
-def _check(args: argparse.Namespace) -> None:
-    wrong = None
+def _check(args: Namespace) -> None:
+    problem = None
     if not args.all_pending:
         if args.agent is not None:
-            wrong = "--agent goes with --all-pending"
+            problem = "--agent goes with --all-pending"
         elif args.run_id is None:
-            wrong = "give RUN, or --all-pending with --agent"
+            problem = "give RUN, or --all-pending with --agent"
     elif args.run_id is not None:
-        wrong = "--all-pending does not go with RUN"
+        problem = "--all-pending does not go with RUN"
     elif args.agent is None:
-        wrong = "--all-pending needs --agent"
+        problem = "--all-pending needs --agent"
     elif args.answer:
-        wrong = "--all-pending takes --approve or --deny, and leaves questions"
-    if wrong:
-        raise UsageError(f"runs respond: {wrong}", "runs respond")
+        problem = "--all-pending goes with --approve or --deny; it leaves questions"
+    if problem:
+        raise UsageError(problem, "runs respond")
 
 
-def _respond_to_all(client: Client, args: argparse.Namespace) -> int:
+def _respond_to_all(client: Client, args: Namespace) -> int:
     import duvo
 
     from ...replying.inbox import Tally
 
     tally = Tally()
     try:
-        for one in client.runs.inbox(args.agent):
-            _respond_if_approval(one, tally, args)
+        for run in client.runs.inbox(args.agent):
+            _respond_if_approval(run, tally, args)
     except (duvo.DuvoError, KeyboardInterrupt):
         if tally.answered:
-            _tell(tally, args)
+            _show_tally(tally, args)
         raise
-    _tell(tally, args)
+    _show_tally(tally, args)
     return 0
 
 
-def _tell(tally: Tally, args: argparse.Namespace) -> None:
+def _show_tally(tally: Tally, args: Namespace) -> None:
     if args.json:
         from ...output import json
 
         json.print_document(tally.document())
     show = command_line(args, "runs", "inbox", "--agent", args.agent)
-    terminal.say(tally.summary(_DONE[args.approve], f"no approvals; `{show}` shows them"))
+    terminal.say(tally.summary(_VERBS[args.approve], f"not approvals; `{show}` shows them"))
 
 
-def _respond_if_approval(one: Run, tally: Tally, args: argparse.Namespace) -> None:
+def _respond_if_approval(run: Run, tally: Tally, args: Namespace) -> None:
     from ...replying import inbox
 
-    request = one.pending_request
+    request = run.pending_request
     if request is None or request.type != "approval" or request.questions:
-        tally.left.append(one)
+        tally.left.append(run)
         return
-    reply = inbox.reply(one, request, args.approve)
+    reply = inbox.send_reply(run, request, args.approve)
     if reply is None:
         tally.too_late += 1
         return
     tally.answered.append(reply)
     if not args.json:
-        terminal.write(f"{_line(reply, args)} (run {one.id})")
+        terminal.write(f"{_line(reply, args)} (run {run.id})")
 
 
-def _line(reply: Reply, args: argparse.Namespace) -> str:
-    return f"{_DONE[args.approve]}: {terminal.in_one_line(reply.title or reply.id)}"
+def _line(reply: Reply, args: Namespace) -> str:
+    return f"{_VERBS[args.approve]}: {terminal.in_one_line(reply.title or reply.id)}"

@@ -1,24 +1,23 @@
-"""`duvo runs send-message`: post a message to a run."""
+"""`duvo runs send-message`: send a message to a run."""
 
 from __future__ import annotations
 
-from ...client import client_of, command_line
+from argparse import Namespace
+
+from ...client import client_of
 from ...input import text
-from ...output import terminal
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-
-    from ...parser import Parser
+from ...output import details, terminal
+from ...output.command_line import command_line
+from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
+    """Add the arguments."""
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
     parser.add_argument("--message", required=True, metavar="TEXT", help=text.HELP)
     parser.explain(
-        "A run that completed, waits or was stopped goes on with it; one that failed\ndoes not.",
+        "A run that completed, waits or was stopped continues with the message; one that\n"
+        "failed does not.",
         examples="""
 duvo runs send-message "$RUN_ID" --message "And the second invoice?"
 git diff | duvo runs send-message "$RUN_ID" --message -
@@ -26,17 +25,14 @@ git diff | duvo runs send-message "$RUN_ID" --message -
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Post it; returns the exit code."""
+def run(args: Namespace) -> int:
+    """Send the message; returns the exit code."""
     message_text = text.text_of(args.message)
     with client_of(args) as client:
         message = client.runs.run(args.run_id).send_message(message_text)
-    if args.json:
-        from ...output import json
-
-        json.print_document({"message": message.to_dict()})
-    else:
-        terminal.write(f"message {terminal.in_one_line(message.id)} sent to run {args.run_id}")
-        again = command_line(args, "runs", "messages", args.run_id, "--follow")
-        terminal.say(f"follow the run with `{again}`")
+    sent = f"message {terminal.in_one_line(message.id)} sent to run {args.run_id}"
+    details.show(args, {"message": message.to_dict()}, lambda: [sent])
+    if not args.json:
+        follow = command_line(args, "runs", "messages", args.run_id, "--follow")
+        terminal.say(f"follow the run with `{follow}`")
     return 0

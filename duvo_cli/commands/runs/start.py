@@ -1,41 +1,45 @@
-"""`duvo runs start`: start a run, and follow it or wait for it."""
+"""`duvo runs start`: start a run, and optionally follow it or wait for it."""
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 from ... import following
-from ...client import client_of, command_line
+from ...client import client_of
 from ...errors import Interrupted
 from ...input import text
 from ...output import terminal
+from ...output.command_line import command_line
+from ...parser import ONE_REQUEST, Parser
 from ...replying import options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo import Client, Run
-
-    from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
-    parser.add_argument("--agent", required=True, metavar="AGENT", help="its id or exact name")
+    """Add the arguments."""
+    parser.add_argument(
+        "--agent", required=True, metavar="AGENT", help="the agent's id or exact name"
+    )
     parser.add_argument("--message", metavar="TEXT", help=text.HELP)
     parser.add_argument("--sandbox-id", metavar="ID", help="a sandbox whose files the run gets")
-    parser.add_argument("--webhook-url", metavar="URL", help="where the run's events are posted")
+    parser.add_argument("--webhook-url", metavar="URL", help="a URL that receives the run's events")
     then = parser.add_mutually_exclusive_group()
-    then.add_argument("--follow", action="store_true", help="show the conversation until it ends")
-    then.add_argument("--wait", action="store_true", help="wait, and print the answer alone")
+    then.add_argument(
+        "--follow", action="store_true", help="show the conversation until the run ends"
+    )
+    then.add_argument(
+        "--wait", action="store_true", help="wait until the run ends, and print its answer alone"
+    )
     parser.add_argument(
         "--exit-status",
         action="store_true",
-        help="with --follow: exit with 4 when the run failed, 5 when it was stopped",
+        help="with --follow: exit with 4 if the run failed, 5 if it was stopped",
     )
     options.add_options(parser)
-    parser.timeout_help = (
-        f"with --follow or --wait {following.TOTAL}; without, seconds for one request (30)"
-    )
+    parser.timeout_help = f"with --follow or --wait, {following.TOTAL}; otherwise {ONE_REQUEST}"
     parser.explain(
         examples="""
 duvo runs start --agent "Invoice approver" --follow
@@ -43,26 +47,26 @@ duvo runs start --agent "$AGENT_ID" --message @task.txt --wait --timeout 600
 duvo runs start --agent "$AGENT_ID" --wait --on-request approve --answer "Region=EU"
 RUN_ID=$(duvo runs start --agent "$AGENT_ID" --json | jq -r '.run.id')
 """,
-        notes="With --json, --follow prints one JSON object a line, and --wait prints\n"
+        notes="With --json, --follow prints one JSON object per line, and --wait prints\n"
         '{"run": …, "answer": …, "failure": …}.',
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Start it; returns the exit code."""
+def run(args: Namespace) -> int:
+    """Start the run; returns the exit code."""
     waits = args.follow or args.wait
     options.check_options(args, "runs start", waits=waits)
     message = None if args.message is None else text.text_of(args.message)
-    patience = following.Patience(args.timeout if waits else None)
+    limit = following.TimeLimit(args.timeout if waits else None)
     with client_of(args, waits=waits) as client:
         started = _start(client, args, message)
         if args.wait:
-            return following.wait(client, started, args, patience)
-        _tell_start(started, args)
-        return following.follow(client, started, args, patience) if args.follow else 0
+            return following.wait(client, started, args, limit)
+        _show_start(started, args)
+        return following.follow(client, started, args, limit) if args.follow else 0
 
 
-def _start(client: Client, args: argparse.Namespace, message: str | None) -> Run:
+def _start(client: Client, args: Namespace, message: str | None) -> Run:
     try:
         return client.runs.start(
             args.agent,
@@ -71,11 +75,11 @@ def _start(client: Client, args: argparse.Namespace, message: str | None) -> Run
             webhook_url=args.webhook_url,
         )
     except KeyboardInterrupt:
-        look = command_line(args, "runs", "list", "--agent", args.agent, "--since", "5m")
-        raise Interrupted(f"interrupted; `{look}` shows whether the run was started") from None
+        recent = command_line(args, "runs", "list", "--agent", args.agent, "--since", "5m")
+        raise Interrupted(f"interrupted; `{recent}` shows whether the run was started") from None
 
 
-def _tell_start(started: Run, args: argparse.Namespace) -> None:
+def _show_start(started: Run, args: Namespace) -> None:
     if args.json:
         from ...output import json
 
@@ -84,5 +88,5 @@ def _tell_start(started: Run, args: argparse.Namespace) -> None:
         return
     terminal.write(f"run {started.id} {started.status}")
     if not args.follow:
-        again = command_line(args, "runs", "messages", started.id, "--follow")
-        terminal.say(f"follow it with `{again}`")
+        follow = command_line(args, "runs", "messages", started.id, "--follow")
+        terminal.say(f"follow it with `{follow}`")

@@ -1,64 +1,72 @@
-"""`duvo runs start-many`: a run for each row of a file."""
+"""`duvo runs start-many`: start a run for each row of a file."""
 
 from __future__ import annotations
 
-import argparse
-import contextlib
+from argparse import Namespace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from ...batch import executors
-from ...errors import UsageError
+from ...errors import CommandFailed, UsageError
+from ...input import text
 from ...output import terminal
+from ...parser import Parser, count
 from ...replying import options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...batch.source import RowInput
-    from ...batch.start_message import Key, StartMessage
-    from ...batch.template import MessageTemplate
-    from ...parser import Parser
+    from duvo._tables.start_message import Key, StartMessage
+    from duvo._tables.table import Table
 
 _COMMAND = "runs start-many"
 _SHOWN_BY_DRY_RUN = 5
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
-    parser.add_argument("--agent", required=True, metavar="AGENT", help="its id or exact name")
+    """Add the arguments."""
+    parser.add_argument(
+        "--agent", required=True, metavar="AGENT", help="the agent's id or exact name"
+    )
     parser.add_argument(
         "--input",
         required=True,
         metavar="FILE",
-        help="CSV with a header (.csv) or JSON lines (.jsonl); - reads stdin, either of them",
+        help="CSV with a header (.csv) or JSON lines (.jsonl); - reads either from stdin",
     )
     parser.add_argument(
         "--message-template",
         metavar="TEXT",
-        help="the message, with {column} where a row's text goes; without it the column "
+        help="the message, where {column} stands for a row's text; by default the column "
         "message, or else the row as JSON",
     )
     parser.add_argument(
         "--key",
         metavar="COLUMN",
-        help="rows with the same text there are one; without it a row is its content, and how "
-        "many equal ones came before it",
+        help="the column that identifies a row: rows with the same text share a run; by default "
+        "each row has its own, and is identified by its content",
     )
     parser.add_argument(
-        "--concurrency", type=_above_0, default=20, metavar="N", help="runs at work at once (20)"
+        "--concurrency",
+        type=partial(count, least=1),
+        default=20,
+        metavar="N",
+        help="maximum number of unfinished runs (20)",
     )
     parser.add_argument(
-        "--journal", metavar="FILE", help="what became of each row (the input's .duvo-journal)"
+        "--journal",
+        metavar="FILE",
+        help="the file that records each row's run (the input's name and .duvo-journal)",
     )
     parser.add_argument(
-        "--output", metavar="FILE", help="append the results there, not to stdout (-)"
+        "--output", metavar="FILE", help="append results to this file, not to stdout (-)"
     )
     parser.add_argument(
         "--executor",
         type=executors.executor_name,
         default="threads",
         metavar="WHERE",
-        help="where decisions are made and results are read: threads (the default), or "
+        help="where requests are answered and results are read: threads (the default), or "
         "dask:ADDRESS of a scheduler",
     )
     parser.add_argument(
@@ -66,9 +74,9 @@ def register(parser: Parser) -> None:
     )
     options.add_options(parser, asks=False)
     parser.explain(
-        "Every row comes to one run, whatever happens: ended at any moment, the same\n"
-        "command goes on from its journal, and rows that were added to the file since are\n"
-        "started. All rows are looked at before the first run is started.",
+        "Every row gets exactly one run, even if the command is killed: the same command\n"
+        "continues from its journal, and starts rows that were added to the file since.\n"
+        "All rows are checked before the first run is started.",
         examples=r"""
 duvo runs start-many --agent "Invoice approver" --input invoices.csv --dry-run \
     --message-template 'Process {number} of {supplier}'
@@ -76,81 +84,84 @@ duvo runs start-many --agent "$AGENT_ID" --input invoices.csv --key number \
     --on-request approve --output results.jsonl
 generate | duvo runs start-many --agent "$AGENT_ID" --input - --journal tonight.journal
 """,
-        notes='A result is {"index": …, "key": …, "input": …, "run": …, "answer": …}, one a line.\n'
-        "It is written once: to --output unless it stands there, to stdout unless an earlier\n"
-        "call with the same journal has written it.",
+        notes='A result is a line {"index": …, "key": …, "input": …, "run": …, "answer": …}.\n'
+        "It is written once: to --output unless that file already has it, to stdout\n"
+        "unless an earlier command with the same journal has written it.",
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Start them and gather the results; returns the exit code."""
-    from ...batch.row_check import check
-    from ...batch.source import RowInput
-    from ...batch.start_message import Key, StartMessage
+def run(args: Namespace) -> int:
+    """Start the runs and collect their results; returns the exit code."""
+    from duvo._tables.start_message import Key
+    from duvo._tables.table import Table
 
     if args.input == "-" and args.journal is None and not args.dry_run:
-        raise UsageError(f"{_COMMAND}: --input - needs --journal", _COMMAND)
-    message = StartMessage(_template(args))
+        raise UsageError("--input - needs --journal", _COMMAND)
+    message = _message(args)
     key = None if args.key is None else Key(args.key)
-    with RowInput(args.input) as source:
-        total = check(source, message, key)
+    with Table("stdin", text.stdin()) if args.input == "-" else Table(args.input) as table:
+        total = _checked(table, message, key)
         if not total:
-            terminal.say(f"{source.name} has no rows; nothing was started")
+            terminal.say(f"{table.name} has no rows; nothing was started")
             return 0
         if args.dry_run:
-            return _show(source, message, key, total, args)
+            return _show(table, message, key, total, args)
         from ...batch import run
 
-        return run.run(args, source, message, key, total, _journal(args, source))
+        return run.run(args, table, message, key, total, _journal(args, table))
 
 
-def _template(args: argparse.Namespace) -> MessageTemplate | None:
-    if args.message_template is None:
-        return None
-    from ...batch.template import MessageTemplate
+def _message(args: Namespace) -> StartMessage:
+    from duvo import ConfigError
+    from duvo._tables.start_message import StartMessage
 
     try:
-        return MessageTemplate(args.message_template)
-    except ValueError as error:
-        raise UsageError(f"{_COMMAND}: --message-template: {error}", _COMMAND) from None
+        return StartMessage(args.message_template)
+    except ConfigError as error:
+        raise UsageError(f"--message-template: {error}", _COMMAND) from None
 
 
-def _journal(args: argparse.Namespace, source: RowInput) -> Path:
+def _checked(table: Table, message: StartMessage, key: Key | None) -> int:
+    """The number of runs that the rows make."""
+    from duvo._tables.check import BadRows, check
+
+    try:
+        rows, runs = check(table, message, key)
+    except BadRows as error:
+        for line in error.details:
+            terminal.say(line)
+        raise CommandFailed(f"{error}; nothing was started") from None
+    if runs < rows:
+        terminal.say(
+            f"{rows - runs} of {rows} rows repeat the key of an earlier row, and share its run"
+        )
+    return runs
+
+
+def _journal(args: Namespace, table: Table) -> Path:
     if args.journal is not None:
         return Path(args.journal)
-    if source.file is None:
-        raise UsageError(f"{_COMMAND}: {source.name} is no file; it needs --journal", _COMMAND)
-    return source.file.with_name(f"{source.file.name}.duvo-journal")
+    if table.file is None:
+        raise UsageError(f"{table.name} is not a regular file; give --journal", _COMMAND)
+    return table.file.with_name(f"{table.file.name}.duvo-journal")
 
 
 def _show(
-    source: RowInput,
+    table: Table,
     message: StartMessage,
     key: Key | None,
     total: int,
-    args: argparse.Namespace,
+    args: Namespace,
 ) -> int:
     from ...output import json
 
-    for index, row in enumerate(islice(source.values(), _SHOWN_BY_DRY_RUN)):
-        text = message(row)
+    for index, row in enumerate(islice(table.values(), _SHOWN_BY_DRY_RUN)):
+        message_text = message(row)
         if args.json:
-            of_key = None if key is None else key(row)
-            told = {"index": index, "key": of_key, "input": row, "message": text}
-            json.print_line(told)
+            row_key = None if key is None else key(row)
+            json.print_line({"index": index, "key": row_key, "input": row, "message": message_text})
         else:
-            terminal.write(f"{index}: {terminal.harmless(text)}")
+            terminal.write(f"{index}: {terminal.harmless(message_text)}")
     part = f"the first {_SHOWN_BY_DRY_RUN} of {total} messages; "
     terminal.say(f"{part if total > _SHOWN_BY_DRY_RUN else ''}nothing was started")
     return 0
-
-
-def _above_0(text: str) -> int:
-    from ...parser import count
-
-    number = None
-    with contextlib.suppress(argparse.ArgumentTypeError):
-        number = count(text)
-    if not number:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or above")
-    return number

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 
 from ...client import client_of
 from ...errors import CommandFailed
-from ...output import terminal
+from ...output import details, terminal
+from ...parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-
     from duvo import Run
 
-    from ...parser import Parser
-
-_LONGEST_TO_STOP = 10.0
+_STOP_TIMEOUT = 10.0
 
 
 def register(parser: Parser) -> None:
-    """Add what this command takes."""
+    """Add the arguments."""
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
-    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     parser.explain(
-        "Asks in a terminal, unless -y is given. A run that has already ended stays as\n"
-        "it is, which is no error.",
+        "Asks for confirmation in a terminal, unless -y is given. A run that has already\n"
+        "ended stays as it is, without an error.",
         examples="""
 duvo runs stop "$RUN_ID"
 duvo runs list --status running --json | jq -r '.data[].id' | xargs -I ID duvo runs stop ID
@@ -33,8 +31,8 @@ duvo runs list --status running --json | jq -r '.data[].id' | xargs -I ID duvo r
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Stop it; returns the exit code."""
+def run(args: Namespace) -> int:
+    """Stop the run; returns the exit code."""
     with client_of(args) as client:
         handle = client.runs.run(args.run_id)
         if not args.yes and terminal.is_terminal(sys.stdin):
@@ -45,21 +43,16 @@ def run(args: argparse.Namespace) -> int:
         handle.stop()
         if not handle.is_finished:
             _wait_for_the_end(handle)
-    if args.json:
-        from ...output import json
-
-        stopped = handle.status == "stopped"
-        json.print_document({"success": stopped, **handle.to_dict()})
-    elif handle.status == "stopped":
-        terminal.write(f"run {handle.id} stopped")
-    else:
-        terminal.write(f"run {handle.id} had {handle.status} before")
+    stopped = handle.status == "stopped"
+    end = "stopped" if stopped else f"had already {handle.status}"
+    document = {"success": stopped, **handle.to_dict()}
+    details.show(args, document, lambda: [f"run {handle.id} {end}"])
     return 0
 
 
 def _confirmed(handle: Run) -> bool:
     with terminal.hidden():
-        print(f"Stop run {handle.id}, which is {handle.status}? [y/N] ", end="", file=sys.stderr)
+        print(f"Stop run {handle.id} ({handle.status})? [y/N] ", end="", file=sys.stderr)
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -68,8 +61,9 @@ def _wait_for_the_end(handle: Run) -> None:
     import duvo
 
     try:
-        handle.wait(timeout=_LONGEST_TO_STOP, on_request="leave")
+        handle.wait(timeout=_STOP_TIMEOUT, on_request="leave")
     except duvo.WaitTimeout:
         raise CommandFailed(
-            f"run {handle.id} was told to stop, and still is {handle.status}"
+            f"run {handle.id} accepted the stop, but is still {handle.status} "
+            f"after {_STOP_TIMEOUT:g} s"
         ) from None

@@ -1,3 +1,5 @@
+"""Values on the command line and answers at a prompt."""
+
 from __future__ import annotations
 
 from argparse import ArgumentTypeError
@@ -21,19 +23,19 @@ from duvo_cli.replying import typed
         ("1w", timedelta(weeks=1)),
     ],
 )
-def test_a_while_ago_is_counted_from_now(text, ago):
+def test_a_time_ago_is_subtracted_from_now(text, ago):
     moment = since(text)
     assert isinstance(moment, datetime)
     assert abs(datetime.now(timezone.utc) - ago - moment) < timedelta(seconds=5)
 
 
 @pytest.mark.parametrize("text", ["2026-01-31", "2026-01-31T12:00:00Z"])
-def test_a_time_is_passed_on(text):
+def test_iso_dates_and_times_are_passed_on_to_the_sdk(text):
     assert since(text) == text
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2 h", "2y", "-2h", "²h", "999999999w"])
-def test_what_is_no_time_is_refused(text):
+def test_other_text_is_not_a_time(text):
     with pytest.raises(ArgumentTypeError):
         since(text)
 
@@ -45,31 +47,31 @@ PARTS = Question(
 
 
 @pytest.mark.parametrize(("text", "label"), [("1", "A b"), ("a B", "A b"), ("2", "2")])
-def test_an_option_is_given_by_label_or_by_number(text, label):
+def test_an_option_can_be_given_by_label_or_by_number(text, label):
     assert typed.answers_to(COST_CENTRE)(text) == label
 
 
 @pytest.mark.parametrize(
     ("text", "labels"), [("1", "x"), ("1, 2", "x,y, z"), ("y, z", "y, z"), ("x,1", "x,x")]
 )
-def test_several_options_are_joined_by_commas(text, labels):
+def test_several_options_are_separated_by_commas(text, labels):
     assert typed.answers_to(PARTS)(text) == labels
 
 
 @pytest.mark.parametrize("text", ["", "3", "0", "C", "1,2", "-1", "²"])
-def test_what_is_no_option_is_not_understood(text):
+def test_other_text_is_not_an_option(text):
     with pytest.raises(typed.NotUnderstood):
         typed.answers_to(COST_CENTRE)(text)
 
 
-def test_a_question_without_options_takes_any_text_but_none():
+def test_a_question_without_options_takes_any_text_but_the_empty_one():
     free = typed.answers_to(Question(question="Why?"))
     assert free("because = 3") == "because = 3"
     with pytest.raises(typed.NotUnderstood):
         free("")
 
 
-def test_only_clear_words_decide():
+def test_only_yes_and_no_are_decisions():
     assert typed.decision("Yes") is True
     assert typed.decision("n") is False
     for text in ("", "ok?", "1", "yep"):
@@ -92,7 +94,7 @@ def test_only_clear_words_decide():
         ("k=", ""),
     ],
 )
-def test_a_typed_field_is_a_word_a_number_or_text(text, value):
+def test_a_typed_field_is_a_json_word_a_number_or_text(text, value):
     assert fields.typed_field(text) == ("k", value)
 
 

@@ -1,4 +1,4 @@
-"""How far a batch is, and what came of it."""
+"""The progress line and the summary of a batch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from duvo_cli.batch.progress import Rate, line
 from duvo_cli.batch.summary import Summary
 
 
-def test_the_line_tells_what_there_is_to_tell() -> None:
+def test_the_progress_line_omits_counts_that_are_zero() -> None:
     progress = Progress(completed=40, failed=8, stopped=2, running=10, waiting=3)
     assert line(progress, 100, 0.5) == (
         "[##########..........] 50/100 · 10 running · 3 waiting for a human · 8 failed · 2 stopped"
@@ -20,25 +20,26 @@ def test_the_line_tells_what_there_is_to_tell() -> None:
 
 
 @pytest.mark.parametrize(
-    ("left", "told"), [(0.1, "1 s"), (89, "89 s"), (90, "2 min"), (5399, "90 min"), (9000, "2 h")]
+    ("seconds", "text"),
+    [(0.1, "1 s"), (89, "89 s"), (90, "2 min"), (5399, "90 min"), (9000, "2 h")],
 )
-def test_the_time_left_is_told_roughly(left: float, told: str) -> None:
-    assert line(Progress(), 1, 1 / left).endswith(f"{told} left")
+def test_the_time_left_is_rounded_to_one_unit(seconds: float, text: str) -> None:
+    assert line(Progress(), 1, 1 / seconds).endswith(f"{text} left")
 
 
-def test_the_rate_is_that_of_the_last_minute() -> None:
+def test_the_rate_covers_the_last_minute() -> None:
     rate = Rate(100.0)
-    assert rate.note(101.0, 5) is None
-    assert rate.note(110.0, 20) == 2.0
+    assert rate.update(101.0, 5) is None
+    assert rate.update(110.0, 20) == 2.0
     for second in range(111, 200):
-        assert rate.note(float(second), 20 + second - 110) is not None
-    assert rate.note(200.0, 110) == 1.0
+        assert rate.update(float(second), 20 + second - 110) is not None
+    assert rate.update(200.0, 110) == 1.0
     for second in range(201, 300):
-        last = rate.note(float(second), 110)
+        last = rate.update(float(second), 110)
     assert last == 0.0
 
 
-def test_the_table_shows_what_did_not_complete_and_counts_all() -> None:
+def test_the_summary_shows_runs_that_did_not_complete_and_counts_all() -> None:
     summary = Summary()
     for index in range(30):
         summary.add("completed", index, "")
@@ -55,7 +56,7 @@ def test_the_table_shows_what_did_not_complete_and_counts_all() -> None:
     ]
 
 
-def test_the_table_stays_short() -> None:
+def test_the_summary_lists_at_most_twenty_runs() -> None:
     summary = Summary()
     for index in range(100):
         summary.add("failed", index, "")
@@ -75,7 +76,7 @@ def test_the_table_stays_short() -> None:
         ("waiting not-done stopped failed completed", 4),
     ],
 )
-def test_the_exit_code_is_that_of_the_worst(outcomes: str, code: int) -> None:
+def test_the_exit_code_is_that_of_the_worst_outcome(outcomes: str, code: int) -> None:
     summary = Summary()
     for outcome in outcomes.split():
         summary.add(outcome.replace("-", " "), 0, "")

@@ -1,4 +1,4 @@
-"""The words from the API: which settings they are asked with, and what is loaded before."""
+"""Words for completion: the settings of their requests, and the modules loaded before."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from duvo_cli.commands.complete import settings
 from duvo_cli.help import overview
 from tests.unit.cli.test_loading import loaded_by
 
-BEFORE_IT_ASKS = """
+UP_TO_THE_SDK = """
 import json, os, sys
 before = set(sys.modules)
 
 class Watch:
     def find_spec(self, name, path=None, target=None):
         if name == "duvo":
-            told = sorted(set(sys.modules) - before)
-            os.write(1, json.dumps(told).encode())
+            loaded = sorted(set(sys.modules) - before)
+            os.write(1, json.dumps(loaded).encode())
             os._exit(0)
 
 sys.meta_path.insert(0, Watch())
@@ -32,9 +32,9 @@ main(sys.argv[1:])
 
 
 @pytest.mark.parametrize("kind", ["runs", "agents", "profiles"])
-def test_before_it_asks_it_loads_no_more_than_the_help_does(kind: str):
+def test_complete_loads_no_more_than_the_help_before_it_loads_the_sdk(kind: str):
     done = subprocess.run(
-        [sys.executable, "-S", "-c", BEFORE_IT_ASKS, "complete", kind, "duvo runs get "],
+        [sys.executable, "-S", "-c", UP_TO_THE_SDK, "complete", kind, "duvo runs get "],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
@@ -61,10 +61,10 @@ def test_before_it_asks_it_loads_no_more_than_the_help_does(kind: str):
         ("duvo # --profile x", {"profile": "x"}),
     ],
 )
-def test_the_settings_are_those_of_the_line_that_is_typed(line: str, expected: dict[str, str]):
+def test_settings_are_taken_from_the_typed_line(line: str, expected: dict[str, str]):
     assert settings(line) == expected
 
 
-def test_no_help_names_it():
+def test_the_help_does_not_mention_the_complete_command():
     assert registry.HIDDEN not in registry.COMMANDS
     assert f"\n  {registry.HIDDEN} " not in overview.overview()

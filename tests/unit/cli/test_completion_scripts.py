@@ -1,4 +1,4 @@
-"""The scripts that shtab makes, and what is said where it cannot."""
+"""The completion scripts that shtab makes, and its absence."""
 
 from __future__ import annotations
 
@@ -19,25 +19,24 @@ SHELLS = ("bash", "zsh", "fish", "tcsh")
 
 @pytest.fixture(params=SHELLS)
 def shell(request: pytest.FixtureRequest) -> str:
-    """A shell that the installed shtab knows."""
+    """A shell that the installed shtab supports."""
     name = str(request.param)
     if name not in shtab.SUPPORTED_SHELLS:
-        pytest.skip(f"this shtab knows no {name}")
+        pytest.skip(f"this shtab does not support {name}")
     return name
 
 
-def test_every_command_is_in_the_script(shell: str):
-    made = completion.script(shell)
+def test_a_script_has_every_command(shell: str):
+    script = completion.script(shell)
     for command in COMMANDS:
-        assert command.rpartition(" ")[2] in made
+        assert command.rpartition(" ")[2] in script
 
 
-def test_ids_come_from_the_hidden_command(shell: str):
-    made = completion.script(shell)
-    assert "duvo complete " in made
+def test_a_script_asks_the_complete_command_for_ids(shell: str):
+    assert "duvo complete " in completion.script(shell)
 
 
-def test_a_shell_takes_its_script(shell: str):
+def test_a_script_is_valid_in_its_shell(shell: str):
     check = {"bash": ["bash", "-n"], "zsh": ["zsh", "-n"], "fish": ["fish", "--no-execute"]}
     if shell not in check:
         pytest.skip(f"{shell} cannot check a script without running it")
@@ -49,11 +48,11 @@ def test_a_shell_takes_its_script(shell: str):
             text=True,
         )
     except FileNotFoundError:
-        pytest.skip(f"{shell} is not there")
+        pytest.skip(f"{shell} is not installed")
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_without_shtab_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
+def test_without_shtab_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "shtab", None)
     with pytest.raises(CommandFailed, match=r'pip install "duvo\[completion\]"') as raised:
         completion.script("bash")
@@ -61,11 +60,11 @@ def test_without_shtab_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
     assert "\n" not in str(raised.value)
 
 
-def test_a_shell_that_shtab_does_not_know_is_told(monkeypatch: pytest.MonkeyPatch):
+def test_a_shell_that_shtab_does_not_support_is_an_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shtab, "SUPPORTED_SHELLS", ["bash"])
-    with pytest.raises(CommandFailed, match="no script for fish"):
+    with pytest.raises(CommandFailed, match="does not support fish"):
         completion.script("fish")
 
 
-def test_the_help_of_completion_loads_no_shtab():
+def test_the_help_of_completion_does_not_load_shtab():
     assert "shtab" not in loaded_by("completion", "--help")

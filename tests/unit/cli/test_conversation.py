@@ -1,3 +1,5 @@
+"""Messages and human requests as text."""
+
 from __future__ import annotations
 
 import argparse
@@ -17,12 +19,12 @@ def plain(text: str, colour: str) -> str:
     return text
 
 
-def lines(message: Message, columns: int | None = None, **settings: str) -> list[str]:
+def lines(shown: Message, columns: int | None = None, **settings: str) -> list[str]:
     args = argparse.Namespace(**{**vars(SETTINGS), **settings})
-    return Conversation(args, plain, columns, NOON.astimezone()).lines(message)
+    return Conversation(args, plain, columns, NOON.astimezone()).lines(shown)
 
 
-def said(content: str, **fields: object) -> Message:
+def message(content: str, **fields: object) -> Message:
     return Message(**{"id": "m", "type": "text", "role": "assistant", "content": content, **fields})
 
 
@@ -37,60 +39,59 @@ def utc(monkeypatch: pytest.MonkeyPatch):
     time.tzset()
 
 
-def test_a_text_has_time_role_and_words_in_columns():
-    assert lines(said("one\ntwo", timestamp=NOON)) == [
+def test_a_message_has_time_role_and_text_in_columns():
+    assert lines(message("one\ntwo", timestamp=NOON)) == [
         "12:00:00  assistant  one",
         "                     two",
     ]
 
 
-def test_a_message_without_a_time_keeps_its_column():
-    assert lines(said("one")) == ["          assistant  one"]
+def test_a_message_without_a_time_leaves_its_column_blank():
+    assert lines(message("one")) == ["          assistant  one"]
 
 
-def test_another_day_than_today_is_told_once():
+def test_a_day_other_than_today_is_shown_once():
     conversation = Conversation(SETTINGS, plain, None, NOON.replace(day=30).astimezone())
-    first = conversation.lines(said("one", timestamp=NOON))
-    second = conversation.lines(said("two", timestamp=NOON))
+    first = conversation.lines(message("one", timestamp=NOON))
+    second = conversation.lines(message("two", timestamp=NOON))
     assert first == ["-- 2026-01-31 --", "12:00:00  assistant  one"]
     assert second == ["12:00:00  assistant  two"]
 
 
-def test_calls_results_and_errors_of_tools_are_told_apart():
+def test_tool_calls_results_and_errors_have_different_marks():
     call = ToolCall(id="c", name="look_up")
-    given = ToolResult(tool_call_id="c", result=3)
+    result = ToolResult(tool_call_id="c", result=3)
     failed = ToolResult(tool_call_id="c", error="boom")
     tool = {"role": "tool"}
-    assert lines(said('{"a": 1}', type="tool_call", tool_call=call, **tool)) == [
+    assert lines(message('{"a": 1}', type="tool_call", tool_call=call, **tool)) == [
         '          tool       → look_up {"a": 1}'
     ]
-    assert lines(said("3", type="tool_result", tool_result=given, **tool)) == [
+    assert lines(message("3", type="tool_result", tool_result=result, **tool)) == [
         "          tool       ← 3"
     ]
-    assert lines(said("boom", type="tool_result", tool_result=failed, **tool)) == [
+    assert lines(message("boom", type="tool_result", tool_result=failed, **tool)) == [
         "          tool       ✗ boom"
     ]
 
 
-def test_a_long_result_is_cut_and_says_so():
-    given = ToolResult(tool_call_id="c", result="x")
-    told = lines(said("x" * 5000, type="tool_result", role="tool", tool_result=given))
-    assert len(told) == 1
-    assert told[0].endswith("… (4,402 more characters; --json has them)")
+def test_a_long_tool_result_is_shortened_with_a_note():
+    result = ToolResult(tool_call_id="c", result="x")
+    (line,) = lines(message("x" * 5000, type="tool_result", role="tool", tool_result=result))
+    assert line.endswith("… (4,402 more characters; --json has them)")
 
 
-def test_a_message_without_text_tells_its_type():
-    assert lines(said("", type="browser_session_created", role="system")) == [
+def test_a_message_without_text_shows_its_type():
+    assert lines(message("", type="browser_session_created", role="system")) == [
         "          system     browser session created"
     ]
 
 
-def test_an_approval_is_shown_with_the_commands_that_answer_it():
+def test_an_approval_is_shown_with_the_commands_that_answer():
     request = HumanRequest(
         id="q", run_id="r", type="approval", title="Post it?", description="Total 12\nEUR"
     )
-    message = said("", type="human_request", role="duvo", status="pending", request=request)
-    assert lines(message, profile="my work") == [
+    pending = message("", type="human_request", role="duvo", status="pending", request=request)
+    assert lines(pending, profile="my work") == [
         "          request    Post it?",
         "                     Total 12",
         "                     EUR",
@@ -113,7 +114,7 @@ def test_questions_are_shown_with_keys_and_options():
     )
     assert human_request.lines(request, SETTINGS, plain) == [
         "Two",
-        "1. [Cost centre] Which? (several may be chosen, joined by commas)",
+        "1. [Cost centre] Which? (choose one or more, separated by commas)",
         "   - A",
         "   - B: the other",
         "2. [2] When?",
@@ -121,21 +122,22 @@ def test_questions_are_shown_with_keys_and_options():
     ]
 
 
-def test_a_kind_of_request_that_is_not_known_says_where_to_answer_it():
+def test_a_request_of_an_unknown_type_refers_to_the_web_app():
     request = HumanRequest(id="q", run_id="r", type="login", title="Log in")
-    assert human_request.lines(request, SETTINGS, plain)[-1].endswith("answered in the web app")
+    *_, last = human_request.lines(request, SETTINGS, plain)
+    assert last == "requests of type 'login' can only be answered in the web app"
 
 
-def test_control_characters_are_shown_and_not_obeyed():
-    told = terminal.harmless("a\x1b[31m\x07\x9b\x7f\u202e\u2066\r\nb\rc\td\n")
-    assert told == "a␛[31m␇\\u009b\\u007f\\u202e\\u2066\nb␍c\td\n"
+def test_control_characters_are_made_visible():
+    text = terminal.harmless("a\x1b[31m\x07\x9b\x7f\u202e\u2066\r\nb\rc\td\n")
+    assert text == "a␛[31m␇\\u009b\\u007f\\u202e\\u2066\nb␍c\td\n"
 
 
-def test_long_lines_are_wrapped_and_keep_their_margin():
-    told = lines(said("    " + "word " * 20), 60)
-    assert all(len(line) <= 60 for line in told)
-    assert told[1].startswith(" " * 21 + "    word")
+def test_long_lines_are_wrapped_with_their_margin():
+    wrapped = lines(message("    " + "word " * 20), 60)
+    assert all(len(line) <= 60 for line in wrapped)
+    assert wrapped[1].startswith(" " * 21 + "    word")
 
 
-def test_a_terminal_that_is_too_narrow_does_not_wrap():
-    assert len(lines(said("word " * 40), 20)) == 1
+def test_lines_are_not_wrapped_in_a_narrow_terminal():
+    assert len(lines(message("word " * 40), 20)) == 1

@@ -1,4 +1,4 @@
-"""Lines that are drawn again in place."""
+"""Lines that are redrawn in place."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from duvo_cli.output.live import Live
 
 
 class Screen(io.StringIO):
-    """A terminal, as far as these lines need one."""
+    """The part of a terminal that these lines need."""
 
     def isatty(self) -> bool:
         return True
 
     @property
     def lines(self) -> list[str]:
-        """What stands on it."""
+        """The lines it shows."""
         shown, row = [""], 0
         for piece in re.findall(r"\x1b\[K|\x1b\[1A|\r|\n|[^\x1b\r\n]+", self.getvalue()):
             if piece == "\x1b[K":
@@ -36,13 +36,13 @@ class Screen(io.StringIO):
 
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
-    """A screen of three lines and more, where everything is drawn at once."""
-    monkeypatch.setattr(live, "OFTEN", 0.0)
+    """A screen of five lines, on which drawings may follow at once."""
+    monkeypatch.setattr(live, "MIN_INTERVAL", 0.0)
     monkeypatch.setenv("LINES", "5")
     return Screen()
 
 
-def test_lines_are_drawn_again_in_place_and_stay(screen: Screen) -> None:
+def test_lines_are_redrawn_in_place_and_stay(screen: Screen) -> None:
     lines = ["a"]
     with Live(screen, lambda size: lines, stays=True) as shown:
         shown.draw()
@@ -58,35 +58,35 @@ def test_lines_are_drawn_again_in_place_and_stay(screen: Screen) -> None:
     assert [line for line in screen.lines if line] == ["last"]
 
 
-def test_they_go_away_when_they_do_not_stay(screen: Screen) -> None:
+def test_lines_that_do_not_stay_are_erased(screen: Screen) -> None:
     with Live(screen, lambda size: ["one", "two"]) as shown:
         shown.draw()
     assert not any(screen.lines)
 
 
-def test_what_is_written_meanwhile_stands_above(screen: Screen) -> None:
+def test_other_output_appears_above_the_lines(screen: Screen) -> None:
     with Live(screen, lambda size: ["one", "two"], stays=True) as shown:
         shown.draw()
         with terminal.hidden():
             assert not any(screen.lines)
-            screen.write("told\n")
-        assert [line for line in screen.lines if line] == ["told", "one", "two"]
+            screen.write("other\n")
+        assert [line for line in screen.lines if line] == ["other", "one", "two"]
 
 
-def test_what_was_not_shown_yet_is_not_drawn_after_what_is_written(screen: Screen) -> None:
+def test_lines_not_yet_drawn_are_not_drawn_after_other_output(screen: Screen) -> None:
     with Live(screen, lambda size: ["one"]), terminal.hidden():
-        screen.write("told\n")
-    assert screen.lines == ["told", ""]
+        screen.write("other\n")
+    assert screen.lines == ["other", ""]
 
 
-def test_no_more_is_drawn_than_fits(screen: Screen) -> None:
+def test_lines_beyond_the_screen_are_not_drawn(screen: Screen) -> None:
     with Live(screen, lambda size: list("abcdefgh"), stays=True) as shown:
         shown.draw()
         shown.draw()
         assert screen.lines == list("abcd")
 
 
-def test_nothing_is_drawn_where_there_is_no_terminal() -> None:
+def test_nothing_is_drawn_without_a_terminal() -> None:
     stream = io.StringIO()
     with Live(stream, lambda size: ["one"], stays=True) as shown:
         shown.draw()

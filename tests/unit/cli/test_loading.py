@@ -1,4 +1,4 @@
-"""What the command loads before it does anything: its start-up time, as names."""
+"""The modules that commands load, which decide their start-up time."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def roots(names: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def test_version_loads_no_parser():
+def test_version_loads_neither_argparse_nor_re():
     loaded = loaded_by("--version")
     assert not {"argparse", "gettext", "re"} & loaded
     assert {name for name in loaded if name.startswith("duvo")} == {
@@ -69,15 +69,15 @@ def test_version_loads_no_parser():
 
 
 @pytest.mark.parametrize("arguments", ["--help", "runs --help", "help", "help exit-codes"])
-def test_help_loads_nothing_heavy(arguments: str):
+def test_help_loads_no_heavy_module(arguments: str):
     assert not HEAVY & roots(loaded_by(*arguments.split()))
 
 
-def test_the_help_of_all_loads_no_argparse():
+def test_the_overview_does_not_load_argparse():
     assert "argparse" not in loaded_by("--help")
 
 
-def test_getting_a_run_as_json_loads_its_own_parser_and_little_beside_requests(hosted: Hosted):
+def test_a_run_as_json_needs_few_modules_beside_requests(hosted: Hosted):
     settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": hosted.base_url, "DUVO_TEAM_ID": TEAM}
     loaded = loaded_by("runs", "get", hosted.start(), "--json", **settings)
     own = {name for name in loaded if name.startswith("duvo_cli.")}
@@ -89,6 +89,7 @@ def test_getting_a_run_as_json_loads_its_own_parser_and_little_beside_requests(h
         "duvo_cli.commands.runs.get",
         "duvo_cli.errors",
         "duvo_cli.output",
+        "duvo_cli.output.details",
         "duvo_cli.output.json",
         "duvo_cli.output.logs",
         "duvo_cli.output.terminal",

@@ -1,3 +1,5 @@
+"""Finding the command on a command line, and parsing its arguments."""
+
 from __future__ import annotations
 
 import shlex
@@ -23,17 +25,17 @@ from duvo_cli.errors import UsageError
         ("--help", None, ["--help"]),
     ],
 )
-def test_the_command_is_found_whatever_options_stand_before_it(line, name, arguments):
+def test_the_command_is_found_after_options(line, name, arguments):
     found = registry.find(line.split())
     assert (found.name, found.arguments) == (name, arguments)
 
 
-def test_an_unknown_command_names_a_close_one():
+def test_an_unknown_command_suggests_a_similar_one():
     with pytest.raises(UsageError, match="did you mean `duvo runs messages`"):
         registry.find(["runs", "mesages"])
 
 
-def test_options_with_a_value_before_the_command_are_those_of_the_parser():
+def test_the_registry_knows_which_common_options_take_a_value():
     common = parser.Parser("whoami")
     common.add_common()
     with_value = {
@@ -44,7 +46,7 @@ def test_options_with_a_value_before_the_command_are_those_of_the_parser():
     assert with_value == registry.OPTIONS_WITH_VALUE
 
 
-def test_every_command_has_its_module_and_every_module_its_command():
+def test_commands_and_modules_correspond():
     folder = Path(duvo_cli.commands.__file__).parent
     modules = {
         ".".join(file.relative_to(folder).with_suffix("").parts)
@@ -55,29 +57,29 @@ def test_every_command_has_its_module_and_every_module_its_command():
     assert modules == {registry.module_of(command) for command in commands}
 
 
-def test_the_whole_tree_has_every_command_with_its_arguments():
+def test_the_whole_tree_has_the_parser_of_every_command():
     tree = parser.whole_tree()
     for command in registry.COMMANDS:
         branch = tree
         for word in command.split():
-            (branches,) = (one for one in branch._actions if isinstance(one.choices, dict))
+            (branches,) = (action for action in branch._actions if isinstance(action.choices, dict))
             branch = branches.choices[word]
         assert branch.format_help() == parser.parser_of(command).format_help()
 
 
 @pytest.mark.parametrize("command", registry.COMMANDS)
-def test_every_command_has_the_options_of_every_command(command):
-    made = parser.parser_of(command)
+def test_every_command_has_the_common_options(command):
+    command_parser = parser.parser_of(command)
     common = {"--json", "--profile", "--team", "--base-url", "--timeout", "--debug", "--help"}
-    assert common <= set(made.option_strings)
-    assert "%(" not in made.format_help()
+    assert common <= set(command_parser.option_strings)
+    assert "%(" not in command_parser.format_help()
 
 
 def examples_of(command: str) -> list[list[str]]:
-    """The arguments of each `duvo` in the examples, up to what belongs to the shell."""
+    """The arguments of each `duvo` in the examples, without the shell's parts."""
     found = []
-    told = (parser.parser_of(command).epilog or "").replace("\\\n", "")
-    for line in told.splitlines():
+    epilog = (parser.parser_of(command).epilog or "").replace("\\\n", "")
+    for line in epilog.splitlines():
         if "duvo " in line and line.startswith("  "):
             words = shlex.shlex(line[line.rindex("duvo ") :], posix=True, punctuation_chars=True)
             words.whitespace_split = True
@@ -86,7 +88,7 @@ def examples_of(command: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("command", registry.COMMANDS)
-def test_every_example_in_the_help_of_a_command_makes_sense(command):
+def test_every_example_in_the_help_can_be_parsed(command):
     examples = examples_of(command)
     assert examples or command == "profiles list"
     for words in examples:
@@ -105,23 +107,23 @@ def test_every_example_in_the_help_of_a_command_makes_sense(command):
         (["--answer", "a b=c d", "--answer", "Is a=b?=yes"], ["a b=c d", "Is a=b?=yes"]),
     ],
 )
-def test_values_may_begin_with_a_dash(words, answers):
+def test_a_value_may_begin_with_a_dash(words, answers):
     args = parser.parser_of("runs respond").parse(["RUN", *words])
     assert (args.run_id, args.answer) == ("RUN", answers)
 
 
-def test_a_value_that_is_an_option_is_missing():
+def test_an_option_is_not_taken_for_the_value_of_another():
     with pytest.raises(UsageError, match="--agent needs a value"):
         parser.parser_of("runs start").parse(["--agent", "--follow"])
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x", ""])
-def test_a_time_is_a_number_of_seconds_above_zero(text):
-    with pytest.raises(UsageError, match="no number of seconds"):
+def test_a_timeout_is_a_number_of_seconds_above_zero(text):
+    with pytest.raises(UsageError, match="not a number of seconds"):
         parser.parser_of("runs wait").parse(["RUN", "--timeout", text])
 
 
 @pytest.mark.parametrize("text", ["-1", "1.5", "x", "", "1_0", "٣", "9" * 30])
-def test_a_count_is_a_whole_number(text):
+def test_a_limit_is_a_whole_number(text):
     with pytest.raises(UsageError, match="whole number"):
         parser.parser_of("runs list").parse(["--limit", text])

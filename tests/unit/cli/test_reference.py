@@ -1,3 +1,5 @@
+"""The generated documentation of the command."""
+
 from __future__ import annotations
 
 import runpy
@@ -10,7 +12,7 @@ from duvo_cli.registry import COMMANDS
 ROOT = Path(__file__).parents[3]
 
 
-def test_the_reference_of_the_command_is_what_its_parsers_say(monkeypatch):
+def test_the_reference_page_is_up_to_date(monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     script = runpy.run_path(str(ROOT / "docs" / "reference.py"))
     written = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")

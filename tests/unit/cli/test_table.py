@@ -1,3 +1,5 @@
+"""Tables and durations as text."""
+
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
@@ -5,10 +7,10 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from duvo_cli.output.table import cut, displayed, fields, table
-from duvo_cli.output.times import lasted
+from duvo_cli.output.times import duration
 
 
-def test_columns_are_aligned_by_what_a_terminal_shows():
+def test_columns_are_aligned_by_displayed_width():
     assert table(("A", "B"), [("日本", "x"), ("e\u0301", "y"), ("long one", "z")]) == [
         "A         B",
         "日本      x",
@@ -17,16 +19,16 @@ def test_columns_are_aligned_by_what_a_terminal_shows():
     ]
 
 
-def test_a_cell_stays_on_its_line_and_lines_are_cut_to_the_terminal():
+def test_a_cell_is_one_line_and_lines_are_cut_to_the_terminal():
     assert table(("A", "B"), [("x\ny", "one\x1btwo three")], 12) == ["A    B", "x y  one␛tw…"]
 
 
-def test_wide_text_is_cut_by_what_it_takes():
+def test_wide_characters_are_cut_by_displayed_width():
     assert cut("日本語", 5) == "日本…"
     assert displayed(cut("日本語", 4)) <= 4
 
 
-def test_fields_without_a_value_are_left_out():
+def test_fields_without_a_value_are_omitted():
     assert fields([("One", "1"), ("Empty", ""), ("Three", "3")]) == ["One    1", "Three  3"]
 
 
@@ -34,6 +36,6 @@ def test_fields_without_a_value_are_left_out():
     ("seconds", "text"),
     [(0.25, "250 ms"), (12.34, "12.3 s"), (245, "4 min 5 s"), (7380, "2 h 3 min"), (-1, "0 ms")],
 )
-def test_how_long_something_took_is_told_in_the_unit_that_fits(seconds, text):
+def test_a_duration_is_shown_in_the_unit_that_fits(seconds, text):
     begin = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    assert lasted(begin, begin + timedelta(seconds=seconds)) == text
+    assert duration(begin, begin + timedelta(seconds=seconds)) == text

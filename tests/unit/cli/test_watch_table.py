@@ -1,4 +1,4 @@
-"""The table of runs that are watched."""
+"""The table of watched runs."""
 
 from __future__ import annotations
 
@@ -21,17 +21,15 @@ def event(client: duvo.Client, run_id: str, **fields: Any) -> duvo.Event:
     return duvo.Event(**{"type": "status", "run": client.runs.get(run_id), **fields})
 
 
-def test_each_run_has_a_line_that_tells_what_it_does_last(
-    hosted: Hosted, client: duvo.Client
-) -> None:
+def test_each_run_has_a_line_with_its_last_event(hosted: Hosted, client: duvo.Client) -> None:
     first, second = hosted.start(), hosted.start()
     table = table_of(hosted, client)
     hosted.say(first, "Looking\nit up")
     (message,) = client.runs.run(first).messages()
-    table.note(event(client, first, type="message", message=message))
+    table.record(event(client, first, type="message", message=message))
     hosted.ask(second)
     run = client.runs.get(second)
-    table.note(duvo.Event(type="human_request", run=run, request=run.pending_request))
+    table.record(duvo.Event(type="human_request", run=run, request=run.pending_request))
     head, one, other, counts = table.lines(200, 30)
     assert head.split() == ["ID", "STATUS", "AGENT", "AGE", "WHAT"]
     assert one.startswith(f"{first}  running")
@@ -41,7 +39,7 @@ def test_each_run_has_a_line_that_tells_what_it_does_last(
     assert counts == "2 runs: 1 running, 1 waiting"
 
 
-def test_the_age_of_a_run_that_has_ended_stands_still(hosted: Hosted, client: duvo.Client) -> None:
+def test_the_age_of_an_ended_run_is_its_duration(hosted: Hosted, client: duvo.Client) -> None:
     run_id = hosted.start()
     hosted.end(run_id, "failed")
     table = table_of(hosted, client)
@@ -49,7 +47,7 @@ def test_the_age_of_a_run_that_has_ended_stands_still(hosted: Hosted, client: du
     assert " 10 ms " in table.lines(200, 30)[1]
 
 
-def test_it_fits_the_terminal_and_leaves_out_what_has_ended(
+def test_ended_runs_are_hidden_when_the_table_does_not_fit(
     hosted: Hosted, client: duvo.Client
 ) -> None:
     runs = [hosted.start() for _ in range(50)]
@@ -66,12 +64,10 @@ def test_it_fits_the_terminal_and_leaves_out_what_has_ended(
     assert lines[-2:] == ["… and 38 more", "50 runs: 40 completed, 9 running, 1 waiting"]
 
 
-def test_runs_that_were_given_by_id_have_a_line_before_they_are_read(
-    hosted: Hosted, client: duvo.Client
-) -> None:
+def test_a_run_that_has_not_been_read_yet_shows_its_id(hosted: Hosted, client: duvo.Client) -> None:
     run_id = hosted.start()
     table = WatchTable([client.runs.run(run_id)], plain)
     assert table.lines(80, 24)[1:] == [run_id, "1 run"]
-    table.note(event(client, run_id))
+    table.record(event(client, run_id))
     assert table.lines(80, 24)[1].startswith(f"{run_id}  running")
     assert table.lines(80, 24)[2] == "1 run: 1 running"

@@ -1,4 +1,4 @@
-"""Rows of a CSV or of JSON lines, each with the number of its line. Pure but for the reading."""
+"""Rows of CSV and JSON lines, each with its line number. Parsing only, no files."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Row(NamedTuple):
-    """One row: where it begins, counted from 1, and its JSON value."""
+    """A row: the line it begins on, counted from 1, and its JSON value."""
 
     line: int
     value: Any
 
 
 class BadRow(NamedTuple):
-    """One that cannot be read: where it begins, and what is wrong with it."""
+    """A row that cannot be used: the line it begins on, and the reason."""
 
     line: int
     why: str
 
 
-def looks_like_json(start: bytes) -> bool:
-    """Whether an input that begins so is JSON lines; it is CSV otherwise.
+def looks_like_json(first: bytes) -> bool:
+    """Whether an input is JSON lines rather than CSV.
 
     Args:
-        start: its first line that is not blank.
+        first: its first line that is not blank.
     """
-    text = start.removeprefix(codecs.BOM_UTF8).strip()
+    text = first.removeprefix(codecs.BOM_UTF8).strip()
     if text[:1] in (b"{", b"["):
         return True
     try:
@@ -46,8 +46,8 @@ def looks_like_json(start: bytes) -> bool:
     return True
 
 
-def of_json_lines(lines: Iterable[bytes]) -> Iterator[Row | BadRow]:
-    """The rows of JSON lines. Blank lines are passed over."""
+def read_json_lines(lines: Iterable[bytes]) -> Iterator[Row | BadRow]:
+    """Parse JSON lines. Blank lines are skipped."""
     bad: list[BadRow] = []
     for number, text in enumerate(_decoded(lines, bad), 1):
         if bad:
@@ -56,12 +56,12 @@ def of_json_lines(lines: Iterable[bytes]) -> Iterator[Row | BadRow]:
             try:
                 yield Row(number, _json(text.rstrip("\r\n")))
             except (ValueError, RecursionError) as error:
-                yield BadRow(number, f"it is no JSON: {_told(error)}")
+                yield BadRow(number, f"not JSON: {_reason(error)}")
 
 
-def of_csv(lines: Iterable[bytes]) -> Iterator[Row | BadRow]:
-    """The rows of a CSV with a header, as objects of text. Blank lines are passed over."""
-    # A cell may well be a whole document.
+def read_csv(lines: Iterable[bytes]) -> Iterator[Row | BadRow]:
+    """Parse a CSV with a header into objects whose values are text. Blank lines are skipped."""
+    # A cell may hold a whole document.
     csv.field_size_limit(sys.maxsize)
     bad: list[BadRow] = []
     reader = csv.reader(_decoded(lines, bad), strict=True)
@@ -75,7 +75,7 @@ def of_csv(lines: Iterable[bytes]) -> Iterator[Row | BadRow]:
         except StopIteration:
             break
         except csv.Error as error:
-            problem = _told_of_csv(error)
+            problem = _csv_reason(error)
         if bad:
             yield from bad
             bad.clear()
@@ -83,25 +83,25 @@ def of_csv(lines: Iterable[bytes]) -> Iterator[Row | BadRow]:
                 return
             continue
         if columns is None and (cells or problem):
-            problem = problem or _wrong_with_header(cells)
+            problem = problem or _header_problem(cells)
             if problem:
                 yield BadRow(line, problem)
                 return
             columns = cells
         elif columns is not None and (cells or problem):
-            problem = problem or _wrong_with_cells(cells, columns)
+            problem = problem or _cells_problem(cells, columns)
             if problem:
                 yield BadRow(line, problem)
             else:
                 yield Row(line, dict(zip(columns, cells, strict=True)))
     if columns is None:
-        yield BadRow(1, "there is no header with the names of the columns")
+        yield BadRow(1, "the header with the column names is missing")
 
 
 def _decoded(lines: Iterable[bytes], bad: list[BadRow]) -> Iterator[str]:
     for number, line in enumerate(lines, 1):
         if number == 1 and line.startswith(_UTF_16):
-            bad.append(BadRow(1, "it is UTF-16; save it as UTF-8"))
+            bad.append(BadRow(1, "the text is UTF-16; save it as UTF-8"))
             yield ""
             return
         text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
@@ -109,47 +109,47 @@ def _decoded(lines: Iterable[bytes], bad: list[BadRow]) -> Iterator[str]:
             yield text.decode()
         except UnicodeDecodeError as error:
             byte = text[error.start]
-            bad.append(BadRow(number, f"it is not UTF-8 (byte 0x{byte:02x}); save it as UTF-8"))
+            bad.append(BadRow(number, f"not UTF-8 (byte 0x{byte:02x}); save the text as UTF-8"))
             yield text.decode(errors="replace")
 
 
 def _json(text: str) -> Any:
-    value = json.loads(text, parse_constant=_no_number)
+    value = json.loads(text, parse_constant=_refuse_constant)
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()
     return value
 
 
-def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number of JSON")
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not a JSON number")
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at column {error.colno}"
     if isinstance(error, UnicodeEncodeError):
-        return "it holds half a character (a lone surrogate)"
-    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        return "half a character (a lone surrogate)"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
-def _told_of_csv(error: csv.Error) -> str:
+def _csv_reason(error: csv.Error) -> str:
     if "unexpected end of data" in str(error):
-        return "a quote that opens here is never closed"
-    return f"it is no CSV: {error}"
+        return "the quote that opens here is never closed"
+    return f"not CSV: {error}"
 
 
-def _wrong_with_header(columns: list[str]) -> str | None:
+def _header_problem(columns: list[str]) -> str | None:
     for number, name in enumerate(columns, 1):
         if not name.strip():
             return f"column {number} has no name"
         if name in columns[: number - 1]:
-            return f"two columns are called {name!r}"
+            return f"two columns are named {name!r}"
     return None
 
 
-def _wrong_with_cells(cells: list[str], columns: list[str]) -> str | None:
+def _cells_problem(cells: list[str], columns: list[str]) -> str | None:
     if len(cells) != len(columns):
         cell = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
         column = "1 column" if len(columns) == 1 else f"{len(columns)} columns"
-        return f"it has {cell}, and the header {column}"
-    return None if any(cell.strip() for cell in cells) else "all its cells are empty"
+        return f"{cell}, but the header has {column}"
+    return None if any(cell.strip() for cell in cells) else "all cells are empty"

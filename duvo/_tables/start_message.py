@@ -1,0 +1,115 @@
+"""The message that a run is started with, and its key, made from a row. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from .._errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# Columns are looked up by their exact names: rows and templates are never evaluated.
+_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
+
+
+class UnusableRow(ConfigError):
+    """A row that no run can be started with; the text says why."""
+
+
+class StartMessage:
+    """Makes the message of a row.
+
+    Args:
+        template: text such as `Process {number} of {supplier}`, where `{{` and
+            `}}` are braces. Without it the message is the column `message`, or
+            else the whole row as JSON.
+
+    Raises:
+        ConfigError: the template is malformed.
+    """
+
+    def __init__(self, template: str | None = None):
+        self._pieces = None if template is None else _pieces_of(template)
+
+    def __call__(self, row: Any) -> str:
+        """Return the message.
+
+        Raises:
+            UnusableRow: a column is missing, or the message would be empty.
+        """
+        message = _default_message(row) if self._pieces is None else _filled(self._pieces, row)
+        if not message.strip():
+            raise UnusableRow("the message would be empty")
+        return message
+
+
+class Key:
+    """Takes the key of a row from a column. Rows with the same key share a run.
+
+    Args:
+        column: the column's name.
+    """
+
+    def __init__(self, column: str):
+        self._column = column
+
+    def __call__(self, row: Any) -> str:
+        """Return the key.
+
+        Raises:
+            UnusableRow: the column is missing or empty.
+        """
+        if not isinstance(row, dict):
+            raise UnusableRow(f"not an object, so there is no column {self._column!r} for the key")
+        key = _text_of_column(row, self._column)
+        if not key.strip() or row[self._column] is None:
+            raise UnusableRow(f"the key column {self._column!r} is empty")
+        return key
+
+
+def _pieces_of(template: str) -> list[tuple[str, bool]]:
+    """The template as literal text and column names; True marks a name."""
+    pieces = []
+    for found in _PIECE.finditer(template):
+        piece, column = found[0], found[1]
+        if column is not None:
+            if not column:
+                raise ConfigError("{} does not name a column")
+            pieces.append((column, True))
+        elif piece in "{}":
+            raise ConfigError(f"unmatched {piece}: a column is {{column}}, a brace is {piece * 2}")
+        else:
+            pieces.append((piece[0] if piece in ("{{", "}}") else piece, False))
+    return pieces
+
+
+def _filled(pieces: list[tuple[str, bool]], row: Any) -> str:
+    if not isinstance(row, dict) and any(is_column for _, is_column in pieces):
+        raise UnusableRow("not an object, so there are no columns for the template")
+    return "".join(
+        _text_of_column(row, piece) if is_column else piece for piece, is_column in pieces
+    )
+
+
+def _default_message(row: Any) -> str:
+    if isinstance(row, str):
+        return row
+    if isinstance(row, dict) and isinstance(row.get("message"), str):
+        return str(row["message"])
+    return _as_json(row)
+
+
+def _text_of_column(row: dict[str, Any], column: str) -> str:
+    try:
+        value = row[column]
+    except KeyError:
+        names = ", ".join(repr(name) for name in list(row)[:20])
+        raise UnusableRow(f"no column {column!r}; the row has {names or 'none'}") from None
+    return value if isinstance(value, str) else _as_json(value)
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,104 @@
+"""Tables that are read repeatedly, and the check of their rows."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import threading
+from pathlib import Path
+
+import pytest
+
+from duvo import ConfigError
+from duvo._tables.check import BadRows, check
+from duvo._tables.start_message import Key, StartMessage
+from duvo._tables.table import Table
+
+
+def table_of(folder: Path, text: str) -> Table:
+    file = folder / "rows.csv"
+    file.write_text(text)
+    return Table(str(file))
+
+
+def test_the_format_of_a_file_follows_its_suffix_or_else_its_first_line(tmp_path: Path) -> None:
+    for name, text, value in (
+        ("a.csv", "3\n4\n", {"3": "4"}),
+        ("b.JSONL", '"4"\n', "4"),
+        ("c.txt", "n\n4\n", {"n": "4"}),
+        ("d.txt", "\n[4]\n", [4]),
+    ):
+        (tmp_path / name).write_text(text)
+        table = Table(str(tmp_path / name))
+        assert table.file == tmp_path / name
+        assert list(table.values()) == list(table.values()) == [value]
+
+
+def test_a_pipe_is_read_once_and_its_rows_repeatedly(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    text = "".join(f'{{"n": {number}}}\n' for number in range(30_000))
+    writer = threading.Thread(target=pipe.write_text, args=(text,))
+    writer.start()
+    with Table(str(pipe)) as table:
+        writer.join()
+        assert table.file is None
+        both = zip(table.values(), table.values(), strict=True)
+        assert [one for one, other in both if one == other] == [{"n": n} for n in range(30_000)]
+
+
+def test_a_stream_is_read_once_and_its_rows_repeatedly() -> None:
+    with Table("stdin", io.BytesIO(b"n\n4\n")) as table:
+        assert (table.name, table.file) == ("stdin", None)
+        assert list(table.values()) == list(table.values()) == [{"n": "4"}]
+
+
+def test_an_unreadable_input_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(ConfigError, match="cannot read"):
+            Table(str(path))
+
+
+def test_a_row_that_turned_bad_after_the_check_is_an_error(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "a\n1\n")
+    assert list(table.values()) == [{"a": "1"}]
+    table_of(tmp_path, "a,b\n1\n")
+    with pytest.raises(ConfigError, match=r"rows.csv, line 2: 1 cell.* changed since"):
+        list(table.values())
+
+
+def test_a_checked_table_has_a_run_for_each_row(tmp_path: Path) -> None:
+    assert check(table_of(tmp_path, "a\n1\n1\n"), StartMessage()) == (2, 2)
+
+
+def test_rows_with_the_same_key_count_as_one_run(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "a,b\n1,1\n1,2\n2,3\n")
+    assert check(table, StartMessage(), Key("a")) == (3, 2)
+
+
+def test_a_single_bad_row_is_named_in_the_error(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "a\n1\n")
+    with pytest.raises(BadRows, match=r"rows.csv, line 2: no column 'b'") as raised:
+        check(table, StartMessage("{b}"))
+    assert raised.value.details == ()
+
+
+def test_bad_rows_are_grouped_by_reason(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "a,b\n1,2\n3\n4,5\n,\n6\n7\n")
+    with pytest.raises(BadRows, match=r"4 rows of .*rows.csv cannot be used$") as raised:
+        check(table, StartMessage())
+    assert raised.value.details == (
+        f"{table.name}, lines 3, 6 and 7: 1 cell, but the header has 2 columns",
+        f"{table.name}, line 5: all cells are empty",
+    )
+    assert pickle.loads(pickle.dumps(raised.value)).details == raised.value.details
+
+
+def test_no_more_than_twenty_bad_rows_are_listed(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "a\n" + "1\n" * 30)
+    with pytest.raises(BadRows, match=r"30 rows .* \(10 of them are not shown\)") as raised:
+        check(table, StartMessage(), Key("b"))
+    (detail,) = raised.value.details
+    assert ", lines 2, 3, " in detail
+    assert " and 21: no column 'b'" in detail
