@@ -1,4 +1,4 @@
-"""A limit of requests a minute, told as the hosted API tells it. Pure."""
+"""A limit of requests a minute, with the hosted API's headers. Pure."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import math
 
 import attrs
 
-WINDOW = 60
-"""Seconds that a count of requests lasts."""
+_WINDOW = 60
+"""Seconds of a window in which requests are counted."""
 
 
 @attrs.frozen
-class Standing:
-    """How a request stands to the limit.
+class RateLimitState:
+    """The state of the limit after a request.
 
     Attributes:
         limit: requests a window.
-        remaining: how many are left after this one.
-        resets_at: Unix time in seconds at which the count begins anew.
-        retry_after: seconds to wait, when this one is too many; otherwise None.
+        remaining: requests left in this window.
+        resets_at: Unix time in seconds at which the next window begins.
+        retry_after: seconds to wait if the request exceeded the limit, or None.
     """
 
     limit: int
@@ -27,15 +27,15 @@ class Standing:
     retry_after: int | None
 
     def headers(self) -> list[tuple[str, str]]:
-        """The headers that tell it."""
-        told = [
+        """Return the response headers."""
+        headers = [
             ("x-ratelimit-limit", str(self.limit)),
             ("x-ratelimit-remaining", str(self.remaining)),
             ("x-ratelimit-reset", str(self.resets_at)),
         ]
         if self.retry_after is not None:
-            told.append(("retry-after", str(self.retry_after)))
-        return told
+            headers.append(("retry-after", str(self.retry_after)))
+        return headers
 
 
 class RateLimit:
@@ -46,16 +46,16 @@ class RateLimit:
         self._ends = 0.0
         self._count = 0
 
-    def count(self, now: float) -> Standing:
+    def count(self, now: float) -> RateLimitState:
         """Count one request.
 
         Args:
             now: Unix time in seconds.
         """
-        if now >= self._ends or self._ends - now > WINDOW:
-            self._ends, self._count = now + WINDOW, 0
+        if now >= self._ends or self._ends - now > _WINDOW:
+            self._ends, self._count = now + _WINDOW, 0
         resets_at = math.ceil(self._ends)
         if self._count >= self.limit:
-            return Standing(self.limit, 0, resets_at, max(1, math.ceil(self._ends - now)))
+            return RateLimitState(self.limit, 0, resets_at, max(1, math.ceil(self._ends - now)))
         self._count += 1
-        return Standing(self.limit, self.limit - self._count, resets_at, None)
+        return RateLimitState(self.limit, self.limit - self._count, resets_at, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from duvo.local._api.rate_limit import RateLimit
 
 
-def test_requests_are_counted_down_refused_and_counted_anew() -> None:
+def test_requests_above_the_limit_are_refused_until_the_next_window() -> None:
     limit = RateLimit(2)
     assert [limit.count(100.0).remaining for _ in range(2)] == [1, 0]
     over = limit.count(130.5)
@@ -13,14 +13,14 @@ def test_requests_are_counted_down_refused_and_counted_anew() -> None:
     assert limit.count(160.0).retry_after is None
 
 
-def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
+def test_a_clock_that_is_set_back_starts_a_new_window() -> None:
     limit = RateLimit(1)
     limit.count(10_000.0)
     assert limit.count(10_001.0).retry_after == 59
     assert limit.count(5_000.0).retry_after is None
 
 
-def test_a_refusal_tells_when_to_come_back() -> None:
+def test_only_a_refusal_has_a_retry_after_header() -> None:
     limit = RateLimit(1)
     assert "retry-after" not in dict(limit.count(0.0).headers())
     assert dict(limit.count(59.9).headers()) == {
