@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
 from pathlib import Path
-from types import TracebackType
 
 from ._api import ports
 from ._api.endpoint import Endpoint
@@ -122,12 +121,7 @@ class Server:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def start(self) -> None:
@@ -178,33 +172,29 @@ class Server:
         from ._database.state_folder import make_state_folder
         from ._store import shapes
 
-        endpoint = self._make_endpoint()
+        resources = contextlib.ExitStack()
         try:
+            resources.callback(_remove_temporary, location)
+            endpoint = self._make_endpoint()
+            resources.callback(endpoint.close)
             if location.file is None and self._keys_file is None:
                 make_state_folder()
             database = Database(location)
-            try:
-                self.key_file = Path(self._keys_file or location.key_file)
-                if self._keys_file is None:
-                    self.api_key = read_or_create_key(location.key_file)
-                    endpoint.keys.replace((self.api_key,))
-                started: Future[tuple[str, ...]] = Future()
-                thread = threading.Thread(
-                    target=self._serve,
-                    args=(database, endpoint, location, started),
-                    name="duvo-engine",
-                    daemon=True,
-                )
-                thread.start()
-            except BaseException:
-                database.close()
-                raise
+            resources.callback(database.close)
+            self.key_file = Path(self._keys_file or location.key_file)
+            if self._keys_file is None:
+                self.api_key = read_or_create_key(location.key_file)
+                endpoint.keys.replace((self.api_key,))
+            started: Future[tuple[str, ...]] = Future()
+            serve = functools.partial(self._serve, database, endpoint, started, resources)
+            thread = threading.Thread(target=serve, name="duvo-engine", daemon=True)
+            thread.start()
         except BaseException:
-            endpoint.close()
+            resources.close()
             raise
         failure = started.exception()
         if failure is not None:
-            # The thread releases the database when it ends.
+            # The thread closes endpoint and database.
             thread.join()
             raise failure
         self.waiting_for = started.result()
@@ -218,8 +208,8 @@ class Server:
         self,
         database: Database,
         endpoint: Endpoint,
-        location: Location,
         started: Future[tuple[str, ...]],
+        resources: contextlib.ExitStack,
     ) -> None:
         try:
             # Imported before the loop runs: it takes a while.
@@ -237,9 +227,7 @@ class Server:
                 raise
             started.set_exception(error)
         finally:
-            endpoint.close()
-            database.close()
-            _remove_temporary(location)
+            resources.close()
 
     async def _serve_until_closed(
         self,

@@ -16,16 +16,11 @@ if TYPE_CHECKING:
 _NAMESPACE = uuid.UUID("8d1c4f0e-2f6b-5f0a-9d52-6f6b1d0a7411")
 
 
-def agent_id(name: str) -> str:
-    """Return the id of the agent with that name: the same on every machine, after every restart."""
-    return str(uuid.uuid5(_NAMESPACE, name))
-
-
 class Agent:
     """A named async function that the engine runs.
 
     Attributes:
-        id: derived from the name alone.
+        id: derived from the name alone: the same on every machine.
         name: the name that runs are started by.
         function: called with the `RunContext` of each turn.
         description: one line for people, or None.
@@ -34,7 +29,7 @@ class Agent:
     __slots__ = ("description", "function", "id", "name")
 
     def __init__(self, name: str, function: AgentFunction, description: str | None = None):
-        self.id = agent_id(name)
+        self.id = str(uuid.uuid5(_NAMESPACE, name))
         self.name = name
         self.function = function
         self.description = description

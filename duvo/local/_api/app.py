@@ -8,13 +8,13 @@ from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from .._execution.engine import Engine
-from .._store.api_errors import ApiError, error_body
+from .._store.api_errors import ApiError
 from .._text import one_line
-from .guard import Guard, unexpected_error
+from .guard import UNEXPECTED, Guard, error_response
 from .keys import AcceptedKeys
 from .long_poll import LongPolls
 from .rate_limit import RateLimit
@@ -67,24 +67,29 @@ def make_app(
 
 async def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    # The rest of an unread body must not be taken for the next request.
-    headers = {"connection": "close"} if error.status == 413 else None
-    return JSONResponse(error.body(), error.status, headers=headers)
+    response = error_response(error)
+    if error.status == 413:
+        # The rest of the unread body must not be taken for the next request.
+        response.headers["connection"] = "close"
+    return response
 
 
 async def _database_error(request: Request, error: Exception) -> Response:
     reason = one_line(error)
     logger.error("%s %s: the database failed: %s", request.method, request.url.path, reason)
-    return JSONResponse(error_body(500, "the database failed; see the server's log"), 500)
+    return error_response(ApiError(500, "the database failed; see the server's log"))
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
     # The exception is raised again after the response, and the guard logs it.
-    return unexpected_error()
+    return error_response(UNEXPECTED)
 
 
 async def _routing_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     messages = {404: "there is no such path", 405: f"{request.method} is not possible here"}
-    body = error_body(error.status_code, messages.get(error.status_code, error.detail))
-    return JSONResponse(body, error.status_code, headers=error.headers)
+    response = error_response(
+        ApiError(error.status_code, messages.get(error.status_code, error.detail))
+    )
+    response.headers.update(error.headers or {})
+    return response

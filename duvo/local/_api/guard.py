@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .._store.api_errors import ApiError, error_body
+from .._store.api_errors import ApiError
 from .keys import AcceptedKeys
 from .long_poll import MAX_WAIT
 from .rate_limit import RateLimit
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .._monitoring.routes import Monitoring
 
 logger = logging.getLogger("duvo.local")
+
+UNEXPECTED = ApiError(500, "the server failed; see its log")
 
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
@@ -55,14 +57,14 @@ class Guard:
         if scope["type"] != "http":
             return
         headers = Headers(scope=scope)
-        extra = [
-            ("x-request-id", f"req_{uuid.uuid4().hex}"),
-            ("duvo-idempotency", "honoured"),
-            ("duvo-long-poll", str(MAX_WAIT)),
-        ]
+        extra = {
+            "x-request-id": f"req_{uuid.uuid4().hex}",
+            "duvo-idempotency": "honoured",
+            "duvo-long-poll": str(MAX_WAIT),
+        }
         if self._monitoring is not None and self._monitoring.is_leaving:
             # A load balancer must not send the next request here.
-            extra.append(("connection", "close"))
+            extra["connection"] = "close"
 
         begun = ended = False
 
@@ -71,28 +73,25 @@ class Guard:
             begun = True
             ended = message["type"] == "http.response.body" and not message.get("more_body")
             if message["type"] == "http.response.start":
-                response_headers = MutableHeaders(scope=message)
-                for name, value in extra:
-                    response_headers[name] = value
+                MutableHeaders(scope=message).update(extra)
             await send(message)
 
         try:
             try:
                 self._check(scope["path"], headers, extra)
             except ApiError as error:
-                response = JSONResponse(error.body(), error.status)
-                await response(scope, receive, send_with_headers)
+                await error_response(error)(scope, receive, send_with_headers)
             else:
                 await self._app(scope, receive, send_with_headers)
         except Exception as error:
             _log(scope, error)
             if not begun:
-                await unexpected_error()(scope, receive, send_with_headers)
+                await error_response(UNEXPECTED)(scope, receive, send_with_headers)
             elif not ended:
                 # Breaks the connection: half a response must not look complete.
                 raise
 
-    def _check(self, path: str, headers: Headers, extra: list[tuple[str, str]]) -> None:
+    def _check(self, path: str, headers: Headers, extra: dict[str, str]) -> None:
         if self._monitoring is not None and path == self._monitoring.HEALTH:
             # It reveals nothing about runs, and simple probes send no Host.
             return
@@ -105,11 +104,13 @@ class Guard:
                 401, "the key is missing or not this server's; send Authorization: Bearer <key>"
             )
         if self._rate_limit is not None:
-            state = self._rate_limit.count(time.time())
-            extra += state.headers()
-            if state.retry_after is not None:
+            limits = self._rate_limit.count(time.time())
+            extra |= limits
+            if "retry-after" in limits:
                 raise ApiError(
-                    429, f"more than {state.limit} requests a minute; wait {state.retry_after} s"
+                    429,
+                    f"more than {self._rate_limit.limit} requests a minute; "
+                    f"wait {limits['retry-after']} s",
                 )
 
     def _check_origin(self, headers: Headers) -> None:
@@ -125,9 +126,8 @@ class Guard:
                 raise ApiError(403, "requests from web pages of other origins are refused")
 
 
-def unexpected_error() -> JSONResponse:
-    """Return the response to a request that failed unexpectedly."""
-    return JSONResponse(error_body(500, "the server failed; see its log"), 500)
+def error_response(error: ApiError) -> JSONResponse:
+    return JSONResponse(error.body(), error.status)
 
 
 def _log(scope: Scope, error: Exception) -> None:

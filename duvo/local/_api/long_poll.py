@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -58,30 +58,25 @@ class LongPolls:
 
         async def held() -> AsyncIterator[bytes]:
             deadline = time.monotonic() + wait
-            with self._counted(), self._notifier.subscribe(run_id) as changes:
-                while True:
-                    changes.clear()
-                    view = await read()
-                    if self._closing or is_due(view):
-                        break
-                    while not changes.is_set() and time.monotonic() < deadline:
-                        # Blanks may precede JSON; they also detect a client that disconnected.
-                        yield b" "
-                        left = deadline - time.monotonic()
-                        try:
-                            await asyncio.wait_for(changes.wait(), max(0.0, min(_HEARTBEAT, left)))
-                        except asyncio.TimeoutError:
-                            continue
-                    if not changes.is_set():
-                        break
+            self.held += 1
+            try:
+                with self._notifier.subscribe(run_id) as changes:
+                    while True:
+                        changes.clear()
+                        view = await read()
+                        if self._closing or is_due(view):
+                            break
+                        while not changes.is_set() and time.monotonic() < deadline:
+                            # Blanks may precede JSON; they also detect a lost client.
+                            yield b" "
+                            left = deadline - time.monotonic()
+                            timeout = max(0.0, min(_HEARTBEAT, left))
+                            with contextlib.suppress(asyncio.TimeoutError):
+                                await asyncio.wait_for(changes.wait(), timeout)
+                        if not changes.is_set():
+                            break
+            finally:
+                self.held -= 1
             yield json.dumps(view.body).encode()
 
         return StreamingResponse(held(), media_type="application/json")
-
-    @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
-        self.held += 1
-        try:
-            yield
-        finally:
-            self.held -= 1

@@ -41,31 +41,18 @@ _BATCHING = 0.005
 
 
 class Host(Protocol):
-    """The engine, as the cluster needs it."""
+    """What a cluster needs of the `Engine`; `turns` are those that run here."""
 
     notifier: Notifier
 
     @property
-    def turns(self) -> Collection[tuple[str, int]]:
-        """The run id and number of each turn that runs here."""
-
-    def end_turn(self, run_id: str, number: int) -> None:
-        """Cancel the turn if it runs here."""
-
-    async def transact(self, work: Callable[[sa.Connection], T]) -> T:
-        """Do the work in a transaction, once the database is available."""
-
-    def call_soon(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call the function on the loop; from any thread."""
-
-    async def suspend(self) -> None:
-        """Stop running turns; their runs stay as they are."""
-
-    async def resume(self, server_id: str) -> None:
-        """Run turns again, as the server with that id."""
-
-    async def recover(self, server_ids: list[str]) -> None:
-        """Take over the turns of those servers."""
+    def turns(self) -> Collection[tuple[str, int]]: ...
+    def end_turn(self, run_id: str, number: int) -> None: ...
+    async def transact(self, work: Callable[[sa.Connection], T]) -> T: ...
+    def call_soon(self, function: Callable[..., Any], *arguments: Any) -> None: ...
+    async def suspend(self) -> None: ...
+    async def resume(self, server_id: str) -> None: ...
+    async def recover(self, server_ids: list[str]) -> None: ...
 
 
 class Cluster:

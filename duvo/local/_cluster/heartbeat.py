@@ -31,26 +31,19 @@ _RECONNECT_AFTER = 0.2
 """Seconds before a lost connection is opened again."""
 
 
-class LostServers:
-    """Servers that were connected and are not any more, as this server sees them.
+def find_lost(seen: set[str], living: Mapping[str, bool]) -> set[str]:
+    """Return the servers that were connected and are not any more; update `seen`.
 
-    A server that was never seen connected is not lost: it may be about to
-    connect, as all are after the database was restarted.
+    Args:
+        seen: the servers that were seen connected. Others are not lost: they
+            may be about to connect, as all are after the database restarted.
+        living: the servers not marked dead, and whether each is connected.
     """
-
-    def __init__(self) -> None:
-        self._seen: set[str] = set()
-
-    def update(self, living: Mapping[str, bool]) -> set[str]:
-        """Return the lost servers.
-
-        Args:
-            living: the servers not marked dead, and whether each is connected.
-        """
-        connected = {server_id for server_id, is_connected in living.items() if is_connected}
-        lost = (self._seen & living.keys()) - connected
-        self._seen = connected | lost
-        return lost
+    connected = {server_id for server_id, is_connected in living.items() if is_connected}
+    lost = (seen & living.keys()) - connected
+    seen.clear()
+    seen |= connected | lost
+    return lost
 
 
 class Heartbeat:
@@ -136,11 +129,11 @@ class Heartbeat:
                 connection.exec_driver_sql(f"LISTEN {CHANNEL}")
                 self._beat(connection)
                 self._on_connect()
-                lost_servers = LostServers()
+                seen: set[str] = set()
                 while not self._closed.is_set():
                     self._hear(connection)
                     self._beat(connection)
-                    lost = lost_servers.update(membership.connected(connection))
+                    lost = find_lost(seen, membership.connected(connection))
                     _mark_dead(connection, lost, silent_for=_LOST_AFTER)
             finally:
                 # It listens, and must not be used again.

@@ -51,6 +51,8 @@ class Engine:
         turns: the turns that run here, by run id and number.
         waiting_for: the names of agents that have unfinished runs and are not
             among `agents`.
+        deliver: sends a reply to the turn that waits for it, in a transaction.
+        receive: returns the reply that was delivered to the current turn.
     """
 
     def __init__(self, database: Database, agents: Iterable[Agent]):
@@ -61,6 +63,7 @@ class Engine:
         self._database = database
         self._cluster: Cluster | None = None
         self._workflows = Workflows(database.engine, self._run_turn)
+        self.deliver, self.receive = self._workflows.send, self._workflows.receive
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="duvo-database")
         self._loggers = contextlib.ExitStack()
         self._running: set[asyncio.Task[Any]] = set()
@@ -163,12 +166,6 @@ class Engine:
 
         return await self._in_pool(transact)
 
-    def deliver(
-        self, connection: sa.Connection, run_id: str, turn: int, request_id: str, reply: str
-    ) -> None:
-        """Send a reply to the turn that waits for it, within the caller's transaction."""
-        self._workflows.send(connection, run_id, turn, request_id, reply)
-
     async def _in_pool(self, function: Callable[[], T]) -> T:
         try:
             result = self._loop.run_in_executor(self._pool, function)
@@ -216,10 +213,6 @@ class Engine:
                 await asyncio.sleep(0)
 
         return json.loads(await self._workflows.step(name, call))
-
-    async def receive(self, request_id: str) -> str | None:
-        """Return the reply that was delivered to the current turn."""
-        return await self._workflows.receive(request_id)
 
     def may_start_tool(self) -> bool:
         """Whether no other server can be running this server's turns; from any thread."""

@@ -37,24 +37,17 @@ _LEAVES_TURN_OPEN = (TurnTakenOver, EngineClosed, sa.exc.DBAPIError)
 
 
 class Executor(Protocol):
-    """The engine, as a turn needs it."""
+    """What a turn needs of the `Engine`."""
 
     notifier: Notifier
 
-    def notify(self, run_id: str) -> None:
-        """Notify of a change of the run."""
-
-    async def commit(self, work: Callable[[sa.Connection], T], *, changes: str | None = None) -> T:
-        """Do the work in a transaction, then notify that the run `changes` has changed."""
-
-    async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
-        """Call the function once and record its result; on recovery return the record."""
-
-    def may_start_tool(self) -> bool:
-        """Whether no other server can be running this server's turns; from any thread."""
-
-    async def receive(self, request_id: str) -> str | None:
-        """Return the reply that was delivered to the current turn."""
+    def notify(self, run_id: str) -> None: ...
+    async def commit(
+        self, work: Callable[[sa.Connection], T], *, changes: str | None = None
+    ) -> T: ...
+    async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any: ...
+    def may_start_tool(self) -> bool: ...
+    async def receive(self, request_id: str) -> str | None: ...
 
 
 class RunningTurn:

@@ -20,7 +20,7 @@ class ApiError(Exception):
     """An error response.
 
     Attributes:
-        status: the HTTP status, 400 to 429.
+        status: the HTTP status.
         message: what was wrong, and what to do.
     """
 
@@ -30,13 +30,8 @@ class ApiError(Exception):
         self.message = message
 
     def body(self) -> dict[str, str]:
-        """Return the response's body."""
-        return error_body(self.status, self.message)
-
-
-def error_body(status: int, message: str) -> dict[str, str]:
-    """Return the body of an error response in the API's shape."""
-    return {"error": _CODES.get(status, "error"), "message": message}
+        """Return the response's body in the API's shape."""
+        return {"error": _CODES.get(self.status, "error"), "message": self.message}
 
 
 def no_run() -> ApiError:

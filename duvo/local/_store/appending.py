@@ -58,12 +58,8 @@ def append(
     """
     set_now = tuple(name for name, value in changes.items() if value is NOW)
     values = {name: value for name, value in changes.items() if value is not NOW}
-    computed = {name: v for name, v in values.items() if isinstance(v, sa.ColumnElement)}
-    plain = tuple(name for name in values if name not in computed)
-    statement = _update(plain, set_now, in_turn is None, op is None)
-    if computed:
-        statement = statement.values(computed)
-    parameters = {f"new_{name}": values[name] for name in plain}
+    statement = _update(tuple(values), set_now, in_turn is None, op is None)
+    parameters = {f"new_{name}": value for name, value in values.items()}
     parameters |= {"run_id_": run_id, "turn_": in_turn, "op_": op, "moment_": unix_ms()}
     row = connection.execute(statement, parameters).one_or_none()
     if row is not None:
@@ -83,13 +79,13 @@ def append(
 
 @functools.lru_cache
 def _update(
-    plain: tuple[str, ...], set_now: tuple[str, ...], any_turn: bool, any_op: bool
+    names: tuple[str, ...], set_now: tuple[str, ...], any_turn: bool, any_op: bool
 ) -> ReturningUpdate[Any]:
     # Cached: building and compiling a statement takes longer than executing it.
     moment = sa.bindparam("moment_", type_=sa.BigInteger)
     # Later than every earlier message, even if the clock was set back.
     later = sa.case((runs.c.updated_at >= moment, runs.c.updated_at + 1), else_=moment)
-    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in plain}
+    values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
     values |= dict.fromkeys(set_now, later)
     statement = runs.update().where(runs.c.id == sa.bindparam("run_id_"))
     if not any_turn:
@@ -143,10 +139,7 @@ def append_op(
     entry: Entry,
     **changes: Any,
 ) -> sa.Row[Any] | None:
-    """Append the entry of an agent's operation; repeated calls append nothing more.
-
-    Returns:
-        What `append` returns, or None if the operation was recorded before.
+    """Append the entry of an agent's operation as `append` does; None if it was appended before.
 
     Raises:
         TurnEnded: the turn has ended.

@@ -1,4 +1,7 @@
-"""Changes that people make to runs: start, post, respond, stop; each in one transaction."""
+"""Changes that people make to runs: start, post, respond, stop; each in one transaction.
+
+Raises `ApiError` for a run or a request that is unknown or in the wrong state.
+"""
 
 from __future__ import annotations
 
@@ -85,17 +88,13 @@ def start(
 
 
 def post(connection: sa.Connection, run_id: str, text: str, deliver: Deliver) -> Change:
-    """Post a message: to a working run's inbox, as a waiting run's reply, or to resume a run.
-
-    Raises:
-        ApiError: the run is unknown, has failed, or waits for several answers.
-    """
+    """Post a message: to a working run's inbox, as a waiting run's reply, or to resume a run."""
     message_id = new_id()
     row = _locked_run(connection, run_id)
     if row.status == statuses.FAILED:
         raise ApiError(409, "the run has failed, and a failed run cannot be resumed; start another")
     entry = entries.user_text(text)
-    changes: dict[str, Any] = {"prompts": runs.c.prompts + 1}
+    changes: dict[str, Any] = {"prompts": row.prompts + 1}
     starts_turn = None
     if row.status in statuses.RESUMABLE:
         starts_turn = row.turn + 1
@@ -128,12 +127,7 @@ def respond(
     body: dict[str, Any],
     deliver: Deliver,
 ) -> Change:
-    """Reply to the run's pending human request.
-
-    Raises:
-        ApiError: the run or the request is unknown, the request is not
-            pending, or the reply does not fit it.
-    """
+    """Reply to the run's pending human request."""
     row = _locked_run(connection, run_id)
     request = _request(connection, run_id, request_id)
     if row.status != statuses.WAITING or row.pending_request_id != request_id:
@@ -149,11 +143,7 @@ def respond(
 
 
 def stop(connection: sa.Connection, run_id: str) -> Change:
-    """End a run at once; an ended run stays as it is.
-
-    Raises:
-        ApiError: the run is unknown.
-    """
+    """End a run at once; an ended run stays as it is."""
     row = _locked_run(connection, run_id)
     if row.status in statuses.ENDED:
         return Change(200, {"success": True, "message": f"the run had ended: {row.status}"})

@@ -1,4 +1,4 @@
-"""Reads of runs and conversations."""
+"""Reads of runs and conversations; `ApiError` for an unknown run."""
 
 from __future__ import annotations
 
@@ -32,11 +32,7 @@ class View:
 
 
 def run(connection: sa.Connection, run_id: str) -> View:
-    """Return a run, with its pending human request.
-
-    Raises:
-        ApiError: the run is unknown.
-    """
+    """Return a run, with its pending human request."""
     row = connection.execute(
         sa.select(runs, requests.c.spec, requests.c.created_at.label("asked_at"))
         .outerjoin(requests, requests.c.id == runs.c.pending_request_id)
@@ -53,11 +49,7 @@ def run(connection: sa.Connection, run_id: str) -> View:
 
 
 def page(connection: sa.Connection, run_id: str, offset: int, limit: int) -> View:
-    """Return a page of a conversation, oldest message first.
-
-    Raises:
-        ApiError: the run is unknown.
-    """
+    """Return a page of a conversation, oldest message first."""
     row = connection.execute(
         sa.select(runs.c.messages, runs.c.status).where(runs.c.id == run_id)
     ).one_or_none()

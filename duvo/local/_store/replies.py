@@ -1,4 +1,7 @@
-"""A human's reply to a request, checked and turned into what the agent receives. Pure."""
+"""A human's reply to a request, checked and turned into what the agent receives. Pure.
+
+Raises `ApiError` for a reply that does not fit the request.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,13 @@ _YES = frozenset(("yes", "y", "ok", "okay", "approve", "approved"))
 
 
 def from_fields(spec: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-    """Return the reply in the body of a respond call.
-
-    Args:
-        spec: the request.
-        body: has `approved` or `answers`.
-
-    Raises:
-        ApiError: the body does not fit the request.
-    """
+    """Return the reply in the body of a respond call: `approved` or `answers`."""
     approved, answers = body.get("approved"), body.get("answers")
     if approved is not None and not isinstance(approved, bool):
         raise ApiError(400, "approved must be true or false")
-    if answers is not None and not _are_answers(answers):
+    if answers is not None and not (
+        isinstance(answers, dict) and all(isinstance(answer, str) for answer in answers.values())
+    ):
         raise ApiError(400, "answers must be an object of texts, keyed by the questions' texts")
     if spec["type"] == "approval":
         if approved is None or answers:
@@ -43,10 +40,8 @@ def from_fields(spec: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 def from_text(spec: dict[str, Any], text: str) -> dict[str, Any]:
     """Return the reply that a message posted to a waiting run stands for.
 
-    A bare word of consent approves; any other text declines.
-
-    Raises:
-        ApiError: the request asks several questions, which one text cannot answer.
+    A bare word of consent approves, any other text declines; one text cannot
+    answer several questions.
     """
     if spec["type"] == "approval":
         return {"approved": text.strip().rstrip(".!").lower() in _YES}
@@ -56,7 +51,3 @@ def from_text(spec: dict[str, Any], text: str) -> dict[str, Any]:
             422, f"the run waits for answers to {len(questions)} questions; respond to the request"
         )
     return {"answers": {questions[0]: text}}
-
-
-def _are_answers(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(answer, str) for answer in value.values())

@@ -1,4 +1,7 @@
-"""The turns of runs: how they start, ask humans, read what was posted, and end."""
+"""The turns of runs: how they start, ask humans, read what was posted, and end.
+
+Whatever changes a turn raises `TurnEnded` if the turn has ended.
+"""
 
 from __future__ import annotations
 
@@ -68,11 +71,7 @@ def kind_of(entry: entries.Entry) -> str:
 def begin(
     connection: sa.Connection, run_id: str, turn: int, agent_ids: Container[str]
 ) -> TurnStart | None:
-    """Start or recover a turn; None if its agent is not among these.
-
-    Raises:
-        TurnEnded: the turn has ended.
-    """
+    """Start or recover a turn; None if its agent is not among these."""
     row = connection.execute(_TURN, {"run": run_id, "turn": turn}).one_or_none()
     if row is None:
         raise TurnEnded
@@ -147,11 +146,7 @@ def open_request(
     request_id: str,
     spec: dict[str, Any],
 ) -> None:
-    """Make the run wait for a human, once for each `op`.
-
-    Raises:
-        TurnEnded: the turn has ended.
-    """
+    """Make the run wait for a human, once for each `op`."""
     row = append_op(
         connection,
         run_id,
@@ -175,15 +170,10 @@ def open_request(
 
 
 def read_reply(connection: sa.Connection, request_id: str) -> str | None:
-    """Return the reply as JSON text, or None while there is none.
-
-    Raises:
-        TurnEnded: the request was cancelled.
-        AgentChanged: the request was never made.
-    """
+    """Return the reply as JSON text, or None while there is none."""
     row = connection.execute(_REPLY, {"request": request_id}).one_or_none()
     if row is None:
-        raise AgentChanged
+        raise AgentChanged  # the request was never made
     if row.status == "cancelled":
         raise TurnEnded
     return str(row.answer) if row.status == "answered" else None
@@ -208,7 +198,6 @@ def complete(connection: sa.Connection, run_id: str, turn: int, op: int) -> None
     """End the turn as completed.
 
     Raises:
-        TurnEnded: it has ended already.
         AgentChanged: the agent made fewer calls than were recorded.
     """
     row = append_op(
@@ -225,11 +214,7 @@ def complete(connection: sa.Connection, run_id: str, turn: int, op: int) -> None
 
 
 def fail(connection: sa.Connection, run_id: str, turn: int, reason: str) -> None:
-    """End the turn as failed, whatever its operation counter.
-
-    Raises:
-        TurnEnded: it has ended already.
-    """
+    """End the turn as failed, whatever its operation counter."""
     row = append(
         connection,
         run_id,

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("psycopg")
 
-from duvo.local._cluster.heartbeat import LostServers
+from duvo.local._cluster.heartbeat import find_lost
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,9 @@ def test_a_server_that_was_connected_and_is_not_any_more_is_lost(
     observations: list[str], lost: list[str]
 ) -> None:
     """Each letter is a living server; capital letters are connected."""
-    servers = LostServers()
+    seen: set[str] = set()
     found = [
-        servers.update({letter.lower(): letter.isupper() for letter in letters})
+        find_lost(seen, {letter.lower(): letter.isupper() for letter in letters})
         for letters in observations
     ]
     assert found == [set(letters) for letters in lost]
