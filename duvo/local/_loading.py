@@ -50,11 +50,7 @@ def load_agents(path: str | os.PathLike[str]) -> list[Agent]:
 
 
 def combine(agents: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
-    """Return the agents, each once, and if asked the examples whose names are free.
-
-    Raises:
-        EngineError: an item is not an agent, or two agents have the same name.
-    """
+    """Return the agents, each once, and if asked the examples whose names are free."""
     agents = list(agents)
     for item in agents:
         if not isinstance(item, Agent):

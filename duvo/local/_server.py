@@ -167,7 +167,7 @@ class Server:
             self._endpoint.reload()
 
     def _start(self, location: Location) -> None:
-        from ._api.own_key import read_or_create_key
+        from ._api.keys import read_or_create_key
         from ._database.database import Database
         from ._database.state_folder import make_state_folder
         from ._store import shapes

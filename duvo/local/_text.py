@@ -6,11 +6,7 @@ from typing import Any
 
 
 def storable(value: str) -> str:
-    """Return the text with NULs and lone surrogates replaced.
-
-    Raises:
-        TypeError: `value` is not a string.
-    """
+    """Return the text with NULs and lone surrogates replaced."""
     if not isinstance(value, str):
         raise TypeError(f"text was expected, not {type(value).__name__}")
     return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

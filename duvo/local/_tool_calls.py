@@ -17,11 +17,7 @@ class Postponed(Exception):
 
 
 def json_object(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tool's arguments as JSON gives them back.
-
-    Raises:
-        TypeError: they are not a JSON object.
-    """
+    """Return a tool's arguments as JSON gives them back."""
     try:
         encoded = json.dumps(dict(arguments), allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -11,29 +11,14 @@ from ..errors import EngineError
 
 
 class Certificate:
-    """A certificate and its key, as PEM files.
-
-    Args:
-        cert: the file of the certificate chain.
-        key: the file of its key, without a passphrase.
-
-    Attributes:
-        context: the SSL context of the server's connections.
-
-    Raises:
-        EngineError: a file cannot be read, or the two do not belong together.
-    """
+    """A certificate chain and its key, as PEM files; `context` is the SSL context to serve with."""
 
     def __init__(self, cert: str | os.PathLike[str], key: str | os.PathLike[str]):
         self._files = (os.fspath(cert), os.fspath(key))
         self.context = self._load()
 
     def reload(self) -> None:
-        """Use what the files hold now, for new connections.
-
-        Raises:
-            EngineError: they cannot be used; the certificate stays as it was.
-        """
+        """Use what the files hold now, for new connections; nothing changes if they are bad."""
         # Tried in a new context first: a bad pair would replace half of the good one.
         self._load()
         self._load_into(self.context)

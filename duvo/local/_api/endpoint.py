@@ -12,14 +12,7 @@ from .keys import AcceptedKeys, read_keys_file
 
 
 class Endpoint:
-    """Listens from its creation until it is closed.
-
-    Args:
-        host: an address of this machine.
-        port: 0 for any free port, None for the default or the next free one.
-        keys_file: the file of the accepted keys; None to accept none yet.
-        tls_cert, tls_key: PEM files of a certificate and its key; None for plain HTTP.
-        insecure: whether other machines may connect over plain HTTP.
+    """Listens from its creation until it is closed; the arguments are those of `Server`.
 
     Attributes:
         listening: the socket.
@@ -27,9 +20,6 @@ class Endpoint:
         tls: the SSL context; None for plain HTTP.
         is_loopback: whether only this machine can connect.
         url: the URL by which this machine connects.
-
-    Raises:
-        EngineError: the address or a file cannot be used, or it would be insecure.
     """
 
     def __init__(
@@ -66,11 +56,7 @@ class Endpoint:
         return int(self.listening.getsockname()[1])
 
     def reload(self) -> None:
-        """Use the keys and the certificate that the files hold now; all, or none if one is bad.
-
-        Raises:
-            EngineError: one of them cannot be used.
-        """
+        """Use the keys and the certificate that the files hold now; all, or none if one is bad."""
         keys = read_keys_file(self._keys_file) if self._keys_file else None
         if self._certificate is not None:
             self._certificate.reload()

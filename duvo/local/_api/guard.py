@@ -28,15 +28,7 @@ _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 class Guard:
-    """Wraps the routes: refuses unauthorized requests, and adds headers to every response.
-
-    Args:
-        app: the routes.
-        keys: the accepted keys.
-        is_loopback: whether only this machine can connect.
-        rate_limit: counts the requests; None for no limit.
-        monitoring: its routes are open to load balancers and Prometheus.
-    """
+    """Wraps the routes: refuses unauthorized requests, and adds headers to every response."""
 
     def __init__(
         self,

@@ -21,10 +21,9 @@ _HEARTBEAT = 0.5
 
 
 class LongPolls:
-    """Holds requests, and releases all of them when the server shuts down.
+    """Holds requests, and answers all of them when the server shuts down.
 
-    Attributes:
-        held: the number of requests that are held now.
+    `held` is the number of requests that are held now.
     """
 
     def __init__(self, notifier: Notifier):
@@ -44,13 +43,9 @@ class LongPolls:
         read: Callable[[], Awaitable[View]],
         is_due: Callable[[View], bool],
     ) -> Response:
-        """Respond with what was read, once it is due or the time is up.
+        """Respond with what was read, once it is due or `wait` seconds are over.
 
-        Args:
-            run_id: the run whose changes may make it due.
-            wait: seconds for which to hold the request at most.
-            read: reads the current state.
-            is_due: whether that state is worth a response.
+        It is read again after each change of the run.
         """
         view = await read()
         if wait <= 0 or self._closing or is_due(view):

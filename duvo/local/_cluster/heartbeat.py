@@ -78,11 +78,7 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="duvo-heartbeat", daemon=True)
 
     def start(self, server_id: str, joined_at: float) -> None:
-        """Send heartbeats as the server with that id, which has joined.
-
-        Args:
-            joined_at: the monotonic time just before it joined.
-        """
+        """Send heartbeats as the server that joined just after that monotonic time."""
         with self._lock:
             self._server_id, self._last_beat = server_id, joined_at
         if not self._thread.ident:

@@ -64,13 +64,9 @@ def connected(connection: sa.Connection) -> dict[str, bool]:
 def mark_dead(
     connection: sa.Connection, server_ids: Iterable[str], silent_for: timedelta
 ) -> list[str]:
-    """Mark those servers dead, so that their turns are taken over at once.
+    """Mark those servers dead that sent no heartbeat for so long, and return them.
 
-    Args:
-        silent_for: spare a server whose last heartbeat is more recent.
-
-    Returns:
-        The servers that were alive until now.
+    Their turns are then taken over at once.
     """
     is_silent = servers.c.seen <= _now() - silent_for
     return list(

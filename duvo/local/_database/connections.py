@@ -29,12 +29,7 @@ _WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 def create_pool(location: Location) -> sa.Engine:
-    """Return a pool of connections to the database.
-
-    Raises:
-        EngineError: this Python's SQLite is too old.
-        DatabaseDamaged: the file cannot be created.
-    """
+    """Return a pool of connections to the database."""
     return _sqlite_pool(location) if location.file else _postgresql_pool(location)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from collections.abc import Callable
@@ -31,34 +32,25 @@ class EngineClosed(EngineError):
 
 
 class Database:
-    """The engine's database.
-
-    Attributes:
-        engine: the connection pool, shared with the durable execution of turns.
-    """
+    """The engine's database; `engine` is its connection pool, which DBOS uses too."""
 
     def __init__(self, location: Location):
         self._closed = threading.Event()
-        self._lock = FileLock(location.file) if location.file else None
         self._location = location
         self._outage = Outage()
-        try:
+        with contextlib.ExitStack() as resources:
+            if location.file:
+                resources.callback(FileLock(location.file).release)
             self.engine = connections.create_pool(location)
-            try:
-                schema.prepare(self.engine, location)
-                if location.file:
-                    # Not earlier: before it was read it could be another program's file.
-                    for suffix in ("", "-wal", "-shm"):
-                        make_private(location.file.with_name(location.file.name + suffix))
-                else:
-                    sa.event.listen(self.engine, "do_connect", self._connect)
-            except BaseException:
-                self.engine.dispose()
-                raise
-        except BaseException:
-            if self._lock:
-                self._lock.release()
-            raise
+            resources.callback(self.engine.dispose)
+            schema.prepare(self.engine, location)
+            if location.file:
+                # Not earlier: before it was read it could be another program's file.
+                for suffix in ("", "-wal", "-shm"):
+                    make_private(location.file.with_name(location.file.name + suffix))
+            else:
+                sa.event.listen(self.engine, "do_connect", self._connect)
+            self._resources = resources.pop_all()
 
     @property
     def is_shared(self) -> bool:
@@ -96,7 +88,7 @@ class Database:
                 if self.transact(functools.partial(_is_committed, transaction_id=transaction_id)):
                     return result
 
-    def transact_once(self, work: Callable[[sa.Connection], T]) -> T:
+    def attempt(self, work: Callable[[sa.Connection], T]) -> T:
         """Do the work in one transaction; fail soon if a row of it stays locked."""
         with self.engine.begin() as connection:
             if self.is_shared:
@@ -108,9 +100,7 @@ class Database:
     def close(self) -> None:
         """Close every connection and release the database to the next engine."""
         self.stop_waiting()
-        self.engine.dispose()
-        if self._lock:
-            self._lock.release()
+        self._resources.close()
 
     def stop_waiting(self) -> None:
         """Wait no longer for a database that does not answer."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from .._threads import in_thread
 from . import schema
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ class DatabaseCheck:
 
     def __init__(self, engine: sa.Engine):
         self._engine = engine
-        self._running: dict[Callable[[sa.Connection], Any], asyncio.Future[Any]] = {}
+        self._running: dict[Callable[[sa.Connection], Any], asyncio.Task[Any]] = {}
         self._was_up = True
 
     async def is_up(self) -> bool:
@@ -46,31 +46,25 @@ class DatabaseCheck:
         return await self._run(_runs_by_status)
 
     async def _run(self, query: Callable[[sa.Connection], T]) -> T | None:
-        result = self._running.get(query)
-        if result is None:
-            # One at a time, however many ask: it may hang for minutes.
-            result = self._running[query] = asyncio.get_running_loop().create_future()
-            # A daemon thread: the process may exit while it hangs.
-            threading.Thread(
-                target=self._execute, args=(query, result), name="duvo-check", daemon=True
-            ).start()
+        # One at a time, however many ask: it may hang for minutes.
+        if query not in self._running:
+            self._running[query] = asyncio.create_task(self._execute(query))
         with contextlib.suppress(asyncio.TimeoutError):
-            answer: T | None = await asyncio.wait_for(asyncio.shield(result), _TIMEOUT)
-            return answer
+            result: T | None = await asyncio.wait_for(
+                asyncio.shield(self._running[query]), _TIMEOUT
+            )
+            return result
         return None
 
-    def _execute(self, query: Callable[[sa.Connection], Any], result: asyncio.Future[Any]) -> None:
-        answer = None
-        with contextlib.suppress(Exception), self._engine.connect() as connection:
-            answer = query(connection)
+    async def _execute(self, query: Callable[[sa.Connection], Any]) -> Any:
+        def execute() -> Any:
+            with contextlib.suppress(Exception), self._engine.connect() as connection:
+                return query(connection)
 
-        def settle() -> None:
+        try:
+            return await in_thread(execute)
+        finally:
             del self._running[query]
-            if not result.done():
-                result.set_result(answer)
-
-        with contextlib.suppress(RuntimeError):  # the loop is closed
-            result.get_loop().call_soon_threadsafe(settle)
 
 
 def _version(connection: sa.Connection) -> int | None:

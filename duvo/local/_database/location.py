@@ -44,15 +44,11 @@ class Location:
 
 
 def locate(database: str | os.PathLike[str] | None) -> Location:
-    """Return the location of the database that a user named.
+    """Return the location of a database.
 
     Args:
         database: a file, a URL (`sqlite:///…`, `postgresql://…`), or None for
             a temporary file.
-
-    Raises:
-        EngineError: the engine cannot use such a URL.
-        DatabaseDamaged: the file cannot exist there.
     """
     if database is None:
         folder = Path(tempfile.mkdtemp(prefix="duvo-"))

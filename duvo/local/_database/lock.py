@@ -20,14 +20,7 @@ class FileLock:
     """A lock held until it is released or its process ends.
 
     It is a transaction on a small database beside the real one: the only lock
-    that works wherever SQLite works.
-
-    Args:
-        database: the file, with links resolved.
-
-    Raises:
-        DatabaseLocked: another engine holds the lock.
-        DatabaseDamaged: the lock's file cannot be created.
+    that works wherever SQLite works. Links in the file's path must be resolved.
     """
 
     def __init__(self, database: Path):

@@ -10,11 +10,7 @@ _OWNER_ONLY = 0o600
 
 
 def create_private(file: Path) -> None:
-    """Create the file, empty, if it is missing.
-
-    Raises:
-        OSError: it cannot be created.
-    """
+    """Create the file, empty, if it is missing."""
     # An existing file must not even be opened: closing it would release every lock that this
     # process holds on it, SQLite's included.
     with contextlib.suppress(FileExistsError):

@@ -20,11 +20,7 @@ def state_folder() -> Path:
 
 
 def make_state_folder() -> Path:
-    """Return the state folder, created for its owner only if it is missing.
-
-    Raises:
-        EngineError: it cannot be created.
-    """
+    """Return the state folder, created for its owner only if it is missing."""
     folder = state_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -90,7 +90,7 @@ class GroupCommit:
 
     def _write_together(self, writes: list[_Write]) -> None:
         try:
-            results = self._database.transact_once(
+            results = self._database.attempt(
                 lambda connection: [write.work(connection) for write in writes]
             )
         except BaseException:

@@ -48,11 +48,7 @@ class Workflows:
         return _current is self
 
     def claim(self) -> None:
-        """Claim this process's DBOS.
-
-        Raises:
-            EngineError: another engine runs in this process.
-        """
+        """Claim this process's DBOS."""
         global _current
         if _current is not None:
             raise EngineError("another engine runs in this process; close it first")
@@ -127,12 +123,7 @@ class Workflows:
             await DBOS.delete_workflows_async([workflow.workflow_id for workflow in ended])
 
     async def step(self, name: str, function: Callable[[], Coroutine[Any, Any, str]]) -> str:
-        """Call the function and record its result; on recovery return the record.
-
-        Raises:
-            AgentChanged: another step was recorded in its place.
-            TurnTakenOver: another server runs this turn.
-        """
+        """Call the function and record its result; on recovery return the record."""
         with agent_code(False), _own_errors():
             return await DBOS.run_step_async({"name": name}, function)
 
@@ -146,7 +137,7 @@ class Workflows:
         )
 
     async def receive(self, topic: str) -> str | None:
-        """Return what was sent to the current turn under that topic; raises as `step` does."""
+        """Return what was sent to the current turn under that topic."""
         with agent_code(False), _own_errors():
             text: str | None = await DBOS.recv_async(topic, timeout_seconds=0)
             return text

@@ -27,12 +27,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """The metrics of one server; safe to use from any thread.
-
-    Args:
-        turns: returns the number of turns on this server.
-        held_polls: returns the number of requests that are held.
-    """
+    """The metrics of one server; safe to use from any thread."""
 
     def __init__(self, *, turns: Callable[[], int], held_polls: Callable[[], int]):
         # A registry of its own: the next server in this process starts at zero.
@@ -88,12 +83,7 @@ class Metrics:
             self._ended.labels(status).inc(counts[status])
 
     def text(self, *, database_up: bool, runs: Mapping[str, int] | None) -> bytes:
-        """Return all metrics.
-
-        Args:
-            database_up: whether the database answers.
-            runs: the number of runs of each status; None if it is unknown.
-        """
+        """Return all metrics; `runs` is the number of runs of each status, if it is known."""
         self._database_up.set(database_up)
         # Old counts would hide that the database does not answer.
         self._runs.clear()

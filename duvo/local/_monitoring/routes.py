@@ -17,12 +17,7 @@ from .middleware import MetricsMiddleware
 
 
 class Monitoring:
-    """Serves `/health` and `/metrics`.
-
-    Args:
-        database: the connections whose transactions are counted.
-        turns: returns the number of turns on this server.
-        held_polls: returns the number of requests that are held.
+    """Serves `/health` and `/metrics`; `turns` and `held_polls` return the current numbers.
 
     Attributes:
         is_leaving: whether the server shuts down and takes no new work.

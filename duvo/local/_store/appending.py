@@ -139,11 +139,7 @@ def append_op(
     entry: Entry,
     **changes: Any,
 ) -> sa.Row[Any] | None:
-    """Append the entry of an agent's operation as `append` does; None if it was appended before.
-
-    Raises:
-        TurnEnded: the turn has ended.
-    """
+    """Append the entry of an agent's operation as `append` does; None if it was appended before."""
     row = append(
         connection,
         run_id,

@@ -11,9 +11,8 @@ import attrs
 class Entry:
     """A message to append to a run's conversation.
 
-    Attributes:
-        data: the tool call or its result, in the API's shape; for a user's
-            message, the request that it replied to.
+    `data` is a tool call or its result in the API's shape, or the request that
+    a user's message replied to.
     """
 
     type: str

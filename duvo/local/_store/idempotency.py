@@ -30,11 +30,7 @@ def once(
     request_hash: str,
     work: Callable[[sa.Connection], Change],
 ) -> Change:
-    """Do the work, or return the first response if the key has been used.
-
-    Raises:
-        ApiError: the key was used with another request.
-    """
+    """Do the work, or return the first response if the key has been used."""
     new = connection.execute(
         _insert(connection)
         .values(key=key, request_hash=request_hash, created_at=unix_ms())

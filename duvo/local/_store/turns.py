@@ -195,11 +195,7 @@ def posted_since(connection: sa.Connection, run_id: str, seq: int) -> tuple[list
 
 
 def complete(connection: sa.Connection, run_id: str, turn: int, op: int) -> None:
-    """End the turn as completed.
-
-    Raises:
-        AgentChanged: the agent made fewer calls than were recorded.
-    """
+    """End the turn as completed."""
     row = append_op(
         connection,
         run_id,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from duvo.local import EngineError
-from duvo.local._api.own_key import read_or_create_key
+from duvo.local._api.keys import read_or_create_key
 from duvo.local._database.location import locate
 
 
