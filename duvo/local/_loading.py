@@ -123,13 +123,13 @@ def _by_name(agents: Iterable[Agent]) -> dict[str, Agent]:
 def _is_same(first: Agent, second: Agent) -> bool:
     # A file that is both loaded and imported is executed and compiled twice: other code objects
     # of the same line. A factory's agents share one code object, and are different agents.
-    one, other = _code(first), _code(second)
+    code, other = _code(first), _code(second)
     return (
-        one is not None
+        code is not None
         and other is not None
-        and one is not other
-        and one.co_firstlineno == other.co_firstlineno
-        and os.path.realpath(one.co_filename) == os.path.realpath(other.co_filename)
+        and code is not other
+        and code.co_firstlineno == other.co_firstlineno
+        and os.path.realpath(code.co_filename) == os.path.realpath(other.co_filename)
     )
 
 

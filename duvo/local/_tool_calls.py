@@ -22,8 +22,8 @@ def json_object(arguments: Mapping[str, Any]) -> dict[str, Any]:
         encoded = json.dumps(dict(arguments), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise TypeError(f"the arguments of a tool must be a JSON object: {error}") from error
-    made: dict[str, Any] = storable_json(json.loads(encoded))
-    return made
+    decoded: dict[str, Any] = storable_json(json.loads(encoded))
+    return decoded
 
 
 async def call_tool(

@@ -1,4 +1,4 @@
-"""What a request carries: its path, query, headers and body.
+"""The values in a request: in its path, query, headers and body.
 
 Every function raises `ApiError` for a value that is not allowed.
 """
@@ -45,12 +45,12 @@ async def read_body(request: Request) -> bytes:
 def json_object(body: bytes) -> dict[str, Any]:
     """Return the body as a JSON object."""
     try:
-        made = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise ApiError(400, "the body is not JSON") from None
-    if not isinstance(made, dict):
+    if not isinstance(value, dict):
         raise ApiError(400, "the body must be a JSON object")
-    return made
+    return value
 
 
 def text_field(body: dict[str, Any], name: str) -> str | None:
@@ -90,12 +90,12 @@ def checked_text(value: str, name: str) -> str:
 def checked_uuid(value: str, name: str) -> str:
     """Return a UUID in lower case."""
     try:
-        made = str(uuid.UUID(value))
+        parsed = str(uuid.UUID(value))
     except ValueError:
-        made = ""
-    if made != value.lower():
+        parsed = ""
+    if parsed != value.lower():
         raise ApiError(400, f"{name} must be a UUID")
-    return made
+    return parsed
 
 
 def path_id(request: Request, name: str) -> str:
@@ -164,10 +164,10 @@ def moment(request: Request, name: str) -> int | None:
         return None
     try:
         # A plus sign in a query means a blank unless it is escaped.
-        made = datetime.fromisoformat(text.strip().replace(" ", "+").replace("Z", "+00:00"))
-        if made.tzinfo is None:
-            made = made.replace(tzinfo=timezone.utc)
-        return math.ceil(made.timestamp() * 1000)
+        value = datetime.fromisoformat(text.strip().replace(" ", "+").replace("Z", "+00:00"))
+        if value.tzinfo is None:
+            value = value.replace(tzinfo=timezone.utc)
+        return math.ceil(value.timestamp() * 1000)
     except (ValueError, OverflowError):
         raise ApiError(400, f"{name} must be a time like 2026-01-31T09:30:00Z") from None
 

@@ -16,7 +16,7 @@ _MAX_RUNS = 150
 
 @attrs.frozen
 class Broadcast:
-    """What happened at one server.
+    """An event at one server.
 
     Attributes:
         sender: the server's id.

@@ -35,6 +35,7 @@ _LOG_INTERVAL = 60.0
 """Seconds between two log lines about this server's lost contact."""
 
 _RETRY_AFTER = 5.0
+"""Seconds between a failure and the next attempt."""
 
 _BATCHING = 0.005
 """Seconds for which changes are collected: PostgreSQL serializes the commits that broadcast."""
@@ -108,9 +109,9 @@ class Cluster:
         return self._heartbeat.has_lease
 
     async def wait_for_lease(self) -> None:
-        """Return while `has_lease`, before doing what must not happen twice.
+        """Return once this server has its lease; call it before what must not happen twice.
 
-        If another server has taken over, the caller is cancelled.
+        If another server takes over first, the caller is cancelled.
         """
         while not self.has_lease:
             await self._next_beat.wait()

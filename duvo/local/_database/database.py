@@ -133,7 +133,7 @@ class Database:
 
 
 def _interpreter_is_exiting() -> bool:
-    # It waits for the threads of pools, so none of them must go on waiting for the database.
+    # It waits for the threads of pools, so they must stop waiting for the database.
     try:
         _probe.submit(int)
     except RuntimeError:

@@ -15,7 +15,7 @@ _SETTLING = 1.0
 
 
 class Outage:
-    """Whether the database is unavailable; reported from many threads, logged once."""
+    """An outage of the database: reported by many threads, logged once."""
 
     def __init__(self) -> None:
         self._since: float | None = None

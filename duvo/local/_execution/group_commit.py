@@ -55,7 +55,7 @@ class GroupCommit:
     async def commit(self, work: Callable[[sa.Connection], T], run_id: str | None = None) -> T:
         """Do the work, which must be harmless when repeated, then notify for the run.
 
-        The notification is sent even if the caller was cancelled meanwhile.
+        The notification is sent even if the caller has been cancelled.
         """
         if self._is_closed:
             raise EngineClosed

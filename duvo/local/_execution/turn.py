@@ -136,20 +136,21 @@ class RunningTurn:
         except TurnEnded:
             return
         except asyncio.CancelledError:
-            await self._commit(
-                turns.fail, "the agent's function was cancelled from within", changes=True
-            )
+            await self._commit(turns.fail, "the agent's function was cancelled from within")
         except Exception as error:
             logger.debug("run %s failed", self._run_id, exc_info=error)
-            await self._commit(turns.fail, _reason(error), changes=True)
+            await self._commit(turns.fail, _reason(error))
         else:
             try:
-                await self._commit(turns.complete, context.end(), changes=True)
+                await self._commit(turns.complete, context.end())
             except (AgentChanged, CallOrderError) as error:
-                await self._commit(turns.fail, _reason(error), changes=True)
+                await self._commit(turns.fail, _reason(error))
 
     async def _begin(self, agents: Mapping[str, Agent]) -> RunContext | None:
-        start = await self._commit(turns.begin, agents, changes=False)
+        begin = functools.partial(
+            turns.begin, run_id=self._run_id, turn=self._number, agent_ids=agents
+        )
+        start = await self._executor.commit(begin)
         if start is None:
             return None
         if start.is_new:
@@ -182,15 +183,13 @@ class RunningTurn:
 
     async def append(self, op: int, entry: Entry) -> None:
         if await self._is_new(op, entry):
-            await self._checked(self._commit(appending.append_op, op, entry, changes=True))
+            await self._checked(self._commit(appending.append_op, op, entry))
 
     async def open_request(
         self, op: int, entry: Entry, request_id: str, spec: dict[str, Any]
     ) -> None:
         if await self._is_new(op, entry):
-            await self._checked(
-                self._commit(turns.open_request, op, entry, request_id, spec, changes=True)
-            )
+            await self._checked(self._commit(turns.open_request, op, entry, request_id, spec))
 
     async def wait_for_reply(self, request_id: str) -> str:
         return await self._checked(self._wait_for_reply(request_id))
@@ -273,11 +272,11 @@ class RunningTurn:
         await asyncio.sleep(0)
         raise self._error or TurnEnded
 
-    async def _commit(self, work: Callable[..., T], *arguments: Any, changes: bool) -> T:
+    async def _commit(self, work: Callable[..., T], *arguments: Any) -> T:
         def transact(connection: sa.Connection) -> T:
             return work(connection, self._run_id, self._number, *arguments)
 
-        return await self._executor.commit(transact, changes=self._run_id if changes else None)
+        return await self._executor.commit(transact, changes=self._run_id)
 
 
 async def _call(agent: Agent, context: RunContext) -> None:

@@ -14,17 +14,13 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _OTHER = "other"
 
 
-class MetricsMiddleware:
-    """Counts an application's responses and how long they took."""
+def measured(app: ASGIApp, routes: Iterable[Route], metrics: Metrics) -> ASGIApp:
+    """Return the application with its requests counted."""
+    templates: dict[object, str] = {route.endpoint: route.path for route in routes}
 
-    def __init__(self, app: ASGIApp, routes: Iterable[Route], metrics: Metrics):
-        self._app = app
-        self._templates: dict[object, str] = {route.endpoint: route.path for route in routes}
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def measured_app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await app(scope, receive, send)
             return
         status = 500
         began = time.perf_counter()
@@ -36,9 +32,11 @@ class MetricsMiddleware:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_and_record)
+            await app(scope, receive, send_and_record)
         finally:
             method = scope["method"] if scope["method"] in _METHODS else _OTHER
             # Set by the router; missing if the guard refused the request.
-            route = self._templates.get(scope.get("endpoint"), _OTHER)
-            self._metrics.count_request(method, route, status, time.perf_counter() - began)
+            route = templates.get(scope.get("endpoint"), _OTHER)
+            metrics.count_request(method, route, status, time.perf_counter() - began)
+
+    return measured_app

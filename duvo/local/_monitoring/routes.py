@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from .._database.health import DatabaseCheck
 from .._store.counters import on_commit
 from .metrics import CONTENT_TYPE, Metrics
-from .middleware import MetricsMiddleware
+from .middleware import measured
 
 
 class Monitoring:
@@ -40,7 +40,7 @@ class Monitoring:
 
     def measured(self, app: ASGIApp, routes: Iterable[Route]) -> ASGIApp:
         """Return the application with its requests counted by these routes."""
-        return MetricsMiddleware(app, routes, self._metrics)
+        return measured(app, routes, self._metrics)
 
     async def health(self, request: Request) -> Response:
         if self.is_leaving:

@@ -1,4 +1,4 @@
-"""What transactions changed, counted once they are committed."""
+"""Counts of what transactions changed, reported once they are committed."""
 
 from __future__ import annotations
 

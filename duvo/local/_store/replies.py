@@ -38,7 +38,7 @@ def from_fields(spec: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 
 
 def from_text(spec: dict[str, Any], text: str) -> dict[str, Any]:
-    """Return the reply that a message posted to a waiting run stands for.
+    """Return the reply that a message to a waiting run counts as.
 
     A bare word of consent approves, any other text declines; one text cannot
     answer several questions.

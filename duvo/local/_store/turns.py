@@ -1,6 +1,6 @@
 """The turns of runs: how they start, ask humans, read what was posted, and end.
 
-Whatever changes a turn raises `TurnEnded` if the turn has ended.
+Every change of a turn raises `TurnEnded` if the turn has ended.
 """
 
 from __future__ import annotations
@@ -251,5 +251,5 @@ def _conversation(connection: sa.Connection, run_id: str, end: int) -> tuple[Mes
 
 
 def _loaded(data: str | None) -> dict[str, Any] | None:
-    made: dict[str, Any] | None = json.loads(data) if data else None
-    return made
+    loaded: dict[str, Any] | None = json.loads(data) if data else None
+    return loaded
