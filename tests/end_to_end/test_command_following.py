@@ -70,7 +70,7 @@ def test_the_exit_code_of_follow_reflects_the_outcome_only_on_request(run_duvo: 
 
 def test_wait_prints_the_answer_alone(run_duvo: Command) -> None:
     done = run_duvo("runs", "start", "--agent", "Talker", "--wait")
-    assert done.stdout == "That is all. Send me another message, and I go on.\n"
+    assert done.stdout == "That is all. Send me another message and I will continue.\n"
     assert (done.stderr, done.returncode) == ("", 0)
 
 
