@@ -16,8 +16,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from duvo import __version__
-
+from ..._version import __version__
 from .._store import counters, statuses
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
