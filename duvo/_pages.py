@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from ._errors import ConfigError, UnexpectedAnswer
+from ._http.sender import get
 from ._models.checks import count, expect_items, request_context
 
 TYPE_CHECKING = False
@@ -83,7 +84,7 @@ class Pages:
         # One item more than wanted shows whether there are more, where no total does.
         ask = self._size if left is None else min(self._size, left + 1)
         query = [*self._params, ("limit", str(ask)), ("offset", str(self._offset))]
-        response = yield from self._api.get(self._path, params=query, deadline=self._deadline)
+        response = yield from get(self._api, self._path, params=query, deadline=self._deadline)
         with request_context("GET", self._path):
             page = expect_items(response.data, self._name)
         self.total = count(response.data.get("total"))
@@ -144,7 +145,7 @@ def joined(api: Api, path: str, params: Sequence[tuple[str, str]], size: int) ->
     seen: set[str] = set()
     while True:
         query = [*rest, ("limit", limit), ("offset", str(offset))]
-        response = yield from api.get(path, params=query)
+        response = yield from get(api, path, params=query)
         data = response.data
         name = _name_of_items(data)
         if name is None:

@@ -23,7 +23,7 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
     """The results of a batch as its runs end: an iterator of `(input, run)`.
 
     Runs are started and answered while it is iterated over. When it is closed
-    early, unfinished runs are still running.
+    early, or ended by Ctrl-C, unfinished runs are still running.
     """
 
     def __init__(self, batch: Batch, workers: AsyncWorkers):

@@ -17,6 +17,7 @@ from attrs import frozen
 from .. import _errors
 from .._flow.steps import Sleep, block
 from .._http import paths
+from .._http.sender import get
 from .._models import wire
 from .._models.checks import request_context
 from .._models.times import timestamp
@@ -239,7 +240,7 @@ class _Search:
         path = paths.messages(run_id)
         params = [("limit", str(_FIRST)), ("offset", "0")]
         try:
-            response = yield from self._api.get(path, params=params)
+            response = yield from get(self._api, path, params=params)
         except _errors.NotFound:
             del self._candidates[run_id]
             return

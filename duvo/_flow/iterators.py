@@ -29,6 +29,8 @@ class _Items(Generic[T]):
         self._given: Give | None = None
         self._items: Iterator[T] = iter(())
         self._is_finished = False
+        self._is_resumable = True
+        """Whether iterating can continue after an exception from outside."""
 
     def _next_step(self) -> Step | None:
         """Return the next step to perform, or None when there are new items.
@@ -63,8 +65,8 @@ class _Items(Generic[T]):
             return
         if type(step) is Send:
             step.interrupted = True
-        elif type(step) is Block and step.task is None:
-            # It may have been carried out; carrying it out twice could corrupt a file.
+        # A call that may block may have been carried out, and must not be repeated.
+        if not self._is_resumable or (type(step) is Block and step.task is None):
             self._drive.error = error
         raise error
 
@@ -97,8 +99,9 @@ class ClosableIterator(_Items[T]):
         with self._iterating:
             try:
                 return self._advance()
-            except Exception:
-                self._finish()
+            except BaseException as error:
+                if not self._is_resumable or isinstance(error, Exception):
+                    self._finish()
                 raise
 
     def _advance(self) -> T:

@@ -8,18 +8,14 @@ import threading
 from .._errors import TimeoutError
 from .._flow.steps import Sleep
 from .rate_limit import shared
-from .request import Request
-from .sender import send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
 
     from .._flow.steps import Flow
     from .clock import Clock, Deadline
     from .rate_limit import SharedRateLimit
-    from .response import Response
 
 
 class Server:
@@ -118,14 +114,6 @@ class Api:
             else:
                 yield Sleep(0.02, "the team is being found")
         return self.known_team_id
-
-    def get(self, path: str, **options: Any) -> Flow[Response]:
-        """Send a GET; the options are those of `Request`."""
-        return send(self, Request("GET", path, **options))
-
-    def post(self, path: str, **options: Any) -> Flow[Response]:
-        """Send a POST; the options are those of `Request`."""
-        return send(self, Request("POST", path, **options))
 
     def __repr__(self) -> str:
         return f"<Api {self.base_url}>"

@@ -8,15 +8,27 @@ from .._errors import DuvoError
 from .._flow.steps import Closed, Send
 from . import response as responses
 from . import retries
+from .request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._flow.steps import Flow
     from .api import Api
-    from .request import Request
     from .response import Response
 
 logger = logging.getLogger("duvo")
+
+
+def get(api: Api, path: str, **options: Any) -> Flow[Response]:
+    """Send a GET; the options are those of `Request`."""
+    return send(api, Request("GET", path, **options))
+
+
+def post(api: Api, path: str, **options: Any) -> Flow[Response]:
+    """Send a POST; the options are those of `Request`."""
+    return send(api, Request("POST", path, **options))
 
 
 def send(api: Api, request: Request) -> Flow[Response]:

@@ -11,6 +11,7 @@ from .. import _errors
 from .._flow.iterators import ClosableIterator
 from .._flow.steps import Give
 from .._http import paths
+from .._http.sender import get
 from .._models.build import build
 from .._models.checks import expect_field, request_context
 from .._pages import Pages
@@ -139,7 +140,7 @@ class AgentQuery:
 def get_agent(api: Api, agent: str) -> Flow[Agent]:
     """Read an agent that is given by its id or its exact name."""
     path = paths.agent((yield from find_agent_id(api, agent)))
-    response = yield from api.get(path)
+    response = yield from get(api, path)
     with request_context("GET", path):
         raw = expect_field(response.data, "agent")
         return build(Agent, raw, raw)

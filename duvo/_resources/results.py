@@ -23,13 +23,14 @@ class Results(ClosableIterator[Result[Run]]):
     """The results of a batch as its runs end: an iterator of `(input, run)`.
 
     Runs are started and answered while it is iterated over. When it is closed
-    early, unfinished runs are still running.
+    early, or ended by Ctrl-C, unfinished runs are still running.
     """
 
     def __init__(self, batch: Batch, workers: Workers):
         # Neither knows this object: dropping it closes the batch at once.
         super().__init__(convert(batch.give_finished(), _results), workers)
         self._batch = batch
+        self._is_resumable = False  # sync
 
     @property
     def progress(self) -> Progress:

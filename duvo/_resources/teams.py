@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from .. import _errors
 from .._http import paths
+from .._http.sender import get
 from .._models.build import build
 from .._models.checks import expect_field, expect_items, request_context
 
@@ -99,7 +100,7 @@ def list_teams(api: Api) -> Flow[list[Team]]:
 
 def read_owner(api: Api) -> Flow[WhoAmI]:
     """Read the owner of the key. Sends `GET /v2/profile` and `GET /v2/teams`."""
-    response = yield from api.get(paths.PROFILE)
+    response = yield from get(api, paths.PROFILE)
     with request_context("GET", paths.PROFILE):
         raw = expect_field(response.data, "profile")
         profile = build(UserProfile, {**raw, "team_id": raw.get("teamId")}, raw)
@@ -138,6 +139,6 @@ def find_team(api: Api, deadline: Deadline | None = None) -> Flow[str]:
 
 
 def _read_teams(api: Api, deadline: Deadline | None = None) -> Flow[list[dict[str, Any]]]:
-    response = yield from api.get(paths.TEAMS, deadline=deadline)
+    response = yield from get(api, paths.TEAMS, deadline=deadline)
     with request_context("GET", paths.TEAMS):
         return expect_items(response.data, "teams")

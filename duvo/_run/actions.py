@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import _errors
 from .._http import paths
+from .._http.sender import get, post
 from .._models import wire
 from .._models.checks import expect_field, request_context
 from . import replies
@@ -42,7 +43,8 @@ def start(
     }
     path = paths.runs((yield from api.team_id(deadline)))
     find_out = f"`duvo runs list --agent {agent_id} --since 5m` shows whether it was started"
-    response = yield from api.post(
+    response = yield from post(
+        api,
         path,
         body={name: value for name, value in body.items() if value is not None},
         find_out=find_out,
@@ -56,7 +58,7 @@ def start(
 
 def refresh(api: Api, state: RunState) -> Flow[None]:
     """Read a run. Sends `GET /v2/runs/{id}`."""
-    response = yield from api.get(paths.run(state.id))
+    response = yield from get(api, paths.run(state.id))
     state.update(response.data)
 
 
@@ -91,7 +93,7 @@ def send_message(api: Api, state: RunState, text: str) -> Flow[Message]:
     path = paths.messages(state.id)
     find_out = f"`duvo runs messages {state.id}` shows whether it arrived"
     ended_before = state.completed_at
-    response = yield from api.post(path, body={"message": text}, find_out=find_out)
+    response = yield from post(api, path, body={"message": text}, find_out=find_out)
     resumed = state.resumed = Resumed(None, api.clock.now(), ended_before)
     state.final_answer.is_read = False
     with request_context("POST", path, find_out):
@@ -138,8 +140,8 @@ def send_reply(
     """Reply to a request. Sends `POST /v2/runs/{id}/human-requests/{request}/respond`."""
     path = paths.reply(state.id, request_id)
     find_out = f"`duvo runs get {state.id}` shows whether the request is still pending"
-    response = yield from api.post(
-        path, body=body, find_out=find_out, deadline=deadline, retries=retries
+    response = yield from post(
+        api, path, body=body, find_out=find_out, deadline=deadline, retries=retries
     )
     with request_context("POST", path, find_out):
         from .._models import human_requests
@@ -154,7 +156,7 @@ def stop(api: Api, state: RunState) -> Flow[None]:
         Conflict: the server did not stop it, and it is still running.
     """
     # Stopping twice is stopping once, so it may be sent again.
-    response = yield from api.post(paths.stop(state.id), repeatable=True)
+    response = yield from post(api, paths.stop(state.id), repeatable=True)
     yield from refresh(api, state)
     reported = response.data if isinstance(response.data, dict) else {}
     if not state.is_finished and reported.get("success") is False:

@@ -8,6 +8,7 @@ from .. import _errors
 from .._flow.steps import Sleep
 from .._http import retries
 from .._http.clock import Deadline
+from .._http.sender import get
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,8 +92,9 @@ class Poller:
     def get(self, path: str, params: list[tuple[str, str]]) -> Flow[Response]:
         """Send a GET, once where `read` repeats it."""
         if not self._patient and self.deadline.timeout is None:
-            return self.api.get(path, params=params, read_at_once=True)
-        return self.api.get(
+            return get(self.api, path, params=params, read_at_once=True)
+        return get(
+            self.api,
             path,
             params=params,
             retries=0 if self._patient else None,
