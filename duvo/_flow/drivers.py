@@ -54,26 +54,33 @@ class Drive(Generic[T]):
 def run(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
     """Perform a flow and return its result."""
     drive = Drive(flow)
-    while (step := drive.step) is not None:
-        try:
-            result = perform(step)
-        except step.enters as error:
-            drive.fail(error)
-        else:
-            drive.resume(result)
+    try:
+        while (step := drive.step) is not None:
+            try:
+                result = perform(step)
+            except step.enters as error:
+                drive.fail(error)
+            else:
+                drive.resume(result)
+    finally:
+        # A traceback may keep an interrupted flow alive.
+        flow.close()
     return drive.result
 
 
 async def run_async(flow: Flow[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
     """Perform a flow and return its result."""
     drive = Drive(flow)
-    while (step := drive.step) is not None:
-        try:
-            result = await perform(step)
-        except step.enters as error:
-            drive.fail(error)
-        else:
-            drive.resume(result)
+    try:
+        while (step := drive.step) is not None:
+            try:
+                result = await perform(step)
+            except step.enters as error:
+                drive.fail(error)
+            else:
+                drive.resume(result)
+    finally:
+        flow.close()
     return drive.result
 
 

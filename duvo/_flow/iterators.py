@@ -52,6 +52,12 @@ class _Items(Generic[T]):
         self._given, self._items = step, iter(step.items)
         return None
 
+    @property
+    def _has_ended(self) -> bool:
+        """Whether the flow has ended: an exception from outside leaves its step pending."""
+        drive = self._drive
+        return drive is not None and (drive.step is None or drive.error is not None)
+
     def _succeed(self, result: object) -> None:
         assert self._drive is not None
         self._drive.resume(result)
@@ -97,9 +103,9 @@ class ClosableIterator(_Items[T]):
         with self._iterating:
             try:
                 return self._advance()
-            except Exception:
-                self._finish()
-                raise
+            finally:
+                if self._has_ended or self._closed.is_set():
+                    self._finish()
 
     def _advance(self) -> T:
         while not self._closed.is_set():
@@ -185,11 +191,10 @@ class AsyncClosableIterator(_Items[T]):
         self._is_iterating = True
         try:
             return await self._advance()
-        except Exception:
-            await self._finish()
-            raise
         finally:
             self._is_iterating = False
+            if self._has_ended or self._closed.is_set():
+                await self._finish()
 
     async def _advance(self) -> T:
         if self._drive is None:

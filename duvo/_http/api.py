@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .clock import Clock, Deadline
     from .rate_limit import SharedRateLimit
 
+_LONGEST_FINDING = 5.0
+"""Seconds that other flows wait for the one that finds the team."""
+
 
 class Server:
     """What the server offers, as far as it has shown.
@@ -78,7 +81,8 @@ class Api:
         self.known_team_id: str | None = None
         self.server = Server()
         self.agent_ids: dict[str, str] = {}
-        self._finding_team = threading.Lock()
+        self._lock = threading.Lock()
+        self._finding_until = 0.0
 
     def configure(
         self,
@@ -104,16 +108,26 @@ class Api:
     def team_id(self, deadline: Deadline | None = None) -> Flow[str]:
         """Return the team's id; the first time it may have to be found, by one flow for all."""
         while self.known_team_id is None:
-            if self._finding_team.acquire(blocking=False):
+            if self._begin_finding():
                 try:
                     self.known_team_id = yield from self._find_team(self, deadline)
                 finally:
-                    self._finding_team.release()
+                    self._finding_until = 0.0
             elif deadline is not None and deadline.passed:
                 raise TimeoutError("no time was left to find the team", arrived=False)
             else:
                 yield Sleep(0.02, "the team is being found")
         return self.known_team_id
+
+    def _begin_finding(self) -> bool:
+        """Return whether the caller is to find the team, since nobody else does."""
+        # For a time only: a flow that was interrupted may never continue.
+        with self._lock:
+            now = self.clock.now()
+            if now < self._finding_until:
+                return False
+            self._finding_until = now + _LONGEST_FINDING
+            return True
 
     def __repr__(self) -> str:
         return f"<Api {self.base_url}>"

@@ -44,6 +44,7 @@ class Messages(ClosableIterator[Message]):
         if follow and limit is not None:
             raise ConfigError("limit does not go with follow")
         responder = Responder(on_request, answers, warn=False, may_await=driver.may_await)
+        self._run = state.handle  # errors carry it
         self._reader = MessageReader(
             driver.api, state, Beginning(after, offset, last), timeout, follow=follow
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from .._run import actions
 from .._run.state import RunState
 
@@ -327,6 +329,9 @@ class Run:
 
     def __hash__(self) -> int:
         return hash(self.id)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_state": copy(self._state)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

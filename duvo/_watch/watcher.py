@@ -115,9 +115,11 @@ class Watcher:
         """
         self._poller.check_deadline()
         self.rest = 0.0
-        pending, self._pending = self._pending, []
-        if pending:
+        if self._pending:
+            # Before anything is read: a read may fail.
+            pending, self._pending = self._pending, []
             yield Give(pending)
+            return
         if not self._watched:
             return
         now = self._now

@@ -11,7 +11,6 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
-
 def layers(package: str) -> list[str]:
     """The files and folders in a package's table of layers, in the page's order."""
     (section,) = re.findall(rf"^### `{re.escape(package)}`\n(.*?)(?=^##)", PAGE, re.M | re.S)
