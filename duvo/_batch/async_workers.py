@@ -1,4 +1,4 @@
-"""The tasks of a batch in an event loop: where its background work is done."""
+"""The background work of a batch, in tasks of an event loop."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _LONGEST_END = 5.0
-"""Seconds that leaving a batch waits for starts that were sent."""
+"""Seconds for which closing a batch waits for starts that were sent."""
 
 
 class AsyncWorkers:
     """Performs the steps of a batch.
 
     Args:
-        driver: performs all steps but those of a batch.
+        driver: performs all other steps.
         batch: the batch.
     """
 
@@ -41,11 +41,11 @@ class AsyncWorkers:
         self._starts: dict[Spawn, asyncio.Task[Completion]] = {}
 
     async def prepare(self) -> None:
-        """Complete the API's settings before the flow is begun."""
+        """Complete the API's settings before the flow begins."""
         await self._driver.prepare()
 
     async def run(self, flow: Flow[T]) -> T:
-        """Perform a flow and return its result."""
+        """Run a flow and return its result."""
         return await self._driver.run(flow)
 
     async def perform(self, step: Any, closed: asyncio.Event) -> Any:
@@ -84,7 +84,7 @@ class AsyncWorkers:
             except asyncio.TimeoutError:
                 return completions
         elif step.seconds == 0.0:
-            # Nothing waits here: let the tasks have their turn.
+            # Let the tasks run.
             await asyncio.sleep(0)
         while not self._queue.empty():
             self._record(self._queue.get_nowait(), completions)
@@ -97,7 +97,7 @@ class AsyncWorkers:
             completions.append(completion)
 
     def interrupt(self) -> None:
-        """End the work, and an `Await`."""
+        """End the work, and a pending `Await`."""
         self._closed.set()
         self._queue.put_nowait(None)
 

@@ -1,4 +1,4 @@
-"""Performing the steps of flows in an event loop: sending, sleeping and calling."""
+"""The async driver: performs the steps of flows in an event loop."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class AsyncDriver:
     """Runs flows in the event loop that uses it first.
 
     Args:
-        api: what flows are given; its clock is what sleeps.
-        connect: completes the API's settings, and returns what sends. It is
-            called in a thread, before the first step.
+        api: the API; its clock sleeps.
+        connect: completes the API's settings, and returns the transport. Called
+            in a thread, before the first step.
 
     Attributes:
-        may_await: whether functions of the user may be coroutine functions.
+        may_await: whether user functions may be coroutine functions.
     """
 
     may_await = True
@@ -44,12 +44,12 @@ class AsyncDriver:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, flow: Flow[T]) -> T:
-        """Perform a flow and return its result."""
+        """Run a flow and return its result."""
         await self.prepare()
         return await run_async(flow, self.perform)
 
     def iterate(self, flow: Flow[Any]) -> AsyncClosableIterator[Any]:
-        """Perform a flow as its items are wanted."""
+        """Return an iterator over the items of a flow."""
         return AsyncClosableIterator(flow, self)
 
     async def perform(self, step: Any, closed: asyncio.Event | None = None) -> Any:
@@ -60,7 +60,7 @@ class AsyncDriver:
             closed: when set, the step ends early.
 
         Raises:
-            Closed: it was closed.
+            Closed: the iterator was closed.
             DuvoError: the request failed.
         """
         if closed is not None and closed.is_set():
@@ -83,7 +83,7 @@ class AsyncDriver:
     async def _send(self, step: Send, closed: asyncio.Event | None) -> Any:
         check_interrupted(step, self.api)
         sending = self._transport.send(step.request)
-        # A change that was sent is read to its end.
+        # The response to a change is read to its end.
         if closed is None or step.request.is_change:
             return await sending
         return await until_closed(sending, closed)
@@ -99,7 +99,7 @@ class AsyncDriver:
             self._loop = loop
         if self._loop is not loop:
             raise ConfigError(
-                "this AsyncClient belongs to another event loop; make one in each loop"
+                "this AsyncClient belongs to another event loop; create one in each loop"
             )
         if self._transport is None:
             if self._connecting is None:
@@ -113,13 +113,13 @@ class AsyncDriver:
                 raise
 
     def interrupt(self) -> None:
-        """Do nothing: a closed iterator ends what it waits for by itself."""
+        """Do nothing: a pending step sees that the iterator was closed."""
 
     async def finish(self) -> None:
-        """Do nothing: the end of an iterator leaves nothing behind."""
+        """Do nothing: there is nothing to clean up."""
 
     def __reduce__(self) -> str:
-        raise TypeError("an AsyncClient cannot be pickled; make one in each process")
+        raise TypeError("an AsyncClient cannot be pickled; create one in each process")
 
     async def aclose(self) -> None:
         """Close the connections; later requests open new ones."""
@@ -139,7 +139,7 @@ async def until_closed(awaitable: Awaitable[T], closed: asyncio.Event) -> T:
     """Await something, and cancel it when `closed` is set.
 
     Raises:
-        Closed: it was closed.
+        Closed: `closed` was set first.
     """
     task = asyncio.ensure_future(awaitable)
     closing = asyncio.ensure_future(closed.wait())

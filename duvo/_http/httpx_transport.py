@@ -1,4 +1,4 @@
-"""The async transport: sends one request by httpx2."""
+"""The async transport: sends requests with httpx2."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 _FOREVER = 1e9
-"""Seconds beyond any deadline."""
+"""More seconds than any deadline has."""
 
 
 class HttpxTransport:
-    """Sends requests, each once. Tasks of one event loop share it.
+    """Sends requests, each once. Shared by the tasks of one event loop.
 
     Args:
         base_url: the API's origin.
         api_key: the key.
         timeout: seconds for each socket operation.
         session: the caller's own `httpx2.AsyncClient`, used unchanged and never
-            closed; None for one of ours.
-        user_agent: put before ours in `User-Agent`.
+            closed; None to create one.
+        user_agent: a prefix for the `User-Agent` header.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class HttpxTransport:
         self._headers = default_headers(user_agent)
 
     async def send(self, request: Request) -> Response:
-        """Send a request, and return the response as it came.
+        """Send a request, and return the response, unchecked.
 
         Cancelling it closes the connection.
 
         Raises:
-            DuvoError: no whole response came.
+            DuvoError: no complete response arrived.
         """
         client = self._callers or self._own or await self._open()
         import httpx2
@@ -72,7 +72,7 @@ class HttpxTransport:
         except asyncio.TimeoutError:
             raise self._destination.timed_out(request, self._timeout, arrived=True) from None
         except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError, ValueError) as error:
-            # What is chained may be printed, and the request has the key in its headers.
+            # The cause may be printed, and its request has the key in the headers.
             if isinstance(error, httpx2.RequestError):
                 error.request = None  # type: ignore[assignment]
             raise self._explain(error, request) from error
@@ -85,7 +85,7 @@ class HttpxTransport:
                 redirects.url,
                 content=request.content,
                 headers={**self._headers, **request.headers},
-                # A callable beats both ~/.netrc and what the session itself has.
+                # A callable takes precedence over ~/.netrc and the auth of the session.
                 auth=self._authorize,
                 timeout=request.seconds(self._timeout),
                 follow_redirects=False,
@@ -99,7 +99,7 @@ class HttpxTransport:
         return request
 
     async def _open(self) -> httpx2.AsyncClient:
-        # httpx2 and the SSL context take long to load: they are loaded in a thread.
+        # In a thread: httpx2 and the SSL context take long to load.
         if self._opening is None:
             self._opening = asyncio.ensure_future(
                 asyncio.to_thread(_new_client, self._base_url, self._timeout)
@@ -164,11 +164,10 @@ def _new_client(base_url: str, timeout: float) -> tuple[httpx2.AsyncClient, str]
     if environment.proxy is not None:
         options["proxy"] = environment.proxy
     client = httpx2.AsyncClient(
-        # Neither the environment nor ~/.netrc: they are read once, by the same rules
-        # as those of the blocking client.
+        # Proxies and CA files are read by the rules of the blocking client.
         trust_env=False,
         timeout=timeout,
-        # A limit would make other requests wait for those that the server holds.
+        # With a limit, requests that the server holds would block others.
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
         **options,
     )

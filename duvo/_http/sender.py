@@ -1,4 +1,4 @@
-"""Sending one request: rate limit, attempt, retries, and the outcome of a change."""
+"""Sending a request: the rate limit, attempts, and the unknown outcome of a change."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def post(api: Api, path: str, **options: Any) -> Flow[Response]:
 
 
 def send(api: Api, request: Request) -> Flow[Response]:
-    """Send a request, and send it again where that is safe.
+    """Send a request, with retries where they are safe.
 
     Raises:
         OutcomeUnknown: it is a change that may or may not have happened.
-        DuvoError: it failed.
+        DuvoError: the request failed.
     """
     most = api.max_retries if request.retries is None else request.retries
     unknown = False

@@ -1,4 +1,4 @@
-"""What can be done with a run: start it, read it, post to it, reply to it, stop it."""
+"""Actions on a run: start, read, post a message, reply, stop."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def refresh(api: Api, state: RunState) -> Flow[None]:
 
 
 def read(poller: Poller, state: RunState, params: tuple[tuple[str, str], ...] = ()) -> Flow[None]:
-    """Read a run once, within what the poller repeats."""
+    """Read a run once, as an attempt of the poller."""
     response = yield from poller.get(paths.run(state.id), list(params))
     state.update(response.data)
 
@@ -71,13 +71,14 @@ def read(poller: Poller, state: RunState, params: tuple[tuple[str, str], ...] = 
 def poll(
     poller: Poller, state: RunState, *, hold: bool = False, seen_request: str | None = None
 ) -> Flow[None]:
-    """Read a run until that succeeds.
+    """Read a run, and try again until that succeeds.
 
     Args:
-        poller: reads, with its patience and deadline.
+        poller: repeats the read until its deadline.
         state: the run.
         hold: let the server hold the request until the run changes.
-        seen_request: id of the pending human request that is no change.
+        seen_request: the id of a pending human request that does not count as
+            a change.
     """
     params: tuple[tuple[str, str], ...] = ()
     if hold:
@@ -112,7 +113,7 @@ def respond(
     answers: Answers | None,
     request_id: str | None,
 ) -> Flow[Reply]:
-    """Reply to the pending request of a run, which is read first."""
+    """Read a run, and reply to its pending request."""
     yield from refresh(api, state)
     request = state.pending_request
     if request is None:
@@ -121,8 +122,8 @@ def respond(
         )
     if request_id is not None and request_id != request.id:
         raise _errors.InvalidReply(
-            f"run {state.id} has no pending request {request_id}; pending is {request.id}: "
-            f"{replies.described(request)}; nothing was sent",
+            f"run {state.id} has no pending request {request_id}; it has {request.id}: "
+            f"{replies.describe(request)}; nothing was sent",
             request=request,
         )
     return (yield from send_reply(api, state, request.id, replies.body(request, approve, answers)))
@@ -155,7 +156,7 @@ def stop(api: Api, state: RunState) -> Flow[None]:
     Raises:
         Conflict: the server did not stop it, and it is still running.
     """
-    # Stopping twice is stopping once, so it may be sent again.
+    # Stopping a run twice does no harm.
     response = yield from post(api, paths.stop(state.id), repeatable=True)
     yield from refresh(api, state)
     reported = response.data if isinstance(response.data, dict) else {}

@@ -77,7 +77,7 @@ def test_a_conversation_that_is_another_one_is_told() -> None:
     cursor = Cursor()
     read_on(cursor, [f"a{number}" for number in range(60)], PAGE)
     other = [f"b{number}" for number in range(60)]
-    with pytest.raises(duvo.UnexpectedAnswer, match="no longer in the conversation"):
+    with pytest.raises(duvo.UnexpectedAnswer, match="the conversation no longer has the messages"):
         for _ in range(20):
             read_on(cursor, other, PAGE)
 

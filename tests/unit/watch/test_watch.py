@@ -433,3 +433,16 @@ def test_wait_all_ends_with_its_time(
 ) -> None:
     with pytest.raises(duvo.WaitTimeout):
         client.runs.wait_all([hosted.start()], timeout=12)
+
+
+def test_a_run_that_had_ended_is_returned_before_the_list_is_read(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    ended = hosted.start()
+    hosted.end(ended)
+    runs = [client.runs.get(ended), client.runs.get(hosted.start())]
+    hosted.before = lambda seen: (403, {"error": "no"}) if seen.path.endswith("/runs") else None
+    completed = client.runs.as_completed(runs)
+    assert next(completed).id == ended
+    with pytest.raises(duvo.PermissionDenied):
+        next(completed)
