@@ -170,7 +170,6 @@ class Batches(RuleBasedStateMachine):
 
 
 Batches.TestCase.settings = settings(
-    max_examples=100,
     stateful_step_count=25,
     deadline=None,
     database=None,

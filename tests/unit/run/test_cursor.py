@@ -25,7 +25,7 @@ def read_on(cursor: Cursor, conversation: list[str], limit: int) -> list[str]:
     return [page.messages[index]["id"] for index in cursor.accept(page)]
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.seeds(quick=50, full=200)
 def test_nothing_is_lost_repeated_or_reordered(seed: int) -> None:
     chance = random.Random(seed)
     # A message that comes in while another goes away leaves every place as it was:
