@@ -53,28 +53,36 @@ class Drive(Generic[T]):
 
 def run(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
     """Perform a flow and return its result."""
-    drive = Drive(flow)
-    while (step := drive.step) is not None:
-        try:
-            result = perform(step)
-        except step.enters as error:
-            drive.fail(error)
-        else:
-            drive.resume(result)
-    return drive.result
+    try:
+        drive = Drive(flow)
+        while (step := drive.step) is not None:
+            try:
+                result = perform(step)
+            except step.enters as error:
+                drive.fail(error)
+            else:
+                drive.resume(result)
+        return drive.result
+    finally:
+        # After an exception from outside, whose traceback may be kept with this frame.
+        flow.close()
 
 
 async def run_async(flow: Flow[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
     """Perform a flow and return its result."""
-    drive = Drive(flow)
-    while (step := drive.step) is not None:
-        try:
-            result = await perform(step)
-        except step.enters as error:
-            drive.fail(error)
-        else:
-            drive.resume(result)
-    return drive.result
+    try:
+        drive = Drive(flow)
+        while (step := drive.step) is not None:
+            try:
+                result = await perform(step)
+            except step.enters as error:
+                drive.fail(error)
+            else:
+                drive.resume(result)
+        return drive.result
+    finally:
+        # After a cancellation, whose traceback may be kept with this frame.
+        flow.close()
 
 
 def convert(flow: Flow[T], change: Callable[[Sequence[Any]], Sequence[Any] | None]) -> Flow[T]:

@@ -142,6 +142,7 @@ class ClosableIterator(_Items[T]):
     def _finish(self) -> None:
         if not self._is_finished:
             self._is_finished = True
+            self._flow.close()
             self._driver.finish()
 
     def __enter__(self) -> Self:
@@ -188,15 +189,16 @@ class AsyncClosableIterator(_Items[T]):
         self._is_iterating = True
         try:
             return await self._advance()
-        except Exception:
-            await self._finish()
+        except BaseException as error:
+            # After a cancellation it can be continued, unless it was closed as well.
+            if isinstance(error, Exception) or self._closed.is_set():
+                await self._finish()
             raise
         finally:
             self._is_iterating = False
 
     async def _advance(self) -> T:
-        if self._drive is None:
-            await self._driver.prepare()
+        await self._driver.prepare()
         while not self._closed.is_set():
             for item in self._items:
                 return item
@@ -227,7 +229,15 @@ class AsyncClosableIterator(_Items[T]):
     async def _finish(self) -> None:
         if not self._is_finished:
             self._is_finished = True
+            self._flow.close()
             await self._driver.finish()
+
+    def _abandon(self) -> None:
+        """End the iteration in the background: nobody will."""
+        if not self._is_finished:
+            self._is_finished = True
+            self._closed.set()
+            self._driver.abandon()
 
     async def __aenter__(self) -> Self:
         return self

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .clock import Clock, Deadline
     from .rate_limit import SharedRateLimit
 
+_PATIENCE = 2.0
+"""Seconds to wait while another flow finds the team: it may have been interrupted, and kept."""
+
 
 class Server:
     """What the server offers, as far as it has shown.
@@ -103,8 +106,11 @@ class Api:
 
     def team_id(self, deadline: Deadline | None = None) -> Flow[str]:
         """Return the team's id; the first time it may have to be found, by one flow for all."""
+        patience_ends = self.clock.now() + _PATIENCE
         while self.known_team_id is None:
-            if self._finding_team.acquire(blocking=False):
+            if self.clock.now() >= patience_ends:
+                self.known_team_id = yield from self._find_team(self, deadline)
+            elif self._finding_team.acquire(blocking=False):
                 try:
                     self.known_team_id = yield from self._find_team(self, deadline)
                 finally:
