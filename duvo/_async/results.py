@@ -23,7 +23,7 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
     """The results of a batch as its runs end: an iterator of `(input, run)`.
 
     Runs are started and answered while it is iterated over. When it is closed
-    early, or ended by Ctrl-C, unfinished runs are still running.
+    early, unfinished runs are still running.
     """
 
     def __init__(self, batch: Batch, workers: AsyncWorkers):
@@ -44,6 +44,10 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
         """
         changes: Changes = await self._driver.run(self._batch.compare(inputs))
         return changes
+
+    def __del__(self) -> None:
+        if hasattr(self, "_batch"):
+            self._abandon()
 
 
 def _results(entries: Sequence[Entry]) -> list[Result[AsyncRun]]:
