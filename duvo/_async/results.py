@@ -23,7 +23,7 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
     """The results of a batch as its runs end: an iterator of `(input, run)`.
 
     Runs are started and answered during the iteration. When it is closed early,
-    unfinished runs keep running.
+    or ended by Ctrl-C, unfinished runs keep running.
     """
 
     def __init__(self, batch: Batch, workers: AsyncWorkers):

@@ -67,6 +67,7 @@ class AsyncWorkers:
             self._starts[spawn] = task
 
     async def _work(self, spawn: Spawn) -> Completion:
+        spawn.begun = True
         try:
             result = await run_async(spawn.flow, partial(self._driver.perform, closed=self._closed))
             completion = Completion(spawn.kind, spawn.subject, result)

@@ -83,7 +83,7 @@ class Starts:
         self._held: list[Entry] = []
         self._is_searching = False
         self._in_progress = 0
-        self._not_spawned: list[Entry] = []
+        self._not_spawned: list[Spawn] = []
         # Written by `write`, or by `finish` if the batch is closed before.
         self._known: list[tuple[Row, str]] = []
         self._given_up: list[Entry] = []
@@ -154,10 +154,12 @@ class Starts:
                 self._journal.started(self._known)
             if self._given_up:
                 self._give_up(self._given_up)
-            if self._not_spawned:
+            # Ctrl-C may have come between beginning the work and the end of its step.
+            never_begun = [spawn.subject for spawn in self._not_spawned if not spawn.begun]
+            if never_begun:
                 # The batch may have been closed before they were recorded as being sent.
                 with contextlib.suppress(JournalError):
-                    self._give_up(self._not_spawned)
+                    self._give_up(never_begun)
         except JournalError as error:
             logger.warning("the journal does not record runs that were started: %s", error)
         finally:
@@ -167,12 +169,13 @@ class Starts:
 
     def _send(self) -> Flow[None]:
         entries, self._held = self._held, []
-        self._not_spawned = list(entries)
+        spawns = [Spawn("start", entry, self._start(entry)) for entry in entries]
+        self._not_spawned = list(spawns)
         yield from block(self._journal.sending, [entry.row for entry in entries])
-        for entry in entries:
-            yield Spawn("start", entry, self._start(entry))
+        for spawn in spawns:
+            yield spawn
             self._in_progress += 1
-            self._not_spawned.remove(entry)
+            self._not_spawned.remove(spawn)
 
     def _start(self, entry: Entry) -> Flow[RunState]:
         # After an error that leaves no doubt, the poller sends the same start again.

@@ -29,6 +29,8 @@ class _Items(Generic[T]):
         self._last_give: Give | None = None
         self._items: Iterator[T] = iter(())
         self._is_finished = False
+        self._is_resumable = True
+        """Whether iterating can continue after an exception from outside."""
 
     def _next_step(self) -> Step | None:
         """Return the next step to perform, or None if there are new items.
@@ -69,8 +71,8 @@ class _Items(Generic[T]):
             return
         if type(step) is Send:
             step.interrupted = True
-        elif type(step) is Block and step.task is None:
-            # It may have been performed; performing it twice could corrupt a file.
+        # A call that may block may have been performed, and must not be repeated.
+        if not self._is_resumable or (type(step) is Block and step.task is None):
             self._drive.error = error
         raise error
 
@@ -103,9 +105,10 @@ class ClosableIterator(_Items[T]):
         with self._iterating:
             try:
                 return self._advance()
-            finally:
-                if self._has_ended or self._closed.is_set():
+            except BaseException:
+                if self._has_ended or self._closed.is_set() or not self._is_resumable:
                     self._finish()
+                raise
 
     def _advance(self) -> T:
         while not self._closed.is_set():

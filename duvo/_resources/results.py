@@ -23,13 +23,14 @@ class Results(ClosableIterator[Result[Run]]):
     """The results of a batch as its runs end: an iterator of `(input, run)`.
 
     Runs are started and answered during the iteration. When it is closed early,
-    unfinished runs keep running.
+    or ended by Ctrl-C, unfinished runs keep running.
     """
 
     def __init__(self, batch: Batch, workers: Workers):
         # Neither refers to this object: it can be collected, which closes the batch.
         super().__init__(convert(batch.give_finished(), _results), workers)
         self._batch = batch
+        self._is_resumable = False  # sync
 
     @property
     def progress(self) -> Progress:

@@ -46,22 +46,23 @@ async def waiter(run):
 
 ALONE = """
 import asyncio, functools, sys, time
-from duvo.local import _commands, _reading, load_agents
+from duvo.local import load_agents
 from duvo.local._execution.engine import Engine
 from duvo.local._database.location import locate
-from duvo.local._database.database import Store
+from duvo.local._database.database import Database
+from duvo.local._store import appending, commands, queries
 
 async def one(engine, agent):
-    run_id = _commands.new_run_id()
-    start = functools.partial(_commands.start, agent=agent, run_id=run_id, message="go",
+    run_id = appending.new_id()
+    start = functools.partial(commands.start, agent=agent, run_id=run_id, message="go",
                               sandbox_id=None, webhook_url=None)
-    with engine.notifier.listening(run_id) as bell:
+    with engine.notifier.subscribe(run_id) as changes:
         await engine.change(start)
         while True:
-            bell.clear()
-            if (await engine.transact(functools.partial(_reading.run, run_id=run_id))).ended:
+            changes.clear()
+            if (await engine.transact(functools.partial(queries.run, run_id=run_id))).ended:
                 return
-            await bell.wait()
+            await changes.wait()
 
 async def many(engine, agent, count):
     for _ in range(count):
@@ -78,11 +79,11 @@ async def measure(engine, agent):
     await engine.leave()
 
 agents = load_agents(sys.argv[1])
-store = Store(locate(sys.argv[2]))
-engine = Engine(store, agents)
+database = Database(locate(sys.argv[2]))
+engine = Engine(database, agents)
 asyncio.run(measure(engine, agents[0]))
 engine.close()
-store.close()
+database.close()
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 
@@ -32,6 +33,10 @@ class StoppedClock(Clock):
             self.sleeps.append(seconds)
             self.on_sleep(self.time)
 
+    async def sleep_async(self, seconds: float, closed: asyncio.Event | None = None) -> None:
+        self.sleep(seconds)
+        await asyncio.sleep(0)
+
 
 class HurriedClock(Clock):
     """Passes as time does, and what is slept on it takes a hundredth of that or less.
@@ -55,6 +60,14 @@ class HurriedClock(Clock):
         if seconds > 0:
             short = min(seconds / 100, 0.005)
             super().sleep(short, closed)
+            with self._lock:
+                self.skipped += seconds - short
+            self.on_sleep()
+
+    async def sleep_async(self, seconds: float, closed: asyncio.Event | None = None) -> None:
+        short = min(seconds / 100, 0.005)
+        await super().sleep_async(short, closed)
+        if seconds > 0:
             with self._lock:
                 self.skipped += seconds - short
             self.on_sleep()

@@ -60,8 +60,7 @@ def test_a_profile_named_in_the_call_travels_together_and_says_what_is_passed_ov
     assert settings(duvo.Client(profile="bare")) == ("dv_bare", "https://api.duvo.ai", None)
     told = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
     assert told[0] == (
-        "profile 'work' was given: ignoring DUVO_API_KEY and DUVO_API_BASE_URL "
-        "from the environment"
+        "profile 'work' was given: ignoring DUVO_API_KEY and DUVO_API_BASE_URL from the environment"
     )
 
 

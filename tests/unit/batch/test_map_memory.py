@@ -48,6 +48,7 @@ class Forgetful:
                 self._ended.append(run_id)
 
 
+@pytest.mark.blocking_only
 @pytest.mark.parametrize("journal", [None, "journal"])
 def test_between_many_and_three_times_as_many(
     client: duvo.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, journal: str | None

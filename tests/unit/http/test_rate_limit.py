@@ -293,16 +293,17 @@ def slept(limit: SharedRateLimit, kind: int, clock: StoppedClock) -> list[float]
     return sleeps
 
 
-def test_closing_an_iterator_ends_its_wait_for_the_rate_limit(hosted: Hosted) -> None:
-    with duvo.Client(KEY, hosted.base_url, TEAM) as client:
-        messages = client.runs.run(hosted.start()).messages(follow=True)
-        client._driver.api.rate_limit.record_429(300.0, Clock())
-        ended = threading.Event()
+def test_closing_an_iterator_ends_its_wait_for_the_rate_limit(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    messages = client.runs.run(hosted.start()).messages(follow=True)
+    client._driver.api.rate_limit.record_429(300.0, Clock())
+    ended = threading.Event()
 
-        def follow() -> None:
-            assert list(messages) == []
-            ended.set()
+    def follow() -> None:
+        assert list(messages) == []
+        ended.set()
 
-        threading.Thread(target=follow).start()
-        messages.close()
-        assert ended.wait(5)
+    threading.Thread(target=follow).start()
+    messages.close()
+    assert ended.wait(5)

@@ -179,6 +179,7 @@ def test_a_server_that_keeps_to_no_time_is_read_by_pages(
     assert requests_sent(hosted)["list"] <= 11 * 4
 
 
+@pytest.mark.blocking_only
 def test_a_list_that_does_not_tell_of_messages_is_found_out(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock
 ) -> None:
@@ -332,6 +333,7 @@ def test_nothing_to_watch_ends_at_once(hosted: Hosted, client: duvo.Client) -> N
     assert hosted.requests == []
 
 
+@pytest.mark.blocking_only
 def test_events_are_json_and_can_be_pickled(hosted: Hosted, client: duvo.Client) -> None:
     run_id = hosted.start()
     hosted.say(run_id, "hello")
