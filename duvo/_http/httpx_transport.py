@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from .. import _errors
 from .failures import Destination, causes_of, tls_reason
@@ -12,7 +13,7 @@ from .response import Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
 
     import httpx2
 
@@ -21,6 +22,29 @@ if TYPE_CHECKING:
 
 _FOREVER = 1e9
 """Seconds beyond any deadline."""
+
+_MOST_IN_POOL = 16
+"""Requests at once in one pool: httpx2 examines every connection of a pool twice a request."""
+
+_KEPT = 5.0
+"""Seconds before a pool that is not needed any more is closed."""
+
+
+class _Pool:
+    """A client of httpx2, which has a pool of connections.
+
+    Attributes:
+        client: the client.
+        busy: requests that it is sending or reading.
+        used_at: when the last of them ended, on the loop's clock.
+    """
+
+    __slots__ = ("busy", "client", "used_at")
+
+    def __init__(self, client: httpx2.AsyncClient):
+        self.client = client
+        self.busy = 0
+        self.used_at = 0.0
 
 
 class HttpxTransport:
@@ -48,9 +72,10 @@ class HttpxTransport:
         self._api_key = api_key
         self._destination = Destination(base_url, api_key)
         self._timeout = timeout
-        self._callers = session
-        self._own: httpx2.AsyncClient | None = None
-        self._opening: asyncio.Future[tuple[httpx2.AsyncClient, str]] | None = None
+        self._callers = None if session is None else _Pool(session)
+        self._pools: list[_Pool] = []
+        self._new_client: Callable[[], httpx2.AsyncClient] | None = None
+        self._opening: asyncio.Future[tuple[Callable[[], httpx2.AsyncClient], str]] | None = None
         self._trust = "the caller's session"
         self._headers = default_headers(user_agent)
 
@@ -62,13 +87,15 @@ class HttpxTransport:
         Raises:
             DuvoError: no whole response came.
         """
-        client = self._callers or self._own or await self._open()
+        pool = self._callers or self._pool_with_room(self._new_client or await self._open())
         import httpx2
 
         has_deadline = request.deadline is not None and request.deadline.timeout is not None
         seconds = request.seconds(_FOREVER) if has_deadline else None
+        pool.busy += 1
         try:
-            return await asyncio.wait_for(self._exchange(client, request), seconds)
+            await self._close_unneeded()
+            return await asyncio.wait_for(self._exchange(pool.client, request), seconds)
         except asyncio.TimeoutError:
             raise self._destination.timed_out(request, self._timeout, arrived=True) from None
         except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError, ValueError) as error:
@@ -76,6 +103,9 @@ class HttpxTransport:
             if isinstance(error, httpx2.RequestError):
                 error.request = None  # type: ignore[assignment]
             raise self._explain(error, request) from error
+        finally:
+            pool.busy -= 1
+            pool.used_at = _now()
 
     async def _exchange(self, client: httpx2.AsyncClient, request: Request) -> Response:
         redirects = Redirects(self._base_url, request)
@@ -98,27 +128,42 @@ class HttpxTransport:
         request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
 
-    async def _open(self) -> httpx2.AsyncClient:
+    def _pool_with_room(self, new_client: Callable[[], httpx2.AsyncClient]) -> _Pool:
+        for pool in self._pools:
+            if pool.busy < _MOST_IN_POOL:
+                return pool
+        self._pools.append(_Pool(new_client()))
+        return self._pools[-1]
+
+    async def _close_unneeded(self) -> None:
+        # Requests go to the first pool that has room, so the last one becomes unneeded first.
+        if len(self._pools) > 1:
+            last = self._pools[-1]
+            if not last.busy and _now() - last.used_at > _KEPT:
+                self._pools.pop()
+                await last.client.aclose()
+
+    async def _open(self) -> Callable[[], httpx2.AsyncClient]:
         # httpx2 and the SSL context take long to load: they are loaded in a thread.
         if self._opening is None:
             self._opening = asyncio.ensure_future(
-                asyncio.to_thread(_new_client, self._base_url, self._timeout)
+                asyncio.to_thread(_load, self._base_url, self._timeout)
             )
         opening = self._opening
         try:
-            client, self._trust = await asyncio.shield(opening)
+            new_client, self._trust = await asyncio.shield(opening)
         except Exception:
             if self._opening is opening:
                 self._opening = None
             raise
-        self._own = client
-        return client
+        self._new_client = new_client
+        return new_client
 
     async def aclose(self) -> None:
         """Close the connections; a caller's own session stays open."""
-        own, self._own, self._opening = self._own, None, None
-        if own is not None:
-            await own.aclose()
+        pools, self._pools = self._pools, []
+        for pool in pools:
+            await pool.client.aclose()
 
     def _explain(self, error: Exception, request: Request) -> _errors.DuvoError:
         import httpx2
@@ -148,7 +193,12 @@ class HttpxTransport:
         return destination.broken(request, reason)
 
 
-def _new_client(base_url: str, timeout: float) -> tuple[httpx2.AsyncClient, str]:
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _load(base_url: str, timeout: float) -> tuple[Callable[[], httpx2.AsyncClient], str]:
+    """Return what makes a client of httpx2, and which CA file is in force."""
     try:
         import httpx2
     except ModuleNotFoundError:
@@ -158,18 +208,15 @@ def _new_client(base_url: str, timeout: float) -> tuple[httpx2.AsyncClient, str]
     from .environment import Environment
 
     environment = Environment(base_url)
-    options: dict[str, Any] = {}
-    if environment.context is not None:
-        options["verify"] = environment.context
-    if environment.proxy is not None:
-        options["proxy"] = environment.proxy
-    client = httpx2.AsyncClient(
+    context = environment.context or httpx2.create_ssl_context(trust_env=False)
+    return partial(
+        httpx2.AsyncClient,
         # Neither the environment nor ~/.netrc: they are read once, by the same rules
         # as those of the blocking client.
         trust_env=False,
         timeout=timeout,
         # A limit would make other requests wait for those that the server holds.
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
-        **options,
-    )
-    return client, environment.trust
+        verify=context,
+        proxy=environment.proxy,
+    ), environment.trust
