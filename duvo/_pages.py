@@ -1,10 +1,11 @@
-"""Lists that come in pages."""
+"""Paginated lists."""
 
 from __future__ import annotations
 
 from collections import deque
 
 from ._errors import ConfigError, UnexpectedAnswer
+from ._http.sender import get
 from ._models.checks import count, expect_items, request_context
 
 TYPE_CHECKING = False
@@ -23,21 +24,21 @@ _MOST_REPEATED = 3
 class Pages:
     """The items of a list call, read a page at a time.
 
-    An item that comes twice, because the list moved between two pages, is
+    An item that appears twice, because the list shifted between two pages, is
     returned once.
 
     Args:
         api: the API.
-        path: of the call.
-        name: of the field that has the items.
-        params: query without limit and offset.
+        path: the path of the call.
+        name: the field with the items.
+        params: the query without limit and offset.
         size: maximum number of items in a page.
         offset: where to begin.
         limit: maximum number of items, or None.
-        deadline: no request lasts longer.
+        deadline: when requests end, or None.
 
     Attributes:
-        total: items of the whole list as last reported, or None.
+        total: number of items in the whole list as last reported, or None.
         more: whether the limit cut the list.
     """
 
@@ -83,7 +84,7 @@ class Pages:
         # One item more than wanted shows whether there are more, where no total does.
         ask = self._size if left is None else min(self._size, left + 1)
         query = [*self._params, ("limit", str(ask)), ("offset", str(self._offset))]
-        response = yield from self._api.get(self._path, params=query, deadline=self._deadline)
+        response = yield from get(self._api, self._path, params=query, deadline=self._deadline)
         with request_context("GET", self._path):
             page = expect_items(response.data, self._name)
         self.total = count(response.data.get("total"))
@@ -112,7 +113,7 @@ class Pages:
     def _check_progress(self, page: list[Any], new: list[Any]) -> None:
         self._repeated = self._repeated + 1 if page and not new else 0
         if self._repeated == _MOST_REPEATED:
-            raise UnexpectedAnswer(f"{self._path} returns the same items again and again")
+            raise UnexpectedAnswer(f"{self._path} keeps returning the same items")
 
     def _reaches_end(self, page: list[Any], ask: int) -> bool:
         if not page:
@@ -125,26 +126,26 @@ class Pages:
 def joined(api: Api, path: str, params: Sequence[tuple[str, str]], size: int) -> Flow[Any]:
     """Return all pages of any list call as one document of the same shape.
 
-    A response without a list of items is returned as it is.
+    A response without a list of items is returned unchanged.
 
     Args:
         api: the API.
-        path: of the call.
-        params: query; a limit in it is the size of the pages, an offset the beginning.
-        size: items to ask for, where params has no limit.
+        path: the path of the call.
+        params: the query; its limit is the page size, its offset the beginning.
+        size: the page size if `params` has no limit.
 
     Raises:
         ConfigError: the offset is not a number.
     """
-    given = dict(params)
-    offset = _offset(given.get("offset", "0"))
+    values = dict(params)
+    offset = _offset(values.get("offset", "0"))
     rest = [pair for pair in params if pair[0] not in ("limit", "offset")]
-    limit = given.get("limit", str(size))
+    limit = values.get("limit", str(size))
     whole: dict[str, Any] | None = None
     seen: set[str] = set()
     while True:
         query = [*rest, ("limit", limit), ("offset", str(offset))]
-        response = yield from api.get(path, params=query)
+        response = yield from get(api, path, params=query)
         data = response.data
         name = _name_of_items(data)
         if name is None:

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
     """The results of a batch as its runs end: an iterator of `(input, run)`.
 
-    Runs are started and answered while it is iterated over. When it is closed
-    early, unfinished runs are still running.
+    Runs are started and answered during the iteration. When it is closed early,
+    or ended by Ctrl-C, unfinished runs keep running.
     """
 
     def __init__(self, batch: Batch, workers: AsyncWorkers):
-        # Neither knows this object: dropping it closes the batch at once.
+        # Neither refers to this object: it can be collected, which closes the batch.
         super().__init__(convert(batch.give_finished(), _results), workers)
         self._batch = batch
 
@@ -40,16 +40,20 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
         """Compare inputs with the journal. Sends nothing.
 
         Args:
-            inputs: all of them, as they will be given.
+            inputs: all inputs, as they will be given.
         """
         changes: Changes = await self._driver.run(self._batch.compare(inputs))
         return changes
+
+    def __del__(self) -> None:
+        if hasattr(self, "_batch"):
+            self._abandon()
 
 
 def _results(entries: Sequence[Entry]) -> list[Result[AsyncRun]]:
     return [
         Result.of(
-            entry.input.given,
+            entry.input.value,
             entry.run,
             index=entry.input.index,
             key=entry.input.key,

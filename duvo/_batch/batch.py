@@ -1,4 +1,4 @@
-"""The loop of a batch: inputs are taken, their runs are started, watched and answered."""
+"""The loop of a batch: it takes inputs, and starts, watches and answers their runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .journal import Changes
 
 _AT_ONCE = 100
-"""Inputs that are taken, and recorded, together."""
+"""Maximum number of inputs that are taken, and recorded, together."""
 
 _OF_ONE_RUN = (
     _errors.HumanRequestPending,
@@ -44,14 +44,14 @@ _OF_ONE_RUN = (
     _errors.Conflict,
     _errors.NotFound,
 )
-"""Errors of a reply that concern one run, not the others."""
+"""Errors of a reply that concern only its run."""
 
 
 class Batch:
-    """A batch at work.
+    """A running batch.
 
     Args:
-        driver: what executors are given; its API is used here.
+        driver: has the API; also passed to executors.
         find_agent: finds the agent's id.
         inputs: the inputs.
         journal: the file that records the state of each input, or None.
@@ -84,7 +84,7 @@ class Batch:
         self._is_prepared = False
         self._poller = Poller(driver.api, None, None)
         self._watcher = Watcher(self._poller, messages=False, tolerates_lost=True)
-        self._at_work: dict[int, Entry] = {}
+        self._unfinished: dict[int, Entry] = {}
         self._of_run: dict[str, Entry] = {}
         self._waiting: set[str] = set()
         self._finished: list[Entry] = []
@@ -94,18 +94,18 @@ class Batch:
 
     @property
     def progress(self) -> Progress:
-        """The progress, from any thread."""
+        """The progress; may be read from any thread."""
         waiting = len(self._waiting)
         return Progress(
             completed=self._ended["completed"],
             failed=self._ended["failed"] + len(self._failures),
             stopped=self._ended["stopped"],
-            running=max(0, len(self._at_work) - waiting),
+            running=max(0, len(self._unfinished) - waiting),
             waiting=waiting,
         )
 
     def prepare(self) -> Flow[None]:
-        """Find the agent and the team, and open the journal, once.
+        """Find the agent and the team, and open the journal. Repeated calls do nothing.
 
         Raises:
             JournalError: the journal cannot be used.
@@ -127,11 +127,15 @@ class Batch:
         names = (self._inputs.name(*item) for item in enumerate(inputs))
         return (yield from block(self._journal.compare, names))
 
+    def drop_inputs(self) -> None:
+        """Take no more inputs: end the wait for the next one of an async iterable."""
+        self._inputs.drop()
+
     def finish(self, completions: Sequence[Completion]) -> None:
         """Record the last starts, and close the journal. It blocks.
 
         Args:
-            completions: of starts that the batch has not seen.
+            completions: the starts that the batch has not recorded.
         """
         if self._is_prepared:
             self._starts.finish(completions)
@@ -147,7 +151,7 @@ class Batch:
         if (yield from block(self._journal.read_mark)) is None:
             mark = yield from self._poller.read(lambda: newest_mark(self._api, self._agent_id))
             yield from block(self._journal.set_mark, mark)
-        while (yield from self._take_inputs()) or self._at_work or self._ready:
+        while (yield from self._take_inputs()) or self._unfinished or self._ready:
             yield from self._starts.step()
             yield from self._give_ready()
             for event in (yield from collect(self._watcher.step())):
@@ -170,8 +174,8 @@ class Batch:
                 yield from block(self._journal.delivered, [entry.row])
 
     def _patience(self) -> float | None:
-        """Return the seconds to wait for a completion; None for as long as it takes."""
-        if self._ready or self._has_room or not self._at_work:
+        """Return the seconds to wait for a completion; None for no limit."""
+        if self._ready or self._has_room or not self._unfinished:
             return 0.0
         return self._watcher.rest if self._watcher.is_busy else None
 
@@ -179,12 +183,12 @@ class Batch:
 
     @property
     def _has_room(self) -> bool:
-        return not self._inputs.are_taken and len(self._at_work) < self._concurrency
+        return not self._inputs.are_taken and len(self._unfinished) < self._concurrency
 
     def _take_inputs(self) -> Flow[bool]:
-        """Take as many as there is room for; return whether there may be more."""
+        """Take as many inputs as there is room for; return whether there may be more."""
         if self._has_room:
-            room = self._concurrency - len(self._at_work)
+            room = self._concurrency - len(self._unfinished)
             inputs = self._inputs
             take = inputs.take_async if self._driver.may_await else inputs.take
             taken = yield Call(take, min(room, _AT_ONCE))
@@ -203,7 +207,7 @@ class Batch:
                 self._set_run(entry, restored(row.run_id, row.result))
                 self._hand_over(entry)
                 continue
-            self._at_work[row.id] = entry
+            self._unfinished[row.id] = entry
             if row.run_id is not None:
                 self._watch(entry, RunState(row.run_id))
             else:
@@ -244,7 +248,7 @@ class Batch:
     def _record_all(self, completions: Sequence[Completion]) -> Flow[None]:
         failure: Exception | None = None
         for completion in completions:
-            # An error that ends the batch must not lose what other work has done.
+            # An error that ends the batch must not lose other completions.
             try:
                 self._record(completion)
             except Exception as error:
@@ -273,12 +277,12 @@ class Batch:
         except _OF_ONE_RUN as error:
             if isinstance(error, _errors.RunError):
                 error.run = entry.run
-            # A run that has ended asks nobody any more: its end counts.
+            # A reply to a run that has ended does not matter.
             if not entry.state.has_ended(self._api.clock.now()):
                 self._fail(entry, error)
 
     def _write(self) -> Flow[None]:
-        """Write what completed into the journal."""
+        """Write what was recorded into the journal."""
         yield from self._starts.write()
         entries, self._finished = self._finished, []
         if entries:
@@ -300,26 +304,26 @@ class Batch:
             self._fail(self._of_run[state.id], error)
 
     def _fail(self, entry: Entry, error: _errors.DuvoError) -> None:
-        # A run may vanish while its request is still being decided on.
+        # A run may vanish while its request is being handled.
         if self._forget(entry):
-            self._failures.append((entry.input.index, entry.input.given, error))
+            self._failures.append((entry.input.index, entry.input.value, error))
 
     def _forget(self, entry: Entry) -> bool:
-        """Return whether the entry was at work until now."""
+        """Forget an entry; return whether it was unfinished until now."""
         if entry.state is not None:
             self._waiting.discard(entry.state.id)
             self._of_run.pop(entry.state.id, None)
             self._watcher.drop(entry.state)
-        return self._at_work.pop(entry.row.id, None) is not None
+        return self._unfinished.pop(entry.row.id, None) is not None
 
 
 def check_arguments(
     concurrency: int, on_request: OnRequest, answers: Answers | None, *, may_await: bool
 ) -> None:
-    """Check the arguments of a batch before anything is done.
+    """Check the arguments of a batch.
 
     Raises:
-        ConfigError: one of them cannot work.
+        ConfigError: an argument is invalid.
     """
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
         raise _errors.ConfigError(f"concurrency must be 1 or more, not {concurrency!r}")

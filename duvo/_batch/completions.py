@@ -1,4 +1,4 @@
-"""Work in the background, and what came of it."""
+"""Work in the background, and its completion."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Spawn:
     """A step: begin work in the background. Its completion comes with a later `Await`.
 
     Args:
-        kind: of the work.
-        subject: what the work is about.
+        kind: the kind of work.
+        subject: the entry, or entries, that the work is for.
         flow: the work.
         elsewhere: a function and its arguments that do the same work in
             another process, or None where it must be done here.
@@ -44,13 +44,13 @@ class Spawn:
 
 
 class Await:
-    """A step: wait for work to complete; the result is a list of completions.
+    """A step: wait for work to complete. The result is a list of completions.
 
     Args:
-        seconds: to wait at most; None for as long as it takes.
+        seconds: maximum seconds to wait; None for no limit.
 
     Attributes:
-        completions: those so far; they outlive an interruption of the step.
+        completions: the completions so far; they outlive an interruption.
     """
 
     __slots__ = ("completions", "seconds")
@@ -62,12 +62,12 @@ class Await:
 
 
 class Completion:
-    """Work that is done.
+    """Work that has completed.
 
     Attributes:
-        kind: of the work.
-        subject: what the work was about.
-        error: how it failed, or None.
+        kind: the kind of work.
+        subject: the entry, or entries, that the work was for.
+        error: the error that the work raised, or None.
     """
 
     __slots__ = ("_result", "error", "kind", "subject")
@@ -84,7 +84,7 @@ class Completion:
         """Return what the work returned.
 
         Raises:
-            BaseException: what the work raised.
+            BaseException: the error that the work raised.
         """
         if self.error is not None:
             raise self.error

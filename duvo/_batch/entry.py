@@ -1,4 +1,4 @@
-"""One input of a batch, from when it was taken until its result."""
+"""An input of a batch, from when it is taken until its result."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Entry:
     Attributes:
         row: the input's row in the journal.
         input: the input.
-        state: its run, once that is known.
-        run: the user's object for its run.
-        sends: how often its start was sent without a known outcome.
-        searches: how often the run of such a start was searched for.
+        state: the run's state, once the run is known.
+        run: the user's object for the run, once it is known.
+        sends: number of starts that were sent without a known outcome.
+        searches: number of searches for the run of such a start.
     """
 
     __slots__ = ("input", "row", "run", "searches", "sends", "state")
@@ -35,5 +35,5 @@ class Entry:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether an earlier start of it may have made a run."""
+        """Whether an earlier start may have made a run."""
         return self.row.state == "sending" or self.sends > 0

@@ -1,10 +1,10 @@
 """The journal of a batch: the state of each input, in a file that outlives the process.
 
-A row is one input. It is written before anything is sent for it, with the
-idempotency key that every attempt to start its run carries. So after a kill at
-any moment the file shows which starts were surely not sent (`new`), which may
-have been (`sending`), which runs were started (`started`), and which have a
-result (`finished`). Inputs themselves are not stored, only their names.
+Each input has a row, which is written before anything is sent for the input, with
+the idempotency key of every attempt to start its run. So even after a kill, the
+file shows which starts were certainly not sent (`new`), which may have been sent
+(`sending`), which runs were started (`started`), and which have a result
+(`finished`). Only the names of inputs are stored, not the inputs.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ _COMPARED_AT_ONCE = 1000
 
 @frozen
 class Row:
-    """One input, as the journal had it when it was taken.
+    """The row of an input, as it was when the input was taken.
 
     Attributes:
         id: the row's id.
-        index: the input's place among the inputs, as given.
+        index: the input's place among the inputs.
         name: the input's name.
-        occurrence: how many inputs of the same name came before it.
-        state: what is known of its run.
-        idempotency_key: sent with each attempt to start its run.
-        run_id: its run, when `started` or `finished`.
-        sent_at: Unix time before its start was first sent, or None.
-        result: its result, when `finished`.
+        occurrence: number of earlier inputs with the same name.
+        state: how far the input is.
+        idempotency_key: the key of each attempt to start the run.
+        run_id: the run, if `started` or `finished`.
+        sent_at: Unix time just before the start was first sent, or None.
+        result: the result, if `finished`.
         delivered: whether the result was returned to the user.
-        repeated: whether an input with its key was taken already: it is the
-            same input again.
+        repeated: whether an input with the same key was taken before: it is
+            the same input again.
     """
 
     id: int
@@ -67,7 +67,7 @@ class Row:
 
 @frozen
 class Changes:
-    """The inputs compared with a journal.
+    """Inputs compared with a journal.
 
     Attributes:
         known: inputs that have a row.
@@ -83,13 +83,13 @@ class Changes:
 class Journal:
     """The inputs of a batch and their states. Threads may share it.
 
-    One journal object is one pass over the inputs, from the first one on: the
-    n-th input of a name in the pass is the n-th row of that name.
+    Each journal object is one pass over all inputs: the n-th input with a name in
+    the pass has the n-th row with this name.
 
     Args:
         path: the file, created if missing; None for a journal that ends with
             the process.
-        server: origin of the API.
+        server: the API's origin.
         team_id: the team.
         agent_id: the agent whose runs are started.
 
@@ -106,24 +106,24 @@ class Journal:
         )
         self._execute = self._connection.execute
         self._pass: int | None = None
-        self._turn = threading.RLock()
+        self._lock = threading.RLock()
 
     def read_mark(self) -> Any:
-        """Return the value that `set_mark` kept, or None."""
+        """Return the value stored by `set_mark`, or None."""
         with self._connected():
             text = self._execute("SELECT mark FROM batch").fetchone()[0]
         return None if text is None else json.loads(text)
 
     def set_mark(self, value: Any) -> None:
-        """Keep a small JSON value with the batch, unless there is one already."""
+        """Store a small JSON value with the batch, unless it has one already."""
         with self._transaction():
             self._execute("UPDATE batch SET mark = coalesce(mark, ?)", (json.dumps(value),))
 
     def take(self, inputs: Sequence[tuple[int, str]]) -> list[Row]:
-        """Return the rows of the next inputs, in order; rows that are missing are added.
+        """Return the rows of the next inputs, in order; missing rows are added.
 
         Args:
-            inputs: index and name of each.
+            inputs: the index and the name of each.
         """
         with self._transaction():
             if self._pass is None:
@@ -166,7 +166,7 @@ class Journal:
     def sending(self, rows: Sequence[Row]) -> None:
         """Record that the starts of these rows are about to be sent, for the first time or again.
 
-        The record is on disk when this returns: not even a power cut can lose it.
+        The record is on disk when this returns, safe even from a power cut.
         """
         now = time.time()
         self._change(
@@ -177,21 +177,21 @@ class Journal:
         )
 
     def given_up(self, rows: Sequence[Row]) -> None:
-        """Record that the starts certainly made no run: the rows are new again, with their keys."""
+        """Record that the starts certainly made no runs: the rows are `new` again."""
         self._change(
             "UPDATE inputs SET state = 'new', sent_at = NULL WHERE id = ? AND state = 'sending'",
             [(row.id,) for row in rows],
         )
 
     def started(self, runs: Sequence[tuple[Row, str]]) -> None:
-        """Record the run of each of these rows, whose starts were sent."""
+        """Record the runs of these rows."""
         self._change(
             "UPDATE inputs SET state = 'started', run_id = ? WHERE id = ? AND state = 'sending'",
             [(run_id, row.id) for row, run_id in runs],
         )
 
     def finished(self, results: Sequence[tuple[Row, str]]) -> None:
-        """Record the result of each of these rows."""
+        """Record the results of these rows."""
         self._change(
             "UPDATE inputs SET state = 'finished', result = ? WHERE id = ? AND state = 'started'",
             [(result, row.id) for row, result in results],
@@ -211,10 +211,10 @@ class Journal:
         return found is not None
 
     def compare(self, names: Iterable[str]) -> Changes:
-        """Compare all inputs with the journal, which stays as it is.
+        """Compare all inputs with the journal, which is not changed.
 
         Args:
-            names: of all inputs, in any order.
+            names: the names of all inputs, in any order.
         """
         all_names = iter(names)
         with self._connected():
@@ -229,32 +229,32 @@ class Journal:
                 )
                 self._execute("COMMIT")
             counted = self._execute(
-                "SELECT coalesce(sum(min(times, stand)), 0), coalesce(sum(times), 0),"
+                "SELECT coalesce(sum(min(times, existing)), 0), coalesce(sum(times), 0),"
                 " (SELECT count(*) FROM inputs) FROM (SELECT times, (SELECT count(*)"
-                " FROM inputs WHERE inputs.name = met.name) AS stand FROM met)"
+                " FROM inputs WHERE inputs.name = met.name) AS existing FROM met)"
             )
-            known, given, rows = counted.fetchone()
+            known, total, rows = counted.fetchone()
             self._execute("DROP TABLE temp.met")
-        return Changes(known=known, new=given - known, gone=rows - known)
+        return Changes(known=known, new=total - known, gone=rows - known)
 
     def close(self) -> None:
-        """Release the file. It is consistent at any moment, also without this."""
+        """Release the file. It is consistent at any moment, even without this."""
         with self._connected():
             self._connection.close()
 
     def _change(self, statement: str, values: list[Any], *, durable: bool = False) -> None:
         with self._transaction(durable=durable):
             changed = self._connection.executemany(statement, values).rowcount
-            # None of the rows is changed unless all are as they must be.
+            # Either all rows are in the right state, or none is changed.
             if values and changed != len(values):
-                raise JournalError(f"{self} contradicts what is to be recorded: {statement}")
+                raise JournalError(f"{self} contradicts this change: {statement}")
 
     @contextlib.contextmanager
     def _transaction(self, *, durable: bool = False) -> Iterator[None]:
-        # A power cut must not lose a start: `sending` is on disk before anything
-        # is sent, which costs one fsync a group (0.1 ms on a good disk, 10 ms on
-        # a bad one). The rest is found again: a run by its key, a result by its
-        # run. A kill loses neither.
+        # A power cut must not lose a start: `sending` is on disk before anything is
+        # sent, at the cost of an fsync per group (0.1 ms on a fast disk, 10 ms on a
+        # slow one). Everything else can be recovered: a run by its key, a result by
+        # its run. A kill loses nothing.
         with self._connected():
             if self._file is not None:
                 self._execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -270,7 +270,7 @@ class Journal:
     @contextlib.contextmanager
     def _connected(self) -> Iterator[None]:
         try:
-            with self._turn:
+            with self._lock:
                 yield
         except sqlite3.Error as error:
             raise JournalError(f"{self} cannot be used any more ({error})") from error

@@ -1,4 +1,4 @@
-"""The result of an input as a journal keeps it, and the progress of a batch."""
+"""The result of an input as the journal stores it, and the progress of a batch."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .._run.state import RunState
 
 @frozen(kw_only=True)
 class Progress:
-    """The progress of a batch: each number counts inputs that were taken.
+    """The progress of a batch: numbers of the inputs that were taken.
 
     Attributes:
-        completed: their runs completed.
-        failed: their runs failed, or could not be started.
-        stopped: their runs were stopped.
-        running: they are being started, or their runs are running.
-        waiting: their runs wait for a human.
+        completed: inputs whose runs completed.
+        failed: inputs whose runs failed, or could not be started.
+        stopped: inputs whose runs were stopped.
+        running: inputs whose runs are being started or running.
+        waiting: inputs whose runs wait for a human.
     """
 
     completed: int = 0
@@ -30,7 +30,7 @@ class Progress:
 
 
 def stored(state: RunState) -> str:
-    """Return a run that has ended as a journal keeps it."""
+    """Return a run that has ended, as the journal stores it."""
     final_answer = state.final_answer
     return json.dumps(
         {
@@ -44,7 +44,7 @@ def stored(state: RunState) -> str:
 
 
 def restored(run_id: str, text: str) -> RunState:
-    """Return the run that a journal kept."""
+    """Return a run that the journal stored."""
     kept = json.loads(text)
     state = RunState(run_id, kept["run"], listed=kept["listed"])
     state.final_answer = FinalAnswer(kept["answer"], kept["failure"], is_read=kept["read"])

@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger("duvo")
 
 APPEARS_WITHIN = 10.0
-"""Seconds within which a run appears in the list, once nobody waits for its start any more."""
+"""Seconds within which a run appears in the list after its start was given up."""
 
 _REMEMBERED = 24 * 3600.0
-"""Seconds for which a server that honours idempotency keys surely remembers them."""
+"""Seconds for which a server that honours idempotency keys certainly remembers them."""
 
 _MOST_SEARCHES = 30
 _MOST_SENDS = 4
 _AT_ONCE = 8
-"""Starts in progress, beyond which no other is begun."""
+"""Number of starts in progress at which no more are begun."""
 
 _REFUSED = (InvalidRequest, Conflict)
 """Errors that concern one start, not all."""
@@ -48,7 +48,7 @@ _REFUSED = (InvalidRequest, Conflict)
 
 @frozen
 class Started:
-    """An input whose run is known now."""
+    """An input whose run is known."""
 
     entry: Entry
     state: RunState
@@ -65,9 +65,9 @@ class NotStarted:
 class Starts:
     """The starts of a batch, from when they are sent until their runs are known.
 
-    A start of unknown outcome is sent again to a server that honours its
-    idempotency key. On other servers its run is searched for. Nothing else is
-    started during a search, which could mistake a new run for the missing one.
+    A start of unknown outcome is sent again if the server honours idempotency
+    keys. On other servers its run is searched for. Nothing is started during a
+    search, which could mistake a new run for the missing run.
 
     Args:
         api: the API.
@@ -83,29 +83,28 @@ class Starts:
         self._held: list[Entry] = []
         self._is_searching = False
         self._in_progress = 0
-        self._not_spawned: list[Entry] = []
-        # Written by `write`, or by `finish` when the batch is closed before that.
+        self._not_spawned: list[Spawn] = []
+        # Written by `write`, or by `finish` if the batch is closed before.
         self._known: list[tuple[Row, str]] = []
         self._given_up: list[Entry] = []
 
     def add(self, entries: Sequence[Entry]) -> None:
-        """Start a run for each entry, or find the run of one that was sent before."""
+        """Start a run for each entry, or find the run of an earlier start."""
         for entry in entries:
             is_doubtful = entry.is_in_doubt and not self._is_remembered(entry)
             (self._doubtful if is_doubtful else self._held).append(entry)
 
     def step(self) -> Flow[None]:
-        """Send what can be sent now, or search for the runs of doubtful starts."""
+        """Send the starts that can be sent, or search for the runs of doubtful starts."""
         if self._doubtful:
             if not self._in_progress and not self._is_searching:
                 yield from self._search()
         elif self._held and not self._is_searching and self._in_progress < _AT_ONCE:
-            # Starts are recorded together, with one write to the disk: while more are in
-            # progress than there are threads, the next ones wait for each other.
+            # Starts that wait for a thread are recorded together, with one write to the disk.
             yield from self._send()
 
     def record(self, completion: Completion) -> list[Started | NotStarted]:
-        """Record a completion of kind `start` or `search`; return what came of it.
+        """Record a completion of kind `start` or `search`; return the entries that it settles.
 
         Raises:
             DuvoError: an error that concerns all starts.
@@ -131,7 +130,7 @@ class Starts:
         return [NotStarted(entry, error)]
 
     def write(self) -> Flow[None]:
-        """Write what `record` recorded since the last time into the journal."""
+        """Write what was recorded since the last time into the journal."""
         if self._given_up:
             yield from block(self._give_up, self._given_up)
             self._given_up = []
@@ -143,7 +142,7 @@ class Starts:
         """Record the last starts, and close the journal. It blocks.
 
         Args:
-            completions: of starts that `record` has not seen.
+            completions: the starts that were not recorded.
         """
         for completion in completions:
             if completion.error is None:
@@ -155,10 +154,12 @@ class Starts:
                 self._journal.started(self._known)
             if self._given_up:
                 self._give_up(self._given_up)
-            if self._not_spawned:
+            # Ctrl-C may have come between beginning the work and the end of its step.
+            never_begun = [spawn.subject for spawn in self._not_spawned if not spawn.begun]
+            if never_begun:
                 # The batch may have been closed before it recorded these as being sent.
                 with contextlib.suppress(JournalError):
-                    self._give_up(self._not_spawned)
+                    self._give_up(never_begun)
         except JournalError as error:
             logger.warning("the journal does not record runs that were started: %s", error)
         finally:
@@ -168,15 +169,16 @@ class Starts:
 
     def _send(self) -> Flow[None]:
         entries, self._held = self._held, []
-        self._not_spawned = list(entries)
+        spawns = [Spawn("start", entry, self._start(entry)) for entry in entries]
+        self._not_spawned = list(spawns)
         yield from block(self._journal.sending, [entry.row for entry in entries])
-        for entry in entries:
-            yield Spawn("start", entry, self._start(entry))
+        for spawn in spawns:
+            yield spawn
             self._in_progress += 1
-            self._not_spawned.remove(entry)
+            self._not_spawned.remove(spawn)
 
     def _start(self, entry: Entry) -> Flow[RunState]:
-        # Errors that leave no doubt are tolerated here: the same start is sent again.
+        # After an error that leaves no doubt, the poller sends the same start again.
         poller = Poller(self._api, None, None)
         return poller.read(
             lambda: actions.start(
@@ -192,13 +194,13 @@ class Starts:
         return Started(entry, state)
 
     def _give_up(self, entries: Sequence[Entry]) -> None:
-        # That this start made no run shows nothing about one that was sent before.
+        # An earlier start of the same input may have made a run.
         self._journal.given_up([entry.row for entry in entries if not entry.is_in_doubt])
 
     # Searching
 
     def _search(self) -> Flow[None]:
-        # The search asks the journal whose a run is.
+        # The search looks up known runs in the journal.
         yield from self.write()
         entries, self._doubtful = self._doubtful, []
         for entry in entries:
@@ -209,7 +211,7 @@ class Starts:
     def _find(self, entries: Sequence[Entry]) -> Flow[list[Found]]:
         poller = Poller(self._api, None, None)
         if not self._api.server.honours_idempotency:
-            # This may be the first request: any response shows what the server offers.
+            # If this is the first request, its response shows what the server offers.
             path = paths.runs((yield from self._api.team_id()))
             yield from poller.read(lambda: poller.get(path, [("limit", "1")]))
         found = [Found()] * len(entries)
@@ -252,7 +254,7 @@ class Starts:
 
 
 def _made_no_run(error: BaseException) -> bool:
-    """Whether a start that failed so was surely not carried out."""
+    """Whether a start that failed with this error certainly made no run."""
     if isinstance(error, APIError) and error.status is not None and error.status < 500:
         return True
     if isinstance(error, DuvoError):
@@ -262,7 +264,7 @@ def _made_no_run(error: BaseException) -> bool:
 
 def _undecided(entry: Entry) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"whether a run was started for input {entry.input.index} is not known: its start was "
-        "sent, the server does not honour idempotency keys, and there are runs that may be it; "
-        "it is not sent again"
+        f"a run may or may not have been started for input {entry.input.index}: its start was "
+        "sent, the server does not honour idempotency keys, and several runs may be its run; "
+        "the start was not retried"
     )

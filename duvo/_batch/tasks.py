@@ -1,7 +1,7 @@
-"""Work that is done for a run in the background: handling a request, reading the final answer.
+"""Background work for a run: handling a request, reading the final answer.
 
-It may be done in another process. Each piece may be done twice without harm,
-since a worker may be lost and its work given to another.
+It may be done in another process. Doing it twice does no harm: the work of a lost
+worker is given to another.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ def reply(
         state: the run.
         request: its request.
         responder: handles the request.
-        may_be_answered: another worker may have replied, and been lost before
-            it could report that.
+        may_be_answered: whether another worker may have replied and been lost
+            before it could report the reply.
 
     Raises:
-        HumanRequestPending: nothing here may answer it.
+        HumanRequestPending: the responder does not answer the request.
         DuvoError: the reply does not fit, or cannot be sent.
     """
-    # A copy: what is read here may be older than what is read elsewhere in the meantime.
+    # A copy: the batch may read a newer state in the meantime.
     own = copy(state)
     if state.handle is not None:
         own.handle = state.handle
@@ -93,9 +93,9 @@ def final_answer_elsewhere(driver: Driver, state: RunState) -> FinalAnswer:
 
 
 def _here(driver: Driver) -> Driver:
-    """Return an equal driver whose connections outlive this piece of work.
+    """Return an equal driver whose connections are kept for further work.
 
-    In another process each piece comes with a driver of its own.
+    In another process, each piece of work comes with its own driver.
     """
     if not driver.is_copy:
         return driver

@@ -1,4 +1,4 @@
-"""The threads of a batch, and the caller's executor: where its background work is done."""
+"""The background work of a batch, in threads and the caller's executor."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 _THREADS = 8
 _LONGEST_END = 5.0
-"""Seconds that leaving a batch waits for starts that were sent."""
+"""Seconds for which closing a batch waits for starts that were sent."""
 
 
 class Workers:
     """Performs the steps of a batch.
 
     Args:
-        driver: performs all steps but those of a batch.
+        driver: performs all other steps.
         batch: the batch.
         concurrency: maximum number of threads for one kind of work, up to 8.
         executor: the caller's, for replies and answers; None for threads.
@@ -46,14 +46,14 @@ class Workers:
         self._executor = executor
         self._queue: queue.SimpleQueue[tuple[Spawn, Completion] | None] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(min(_THREADS, concurrency), "duvo-map")
-        # Of their own: a callable that takes long to decide must not delay the rest.
+        # Separate: a slow callable must not delay other work.
         self._deciders = ThreadPoolExecutor(min(_THREADS, concurrency), "duvo-reply")
         self._closed = threading.Event()
         # Starts whose completions the batch has not seen.
         self._starts: dict[Spawn, Future[Completion | None]] = {}
 
     def run(self, flow: Flow[T]) -> T:
-        """Perform a flow and return its result."""
+        """Run a flow and return its result."""
         return self._driver.run(flow)
 
     def perform(self, step: Any, closed: threading.Event) -> Any:
@@ -77,7 +77,7 @@ class Workers:
             self._starts.setdefault(spawn, future)
 
     def _work(self, spawn: Spawn) -> Completion | None:
-        # After Ctrl-C the same step may be performed again; its work is done once.
+        # After Ctrl-C the same step may be performed again.
         if spawn.begun:
             return None
         spawn.begun = True
@@ -121,24 +121,24 @@ class Workers:
         except (BrokenExecutor, CancelledError) as error:
             completion = Completion(spawn.kind, spawn.subject, error=self._failed(error))
         except BaseException as error:
-            # Dask's errors for work whose workers were lost again and again.
+            # Dask's errors for work that lost its workers repeatedly.
             if type(error).__name__ in ("KilledWorker", "FutureCancelledError"):
                 error = self._failed(error)
             completion = Completion(spawn.kind, spawn.subject, error=error)
         self._queue.put((spawn, completion))
 
     def _failed(self, error: BaseException) -> DuvoError:
-        # An executor's error may quote the whole work, and with it the key.
+        # An executor's error may quote the work, and with it the key.
         text = " ".join(str(error).replace(self._driver.api.api_key, "[key]").split())
         return ExecutorFailed(
             f"the executor failed ({type(error).__name__}: {text:.300}); the runs are still "
-            "running, and with a journal the same call continues with them"
+            "running, and with a journal the same call continues them"
         )
 
     # The end
 
     def interrupt(self) -> None:
-        """End the work, and an `Await`, from any thread."""
+        """End the work, and a pending `Await`, from any thread."""
         self._closed.set()
         self._queue.put(None)
 
@@ -168,11 +168,11 @@ def check_executor(executor: Executor | None, on_request: OnRequest) -> None:
     """Check that an executor can be used, and that `on_request` can be sent to it.
 
     Raises:
-        ConfigError: it cannot.
+        ConfigError: an argument is invalid.
     """
     if executor is not None and not hasattr(executor, "submit"):
         raise ConfigError(f"executor must be an Executor, not {executor!r:.80}")
-    # Other executors, such as Dask's, have ways of their own to send a function.
+    # Other executors, such as Dask's, have their own ways to send a function.
     if any(base.__name__ == "ProcessPoolExecutor" for base in type(executor).__mro__):
         try:
             pickle.dumps(on_request)
@@ -184,4 +184,4 @@ def check_executor(executor: Executor | None, on_request: OnRequest) -> None:
 
 
 class ExecutorFailed(DuvoError):
-    """The caller's executor failed: no work can be done in it any more."""
+    """The caller's executor failed, and cannot do any more work."""

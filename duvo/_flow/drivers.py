@@ -1,4 +1,4 @@
-"""Driving a flow to its result."""
+"""Running a flow to its result."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 
 class Drive(Generic[T]):
-    """A flow that is being driven: its pending step, or how it ended.
+    """A flow that is being run: its pending step, or how it ended.
 
     Attributes:
-        step: the pending step, or None when the flow has ended.
+        step: the pending step, or None if the flow has ended.
         result: what the flow returned.
         error: what the flow raised, or None.
     """
@@ -53,36 +53,44 @@ class Drive(Generic[T]):
 
 def run(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
     """Perform a flow and return its result."""
-    drive = Drive(flow)
-    while (step := drive.step) is not None:
-        try:
-            result = perform(step)
-        except step.enters as error:
-            drive.fail(error)
-        else:
-            drive.resume(result)
-    return drive.result
+    try:
+        drive = Drive(flow)
+        while (step := drive.step) is not None:
+            try:
+                result = perform(step)
+            except step.enters as error:
+                drive.fail(error)
+            else:
+                drive.resume(result)
+        return drive.result
+    finally:
+        # After an exception from outside, whose traceback may be kept with this frame.
+        flow.close()
 
 
 async def run_async(flow: Flow[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
     """Perform a flow and return its result."""
-    drive = Drive(flow)
-    while (step := drive.step) is not None:
-        try:
-            result = await perform(step)
-        except step.enters as error:
-            drive.fail(error)
-        else:
-            drive.resume(result)
-    return drive.result
+    try:
+        drive = Drive(flow)
+        while (step := drive.step) is not None:
+            try:
+                result = await perform(step)
+            except step.enters as error:
+                drive.fail(error)
+            else:
+                drive.resume(result)
+        return drive.result
+    finally:
+        # After a cancellation, whose traceback may be kept with this frame.
+        flow.close()
 
 
 def convert(flow: Flow[T], change: Callable[[Sequence[Any]], Sequence[Any] | None]) -> Flow[T]:
-    """Perform a flow as part of another, with what it gives changed.
+    """Run a flow inside another, and convert the items that it gives.
 
     Args:
         flow: the inner flow.
-        change: gets the items, and returns those that are given in their place.
+        change: gets items, and returns those to give in their place.
     """
     drive = Drive(flow)
     while (step := drive.step) is not None:
@@ -102,7 +110,7 @@ def convert(flow: Flow[T], change: Callable[[Sequence[Any]], Sequence[Any] | Non
 
 
 def collect(flow: Flow[Any]) -> Flow[list[Any]]:
-    """Perform a flow as part of another, and return what it gives as a list."""
+    """Run a flow inside another, and return the items that it gives as a list."""
     items: list[Any] = []
     yield from convert(flow, items.extend)
     return items

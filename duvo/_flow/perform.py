@@ -1,4 +1,4 @@
-"""Performing the steps of flows, blocking: sending, sleeping and calling."""
+"""The blocking driver: performs the steps of flows."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ logger = logging.getLogger("duvo")
 poll_logger = logging.getLogger("duvo.pace")
 
 LONG_SLEEP = 5.0
-"""Seconds of sleep that are logged at INFO, so that nobody wonders."""
+"""Seconds above which a sleep is logged at INFO."""
 
 
 class Driver:
     """Runs flows, blocking.
 
     Args:
-        api: what flows are given; its clock is what sleeps.
-        transport: what sends.
+        api: the API; its clock sleeps.
+        transport: sends the requests.
         origin: a function and its arguments that make an equal driver in
             another process.
 
     Attributes:
         is_copy: whether it came from another process.
-        may_await: whether functions of the user may be coroutine functions.
+        may_await: whether user functions may be coroutine functions.
     """
 
     may_await = False
@@ -50,11 +50,11 @@ class Driver:
         self._origin = origin
 
     def run(self, flow: Flow[T]) -> T:
-        """Perform a flow and return its result."""
+        """Run a flow and return its result."""
         return run(flow, self.perform)
 
     def iterate(self, flow: Flow[Any]) -> ClosableIterator[Any]:
-        """Perform a flow as its items are wanted."""
+        """Return an iterator over the items of a flow."""
         return ClosableIterator(flow, self)
 
     def perform(self, step: Any, closed: threading.Event | None = None) -> Any:
@@ -65,7 +65,7 @@ class Driver:
             closed: when set, the step ends early.
 
         Raises:
-            Closed: it was closed.
+            Closed: the iterator was closed.
             DuvoError: the request failed.
         """
         if closed is not None and closed.is_set():
@@ -89,10 +89,10 @@ class Driver:
         return self.transport.send(step.request, closed)
 
     def interrupt(self) -> None:
-        """Do nothing: a closed iterator ends what it waits for by itself."""
+        """Do nothing: a pending step sees that the iterator was closed."""
 
     def finish(self) -> None:
-        """Do nothing: the end of an iterator leaves nothing behind."""
+        """Do nothing: there is nothing to clean up."""
 
     def close(self) -> None:
         """Close the connections; later requests open new ones."""
@@ -100,7 +100,7 @@ class Driver:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Equal for two drivers with equal settings."""
+        """A value that is equal for two drivers with equal settings."""
         settings, *options, session, user_agent = self._origin[1]
         key = (settings.api_key, settings.base_url, settings.team_id, *options, user_agent)
         return (*key, id(session) if session else 0)
@@ -113,16 +113,16 @@ def log_sleep(step: Sleep) -> None:
     """Log a long sleep."""
     if step.seconds > LONG_SLEEP:
         if step.polling:
-            poll_logger.info("asking again in %.0f s: %s", step.seconds, step.reason)
+            poll_logger.info("polling again in %.0f s: %s", step.seconds, step.reason)
         else:
             logger.info("waiting %.0f s: %s", step.seconds, step.reason)
 
 
 def check_interrupted(step: Send, api: Any) -> None:
-    """Refuse to send a change again that an exception from outside interrupted.
+    """Refuse to resend a change that an exception from outside interrupted.
 
     Raises:
-        OutcomeUnknown: it may have been carried out, and sending it again could do it twice.
+        OutcomeUnknown: the change may have happened, and resending it could do it twice.
     """
     if step.interrupted:
         step.interrupted = False

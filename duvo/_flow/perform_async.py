@@ -1,12 +1,12 @@
-"""Performing the steps of flows in an event loop: sending, sleeping and calling."""
+"""The async driver: performs the steps of flows in an event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from functools import partial
 
 from .._errors import ConfigError
+from .asyncio_tasks import has_failed, in_thread, until
 from .drivers import run_async
 from .iterators import AsyncClosableIterator
 from .perform import check_interrupted, log_sleep
@@ -14,7 +14,7 @@ from .steps import Block, Call, Closed, Send, Sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from typing import Any, TypeVar
 
     from .steps import Flow
@@ -26,12 +26,13 @@ class AsyncDriver:
     """Runs flows in the event loop that uses it first.
 
     Args:
-        api: what flows are given; its clock is what sleeps.
-        connect: completes the API's settings, and returns what sends. It is
-            called in a thread, before the first step.
+        api: the API; its clock sleeps.
+        connect: completes the API's settings, and returns the transport. Called
+            in a thread, before the first step.
 
     Attributes:
-        may_await: whether functions of the user may be coroutine functions.
+        loop: the event loop, once one is known.
+        may_await: whether user functions may be coroutine functions.
     """
 
     may_await = True
@@ -41,15 +42,15 @@ class AsyncDriver:
         self._connect = connect
         self._transport: Any = None
         self._connecting: asyncio.Future[Any] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, flow: Flow[T]) -> T:
-        """Perform a flow and return its result."""
+        """Run a flow and return its result."""
         await self.prepare()
         return await run_async(flow, self.perform)
 
     def iterate(self, flow: Flow[Any]) -> AsyncClosableIterator[Any]:
-        """Perform a flow as its items are wanted."""
+        """Return an iterator over the items of a flow."""
         return AsyncClosableIterator(flow, self)
 
     async def perform(self, step: Any, closed: asyncio.Event | None = None) -> Any:
@@ -60,7 +61,7 @@ class AsyncDriver:
             closed: when set, the step ends early.
 
         Raises:
-            Closed: it was closed.
+            Closed: the iterator was closed.
             DuvoError: the request failed.
         """
         if closed is not None and closed.is_set():
@@ -76,17 +77,18 @@ class AsyncDriver:
             return None
         if kind is Call:
             result = step.function(step.argument)
-            return await result if inspect.isawaitable(result) else result
+            return await until(result, closed) if inspect.isawaitable(result) else result
         assert kind is Block
-        return await in_thread(step)
+        if step.task is None:
+            step.task = in_thread(step.function, *step.arguments)
+        # A cancellation leaves it running.
+        return await asyncio.shield(step.task)
 
     async def _send(self, step: Send, closed: asyncio.Event | None) -> Any:
         check_interrupted(step, self.api)
         sending = self._transport.send(step.request)
         # A change that was sent is read to its end.
-        if closed is None or step.request.is_change:
-            return await sending
-        return await until_closed(sending, closed)
+        return await until(sending, None if step.request.is_change else closed)
 
     async def prepare(self) -> None:
         """Complete the API's settings before a flow is begun.
@@ -94,62 +96,32 @@ class AsyncDriver:
         Raises:
             ConfigError: a setting cannot work, or this is another event loop.
         """
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        if self._loop is not loop:
-            raise ConfigError(
-                "this AsyncClient belongs to another event loop; make one in each loop"
-            )
+        self._check_loop()
         if self._transport is None:
-            if self._connecting is None:
-                self._connecting = asyncio.ensure_future(asyncio.to_thread(self._connect))
-            connecting = self._connecting
-            try:
-                self._transport = await asyncio.shield(connecting)
-            except Exception:
-                if self._connecting is connecting:
-                    self._connecting = None
-                raise
+            if self._connecting is None or has_failed(self._connecting):
+                self._connecting = in_thread(self._connect)
+            self._transport = await asyncio.shield(self._connecting)
+
+    def _check_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self.loop is None:
+            self.loop = loop
+        if self.loop is not loop:
+            raise ConfigError(
+                "this AsyncClient belongs to another event loop; create one in each loop"
+            )
 
     def interrupt(self) -> None:
-        """Do nothing: a closed iterator ends what it waits for by itself."""
+        """Do nothing: a pending step sees that the iterator was closed."""
 
     async def finish(self) -> None:
-        """Do nothing: the end of an iterator leaves nothing behind."""
+        """Do nothing: there is nothing to clean up."""
 
     def __reduce__(self) -> str:
-        raise TypeError("an AsyncClient cannot be pickled; make one in each process")
+        raise TypeError("an AsyncClient cannot be pickled; create one in each process")
 
     async def aclose(self) -> None:
         """Close the connections; later requests open new ones."""
         if self._transport is not None:
+            self._check_loop()
             await self._transport.aclose()
-
-
-async def in_thread(step: Block) -> Any:
-    """Perform a step that may block in a thread; a cancellation leaves it running."""
-    if step.task is None:
-        call = partial(step.function, *step.arguments)
-        step.task = asyncio.ensure_future(asyncio.to_thread(call))
-    return await asyncio.shield(step.task)
-
-
-async def until_closed(awaitable: Awaitable[T], closed: asyncio.Event) -> T:
-    """Await something, and cancel it when `closed` is set.
-
-    Raises:
-        Closed: it was closed.
-    """
-    task = asyncio.ensure_future(awaitable)
-    closing = asyncio.ensure_future(closed.wait())
-    try:
-        await asyncio.wait({task, closing}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise Closed
-    finally:
-        closing.cancel()
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})

@@ -30,7 +30,7 @@ class Closed(Exception):
 
 
 class Send:
-    """Send a request once; the result is the response as it came.
+    """Send a request once. The result is the response, unchecked.
 
     Attributes:
         request: the request; a flow does not look into it.
@@ -52,7 +52,7 @@ class Sleep:
     Attributes:
         seconds: how long.
         reason: logged when the sleep is long.
-        polling: it is a pause between two polls, logged apart from others.
+        polling: whether it is a pause between polls, which has its own logger.
     """
 
     __slots__ = ("polling", "reason", "seconds")
@@ -65,7 +65,7 @@ class Sleep:
 
 
 class Call:
-    """Call a function of the user's with one argument.
+    """Call a user function with one argument.
 
     In an async client it may be a coroutine function.
     """
@@ -79,11 +79,11 @@ class Call:
 
 
 class Block:
-    """Call a function of ours that may block, such as one that reads a file.
+    """Call a function of this library that may block, such as reading a file.
 
     Attributes:
-        task: the call in a thread, where it was begun there: an exception from
-            outside leaves it running, and its result is used later.
+        task: the call, once an async driver has begun it in a thread: it
+            outlives a cancellation, and its result is used later.
     """
 
     __slots__ = ("arguments", "function", "task")
@@ -96,7 +96,7 @@ class Block:
 
 
 class Give:
-    """Hand items to whoever iterates."""
+    """Pass items to the caller who iterates."""
 
     __slots__ = ("items",)
     enters: tuple[type[Exception], ...] = ()
@@ -110,6 +110,6 @@ if TYPE_CHECKING:
 
 
 def block(function: Callable[..., T], *arguments: Any) -> Flow[T]:
-    """Call a function of ours that may block, and return its result."""
+    """Call a function of this library that may block, and return its result."""
     result: T = yield Block(function, *arguments)
     return result

@@ -1,4 +1,4 @@
-"""What every flow is given: the clock, the rate limit, and what this server offers."""
+"""The API as flows see it: address, key, team, clock, rate limit, and what the server offers."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import threading
 from .._errors import TimeoutError
 from .._flow.steps import Sleep
 from .rate_limit import shared
-from .request import Request
-from .sender import send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
 
     from .._flow.steps import Flow
     from .clock import Clock, Deadline
     from .rate_limit import SharedRateLimit
-    from .response import Response
+
+_LONGEST_FINDING = 5.0
+"""Seconds for which other flows leave it to one flow to find the team."""
 
 
 class Server:
-    """What the server offers, as far as it has shown.
+    """What a server offers, as far as its responses have shown.
 
     Attributes:
-        honours_idempotency: it carries out a change with the same key once.
-        long_poll: seconds for which it holds a request; 0 where it does not.
-        lists_by_time: its list of runs honours the time that it is asked from.
-        list_shows_changes: a run's `updated_at` in the list moves with every change.
+        honours_idempotency: whether it honours idempotency keys.
+        long_poll: maximum seconds for which it holds a request; 0 if it does not.
+        lists_by_time: whether the list of runs honours `since`.
+        list_shows_changes: whether `updated_at` in the list moves with every
+            change of a run.
     """
 
     def __init__(self) -> None:
@@ -39,11 +39,11 @@ class Server:
         self.list_shows_changes = True
 
     def record(self, headers: Mapping[str, str], *, may_hold: bool) -> None:
-        """Record what a response's headers offer.
+        """Record what a response's headers announce.
 
         Args:
-            headers: of the response.
-            may_hold: whether this client can hold a request at all.
+            headers: the response's headers.
+            may_hold: whether requests of this client may be held.
         """
         if "duvo-idempotency" in headers:
             self.honours_idempotency = True
@@ -59,15 +59,15 @@ class Api:
     Args:
         max_retries: maximum number of retries of a call.
         clock: the client's clock.
-        may_hold: whether a request may be held without keeping others waiting.
+        may_hold: whether a held request would not block others.
 
     Attributes:
         base_url: the API's origin.
         api_key: the key.
         known_team_id: the team, or None while it is not known.
-        rate_limit: shared with all clients of the same key in the process.
+        rate_limit: shared by all clients of the process with the same key.
         server: what the server offers.
-        agent_ids: ids of agents by name, once looked up.
+        agent_ids: the ids of agents that were looked up, by name.
     """
 
     base_url = "(not known yet)"
@@ -82,7 +82,8 @@ class Api:
         self.known_team_id: str | None = None
         self.server = Server()
         self.agent_ids: dict[str, str] = {}
-        self._finding_team = threading.Lock()
+        self._lock = threading.Lock()
+        self._finding_until = 0.0
 
     def configure(
         self,
@@ -96,7 +97,7 @@ class Api:
         Args:
             base_url: the API's origin.
             api_key: the key.
-            team_id: the team, or None when it has to be found.
+            team_id: the team, or None if it is yet to be found.
             find_team: finds it.
         """
         self.base_url = base_url
@@ -106,26 +107,28 @@ class Api:
         self._find_team = find_team
 
     def team_id(self, deadline: Deadline | None = None) -> Flow[str]:
-        """Return the team's id; the first time it may have to be found, by one flow for all."""
+        """Return the team's id. If it is not known, one flow finds it for all."""
         while self.known_team_id is None:
-            if self._finding_team.acquire(blocking=False):
+            if self._begin_finding():
                 try:
                     self.known_team_id = yield from self._find_team(self, deadline)
                 finally:
-                    self._finding_team.release()
+                    self._finding_until = 0.0
             elif deadline is not None and deadline.passed:
                 raise TimeoutError("no time was left to find the team", arrived=False)
             else:
-                yield Sleep(0.02, "the team is being found")
+                yield Sleep(0.02, "another call is finding the team")
         return self.known_team_id
 
-    def get(self, path: str, **options: Any) -> Flow[Response]:
-        """Send a GET; the options are those of `Request`."""
-        return send(self, Request("GET", path, **options))
-
-    def post(self, path: str, **options: Any) -> Flow[Response]:
-        """Send a POST; the options are those of `Request`."""
-        return send(self, Request("POST", path, **options))
+    def _begin_finding(self) -> bool:
+        """Return whether to find the team; False while another flow does."""
+        # Not for ever: a flow that was interrupted may never continue.
+        with self._lock:
+            now = self.clock.now()
+            if now < self._finding_until:
+                return False
+            self._finding_until = now + _LONGEST_FINDING
+            return True
 
     def __repr__(self) -> str:
         return f"<Api {self.base_url}>"

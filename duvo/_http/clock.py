@@ -1,4 +1,4 @@
-"""Time and deadlines. Tests put their own clock in place of this one."""
+"""The clock, which tests replace by their own, and deadlines."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Clock:
     """The machine's clock."""
 
     def now(self) -> float:
-        """Return seconds on a clock that never goes back."""
+        """Return monotonic time in seconds."""
         return time.monotonic()
 
     def unix(self) -> float:
-        """Return Unix time in seconds, to compare with dates in headers."""
+        """Return Unix time in seconds, for dates in headers."""
         return time.time()
 
     def sleep(self, seconds: float, closed: threading.Event | None = None) -> None:
@@ -35,18 +35,20 @@ class Clock:
         """Sleep in an event loop, at most until `closed` is set."""
         import asyncio
 
+        from .._flow.asyncio_tasks import until
+
         if closed is None:
             await asyncio.sleep(max(0.0, seconds))
         elif seconds > 0:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(closed.wait(), seconds)
+                await until(closed.wait(), seconds=seconds)
 
 
 class Deadline:
     """The moment by which something must be done, or none.
 
     Args:
-        clock: the clock that it goes by.
+        clock: the client's clock.
         timeout: seconds from now; None for no deadline.
     """
 

@@ -1,4 +1,4 @@
-"""Proxies and CA files, read from the environment once for each client."""
+"""Proxies and CA files from the environment, read once for each client."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class Environment:
-    """How the environment says that the API is reached.
+    """The proxies and the SSL context for one server.
 
     Args:
-        base_url: the API's origin; decides the proxy, and whether TLS is needed.
-        environ: where proxies and the CA file are read from.
+        base_url: the API's origin.
+        environ: the environment variables.
 
     Attributes:
         proxies: proxies by URL scheme.
         context: the SSL context for all connections, or None without TLS.
-        trust: which CA file is in force, and what names it.
+        trust: the CA file that is used, and the variable that names it.
     """
 
     def __init__(self, base_url: str, environ: Mapping[str, str] = os.environ):
@@ -49,7 +49,7 @@ class Environment:
         import requests
 
         proxy: str | None = requests.utils.select_proxy(self._base_url, self.proxies)
-        return proxy
+        return requests.utils.prepend_scheme_if_needed(proxy, "http") if proxy else None
 
 
 def _trusted(environ: Mapping[str, str]) -> tuple[ssl.SSLContext, str]:
@@ -58,7 +58,7 @@ def _trusted(environ: Mapping[str, str]) -> tuple[ssl.SSLContext, str]:
         if not file:
             continue
         try:
-            if os.path.isdir(file):  # noqa: PTH112  a CA may be a file or a folder of hashes
+            if os.path.isdir(file):  # noqa: PTH112  a CA may be a file or a directory of hashes
                 return ssl.create_default_context(capath=file), f"{file} (from {name})"
             return ssl.create_default_context(cafile=file), f"{file} (from {name})"
         except (OSError, ssl.SSLError) as error:

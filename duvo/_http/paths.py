@@ -12,7 +12,7 @@ _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def is_id(text: str) -> bool:
-    """Whether a text has the form of an id, and so cannot be a name."""
+    """Whether the text has the form of an id, and so is not a name."""
     return _ID.fullmatch(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""Redirects: followed on the same host only, where the key may go."""
+"""Redirects, followed only within one host: the key must not go to another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Redirects:
     """The redirects of one request.
 
     Attributes:
-        url: where the request goes next.
+        url: the URL of the next request.
     """
 
     def __init__(self, base_url: str, request: Request):
@@ -28,14 +28,14 @@ class Redirects:
         self._followed = 0
 
     def follow(self, status: int, target: str | None) -> bool:
-        """Go where a response redirects to; return whether it does.
+        """Follow a response if it is a redirect; return whether it is.
 
         Args:
-            status: of the response.
-            target: its `Location` header, or None.
+            status: the response's status.
+            target: the response's `Location` header, or None.
 
         Raises:
-            ConfigError: it leads to another host, or there are too many.
+            ConfigError: it leads to another host, or follows too many others.
         """
         if status not in _STATUSES or not target:
             return False
@@ -43,7 +43,7 @@ class Redirects:
         if not _same_host(self.url, target):
             raise ConfigError(
                 f"{method} {path} was redirected to {target[:200]!r}, which is "
-                "another host, where the key must not go; check the base URL",
+                "another host, to which the key must not be sent; check the base URL",
                 method=method,
                 path=path,
             )

@@ -1,4 +1,4 @@
-"""A request, as it is sent at each attempt."""
+"""A request: the same for each attempt."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ class Request:
     """One request of the API.
 
     Args:
-        method: HTTP method, in capitals.
-        path: from `/v2/` on, escaped.
-        params: query, as pairs.
+        method: the HTTP method, in upper case.
+        path: the path, escaped.
+        params: the query, as pairs.
         body: any JSON value; None for no body.
-        repeatable: sending it twice does no harm; None: when it is a GET or HEAD.
+        repeatable: whether sending it twice does no harm; None: if it is a GET
+            or HEAD.
         find_out: how to find out whether a change happened, for `OutcomeUnknown`.
         retries: maximum number of retries, in place of the client's `max_retries`.
-        deadline: no socket operation and no pause lasts longer.
-        polling: it is one of many reads, and waits when the rate limit is near.
-        read_at_once: read the body in one go, which is faster, and cannot be
-            ended early.
-        idempotency_key: of a change; None makes a new one.
+        deadline: when socket operations and pauses end, or None.
+        polling: whether it is a poll, which waits while the rate limit is low.
+        read_at_once: whether to read the body in one go, which is faster but
+            cannot be ended early.
+        idempotency_key: the key of a change; None creates one.
 
     Raises:
         DuvoError: the body cannot be sent as JSON.
@@ -90,7 +91,7 @@ class Request:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that belong to this request alone."""
+        """The headers of this request, beside those of every request."""
         headers = {}
         if self.content is not None:
             headers["Content-Type"] = "application/json"
@@ -99,7 +100,7 @@ class Request:
         return headers
 
     def seconds(self, timeout: float) -> float:
-        """Return the seconds that a socket operation may take.
+        """Return the seconds that a socket operation may take at most.
 
         Raises:
             TimeoutError: no time is left.
@@ -112,7 +113,7 @@ class Request:
         return seconds
 
     def out_of_time(self, reason: str) -> _errors.TimeoutError:
-        """Return the error for a request whose time was up before it was sent."""
+        """Return the error for a request that ran out of time before it was sent."""
         return _errors.TimeoutError(
             f"{self.method} {self.path}: {reason}",
             method=self.method,
@@ -123,8 +124,8 @@ class Request:
     def outcome_unknown(self, error: object) -> _errors.OutcomeUnknown:
         """Return the error for a change that may or may not have happened."""
         return _errors.OutcomeUnknown(
-            f"whether {self.method} {self.path} happened is not known: {error}; it was not sent "
-            f"again, since that could do it twice{'; ' + self.find_out if self.find_out else ''}",
+            f"{self.method} {self.path} may or may not have happened: {error}; it was not retried, "
+            f"since that could do it twice{'; ' + self.find_out if self.find_out else ''}",
             method=self.method,
             path=self.path,
         )
@@ -134,7 +135,7 @@ def default_headers(user_agent: str | None) -> dict[str, str]:
     """Return the headers of every request.
 
     Args:
-        user_agent: put before ours in `User-Agent`.
+        user_agent: a prefix for the `User-Agent` header.
     """
     ours = f"duvo-python/{__version__}"
     return {
@@ -144,7 +145,7 @@ def default_headers(user_agent: str | None) -> dict[str, str]:
 
 
 def new_idempotency_key() -> str:
-    """Return a key by which a server recognizes a change that is sent twice."""
+    """Return a new key by which a server recognizes a change that is sent twice."""
     import uuid
 
     return str(uuid.uuid4())

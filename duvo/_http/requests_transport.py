@@ -1,4 +1,4 @@
-"""The blocking transport: sends one request by requests."""
+"""The blocking transport: sends requests with requests."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class RequestsTransport:
         api_key: the key.
         timeout: seconds for each socket operation.
         session: the caller's own `requests.Session`, used unchanged, one
-            request at a time; None for one session a thread.
-        user_agent: put before ours in `User-Agent`.
+            request at a time; None for one session per thread.
+        user_agent: a prefix for the `User-Agent` header.
     """
 
     def __init__(
@@ -60,16 +60,16 @@ class RequestsTransport:
         self._headers = default_headers(user_agent)
 
     def send(self, request: Request, closed: threading.Event | None) -> Response:
-        """Send a request, and return the response as it came.
+        """Send a request, and return the response, unchecked.
 
         Args:
             request: the request.
-            closed: when set, a response that is being read is given up; that of
-                a change is read to its end.
+            closed: when set, the response is not read any further, unless the
+                request is a change.
 
         Raises:
-            Closed: nobody waits for the response any more.
-            DuvoError: no whole response came.
+            Closed: `closed` was set.
+            DuvoError: no complete response arrived.
         """
         import requests
 
@@ -82,7 +82,7 @@ class RequestsTransport:
                 finally:
                     response.close()
         except (requests.RequestException, UnicodeError, ValueError) as error:
-            # What is chained may be printed, and the request has the key in its headers.
+            # The cause may be printed, and its request has the key in the headers.
             if isinstance(error, requests.RequestException):
                 error.request = None
             raise self._explain(error, request) from error
@@ -156,7 +156,7 @@ class RequestsTransport:
             urllib3.exceptions.ConnectTimeoutError,
         )
         arrived = not any(isinstance(cause, never_sent) for cause in causes)
-        # urllib3 counts a refused connection among the timeouts; it is not one.
+        # For urllib3 a refused connection is a timeout too.
         timed_out = isinstance(error, requests.Timeout) or any(
             isinstance(cause, urllib3.exceptions.TimeoutError)
             and not isinstance(cause, urllib3.exceptions.NewConnectionError)
@@ -181,7 +181,7 @@ class RequestsTransport:
 
 
 def _auth(api_key: str) -> Any:
-    # A callable beats both ~/.netrc and what the session itself has.
+    # A callable takes precedence over ~/.netrc and the auth of the session.
     def bearer(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
         prepared.headers["Authorization"] = f"Bearer {api_key}"
         return prepared
@@ -206,8 +206,8 @@ def _pieces(
     closed: threading.Event | None,
     timeout: float,
 ) -> Iterator[bytes]:
-    # A held request sends a space now and then, and a slow server drips: each
-    # piece is a chance to see that nobody waits any more.
+    # The response to a held request has a space now and then, and a slow server
+    # sends byte by byte: check for the end after each piece.
     import requests
     import urllib3
 
@@ -231,7 +231,7 @@ def _pieces(
 
 
 def _limit_wait(response: requests.Response, seconds: float) -> None:
-    # The headers have used up some of the time that the socket was given.
+    # The socket still has the timeout from before the headers.
     socket = getattr(getattr(response.raw, "connection", None), "sock", None)
     if socket is not None:
         socket.settimeout(max(0.001, seconds))

@@ -1,4 +1,4 @@
-"""A response, and the error that it stands for."""
+"""Responses, and the errors for unsuccessful ones."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Response:
     """A successful response.
 
     Attributes:
-        status: HTTP status.
-        headers: its headers; names in any case.
+        status: the HTTP status.
+        headers: the headers; names in any case.
         content: the body's bytes.
-        data: the body as JSON, or None when it is empty.
+        data: the body as JSON, or None if it is empty.
         request_id: the server's id of the request, or None.
     """
 
@@ -41,30 +41,30 @@ class Response:
 
 
 def check(response: Response, request: Request, secret: str, retry_after: float | None) -> None:
-    """Read the body of a response into its `data`.
+    """Check a response, and decode its body into `data`.
 
     Args:
-        response: as it came.
-        request: the request that it answers.
-        secret: taken out of whatever the server says.
+        response: the response, as the transport returned it.
+        request: its request.
+        secret: removed from the texts of the server.
         retry_after: seconds that the server asks to wait, or None.
 
     Raises:
-        APIError: the server answered with an error.
+        APIError: the status is 400 or more.
         UnexpectedAnswer: the body is not JSON.
     """
     status, content = response.status, response.content
     data, readable = _decode(content)
     if status >= 400:
         raise _error(response, request, data, secret, retry_after)
-    # A head that was cut in the middle reads as the head of a response without a body.
+    # Truncated headers look like the headers of a response without a body.
     cut = not content and status == 200 and request.method == "GET"
     if cut or not readable or status >= 300:
         kind = response.headers.get("content-type", "no content type").split(";")[0]
         raise _errors.UnexpectedAnswer(
-            f"{request.method} {request.path} was answered {status} with {kind} that is not JSON "
+            f"{request.method} {request.path} returned {status} with {kind} that is not JSON "
             f"({len(content)} bytes); a proxy or a login page may be in between, "
-            "or the response was cut",
+            "or the response was truncated",
             method=request.method,
             path=request.path,
             may_pass=True,
@@ -83,7 +83,7 @@ _BY_STATUS: dict[int, type[_errors.APIError]] = {
 _ADVICE = {
     401: "check the API key (DUVO_API_KEY, or `duvo profiles list`)",
     403: "this key may not do that",
-    404: "check the id; it may also belong to another team than the key",
+    404: "check the id; it may also belong to another team",
     413: "send less",
     429: "wait, or send fewer requests",
 }
@@ -94,7 +94,7 @@ def _error(
 ) -> _errors.APIError:
     """Return the error for a status of 400 or more.
 
-    Reads both shapes in use: `{error, message?}` and `{code, message,
+    Reads both shapes of error bodies: `{error, message?}` and `{code, message,
     request_id, details?}`.
     """
     status = response.status
@@ -108,7 +108,7 @@ def _error(
         kind = _errors.NotFound
         message = f"{not_an_id!r} is not a run id"
     reason = ": ".join(dict.fromkeys(word for word in (code, message) if word))
-    text = f"{request.method} {request.path} was answered {status}"
+    text = f"{request.method} {request.path} returned {status}"
     if reason:
         text += f" ({reason})"
     details = fields.get("details")
@@ -134,7 +134,7 @@ def _error(
 
 
 def _decode(content: bytes) -> tuple[Any, bool]:
-    """Return a body's JSON, None for an empty one, and whether it could be read at all."""
+    """Return a body's JSON, None for an empty body, and whether it could be decoded."""
     if not content.strip():
         return None, True
     try:

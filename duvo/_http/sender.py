@@ -1,4 +1,4 @@
-"""Sending one request: rate limit, attempt, retries, and the outcome of a change."""
+"""Sending a request: the rate limit, attempts, and the unknown outcome of a change."""
 
 from __future__ import annotations
 
@@ -8,23 +8,35 @@ from .._errors import DuvoError
 from .._flow.steps import Closed, Send
 from . import response as responses
 from . import retries
+from .request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._flow.steps import Flow
     from .api import Api
-    from .request import Request
     from .response import Response
 
 logger = logging.getLogger("duvo")
 
 
+def get(api: Api, path: str, **options: Any) -> Flow[Response]:
+    """Send a GET; the options are those of `Request`."""
+    return send(api, Request("GET", path, **options))
+
+
+def post(api: Api, path: str, **options: Any) -> Flow[Response]:
+    """Send a POST; the options are those of `Request`."""
+    return send(api, Request("POST", path, **options))
+
+
 def send(api: Api, request: Request) -> Flow[Response]:
-    """Send a request, and send it again where that is safe.
+    """Send a request, with retries where they are safe.
 
     Raises:
         OutcomeUnknown: it is a change that may or may not have happened.
-        DuvoError: it failed.
+        DuvoError: the request failed.
     """
     most = api.max_retries if request.retries is None else request.retries
     unknown = False

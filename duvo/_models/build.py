@@ -1,4 +1,4 @@
-"""Building frozen objects from the server's JSON, by cattrs."""
+"""Building frozen objects from the server's JSON with cattrs."""
 
 from __future__ import annotations
 
@@ -63,23 +63,23 @@ def build(kind: type[T], ours: dict[str, Any], raw: dict[str, Any]) -> T:
         raw: the value of `raw`.
 
     Raises:
-        UnexpectedAnswer: a field is missing or of another type; the text names
-            its place.
+        UnexpectedAnswer: a field is missing or has the wrong type; the text
+            names it.
     """
-    given = {**ours, "raw": raw}
+    fields = {**ours, "raw": raw}
     try:
-        return _fast.structure(given, kind)
+        return _fast.structure(fields, kind)
     except Exception as fault:
         raise UnexpectedAnswer(
             f"the response has no valid {kind.__name__.removesuffix('Data').lower()}: "
-            f"{_where(kind, given)}"
+            f"{_where(kind, fields)}"
         ) from fault
 
 
-def _where(kind: type[Any], given: dict[str, Any]) -> str:
-    # Validating in detail takes twice as long, and is needed only for the place of a fault.
+def _where(kind: type[Any], fields: dict[str, Any]) -> str:
+    # Detailed validation takes twice as long: it is used only to find an error's place.
     try:
-        _converter(detailed=True).structure(given, kind)
+        _converter(detailed=True).structure(fields, kind)
     except Exception as error:
         return "; ".join(cattrs.transform_error(error)[:3])
     return "it could not be read"

@@ -1,4 +1,4 @@
-"""Checking the shape of a response's JSON, with the place of whatever does not fit."""
+"""Checks of a response's JSON. Errors name the request and the place."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def request_context(method: str, path: str, find_out: str = "") -> Iterator[None]:
-    """Add the request to errors about the response that is read within.
+    """Add the request to the errors that are raised while its response is checked.
 
     Args:
-        method: of the request.
-        path: of the request.
+        method: the request's method.
+        path: the request's path.
         find_out: how to find out whether a change happened.
 
     Raises:
-        UnexpectedAnswer: the response to a read does not fit.
-        OutcomeUnknown: the response to a change does not: it was sent, and probably done.
+        UnexpectedAnswer: the response to a read does not match the API.
+        OutcomeUnknown: the response to a change does not match the API.
     """
     try:
         yield
@@ -36,7 +36,7 @@ def request_context(method: str, path: str, find_out: str = "") -> Iterator[None
                 text, method=method, path=path, may_pass=error.may_pass
             ) from error
         raise OutcomeUnknown(
-            f"{text}; it was probably done all the same{'; ' + find_out if find_out else ''}",
+            f"{text}; the change has probably happened{'; ' + find_out if find_out else ''}",
             method=method,
             path=path,
         ) from error
@@ -46,7 +46,7 @@ def expect_dict(value: object, where: str) -> dict[str, Any]:
     """Return the value, a JSON object.
 
     Raises:
-        UnexpectedAnswer: it is something else; `where` names the place.
+        UnexpectedAnswer: it is something else; `where` is its place, for the text.
     """
     if not isinstance(value, dict):
         raise _unexpected(value, where, "an object")
@@ -57,7 +57,7 @@ def expect_list(value: object, where: str) -> list[Any]:
     """Return the value, a JSON array.
 
     Raises:
-        UnexpectedAnswer: it is something else; `where` names the place.
+        UnexpectedAnswer: it is something else; `where` is its place, for the text.
     """
     if not isinstance(value, list):
         raise _unexpected(value, where, "an array")
@@ -68,7 +68,7 @@ def expect_text(value: object, where: str) -> str:
     """Return the value, text that is not empty.
 
     Raises:
-        UnexpectedAnswer: it is something else; `where` names the place.
+        UnexpectedAnswer: it is something else; `where` is its place, for the text.
     """
     if not isinstance(value, str) or not value:
         raise _unexpected(value, where, "text")
@@ -80,10 +80,10 @@ def expect_items(data: object, name: str) -> list[dict[str, Any]]:
 
     Args:
         data: the response's JSON.
-        name: of the field that has the items.
+        name: the field with the items.
 
     Raises:
-        UnexpectedAnswer: the field is missing, or an item is something else.
+        UnexpectedAnswer: the field is missing, or has something else.
     """
     items = expect_list(expect_dict(data, "the top").get(name), name)
     for number, item in enumerate(items):
@@ -93,7 +93,7 @@ def expect_items(data: object, name: str) -> list[dict[str, Any]]:
 
 
 def expect_field(data: object, name: str) -> dict[str, Any]:
-    """Return the JSON object under that name.
+    """Return the JSON object in this field.
 
     Raises:
         UnexpectedAnswer: the response has something else there.
@@ -102,7 +102,7 @@ def expect_field(data: object, name: str) -> dict[str, Any]:
 
 
 def count(value: object) -> int | None:
-    """Return a number of things, or None where the value cannot be one."""
+    """Return the value as a count, or None if it cannot be one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return int(value) if 0 <= value < 2**53 else None
@@ -117,5 +117,5 @@ def _unexpected(value: object, where: str, expected: str) -> UnexpectedAnswer:
 def _kind(value: object) -> str:
     if value is None:
         return "nothing"
-    names = {dict: "an object", list: "an array", str: "text", bool: "a truth value"}
+    names = {dict: "an object", list: "an array", str: "text", bool: "a boolean"}
     return names.get(type(value), f"the number {value!r}"[:40])

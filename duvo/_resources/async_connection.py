@@ -1,4 +1,4 @@
-"""Making the driver of an async client; its settings are completed before the first request."""
+"""The driver of an async client. Its settings are completed before the first request."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class AsyncConnection:
         """The settings.
 
         Raises:
-            NotLoaded: the profile file was not read yet.
+            NotLoaded: the profile file has not been read yet.
         """
         if self._settings is None:
             raise NotLoaded("the profile file has not been read yet: send a request first")

@@ -1,4 +1,4 @@
-"""Calls that take more than one step: any request, any list, the team, a start by name."""
+"""Calls that take several steps: any request, any list, finding the team, a start by name."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def find_team(api: Api, settings: Settings, deadline: Deadline | None) -> Flow[s
 
 
 def pairs(params: Mapping[str, str] | Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return a query as pairs."""
+    """Return query parameters as pairs."""
     return list(params.items()) if hasattr(params, "items") else list(params)
 
 
@@ -66,7 +66,7 @@ def start_run(
     webhook_url: str | None,
     deadline: Deadline | None,
 ) -> Flow[RunState]:
-    """Start a run of an agent that is given by its id or its exact name."""
+    """Start a run of an agent, which is given by its id or exact name."""
     agent_id = yield from _find_agent(api, agent, deadline)
     return (
         yield from actions.start(api, agent_id, message, sandbox_id, webhook_url, deadline=deadline)
@@ -74,14 +74,14 @@ def start_run(
 
 
 def agent_finder(api: Api, agent: str) -> Callable[[], Flow[str]]:
-    """Return a function that finds an agent's id by its id or its exact name."""
+    """Return a function that finds the id of an agent by its id or exact name."""
     return lambda: _find_agent(api, agent)
 
 
 def _find_agent(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[str]:
     if paths.is_id(agent):
         return agent
-    # Loaded for names only: an agent that is given by its id needs no attrs.
+    # Loaded only for names: an id does not need attrs.
     from .agents import find_agent_id
 
     return (yield from find_agent_id(api, agent, deadline))
@@ -89,9 +89,7 @@ def _find_agent(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[
 
 def _with_team(api: Api, path: str) -> Flow[str]:
     if "://" in path:
-        raise _errors.ConfigError(
-            f"{path!r} is a whole URL; give the path alone, such as /v2/teams"
-        )
+        raise _errors.ConfigError(f"{path!r} is a URL; give the path only, such as /v2/teams")
     path = "/" + path.lstrip("/")
     for name in ("{teamId}", "{team_id}"):
         if name in path:

@@ -1,4 +1,4 @@
-"""Making the driver of a client from its settings."""
+"""The driver of a client, made from its settings."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _connect(
     session: requests.Session | None,
     user_agent: str | None,
 ) -> Driver:
-    # A held request would keep others waiting for the caller's one session.
+    # A held request would block others in the caller's single session.
     api = Api(max_retries=max_retries, clock=Clock(), may_hold=session is None)
     configure(api, settings)
     transport = RequestsTransport(
@@ -75,10 +75,10 @@ def _reconnect(*arguments: Any) -> Driver:
 
 
 def configure(api: Api, settings: Settings) -> None:
-    """Give the settings to the API."""
+    """Pass the settings to the API."""
 
     def find_team(api: Api, deadline: Deadline | None) -> Flow[str]:
-        # Loaded when the team is not known: most commands know it.
+        # Loaded only if the team is not known: most commands know it.
         from .calls import find_team
 
         return find_team(api, settings, deadline)

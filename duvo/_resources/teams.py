@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from .. import _errors
 from .._http import paths
+from .._http.sender import get
 from .._models.build import build
 from .._models.checks import expect_field, expect_items, request_context
 
@@ -25,9 +26,9 @@ class Team:
     """A team.
 
     Attributes:
-        id: its id.
-        name: its name.
-        organization_id: its organization, or None.
+        id: the team's id.
+        name: the team's name.
+        organization_id: the team's organization, or None.
         raw: as the API sent it.
     """
 
@@ -42,9 +43,9 @@ class UserProfile:
     """The person who owns the key.
 
     Attributes:
-        id: their id.
-        email: their address.
-        name: their name, or None.
+        id: the person's id.
+        email: the person's e-mail address.
+        name: the person's name, or None.
         team_id: the team of the key, or None.
         raw: as the API sent it.
     """
@@ -63,9 +64,9 @@ class WhoAmI:
     Attributes:
         profile: the person.
         teams: the teams that the key sees.
-        team_id: the team in force, or None when the key sees several.
+        team_id: the team that is used, or None if the key sees several.
         base_url: the API's origin.
-        raw: both responses as the API sent them.
+        raw: both responses, as the API sent them.
     """
 
     profile: UserProfile
@@ -99,7 +100,7 @@ def list_teams(api: Api) -> Flow[list[Team]]:
 
 def read_owner(api: Api) -> Flow[WhoAmI]:
     """Read the owner of the key. Sends `GET /v2/profile` and `GET /v2/teams`."""
-    response = yield from api.get(paths.PROFILE)
+    response = yield from get(api, paths.PROFILE)
     with request_context("GET", paths.PROFILE):
         raw = expect_field(response.data, "profile")
         profile = build(UserProfile, {**raw, "team_id": raw.get("teamId")}, raw)
@@ -138,6 +139,6 @@ def find_team(api: Api, deadline: Deadline | None = None) -> Flow[str]:
 
 
 def _read_teams(api: Api, deadline: Deadline | None = None) -> Flow[list[dict[str, Any]]]:
-    response = yield from api.get(paths.TEAMS, deadline=deadline)
+    response = yield from get(api, paths.TEAMS, deadline=deadline)
     with request_context("GET", paths.TEAMS):
         return expect_items(response.data, "teams")

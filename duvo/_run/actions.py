@@ -1,9 +1,10 @@
-"""What can be done with a run: start it, read it, post to it, reply to it, stop it."""
+"""Actions on a run: start, read, post a message, reply, stop."""
 
 from __future__ import annotations
 
 from .. import _errors
 from .._http import paths
+from .._http.sender import get, post
 from .._models import wire
 from .._models.checks import expect_field, request_context
 from . import replies
@@ -42,7 +43,8 @@ def start(
     }
     path = paths.runs((yield from api.team_id(deadline)))
     find_out = f"`duvo runs list --agent {agent_id} --since 5m` shows whether it was started"
-    response = yield from api.post(
+    response = yield from post(
+        api,
         path,
         body={name: value for name, value in body.items() if value is not None},
         find_out=find_out,
@@ -56,12 +58,12 @@ def start(
 
 def refresh(api: Api, state: RunState) -> Flow[None]:
     """Read a run. Sends `GET /v2/runs/{id}`."""
-    response = yield from api.get(paths.run(state.id))
+    response = yield from get(api, paths.run(state.id))
     state.update(response.data)
 
 
 def read(poller: Poller, state: RunState, params: tuple[tuple[str, str], ...] = ()) -> Flow[None]:
-    """Read a run once, within what the poller repeats."""
+    """Read a run once, as an attempt of the poller."""
     response = yield from poller.get(paths.run(state.id), list(params))
     state.update(response.data)
 
@@ -69,13 +71,14 @@ def read(poller: Poller, state: RunState, params: tuple[tuple[str, str], ...] = 
 def poll(
     poller: Poller, state: RunState, *, hold: bool = False, seen_request: str | None = None
 ) -> Flow[None]:
-    """Read a run until that succeeds.
+    """Read a run, and try again until that succeeds.
 
     Args:
-        poller: reads, with its patience and deadline.
+        poller: repeats the read until its deadline.
         state: the run.
         hold: let the server hold the request until the run changes.
-        seen_request: id of the pending human request that is no change.
+        seen_request: the id of a pending human request that does not count as
+            a change.
     """
     params: tuple[tuple[str, str], ...] = ()
     if hold:
@@ -91,7 +94,7 @@ def send_message(api: Api, state: RunState, text: str) -> Flow[Message]:
     path = paths.messages(state.id)
     find_out = f"`duvo runs messages {state.id}` shows whether it arrived"
     ended_before = state.completed_at
-    response = yield from api.post(path, body={"message": text}, find_out=find_out)
+    response = yield from post(api, path, body={"message": text}, find_out=find_out)
     resumed = state.resumed = Resumed(None, api.clock.now(), ended_before)
     state.final_answer.is_read = False
     with request_context("POST", path, find_out):
@@ -110,7 +113,7 @@ def respond(
     answers: Answers | None,
     request_id: str | None,
 ) -> Flow[Reply]:
-    """Reply to the pending request of a run, which is read first."""
+    """Read a run, and reply to its pending request."""
     yield from refresh(api, state)
     request = state.pending_request
     if request is None:
@@ -119,8 +122,8 @@ def respond(
         )
     if request_id is not None and request_id != request.id:
         raise _errors.InvalidReply(
-            f"run {state.id} has no pending request {request_id}; pending is {request.id}: "
-            f"{replies.described(request)}; nothing was sent",
+            f"run {state.id} has no pending request {request_id}; it has {request.id}: "
+            f"{replies.describe(request)}; nothing was sent",
             request=request,
         )
     return (yield from send_reply(api, state, request.id, replies.body(request, approve, answers)))
@@ -138,8 +141,8 @@ def send_reply(
     """Reply to a request. Sends `POST /v2/runs/{id}/human-requests/{request}/respond`."""
     path = paths.reply(state.id, request_id)
     find_out = f"`duvo runs get {state.id}` shows whether the request is still pending"
-    response = yield from api.post(
-        path, body=body, find_out=find_out, deadline=deadline, retries=retries
+    response = yield from post(
+        api, path, body=body, find_out=find_out, deadline=deadline, retries=retries
     )
     with request_context("POST", path, find_out):
         from .._models import human_requests
@@ -153,8 +156,8 @@ def stop(api: Api, state: RunState) -> Flow[None]:
     Raises:
         Conflict: the server did not stop it, and it is still running.
     """
-    # Stopping twice is stopping once, so it may be sent again.
-    response = yield from api.post(paths.stop(state.id), repeatable=True)
+    # Stopping a run twice does no harm.
+    response = yield from post(api, paths.stop(state.id), repeatable=True)
     yield from refresh(api, state)
     reported = response.data if isinstance(response.data, dict) else {}
     if not state.is_finished and reported.get("success") is False:

@@ -1,4 +1,4 @@
-"""Reading a run's conversation: once through, or until the run ends."""
+"""Reading a run's conversation: once, or until the run ends."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Beginning:
 
     Args:
         after: a message or its id.
-        offset: counted from 0.
-        last: how many messages before the end.
+        offset: an offset, counted from 0.
+        last: the number of messages before the end.
     """
 
     __slots__ = ("after", "last", "offset")
@@ -77,7 +77,7 @@ class MessageReader:
         self.conversation = Conversation(state.id, self._poller, beginning.offset)
 
     def give_once(self, limit: int | None) -> Flow[None]:
-        """Give the messages up to now, the pending human request last.
+        """Give the messages so far, the pending human request last.
 
         Args:
             limit: maximum number of messages, or None.
@@ -105,12 +105,11 @@ class MessageReader:
         while True:
             asked_at = clock.now()
             arrived = yield from conversation.give_new(hold=hold)
-            # Whatever the run's state is found to be, its messages are read
-            # again before it is reported: some may have come in between.
+            # Messages may have arrived before the run was read: they come first.
             yield from poll(self._poller, state)
             ended = state.has_ended(clock.now())
             request = state.pending_request
-            news = ended or (request is not None and request.id not in conversation.given)
+            news = ended or (request is not None and request.id not in conversation.given_requests)
             if news and (yield from conversation.give_new(proven=ended)):
                 arrived = True
             if ended:
@@ -150,11 +149,11 @@ class MessageReader:
         if request is not None and request.id == message_id:
             asked_at = request.created_at
         if asked_at is not None:
-            self.conversation.given.add(message_id)
+            self.conversation.given_requests.add(message_id)
         if not (yield from self._search_back(message_id, asked_at)):
             raise NotFound(
-                f"run {self._state.id} has no message {message_id!r} (an answered human request "
-                "is not a message: give the message itself, or the one before it)",
+                f"run {self._state.id} has no message {message_id!r} (once answered, a human "
+                "request is not a message: give the object, or the message before it)",
                 status=404,
             )
 
@@ -166,7 +165,7 @@ class MessageReader:
             page = yield from conversation.between(begin, end)
             for index in range(len(page.messages) - 1, -1, -1):
                 message = page.messages[index]
-                # A human request has no place of its own, only a time.
+                # A human request has no offset, only a time.
                 moment = wire.moment(message) if asked_at is not None else None
                 earlier = asked_at is not None and moment is not None and moment <= asked_at
                 if message["id"] == message_id or earlier:

@@ -1,4 +1,4 @@
-"""Handling a run's human requests while somebody waits for the run."""
+"""Handling a run's human requests during a wait or a follow."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class Responder:
     Args:
         on_request: a callable that gets the request and returns True, False,
             answers, or None to leave it unanswered; or one of the words; None
-            is "leave".
-        answers: standing answers, which come before anything else.
+            means "leave".
+        answers: standing answers, which take precedence.
         warn: log an unanswered request at WARNING.
         may_await: whether the callable may be a coroutine function.
 
     Raises:
-        ConfigError: `on_request` or `answers` is something else.
+        ConfigError: `on_request` or `answers` is invalid.
     """
 
     def __init__(self, on_request: Any, answers: Answers | None, *, warn: bool, may_await: bool):
         if not (on_request is None or callable(on_request) or on_request in _WORDS):
             raise ConfigError(
-                f"on_request is {on_request!r}; it takes a callable or one of {', '.join(_WORDS)}"
+                f"on_request must be a callable or one of {', '.join(_WORDS)}, not {on_request!r}"
             )
         if not may_await and _is_coroutine_function(on_request):
             raise ConfigError(
@@ -69,13 +69,13 @@ class Responder:
         Args:
             state: the run.
             request: its pending request.
-            poller: tolerates outages until its deadline, for the reply too.
+            poller: repeats reads, and the reply, until its deadline.
 
         Returns:
             Whether a reply was sent.
 
         Raises:
-            HumanRequestPending: nothing here may answer it.
+            HumanRequestPending: `on_request` does not answer it.
             InvalidReply: the callable's reply does not fit.
         """
         if request.id == self._handled:
@@ -96,7 +96,7 @@ class Responder:
                 logger.warning(
                     "run %s waits for a human: %s; answer with: %s",
                     state.id,
-                    replies.described(request),
+                    replies.describe(request),
                     replies.how_to_answer(request),
                 )
             return None
@@ -110,15 +110,15 @@ class Responder:
         if choice != "raise" and request.type == "approval":
             return {"approved": choice == "approve"}
         raise HumanRequestPending(
-            f"run {state.id} waits for a human, and nothing here may answer: "
-            f"{replies.described(request)}; answer with: {replies.how_to_answer(request)}",
+            f"run {state.id} waits for a human, and no answer was given: "
+            f"{replies.describe(request)}; answer with: {replies.how_to_answer(request)}",
             run=state.handle,
             request=request,
         )
 
 
 def _is_coroutine_function(function: Any) -> bool:
-    # Not by inspect, which takes longer to load than all that a command needs.
+    # Not with inspect, which takes longer to load than everything a command needs.
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     return bool(getattr(code, "co_flags", 0) & _CO_COROUTINE)
 
@@ -154,11 +154,11 @@ class _Reply:
                     raise
                 self._doubt = error
             else:
-                text = replies.reported(self._request, self._body)
+                text = replies.summarize(self._request, self._body)
                 logger.info("run %s: %s", self._state.id, text)
                 return
-        # Whoever replied, a request takes one reply: the question is whether it is still
-        # pending. Until that can be read, none is sent again.
+        # A request takes one reply, from anyone. Before another is sent, read whether
+        # it is still pending.
         yield from read(self._poller, self._state)
         failure, self._doubt = self._doubt, None
         pending = self._state.pending_request

@@ -23,8 +23,8 @@ def body(
     Args:
         request: the pending request.
         approve: the decision on an approval.
-        answers: the answers to questions, by the question's id, text, header
-            or number; or as texts `KEY=ANSWER`.
+        answers: answers by the question's id, text, header or number; or as
+            texts `KEY=ANSWER`.
 
     Raises:
         InvalidReply: the reply does not fit the request.
@@ -49,7 +49,7 @@ def body(
 
 
 def standing(request: HumanRequest, answers: Answers | None) -> dict[str, Any] | None:
-    """Return the body of a reply by standing answers, or None when they leave a question open.
+    """Return the body of a reply by standing answers, or None if they leave a question open.
 
     Answers to other questions are for other requests.
     """
@@ -62,7 +62,7 @@ def standing(request: HumanRequest, answers: Answers | None) -> dict[str, Any] |
 
 
 def match(request: HumanRequest, answers: Answers) -> tuple[dict[str, str], list[str]]:
-    """Return answers by the text of their question, and keys that name no question."""
+    """Return the answers by question text, and the keys that match no question."""
     names = _names(request.questions)
     found: dict[str, str] = {}
     unknown = []
@@ -76,7 +76,7 @@ def match(request: HumanRequest, answers: Answers) -> tuple[dict[str, str], list
 
 
 def how_to_answer(request: HumanRequest) -> str:
-    """Return the `duvo` command that answers this request."""
+    """Return the `duvo` command that answers the request."""
     run = request.run_id or "RUN"
     if request.questions:
         words = " ".join(f'--answer "{question.key}=…"' for question in request.questions)
@@ -88,7 +88,7 @@ def how_to_answer(request: HumanRequest) -> str:
 
 def _names(questions: Sequence[Question]) -> dict[str, Question]:
     names: dict[str, Question] = {}
-    # The most exact name wins where a name fits two questions.
+    # A name may fit several questions: later ones override earlier ones.
     for number, question in enumerate(questions, 1):
         names.setdefault(str(number), question)
     for question in questions:
@@ -114,7 +114,7 @@ def _pairs(
 
 
 def _split(text: str, names: Mapping[str, Question], request: HumanRequest) -> tuple[str, str]:
-    # A question may itself hold "=": the longest known key wins.
+    # A question may contain "=": the longest known key wins.
     known = [name for name in names if text.startswith(f"{name}=")]
     if known:
         key = max(known, key=len)
@@ -135,13 +135,13 @@ def _joined(text: AnswerText, key: str, request: HumanRequest) -> str:
 
 def _unfit(why: str, request: HumanRequest) -> InvalidReply:
     return InvalidReply(
-        f"the reply does not fit the request ({described(request)}): {why}; "
+        f"the reply does not fit the request ({describe(request)}): {why}; "
         f"nothing was sent; answer with: {how_to_answer(request)}",
         request=request,
     )
 
 
-def reported(request: HumanRequest, body: dict[str, Any]) -> str:
+def summarize(request: HumanRequest, body: dict[str, Any]) -> str:
     """Return a reply in a few words, for the log.
 
     Args:
@@ -154,8 +154,8 @@ def reported(request: HumanRequest, body: dict[str, Any]) -> str:
     return f"answered {request.title!r} ({answers})"
 
 
-def described(request: HumanRequest) -> str:
-    """Return a human request in a line."""
+def describe(request: HumanRequest) -> str:
+    """Return a human request in one line."""
     text = f"{request.type} {request.title!r}"
     for question in request.questions:
         options = ", ".join(option.label for option in question.options)

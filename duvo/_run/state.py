@@ -1,4 +1,4 @@
-"""The state of one run: what is known of it."""
+"""The state of one run."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _IN_LISTS_ONLY = ("agent_name", "title", "run_number", "user_id")
 
 
 class RunState:
-    """What is known of one run. It never sends a request.
+    """What is known of one run. Never sends a request.
 
     Args:
-        run_id: the run.
-        response: the API's last response about it, or None before the first.
-        listed: whether that is an item of a list.
-        started_here_at: when this client started it, on its clock, or None.
+        run_id: the run's id.
+        response: the API's last response about the run, or None before the first.
+        listed: whether the response is an item of a list.
+        started_here_at: when this client started the run, on its clock, or None.
 
     Attributes:
         id: the run's id.
-        resumed: the last message that this client sent to it, or None.
-        final_answer: its answer and failure, once its conversation was read.
+        resumed: the last message that this client sent to the run, or None.
+        final_answer: the answer and failure, once the conversation was read.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class RunState:
 
     @property
     def handle(self) -> Any:
-        """The user's object for this run, which errors carry; None once it is gone."""
+        """The user's object for this run, which errors carry; None once it was discarded."""
         return None if self._handle is None else self._handle()
 
     @handle.setter
@@ -66,7 +66,7 @@ class RunState:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the run was read at all."""
+        """Whether the run was ever read."""
         return self._response is not None
 
     @property
@@ -74,7 +74,7 @@ class RunState:
         """The API's last response about the run; for a run of a list, its item there.
 
         Raises:
-            NotLoaded: the run was not read yet.
+            NotLoaded: the run has not been read yet.
         """
         if self._response is None:
             raise _errors.NotLoaded(f"run {self.id} has not been read yet: call .refresh() first")
@@ -85,7 +85,7 @@ class RunState:
         """The run in the last response, as the API sent it.
 
         Raises:
-            NotLoaded: the run was not read yet.
+            NotLoaded: the run has not been read yet.
         """
         raw: dict[str, Any] = self.raw if self.listed else self.raw["run"]
         return raw
@@ -94,7 +94,7 @@ class RunState:
         """Return the last response with our words in it.
 
         Raises:
-            NotLoaded: the run was not read yet.
+            NotLoaded: the run has not been read yet.
         """
         return wire.run_response({"run": self.raw} if self.listed else self.raw)
 
@@ -103,7 +103,7 @@ class RunState:
         """All that was last read.
 
         Raises:
-            NotLoaded: the run was not read yet.
+            NotLoaded: the run has not been read yet.
         """
         if self._data is None:
             from .._models.build import build
@@ -127,13 +127,13 @@ class RunState:
         """Whether the run has ended, and not only before this client resumed it.
 
         Args:
-            now: on the client's clock.
+            now: the time on the client's clock.
         """
         return statuses.has_ended(wire.run(self.raw_run), self.resumed, now)
 
     @property
     def completed_at(self) -> object:
-        """When it ended, as the API sent it; None where that is not known."""
+        """When the run ended, as the API sent it; None if that is not known."""
         return None if self._response is None else self.raw_run.get("completed_at")
 
     @property
@@ -141,7 +141,7 @@ class RunState:
         """The pending human request as last read, or None.
 
         Raises:
-            NotLoaded: the run was not read yet, or came from a list.
+            NotLoaded: the run has not been read yet, or came from a list.
         """
         raw = wire.pending_request(self.raw)
         if raw is None:
@@ -162,7 +162,7 @@ class RunState:
         """The last text of the assistant, or None.
 
         Raises:
-            NotLoaded: the conversation was not read to the run's end.
+            NotLoaded: the conversation has not been read to the run's end.
         """
         self._expect_final_answer("answer")
         return self.final_answer.answer
@@ -172,7 +172,7 @@ class RunState:
         """Why the run failed; None unless it did.
 
         Raises:
-            NotLoaded: the conversation was not read to the run's end.
+            NotLoaded: the conversation has not been read to the run's end.
         """
         self._expect_final_answer("failure")
         return self.final_answer.failure if self.status == "failed" else None
@@ -188,14 +188,13 @@ class RunState:
         """Update the state from a response about this run.
 
         Raises:
-            NotFound: the response has no run.
-            UnexpectedAnswer: the response does not fit, or is about another run.
+            NotFound: the response has null in place of the run.
+            UnexpectedAnswer: the response does not match the API, or is about another run.
         """
         path = paths.run(self.id)
         if isinstance(data, dict) and "run" in data and data["run"] is None:
             raise _errors.NotFound(
-                f"there is no run {self.id}; check the id; it may also belong to another team "
-                "than the key",
+                f"run {self.id} was not found; check the id; it may also belong to another team",
                 method="GET",
                 path=path,
                 status=404,
@@ -220,6 +219,6 @@ class RunState:
         self._request = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # Times on the clock of this process mean nothing in another.
+        # Times on the clock of this process mean nothing in another process.
         left_out = {"resumed": None, "started_here_at": None, "_handle": None}
         return {**self.__dict__, **left_out}

@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from typing import Any
 
 RESUME_GRACE = 10.0
-"""Seconds for which a run that was just resumed may still have its old status."""
+"""Seconds for which a run that was just resumed may still show its old status."""
 
 
 def is_finished(status: str) -> bool:
-    """Whether our status is that of a run that has ended. An unknown status never is."""
+    """Whether this status, in our words, means that a run has ended. Unknown ones do not."""
     return status in wire.FINISHED
 
 
 class Resumed:
-    """A message that was sent to a run: only a later end counts.
+    """A message that was sent to a run: only an end after it counts.
 
     Args:
-        message_at: the message's time on the server, or None where it gave none.
-        sent_at: when it was sent, on the client's clock.
-        ended_before: `completed_at` as it was read before the message, if it was.
+        message_at: the message's time on the server, or None if it sent none.
+        sent_at: when the message was sent, on the client's clock.
+        ended_before: the last known `completed_at` before the message, or None.
     """
 
     __slots__ = ("ended_before", "message_at", "sent_at")
@@ -39,9 +39,9 @@ def has_ended(run: dict[str, Any], resumed: Resumed | None, now: float) -> bool:
     """Whether a run that was just read has ended, and not only before it was resumed.
 
     Args:
-        run: with our names.
-        resumed: the last message that this client sent to it, if any.
-        now: on the client's clock.
+        run: the run, with our names.
+        resumed: the last message that this client sent to it, or None.
+        now: the time on the client's clock.
     """
     if not is_finished(run["status"]):
         return False

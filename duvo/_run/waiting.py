@@ -35,7 +35,7 @@ def wait_until_finished(
 
     Raises:
         WaitTimeout: time is up; the run is still running.
-        HumanRequestPending: the responder may not answer.
+        HumanRequestPending: the responder does not answer a request.
         DuvoError: the run cannot be read.
     """
     poller = Poller(api, state.id, timeout, started_at=state.started_here_at)
@@ -65,7 +65,7 @@ def wait_until_finished(
 
 
 def check(state: RunState) -> None:
-    """Check that a run that has ended completed.
+    """Check that a run that has ended is completed.
 
     Raises:
         RunFailed: it failed.
@@ -86,7 +86,7 @@ def check(state: RunState) -> None:
 
 def read_final_answer(state: RunState, poller: Poller) -> Flow[None]:
     """Read the last messages of a run that has ended: its answer and its failure."""
-    # The end is known; a conversation that cannot be read must not spoil that.
+    # The run has ended, even if its conversation cannot be read.
     try:
         yield from _read_from_the_end(state, poller)
     except DuvoError as error:
@@ -108,7 +108,7 @@ def _read_from_the_end(state: RunState, poller: Poller) -> Flow[None]:
 
 
 def _read_last_pages(run_id: str, poller: Poller, total: int) -> Flow[FinalAnswer]:
-    """Read the end of the conversation, then back to the assistant's last text."""
+    """Read the end of the conversation, then backwards to the assistant's last text."""
     begin = max(0, total - PAGE)
     conversation = Conversation(run_id, poller, begin)
     yield from conversation.skim_page()

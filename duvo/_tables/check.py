@@ -1,4 +1,4 @@
-"""Checks all rows of a table before anything is done with the first."""
+"""Checking all rows of a table before the first is used."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class BadRows(ConfigError):
     """Rows of a table that cannot be used.
 
     Attributes:
-        details: a line for each reason, with the lines of the table it applies
-            to; empty when the error's text says it all.
+        details: a line of text for each reason, with its lines in the table;
+            empty if the error's text is complete.
     """
 
     def __init__(self, message: str, *, details: Sequence[str] = ()):
@@ -33,7 +33,7 @@ class BadRows(ConfigError):
 
 
 class Counts(NamedTuple):
-    """The number of rows, and of runs for them: rows with the same key share one."""
+    """The number of rows, and of runs for them: rows with the same key share a run."""
 
     rows: int
     runs: int
@@ -79,7 +79,7 @@ def _problem(row: Row, message: StartMessage, key: Key | None, keys: set[str]) -
 def _failure(name: str, bad: list[BadRow], count: int) -> BadRows:
     if count == 1:
         return BadRows(f"{name}, line {bad[0].line}: {bad[0].why}")
-    # A misspelt column is missing in every row: each reason is given once.
+    # A misspelt column is missing from every row: list each reason once.
     lines: dict[str, list[str]] = {}
     for row in bad:
         lines.setdefault(row.why, []).append(str(row.line))

@@ -1,4 +1,4 @@
-"""A file of results as JSON lines, to which each is written once, even across kills."""
+"""A JSON lines file, to which each result is written once, even after a kill."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _START = b'{"index": '
 class ResultsFile:
     """Appends results to a file, which may already hold some.
 
-    A last line that a kill has cut short is removed before the first result is
-    written; until then the file is unchanged.
+    If a kill has truncated the last line, it is removed before the first result
+    is written; until then the file is unchanged.
 
     Args:
         path: the file; created if missing.
 
     Raises:
-        ConfigError: the file cannot be written, or holds something else.
+        ConfigError: the file cannot be written, or has other content.
     """
 
     def __init__(self, path: str):
@@ -48,14 +48,14 @@ class ResultsFile:
         self._file.close()
 
     def has(self, run_id: str) -> bool:
-        """Whether the file holds the result of this run."""
+        """Whether the file has the result of this run."""
         return run_id in self._runs
 
     def write(self, result: dict[str, Any]) -> None:
-        """Append a result and hand it to the operating system.
+        """Append a result, unbuffered.
 
         Args:
-            result: a JSON object; its first key is `index`, and `run` holds the run's `id`.
+            result: a JSON object; its first key is `index`, and `run` has the run's `id`.
         """
         self._mend()
         # A lone surrogate becomes \\udXXX, its escape in JSON.

@@ -1,4 +1,4 @@
-"""Rows of CSV and JSON lines, each with its line number. Parsing only, no files."""
+"""Parsing CSV and JSON lines into rows with line numbers."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Row(NamedTuple):
-    """A row: the line it begins on, counted from 1, and its JSON value."""
+    """A row: the line on which it begins, counted from 1, and its JSON value."""
 
     line: int
     value: Any
 
 
 class BadRow(NamedTuple):
-    """A row that cannot be used: the line it begins on, and the reason."""
+    """A row that cannot be used: the line on which it begins, and the reason."""
 
     line: int
     why: str
@@ -34,7 +34,7 @@ def looks_like_json(first: bytes) -> bool:
     """Whether an input is JSON lines rather than CSV.
 
     Args:
-        first: its first line that is not blank.
+        first: the first line that is not blank.
     """
     text = first.removeprefix(codecs.BOM_UTF8).strip()
     if text[:1] in (b"{", b"["):
@@ -61,7 +61,7 @@ def read_json_lines(lines: Iterable[bytes]) -> Iterator[Row | BadRow]:
 
 def read_csv(lines: Iterable[bytes]) -> Iterator[Row | BadRow]:
     """Parse a CSV with a header into objects whose values are text. Blank lines are skipped."""
-    # A cell may hold a whole document.
+    # A cell may contain a whole document.
     csv.field_size_limit(sys.maxsize)
     bad: list[BadRow] = []
     reader = csv.reader(_decoded(lines, bad), strict=True)

@@ -1,4 +1,4 @@
-"""The message that a run is started with, and its key, made from a row. Pure."""
+"""Start messages and keys, made from rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 
 
 class UnusableRow(ConfigError):
-    """A row that no run can be started with; the text says why."""
+    """A row that cannot be used to start a run; the text has the reason."""
 
 
 class StartMessage:
@@ -24,8 +24,8 @@ class StartMessage:
 
     Args:
         template: text such as `Process {number} of {supplier}`, where `{{` and
-            `}}` are braces. Without it the message is the column `message`, or
-            else the whole row as JSON.
+            `}}` are braces. None: the message is the column `message`, or else
+            the whole row as JSON.
 
     Raises:
         ConfigError: the template is malformed.
@@ -47,7 +47,7 @@ class StartMessage:
 
 
 class Key:
-    """Takes the key of a row from a column. Rows with the same key share a run.
+    """Reads the key of a row from a column. Rows with the same key share a run.
 
     Args:
         column: the column's name.
@@ -63,7 +63,7 @@ class Key:
             UnusableRow: the column is missing or empty.
         """
         if not isinstance(row, dict):
-            raise UnusableRow(f"not an object, so there is no column {self._column!r} for the key")
+            raise UnusableRow(f"not an object, so it has no column {self._column!r} for the key")
         key = _text_of_column(row, self._column)
         if not key.strip() or row[self._column] is None:
             raise UnusableRow(f"the key column {self._column!r} is empty")
@@ -71,7 +71,7 @@ class Key:
 
 
 def _pieces_of(template: str) -> list[tuple[str, bool]]:
-    """The template as literal text and column names; True marks a name."""
+    """Return the template as literal texts and column names; True marks a name."""
     pieces = []
     for found in _PIECE.finditer(template):
         piece, column = found[0], found[1]
@@ -88,7 +88,7 @@ def _pieces_of(template: str) -> list[tuple[str, bool]]:
 
 def _filled(pieces: list[tuple[str, bool]], row: Any) -> str:
     if not isinstance(row, dict) and any(is_column for _, is_column in pieces):
-        raise UnusableRow("not an object, so there are no columns for the template")
+        raise UnusableRow("not an object, so it has no columns for the template")
     return "".join(
         _text_of_column(row, piece) if is_column else piece for piece, is_column in pieces
     )

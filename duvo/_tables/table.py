@@ -1,4 +1,4 @@
-"""A CSV or JSON lines input that can be read repeatedly: a file, a pipe or a stream."""
+"""CSV or JSON lines input, from a file, a pipe or a stream, that can be read repeatedly."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Table:
     """The rows of a CSV or JSON lines input.
 
     Args:
-        path: a file, or a pipe, whose content is copied to a temporary file.
-        stream: read in place of a file, and copied too; `path` is then only its name.
+        path: a file, or a pipe, which is copied to a temporary file.
+        stream: an input to copy in place of the file; `path` is then its name.
 
     Attributes:
-        name: the name for messages.
-        file: the file, or None when the input was copied.
+        name: the name for error messages.
+        file: the file, or None if the input was copied.
 
     Raises:
         ConfigError: the input cannot be read.
@@ -66,10 +66,10 @@ class Table:
             yield from rows.read_json_lines(lines) if self._is_json else rows.read_csv(lines)
 
     def values(self) -> Iterator[Any]:
-        """Read the values of all rows, which `check` has accepted.
+        """Read the values of all rows, after `check` has accepted them.
 
         Raises:
-            ConfigError: while iterating, a row can no longer be read.
+            ConfigError: while iterating: a row can no longer be used.
         """
         for row in self.rows():
             if isinstance(row, rows.BadRow):
@@ -100,7 +100,7 @@ class Table:
 
 
 class _FromTheStart(io.RawIOBase):
-    """Reads an open file with a position of its own."""
+    """Reads an open file, with its own position."""
 
     def __init__(self, descriptor: int):
         self._descriptor = descriptor

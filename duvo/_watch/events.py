@@ -1,4 +1,4 @@
-"""What happens to a run that is watched."""
+"""Events of the runs that are watched."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class RunEvent:
     Attributes:
         type: `status`, `message`, `human_request` or `finished`.
         state: the run.
-        message: of a `message`, else None.
-        request: of a `human_request`, else None.
+        message: the message of a `message` event, or None.
+        request: the request of a `human_request` event, or None.
     """
 
     __slots__ = ("message", "request", "state", "type")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class InboxQuery:
-    """The runs that wait for a human.
+    """A query for the runs that wait for a human.
 
     Args:
         api: the API.
@@ -52,7 +52,7 @@ class InboxQuery:
         if self._query is None:
             yield from self.prepare()
         assert self._query is not None
-        # Read to its end first: replies sent in the meantime would shift its pages.
+        # Read to the end first: replies sent during the iteration would shift the pages.
         runs = yield from collect(self._query.give(lambda state: state))
         yield from _give_oldest_request_first(self._api, runs, self._agent_id, make_run)
 
@@ -62,13 +62,13 @@ def _give_oldest_request_first(
 ) -> Flow[None]:
     """Read each run, and give those with a pending request, the oldest request first.
 
-    A request is never older than its run. So a run is given as soon as the next
-    run was created after its request, before the rest are read.
+    A request is never older than its run. So a run is given, before the rest are
+    read, as soon as the next run was created after its request.
 
     Args:
         api: the API.
         runs: the runs of a list of waiting runs.
-        agent_id: skip the runs of other agents, whatever the list has; None for all.
+        agent_id: skip the runs of other agents, even if they are listed; None for all.
         make_run: makes the user's object for a run.
     """
     listed = sorted(runs, key=lambda state: _seconds(state.data.created_at))
@@ -93,5 +93,5 @@ def _is_of(agent_id: str | None, state: RunState) -> bool:
 
 
 def _seconds(moment: datetime | None) -> float:
-    # A run without a time cannot be placed: it comes first rather than never.
+    # A run without a time comes first, rather than never.
     return moment.timestamp() if moment is not None else float("-inf")

@@ -1,4 +1,4 @@
-"""Rounds of the list: each reads the pages that show every run that is watched, once."""
+"""Rounds over the list of runs: each reads the pages that have the watched runs, once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Rounds:
     """Reads the list of runs, round after round.
 
     Args:
-        poller: reads, with its patience and deadline.
+        poller: repeats reads until its deadline.
 
     Attributes:
         next_at: when the next round is due, on the client's clock.
@@ -49,8 +49,8 @@ class Rounds:
         """Begin a round.
 
         Args:
-            created_at: when each run was created, by id, where that is known.
-            agent_id: the agent of all of them, or None.
+            created_at: when each run was created, by id, or None if that is unknown.
+            agent_id: the agent of all runs, or None.
         """
         unknown = [run_id for run_id, time in created_at.items() if time is None]
         if unknown or not self._api.server.lists_by_time:
@@ -60,7 +60,7 @@ class Rounds:
         self._filter = [] if agent_id is None else [("agent_id", agent_id)]
 
     def read_page(self) -> Flow[list[dict[str, Any]]]:
-        """Read the round's next page; return its runs as the API sent them.
+        """Read the round's next page; return its runs, as the API sent them.
 
         Raises:
             WaitTimeout: time is up.
@@ -71,7 +71,7 @@ class Rounds:
         query = [*(search.query() or ()), ("limit", str(PAGE)), *self._filter]
 
         def attempt() -> Flow[tuple[list[dict[str, Any]], int | None]]:
-            # The team may have to be found by a request too.
+            # Finding the team may take a request too.
             path = paths.runs((yield from self._api.team_id(self._poller.deadline)))
             response = yield from self._poller.get(path, query)
             with request_context("GET", path):
@@ -91,8 +91,8 @@ class Rounds:
             changed: whether anything happened since the last round.
 
         Returns:
-            The ids of the runs that were missed, and whether the list may
-            include them all the same.
+            The ids of the runs that were missed, and whether the list may have
+            them nevertheless.
         """
         search = self._search
         assert search is not None

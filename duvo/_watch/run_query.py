@@ -25,14 +25,14 @@ _REMEMBERED = 200
 
 
 class RunQuery:
-    """A list of runs that is asked for, and how much of it was read.
+    """A query for runs, and how much of it was read.
 
-    The server may call a stopped run by either of two words, and take either as
-    a filter: such a list is merged from two.
+    A server may use either of two words for a stopped run, and accept either as
+    a filter: that list is merged from two.
 
     Args:
         api: the API.
-        agent_id: finds the agent's id, or None for every agent.
+        agent_id: finds the agent's id, or None for all agents.
         params: the other filters.
         status: one of our statuses, or None.
         sort_order: `asc` or `desc`.
@@ -65,11 +65,11 @@ class RunQuery:
 
     @property
     def total(self) -> int | None:
-        """Runs in all, as last reported, or None."""
+        """Number of runs in all, as last reported, or None."""
         totals = [pages.total for pages in self._pages if pages.total is not None]
         if not totals:
             return None
-        # Two words that find the same runs are one word to this server.
+        # If both words find the same runs, the two lists are one.
         return max(totals) if self._overlap else sum(totals)
 
     @property
@@ -135,7 +135,7 @@ class RunQuery:
 
 
 class _Merged:
-    """Lists that are each in the order of creation, merged into one."""
+    """Several lists, each in order of creation, merged."""
 
     def __init__(self, lists: list[Pages], *, newest_first: bool):
         self._queues: list[tuple[Pages, deque[dict[str, Any]]]] = [
@@ -150,7 +150,7 @@ class _Merged:
                 try:
                     items = yield from pages.next_page()
                 except _errors.InvalidRequest:
-                    # This server does not know the word.
+                    # The server does not know this word.
                     items = None
                 if items is None:
                     self._queues.remove(entry)

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 def give_events(
     api: Api, runs: Iterable[RunState], timeout: float | None, *, messages: bool
 ) -> Flow[None]:
-    """Give what happens to runs, until all have ended.
+    """Give the events of runs, until all have ended.
 
     Args:
         api: the API.
         runs: the runs.
         timeout: seconds in all; None for no deadline.
-        messages: whether to give the runs' messages too.
+        messages: whether to include the runs' messages.
 
     Raises:
         WaitTimeout: time is up; the runs are still running.
@@ -59,11 +59,11 @@ def give_finished(
         api: the API.
         runs: the runs.
         timeout: seconds in all; None for no deadline.
-        make_responder: makes what handles a human request.
+        make_responder: makes the responder for a human request.
 
     Raises:
         WaitTimeout: time is up; the runs are still running.
-        HumanRequestPending: a responder may not answer.
+        HumanRequestPending: a responder does not answer a request.
         DuvoError: a run cannot be read.
     """
     poller = Poller(api, None, timeout)

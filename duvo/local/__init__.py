@@ -16,7 +16,7 @@ _HOME = {
     "_server": ("Server",),
     "_database.state_folder": ("default_database",),
     "agents": ("Agent", "agent"),
-    "context": ("Message", "RunContext"),
+    "context": ("RunContext",),
     "errors": (
         "AgentFileError",
         "CallOrderError",
@@ -27,6 +27,7 @@ _HOME = {
         "PortInUse",
         "ToolFailed",
     ),
+    "messages": ("Message",),
     "questions": ("Option", "Question"),
 }
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from ._loading import load_agents
     from ._server import Server
     from .agents import Agent, agent
-    from .context import Message, RunContext
+    from .context import RunContext
     from .errors import (
         AgentFileError,
         CallOrderError,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
         PortInUse,
         ToolFailed,
     )
+    from .messages import Message
     from .questions import Option, Question
 else:
 

@@ -1,44 +1,45 @@
-"""Loading the agents of a Python file."""
+"""Loading agents from Python files, and combining them by name."""
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import sys
 import traceback
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
-from ._same_agent import by_name
 from .agents import Agent
 from .errors import AgentFileError, EngineError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
+    from types import CodeType, ModuleType
 
 
 def load_agents(path: str | os.PathLike[str]) -> list[Agent]:
-    """The agents that a Python file defines, in its order.
+    """Return the agents that a Python file defines, in order.
 
-    The file is run once. Its folder is on the import path while it runs, so
-    that it may import its neighbours.
+    The file is executed once, with its folder on the import path, so it can
+    import modules beside it.
 
     Args:
         path: the file.
 
     Raises:
-        AgentFileError: the file is missing, cannot be run, or defines no
-            agents or two of one name.
+        AgentFileError: the file is missing, fails, defines no agents, or
+            defines two of the same name.
     """
     file = Path(path).absolute()
     if not file.is_file():
         raise AgentFileError(f"{path}: there is no such file; give a Python file with agents")
     if file.suffix != ".py":
         raise AgentFileError(f"{path}: not a Python file; its name must end in .py")
-    module = _run(file, str(path))
+    module = _execute(file, str(path))
     try:
-        agents = by_name(value for value in vars(module).values() if isinstance(value, Agent))
+        agents = _by_name(value for value in vars(module).values() if isinstance(value, Agent))
     except EngineError as error:
         raise AgentFileError(f"{path}: {error}") from None
     if not agents:
@@ -48,7 +49,24 @@ def load_agents(path: str | os.PathLike[str]) -> list[Agent]:
     return list(agents.values())
 
 
-def _run(file: Path, shown: str) -> ModuleType:
+def combine(agents: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
+    """Return the agents, each once, and if asked the examples whose names are free."""
+    agents = list(agents)
+    for item in agents:
+        if not isinstance(item, Agent):
+            raise EngineError(
+                f"{item!r} is not an agent; decorate an async function with @agent(name)"
+            )
+    by_name = _by_name(agents)
+    if examples:
+        from .examples import EXAMPLES
+
+        for example in EXAMPLES:
+            by_name.setdefault(example.name, example)
+    return tuple(by_name.values())
+
+
+def _execute(file: Path, shown: str) -> ModuleType:
     name = f"duvo_agents_{uuid.uuid5(uuid.NAMESPACE_URL, str(file)).hex}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
@@ -62,7 +80,7 @@ def _run(file: Path, shown: str) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise AgentFileError(f"{shown}{_place(error, file)}: {_reason(error)}") from error
+        raise AgentFileError(f"{shown}{_line(error, file)}: {_reason(error)}") from error
     except SystemExit as error:
         del sys.modules[name]
         raise AgentFileError(f"{shown}: it exits when it is imported") from error
@@ -72,7 +90,7 @@ def _run(file: Path, shown: str) -> ModuleType:
     return module
 
 
-def _place(error: Exception, file: Path) -> str:
+def _line(error: Exception, file: Path) -> str:
     if isinstance(error, SyntaxError) and error.filename == str(file):
         return f", line {error.lineno}"
     lines = [
@@ -88,3 +106,37 @@ def _reason(error: Exception) -> str:
         return f"{type(error).__name__}: {error.msg}"
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _by_name(agents: Iterable[Agent]) -> dict[str, Agent]:
+    by_name: dict[str, Agent] = {}
+    for agent in agents:
+        first = by_name.setdefault(agent.name, agent)
+        if first is not agent and not _is_same(first, agent):
+            raise EngineError(
+                f"two agents are named {agent.name!r}"
+                f" ({_place(first)}; {_place(agent)}); give each its own name"
+            )
+    return by_name
+
+
+def _is_same(first: Agent, second: Agent) -> bool:
+    # A file that is both loaded and imported is executed and compiled twice: other code objects
+    # of the same line. A factory's agents share one code object, and are different agents.
+    code, other = _code(first), _code(second)
+    return (
+        code is not None
+        and other is not None
+        and code is not other
+        and code.co_firstlineno == other.co_firstlineno
+        and os.path.realpath(code.co_filename) == os.path.realpath(other.co_filename)
+    )
+
+
+def _code(agent: Agent) -> CodeType | None:
+    return getattr(inspect.unwrap(agent.function), "__code__", None)
+
+
+def _place(agent: Agent) -> str:
+    code = _code(agent)
+    return f"{code.co_filename}, line {code.co_firstlineno}" if code else repr(agent.function)

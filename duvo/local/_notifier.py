@@ -1,48 +1,53 @@
-"""The doorbell: wakes what waits for a run, so that nothing has to ask again and again."""
+"""In-process notifications: wake whatever waits for a change of a run, so that nothing polls."""
 
 from __future__ import annotations
 
 import asyncio
 
 
-class Bell:
-    """Rings for one waiter while the block lasts.
+class Subscription:
+    """Receives a run's notifications inside its `with` block, for one waiter.
 
-    There are many thousands of them: smaller than an `asyncio.Event`.
+    Many thousands exist at a time: smaller than an `asyncio.Event`.
     """
 
-    __slots__ = ("_notifier", "_run_id", "_rung", "_waiter")
+    __slots__ = ("_is_set", "_run_id", "_subscriptions", "_waiter")
 
-    def __init__(self, notifier: Notifier, run_id: str):
-        self._notifier = notifier
+    def __init__(self, subscriptions: dict[str, tuple[Subscription, ...]], run_id: str):
+        self._subscriptions = subscriptions
         self._run_id = run_id
-        self._rung = False
+        self._is_set = False
         self._waiter: asyncio.Future[None] | None = None
 
-    def __enter__(self) -> Bell:
-        self._notifier.add(self._run_id, self)
+    def __enter__(self) -> Subscription:
+        others = self._subscriptions.get(self._run_id, ())
+        self._subscriptions[self._run_id] = (*others, self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._notifier.remove(self._run_id, self)
+        others = tuple(s for s in self._subscriptions[self._run_id] if s is not self)
+        if others:
+            self._subscriptions[self._run_id] = others
+        else:
+            del self._subscriptions[self._run_id]
 
     def set(self) -> None:
-        """Wake the waiter, or let its next `wait` return at once."""
-        self._rung = True
+        """Wake the waiter, or make its next `wait` return at once."""
+        self._is_set = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def clear(self) -> None:
-        """Let the next `wait` wait for another ring."""
-        self._rung = False
+        """Make the next `wait` wait for a new notification."""
+        self._is_set = False
 
     def is_set(self) -> bool:
-        """Whether it has rung since it was cleared."""
-        return self._rung
+        """Whether a notification arrived since the last `clear`."""
+        return self._is_set
 
     async def wait(self) -> None:
-        """Return when it has rung."""
-        if not self._rung:
+        """Return once a notification has arrived."""
+        if not self._is_set:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
@@ -51,37 +56,24 @@ class Bell:
 
 
 class Notifier:
-    """Wakes the waiters of a run; belongs to one event loop."""
+    """Notifies the subscribers of each run; belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, tuple[Bell, ...]] = {}
+        self._subscriptions: dict[str, tuple[Subscription, ...]] = {}
 
-    def listening(self, run_id: str) -> Bell:
-        """A bell that rings whenever the run changes, for use in a `with` block.
+    def subscribe(self, run_id: str) -> Subscription:
+        """Return a subscription to the run's changes, for use in a `with` block.
 
-        Listen first, then read, then wait: a change between is not missed.
+        Subscribe, then read, then wait: no change in between is missed.
         """
-        return Bell(self, run_id)
+        return Subscription(self._subscriptions, run_id)
 
-    def add(self, run_id: str, bell: Bell) -> None:
-        """Ring this bell too from now on."""
-        self._waiting[run_id] = (*self._waiting.get(run_id, ()), bell)
+    def notify(self, run_id: str) -> None:
+        """Wake every subscriber of the run."""
+        for subscription in self._subscriptions.get(run_id, ()):
+            subscription.set()
 
-    def remove(self, run_id: str, bell: Bell) -> None:
-        """Ring this bell no more."""
-        left = tuple(one for one in self._waiting[run_id] if one is not bell)
-        if left:
-            self._waiting[run_id] = left
-        else:
-            del self._waiting[run_id]
-
-    def ring(self, run_id: str) -> None:
-        """Wake everything that waits for the run."""
-        for bell in self._waiting.get(run_id, ()):
-            bell.set()
-
-    def ring_all(self) -> None:
-        """Wake everything, as when the engine closes."""
-        for bells in self._waiting.values():
-            for bell in bells:
-                bell.set()
+    def notify_all(self) -> None:
+        """Wake every subscriber of every run."""
+        for run_id in self._subscriptions:
+            self.notify(run_id)

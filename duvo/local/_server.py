@@ -1,4 +1,4 @@
-"""The engine behind a socket, in a thread of its own."""
+"""The engine behind a socket, in its own thread."""
 
 from __future__ import annotations
 
@@ -13,61 +13,60 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
 from pathlib import Path
-from types import TracebackType
 
 from ._api import ports
 from ._api.endpoint import Endpoint
-from ._same_agent import together
+from ._loading import combine
 from .agents import Agent
 from .errors import EngineError, MissingExtra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._database.database import Store
+    from ._database.database import Database
     from ._database.location import Location
     from ._execution.engine import Engine
 
 
-_DRAINING = 1.0
-"""Seconds between telling load balancers of the end and refusing connections."""
+_DRAIN_TIME = 1.0
+"""Seconds for which /health already says 503 and connections are still accepted."""
 
 
 class Server:
-    """Serves the API for the given agents on this machine.
+    """Serves the API on this machine.
 
         with Server([invoices]) as server:
             client = duvo.Client(api_key=server.api_key, base_url=server.base_url)
 
-    It runs in a thread and an event loop of its own, so that it can be used
-    from a script, a notebook cell or an async test alike. There is one in a
-    process at a time. Its methods may be called from any thread.
+    The server runs in its own thread and event loop, so it works the same from
+    a script, a notebook cell or an async test. One runs in a process at a
+    time. Its methods may be called from any thread.
 
     Args:
         agents: the agents to serve.
-        database: a file or a URL; None for one that is thrown away at the end.
-        port: 0 for any free one, None for 7411 or the next free one.
-        rate_limit: requests a minute, or None for no limit.
+        database: a file or a URL; None for a temporary one.
+        port: 0 for any free port, None for 7411 or the next free one.
+        rate_limit: requests a minute; None for no limit.
         examples: whether to serve the built-in examples too.
         host: the address of this machine to listen on, `0.0.0.0` or `::` for all.
-        keys_file: a file for its owner alone, with one key a line, all of which
-            are accepted; None for one key that is made and kept beside the database.
-        tls_cert, tls_key: the files of a certificate and its key, in the PEM
-            format; None for plain HTTP.
-        insecure: whether plain HTTP may be reached from other machines.
-        monitoring: whether to answer `/health` and `/metrics` too.
+        keys_file: a file with one accepted key a line, readable by its owner
+            only; None for a key that is created and kept beside the database.
+        tls_cert, tls_key: PEM files of a certificate and its key; None for
+            plain HTTP.
+        insecure: whether other machines may connect over plain HTTP.
+        monitoring: whether to serve `/health` and `/metrics` too.
 
     Attributes:
-        base_url, team_id, port: how it is reached, once started.
-        api_key: what opens it; empty where a file of keys was given.
+        base_url, team_id, port: where the server is, once started.
+        api_key: the key that it accepts; empty if `keys_file` was given.
         database: the file, or the URL without its password.
-        key_file: where the key is kept, or the file of keys that was given.
-        agents: all that it serves.
-        waiting_for: the names of agents that were not given while runs wait
-            for them.
+        key_file: the file of the key, or `keys_file`.
+        agents: all agents that it serves.
+        waiting_for: the names of agents that were not given although runs
+            wait for them.
 
     Raises:
-        MissingExtra: the packages that the engine runs on are not installed.
-        EngineError: two agents have one name, or the rate limit is none.
+        MissingExtra: the packages that the engine needs are not installed.
+        EngineError: two agents have the same name, or the rate limit is below 1.
     """
 
     def __init__(
@@ -88,7 +87,7 @@ class Server:
         _check_extra("prometheus_client" if monitoring else None)
         if rate_limit is not None and rate_limit < 1:
             raise EngineError("the rate limit must be 1 request a minute or more")
-        self.agents = together(agents, examples)
+        self.agents = combine(agents, examples)
         self.base_url = ""
         self.api_key = ""
         self.team_id = ""
@@ -99,8 +98,8 @@ class Server:
         self._named_database = database
         self._rate_limit = rate_limit
         self._keys_file = keys_file
-        self._monitored = monitoring
-        self._open = functools.partial(
+        self._has_monitoring = monitoring
+        self._make_endpoint = functools.partial(
             Endpoint,
             host,
             port,
@@ -110,34 +109,28 @@ class Server:
             insecure=insecure,
         )
         self._endpoint: Endpoint | None = None
-        self._change = threading.Lock()
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._leave: asyncio.Event | None = None
+        self._closing: asyncio.Event | None = None
 
     def __repr__(self) -> str:
-        where = self.base_url or "not started"
-        return f"<duvo.local.Server {where}>"
+        return f"<duvo.local.Server {self.base_url or 'not started'}>"
 
     def __enter__(self) -> Server:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def start(self) -> None:
-        """Begin to serve; returns when requests are answered.
+        """Start serving; return once requests are answered.
 
         Raises:
-            EngineError: it cannot start; the error's class and text tell why.
+            EngineError: the server cannot start.
         """
-        with self._change:
+        with self._lock:
             if self._thread is not None:
                 raise EngineError("the engine has been started already; make another Server")
             from ._database.location import locate
@@ -146,66 +139,62 @@ class Server:
             try:
                 self._start(location)
             except BaseException:
-                _throw_away(location)
+                _remove_temporary(location)
                 raise
 
     def close(self, timeout: float = 5.0) -> None:
-        """Stop serving. Runs that have not ended stay as they are and go on when it starts again.
+        """Stop serving. Unfinished runs stay as they are and continue at the next start.
 
         Args:
-            timeout: seconds to wait for it at most.
+            timeout: seconds to wait for the end at most.
         """
-        with self._change:
-            thread, loop, leave = self._thread, self._loop, self._leave
-            if thread is None or loop is None or leave is None or not thread.is_alive():
+        with self._lock:
+            thread, loop, closing = self._thread, self._loop, self._closing
+            if thread is None or loop is None or closing is None or not thread.is_alive():
                 return
-            with contextlib.suppress(RuntimeError):  # it ends at this very moment
-                loop.call_soon_threadsafe(leave.set)
+            with contextlib.suppress(RuntimeError):  # the loop has just been closed
+                loop.call_soon_threadsafe(closing.set)
             thread.join(timeout)
             atexit.unregister(self.close)
 
     def read_again(self) -> None:
-        """Take what the files of keys and certificate hold now.
+        """Use the keys and the certificate that their files hold now.
 
         Raises:
-            EngineError: one of them cannot be used; both stay as they were.
+            EngineError: a file cannot be used; keys and certificate stay as they were.
         """
         if self._endpoint is not None:
-            self._endpoint.read_again()
+            self._endpoint.reload()
 
     def _start(self, location: Location) -> None:
-        from ._api.own_key import key_in
-        from ._database.database import Store
+        from ._api.keys import read_or_create_key
+        from ._database.database import Database
         from ._database.state_folder import make_state_folder
         from ._store import shapes
 
-        endpoint = self._open()
+        resources = contextlib.ExitStack()
         try:
+            resources.callback(_remove_temporary, location)
+            endpoint = self._make_endpoint()
+            resources.callback(endpoint.close)
             if location.file is None and self._keys_file is None:
                 make_state_folder()
-            store = Store(location)
-            try:
-                self.key_file = Path(self._keys_file or location.key_file)
-                if self._keys_file is None:
-                    self.api_key = key_in(location.key_file)
-                    endpoint.keys.replace((self.api_key,))
-                started: Future[tuple[str, ...]] = Future()
-                thread = threading.Thread(
-                    target=self._serve,
-                    args=(store, endpoint, location, started),
-                    name="duvo-engine",
-                    daemon=True,
-                )
-                thread.start()
-            except BaseException:
-                store.close()
-                raise
+            database = Database(location)
+            resources.callback(database.close)
+            self.key_file = Path(self._keys_file or location.key_file)
+            if self._keys_file is None:
+                self.api_key = read_or_create_key(location.key_file)
+                endpoint.keys.replace((self.api_key,))
+            started: Future[tuple[str, ...]] = Future()
+            serve = functools.partial(self._serve, database, endpoint, started, resources)
+            thread = threading.Thread(target=serve, name="duvo-engine", daemon=True)
+            thread.start()
         except BaseException:
-            endpoint.close()
+            resources.close()
             raise
         failure = started.exception()
         if failure is not None:
-            # The database is free again when it has ended.
+            # The thread closes endpoint and database.
             thread.join()
             raise failure
         self.waiting_for = started.result()
@@ -217,20 +206,20 @@ class Server:
 
     def _serve(
         self,
-        store: Store,
+        database: Database,
         endpoint: Endpoint,
-        location: Location,
         started: Future[tuple[str, ...]],
+        resources: contextlib.ExitStack,
     ) -> None:
         try:
-            # Loaded here: they take their time, and belong to no loop.
+            # Imported before the loop runs: it takes a while.
             from ._api import app, serving  # noqa: F401
             from ._execution import event_loop
             from ._execution.engine import Engine
 
-            engine = Engine(store, self.agents)
+            engine = Engine(database, self.agents)
             try:
-                event_loop.run(self._serve_until_left(engine, store, endpoint, started))
+                event_loop.run(self._serve_until_closed(engine, database, endpoint, started))
             finally:
                 engine.close()
         except BaseException as error:
@@ -238,14 +227,12 @@ class Server:
                 raise
             started.set_exception(error)
         finally:
-            endpoint.close()
-            store.close()
-            _throw_away(location)
+            resources.close()
 
-    async def _serve_until_left(
+    async def _serve_until_closed(
         self,
         engine: Engine,
-        store: Store,
+        database: Database,
         endpoint: Endpoint,
         started: Future[tuple[str, ...]],
     ) -> None:
@@ -254,48 +241,51 @@ class Server:
         from ._api.rate_limit import RateLimit
         from ._api.serving import serving
 
-        self._loop, self._leave = asyncio.get_running_loop(), asyncio.Event()
-        limit = None if self._rate_limit is None else RateLimit(self._rate_limit)
+        self._loop, self._closing = asyncio.get_running_loop(), asyncio.Event()
         try:
             long_polls = LongPolls(engine.notifier)
             monitoring = None
-            if self._monitored:
-                from ._monitoring.routes import monitoring_of
+            if self._has_monitoring:
+                from ._monitoring.routes import Monitoring
 
-                monitoring = monitoring_of(engine, store, long_polls)
+                monitoring = Monitoring(
+                    database.engine,
+                    turns=lambda: len(engine.turns),
+                    held_polls=lambda: long_polls.held,
+                )
             await engine.launch()
             app = make_app(
                 engine,
                 long_polls,
                 keys=endpoint.keys,
-                on_loopback=endpoint.on_loopback,
-                rate_limit=limit,
+                is_loopback=endpoint.is_loopback,
+                rate_limit=None if self._rate_limit is None else RateLimit(self._rate_limit),
                 monitoring=monitoring,
             )
             async with serving(app, endpoint.listening, endpoint.tls):
                 started.set_result(engine.waiting_for)
-                await self._leave.wait()
+                await self._closing.wait()
                 long_polls.close()
                 if monitoring is not None:
-                    monitoring.leaving = True
-                    await asyncio.sleep(_DRAINING)
+                    monitoring.is_leaving = True
+                    await asyncio.sleep(_DRAIN_TIME)
         finally:
             await engine.leave()
 
 
-def _check_extra(also: str | None) -> None:
-    for package in ("dbos", "starlette", "uvicorn", *((also,) if also else ())):
+def _check_extra(monitoring_package: str | None) -> None:
+    for package in filter(None, ("dbos", "starlette", "uvicorn", monitoring_package)):
         try:
-            found = importlib.util.find_spec(package) is not None
+            is_installed = importlib.util.find_spec(package) is not None
         except ValueError:
-            found = False
-        if not found:
+            is_installed = False
+        if not is_installed:
             raise MissingExtra(
                 f"the engine needs packages that are missing ({package}); "
                 f'install them: pip install "duvo[local]"'
             )
 
 
-def _throw_away(location: Location) -> None:
-    if location.throw_away is not None:
-        shutil.rmtree(location.throw_away, ignore_errors=True)
+def _remove_temporary(location: Location) -> None:
+    if location.temporary_folder is not None:
+        shutil.rmtree(location.temporary_folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Texts that every database can store. Pure."""
+"""Text for databases, logs and error messages. Pure."""
 
 from __future__ import annotations
 
@@ -6,30 +6,37 @@ from typing import Any
 
 
 def storable(value: str) -> str:
-    """The text without NULs and halves of surrogate pairs.
-
-    Raises:
-        TypeError: it is no text.
-    """
+    """Return the text with NULs and lone surrogates replaced."""
     if not isinstance(value, str):
         raise TypeError(f"text was expected, not {type(value).__name__}")
     return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def storable_json(value: Any) -> Any:
-    """The JSON value with every text in it made storable."""
+    """Return the JSON value with every string in it made storable."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, dict):
-        return {storable(key): storable_json(one) for key, one in value.items()}
-    return [storable_json(one) for one in value] if isinstance(value, list) else value
+        return {storable(key): storable_json(item) for key, item in value.items()}
+    return [storable_json(item) for item in value] if isinstance(value, list) else value
 
 
-def said_by(error: BaseException) -> str:
-    """An exception in a line: its type and text."""
+def one_line(error: BaseException) -> str:
+    """Return the error's message in one line."""
+    # Of a database error the driver's message alone: the rest shows the statement and its values.
+    return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
+def describe(error: BaseException) -> str:
+    """Return the exception's type and message, storable."""
     kind = type(error).__name__
     try:
         text = storable(str(error))
     except Exception:
         return kind
     return f"{kind}: {text}" if text else kind
+
+
+def os_reason(error: Exception) -> str:
+    """Return why a file or an address cannot be used, without the error's number and path."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

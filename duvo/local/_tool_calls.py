@@ -1,84 +1,73 @@
-"""Calling an agent's tools, and making what goes in and out JSON."""
+"""Calls of an agent's tools: arguments and results as JSON, failures as text."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import json
-import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ._text import said_by, storable_json
+from ._text import describe, storable_json
 from ._threads import in_thread
 
 
-def json_object(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a tool as JSON gives them back.
+class Postponed(Exception):
+    """The tool was not called: another server may be calling it."""
 
-    Raises:
-        TypeError: they are no JSON object.
-    """
+
+def json_object(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tool's arguments as JSON gives them back."""
     try:
-        made = storable_json(json.loads(json.dumps(dict(arguments), allow_nan=False)))
+        encoded = json.dumps(dict(arguments), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise TypeError(f"the arguments of a tool must be a JSON object: {error}") from error
-    if not isinstance(made, dict):
-        raise TypeError("the arguments of a tool must be a JSON object")
-    return made
+    decoded: dict[str, Any] = storable_json(json.loads(encoded))
+    return decoded
 
 
-class NotNow(Exception):
-    """A tool must not be called now, since another server may call it; it was not."""
-
-
-async def outcome(
+async def call_tool(
     function: Callable[..., Any],
     arguments: Mapping[str, Any],
     key: str,
-    may_begin: Callable[[], bool],
+    may_start: Callable[[], bool],
 ) -> dict[str, Any]:
-    """Call a tool and return `{"result": …}` or `{"error": text}`.
+    """Call the tool and return `{"result": …}` or `{"error": text}`.
 
     Args:
-        function: the tool.
-        arguments: the keywords that it is called with.
-        key: given to one that takes an `idempotency_key`.
-        may_begin: asked in the instant before, in whatever thread that is.
+        function: the tool, sync or async.
+        arguments: its keyword arguments.
+        key: passed to a function with a parameter `idempotency_key`.
+        may_start: called immediately before the tool, from any thread.
 
     Raises:
-        NotNow: it must not be called now.
+        Postponed: `may_start` returned False; the tool was not called.
     """
     keywords = dict(arguments)
 
-    def begin() -> Any:
-        # A process may have been frozen since it last asked.
-        if not may_begin():
-            raise NotNow
+    def start() -> Any:
+        # The process may have been frozen since the last check.
+        if not may_start():
+            raise Postponed
         return function(**keywords)
 
     try:
         if _takes_key(function):
             keywords["idempotency_key"] = key
         if inspect.iscoroutinefunction(function):
-            result = await begin()
+            result = await start()
         else:
-            result = await in_thread(begin)
-            if inspect.iscoroutine(result) and not may_begin():
+            result = await in_thread(start)
+            if inspect.iscoroutine(result) and not may_start():
                 result.close()
-                raise NotNow
+                raise Postponed
             if inspect.isawaitable(result):
                 result = await result
         return {"result": storable_json(json.loads(json.dumps(result, allow_nan=False)))}
-    except (asyncio.CancelledError, NotNow):
+    except (asyncio.CancelledError, Postponed):
         raise
     except BaseException as error:
-        return {"error": said_by(error)}
-
-
-def random_number() -> float:
-    """A random number from 0 to 1, unaffected by `random.seed`."""
-    return random.SystemRandom().random()
+        return {"error": describe(error)}
 
 
 def _takes_key(function: Callable[..., Any]) -> bool:

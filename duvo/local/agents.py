@@ -16,25 +16,20 @@ if TYPE_CHECKING:
 _NAMESPACE = uuid.UUID("8d1c4f0e-2f6b-5f0a-9d52-6f6b1d0a7411")
 
 
-def agent_id(name: str) -> str:
-    """The id of the agent of that name: the same on every machine and after every restart."""
-    return str(uuid.uuid5(_NAMESPACE, name))
-
-
 class Agent:
-    """An async function that the engine runs, under a name.
+    """A named async function that the engine runs.
 
     Attributes:
-        id: follows from the name alone.
-        name: what people start it by.
+        id: derived from the name alone: the same on every machine.
+        name: the name that runs are started by.
         function: called with the `RunContext` of each turn.
-        description: a line for people, or None.
+        description: one line for people, or None.
     """
 
     __slots__ = ("description", "function", "id", "name")
 
     def __init__(self, name: str, function: AgentFunction, description: str | None = None):
-        self.id = agent_id(name)
+        self.id = str(uuid.uuid5(_NAMESPACE, name))
         self.name = name
         self.function = function
         self.description = description
@@ -47,18 +42,18 @@ class Agent:
 
 
 def agent(name: str, *, description: str | None = None) -> Callable[[AgentFunction], Agent]:
-    """Make an agent of an async function.
+    """Turn an async function into an agent.
 
     Args:
-        name: what people start it by. Its id follows from it, so runs are
-            found again as long as the name stays.
-        description: a line for people; the function's docstring otherwise.
+        name: the name that runs are started by. The agent's id is derived from
+            it, so existing runs belong to the agent for as long as the name stays.
+        description: one line for people; the function's docstring by default.
 
     Returns:
-        A decorator; the decorated name is the `Agent`.
+        A decorator that replaces the function with an `Agent`.
 
     Raises:
-        TypeError: the name is no text, or the function is not async.
+        TypeError: the name is not a string, or the function is not async.
         ValueError: the name is empty or has control characters.
     """
     if not isinstance(name, str):

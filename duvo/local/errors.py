@@ -1,4 +1,4 @@
-"""What can go wrong with the engine itself, each told in one clear line.
+"""Errors of the engine and of agents' calls.
 
 EngineError
 ├── PortInUse
@@ -6,42 +6,44 @@ EngineError
 ├── DatabaseDamaged
 ├── AgentFileError
 └── MissingExtra
+ToolFailed
+CallOrderError
 """
 
 from __future__ import annotations
 
 
 class EngineError(Exception):
-    """The engine cannot start, or cannot be used so."""
+    """The engine cannot start, or cannot be used this way."""
 
 
 class PortInUse(EngineError):
-    """The port that was asked for belongs to another program."""
+    """Another program is listening on the port."""
 
 
 class DatabaseLocked(EngineError):
-    """Another engine, or another program, holds the database."""
+    """Another engine or program holds the database."""
 
 
 class DatabaseDamaged(EngineError):
-    """The database cannot be opened, is no database of ours, or is of a newer version."""
+    """The database cannot be opened, is not the engine's, or is of a newer version."""
 
 
 class AgentFileError(EngineError):
-    """A file of agents cannot be used: missing, broken, or without agents."""
+    """A file of agents is missing, broken, or defines no agents."""
 
 
 class MissingExtra(EngineError):
-    """The packages that the engine runs on are not installed."""
+    """The packages that the engine needs are not installed."""
 
 
 class ToolFailed(Exception):
     """A function called by `run.tool` raised an exception.
 
     Attributes:
-        tool: the name that was given to the tool.
-        error: the exception's type and message, the same again when the run
-            is recovered and the function is not called a second time.
+        tool: the tool's name.
+        error: the exception's type and message; the same when the run is
+            recovered and the function is not called again.
     """
 
     def __init__(self, tool: str, error: str):
@@ -54,4 +56,4 @@ class ToolFailed(Exception):
 
 
 class CallOrderError(RuntimeError):
-    """Two calls of one `run` were open at the same time."""
+    """Two calls of the same `run` were open at once, or a call was not awaited to its end."""

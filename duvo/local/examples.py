@@ -1,4 +1,4 @@
-"""Agents to try things out with."""
+"""Example agents."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .questions import Question
 _INVOICES = {"INV-1042": 1280.50, "INV-1043": 96.00}
 
 
-@agent("Talker", description="Says a few words and is done.")
+@agent("Talker", description="Says a few words and completes.")
 async def talker(run: RunContext) -> None:
     await run.say("Hello! I only talk.")
     if run.message:
         await run.say(f"You said: {run.message}")
-    await run.say("That is all. Send me another message, and I go on.")
+    await run.say("That is all. Send me another message and I will continue.")
 
 
 @agent("Invoice approver", description="Looks an invoice up and posts it when approved.")
@@ -29,7 +29,7 @@ async def invoice_approver(run: RunContext) -> None:
         await run.say(f"{number} is left alone.")
 
 
-@agent("Travel booker", description="Asks two questions before it does anything.")
+@agent("Travel booker", description="Asks two questions before it books anything.")
 async def travel_booker(run: RunContext) -> None:
     where = Question("Where shall the trip go?", header="City", options=["Prague", "Vienna"])
     what = Question(
@@ -42,7 +42,7 @@ async def travel_booker(run: RunContext) -> None:
     await run.say(f"Booked for {answers[where.text]}: {answers[what.text]}.")
 
 
-@agent("Failing", description="Begins well and fails.")
+@agent("Failing", description="Starts well and fails.")
 async def failing(run: RunContext) -> None:
     await run.say("So far so good.")
     raise RuntimeError("this agent always fails")

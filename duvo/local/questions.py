@@ -1,4 +1,4 @@
-"""What an agent asks a human."""
+"""The questions that an agent asks a human."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._text import storable
 
 @attrs.frozen
 class Option:
-    """A ready-made answer to a question."""
+    """A suggested answer to a question."""
 
     label: str = attrs.field(converter=storable)
     description: str | None = attrs.field(
@@ -20,27 +20,27 @@ class Option:
     )
 
 
-def _options(given: Sequence[str | Option] | None) -> tuple[Option, ...]:
-    if isinstance(given, str):
+def _to_options(options: Sequence[str | Option] | None) -> tuple[Option, ...]:
+    if isinstance(options, str):
         raise TypeError("options is a list of texts, not one text")
-    return tuple(Option(one) if isinstance(one, str) else one for one in given or ())
+    return tuple(Option(item) if isinstance(item, str) else item for item in options or ())
 
 
 @attrs.frozen
 class Question:
-    """One question of a request.
+    """One question of a human request.
 
     Attributes:
-        text: the question; its answer is found under this text.
-        options: ready-made answers, as texts or `Option`s; any text may be
-            answered all the same.
-        header: a word or two that stand for the question.
-        multi_select: whether several options may be chosen; the answer has
-            them joined by commas.
+        text: the question, and the key of its answer.
+        options: suggested answers, as texts or `Option`s; any other text is
+            accepted too.
+        header: one or two words that label the question.
+        multi_select: whether several options may be chosen; the answer joins
+            them with commas.
     """
 
     text: str = attrs.field(converter=storable)
-    options: tuple[Option, ...] = attrs.field(default=(), converter=_options, kw_only=True)
+    options: tuple[Option, ...] = attrs.field(default=(), converter=_to_options, kw_only=True)
     header: str | None = attrs.field(
         default=None, kw_only=True, converter=attrs.converters.optional(storable)
     )
@@ -51,15 +51,15 @@ class Question:
             raise ValueError("a question needs a text")
 
     def to_dict(self) -> dict[str, Any]:
-        """The question in the API's shape."""
+        """Return the question in the API's shape."""
         shape: dict[str, Any] = {"question": self.text}
         if self.header is not None:
             shape["header"] = self.header
         if self.options:
             shape["options"] = [
-                {"label": one.label}
-                | ({} if one.description is None else {"description": one.description})
-                for one in self.options
+                {"label": option.label}
+                | ({} if option.description is None else {"description": option.description})
+                for option in self.options
             ]
         if self.multi_select:
             shape["multi_select"] = True

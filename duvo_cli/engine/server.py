@@ -6,7 +6,12 @@ from contextlib import contextmanager
 
 from ..errors import CommandFailed, UsageError
 from ..output import terminal
-from .signals import ENDING, end_within, signals_end_the_process
+from .signals import (
+    ENDING,
+    end_within,
+    signals_end_the_process,
+    signals_interrupt_the_main_thread,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +60,8 @@ def serving(
     except local.EngineError as error:
         raise CommandFailed(str(error)) from None
     try:
-        yield server
+        with signals_interrupt_the_main_thread():
+            yield server
     finally:
         server.close(_CLOSE_TIMEOUT)
 

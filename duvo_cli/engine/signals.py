@@ -1,4 +1,4 @@
-"""Ends the process at once, even inside calls that cannot be interrupted."""
+"""Signals that have an effect at once, whatever the main thread waits for."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NO_SIGNAL = 0
+_WAKE_UP = signal.SIGURG  # ignored by default
 
 
 @contextlib.contextmanager
@@ -30,19 +31,47 @@ def signals_end_the_process(
         clean_up: called before the process ends, in another thread.
         numbers: the signals that end it; others wait for their handlers.
     """
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    watcher = threading.Thread(target=_watch, args=(reading, clean_up, numbers), daemon=True)
-    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    watcher.start()
-    try:
+
+    def end(number: int) -> None:
+        if number in numbers:
+            try:
+                clean_up()
+            finally:
+                os._exit(128 + number)
+
+    with _watched(end):
         yield
+
+
+@contextlib.contextmanager
+def signals_interrupt_the_main_thread() -> Iterator[None]:
+    """During a block, let each signal interrupt whatever the main thread waits for.
+
+    On a busy machine another thread may take the signal. Its handler then waits
+    for the main thread, which nothing wakes.
+    """
+    main = threading.main_thread().ident
+    assert main is not None
+    awake = False
+
+    def wake_up(number: int, frame: object) -> None:
+        nonlocal awake
+        awake = True
+
+    def interrupt(number: int) -> None:
+        nonlocal awake
+        awake = number == _WAKE_UP
+        # Repeated, since the main thread may be just about to wait.
+        while not awake:
+            signal.pthread_kill(main, _WAKE_UP)
+            time.sleep(0.05)
+
+    before = signal.signal(_WAKE_UP, wake_up)
+    try:
+        with _watched(interrupt):
+            yield
     finally:
-        signal.set_wakeup_fd(before)
-        os.write(writing, bytes([_NO_SIGNAL]))
-        watcher.join()
-        os.close(reading)
-        os.close(writing)
+        signal.signal(_WAKE_UP, before)
 
 
 def end_within(seconds: float, code: int) -> None:
@@ -62,10 +91,24 @@ def end_within(seconds: float, code: int) -> None:
     threading.Thread(target=end, daemon=True).start()
 
 
-def _watch(reading: int, clean_up: Callable[[], object], numbers: Collection[int]) -> None:
-    while (number := os.read(reading, 1)[0]) != _NO_SIGNAL:
-        if number in numbers:
-            try:
-                clean_up()
-            finally:
-                os._exit(128 + number)
+@contextlib.contextmanager
+def _watched(react: Callable[[int], None]) -> Iterator[None]:
+    """During a block, call a function in another thread with the number of each signal."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    def watch() -> None:
+        while (number := os.read(reading, 1)[0]) != _NO_SIGNAL:
+            react(number)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    watcher.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.write(writing, bytes([_NO_SIGNAL]))
+        watcher.join()
+        os.close(reading)
+        os.close(writing)

@@ -70,7 +70,7 @@ def test_the_exit_code_of_follow_reflects_the_outcome_only_on_request(run_duvo: 
 
 def test_wait_prints_the_answer_alone(run_duvo: Command) -> None:
     done = run_duvo("runs", "start", "--agent", "Talker", "--wait")
-    assert done.stdout == "That is all. Send me another message, and I go on.\n"
+    assert done.stdout == "That is all. Send me another message and I will continue.\n"
     assert (done.stderr, done.returncode) == ("", 0)
 
 
@@ -321,6 +321,6 @@ def test_an_outage_is_two_lines_and_loses_no_message(
     done = run_duvo_hosted("runs", "messages", run_id, "--follow")
     assert [line[-6:] for line in done.stdout.splitlines()[1:]] == ["line 0", "line 1", "line 2"]
     begin, end = (line for line in done.stderr.splitlines() if "read" in line)
-    assert "cannot be read, trying on" in begin
+    assert "cannot be read, still trying" in begin
     assert "can be read again" in end
     assert done.returncode == 0

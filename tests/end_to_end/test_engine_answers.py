@@ -1,4 +1,4 @@
-"""Every answer has the hosted API's shape, strictly, and the headers that the engine adds."""
+"""Responses have exactly the hosted API's shapes, and the headers that the engine adds."""
 
 from __future__ import annotations
 
@@ -32,52 +32,53 @@ def api() -> Iterator[LocalApi]:
 @cache
 def description() -> dict[str, Any]:
     if not DESCRIPTION.exists():
-        pytest.skip("the API's description is not here")
+        pytest.skip("the API description is not available")
     made = json.loads(DESCRIPTION.read_text())
     assert isinstance(made, dict)
     return made
 
 
-def check(answer: requests.Response) -> Any:
-    """The answer's JSON, after it was held against the description."""
-    path = urlsplit(answer.url).path
-    method = (answer.request.method or "").lower()
+def check(response: requests.Response) -> Any:
+    """Validate the response against the API description, and return its JSON."""
+    path = urlsplit(response.url).path
+    method = (response.request.method or "").lower()
     for template, methods in description()["paths"].items():
         pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template))
         if method in methods and re.fullmatch(pattern, path):
             break
     else:
         raise AssertionError(f"{method} {path} is not described")
-    answers = methods[method]["responses"]
-    assert str(answer.status_code) in answers, f"{answer.status_code} is not described"
-    schema = answers[str(answer.status_code)]["content"]["application/json"]["schema"]
-    made = answer.json()
+    responses = methods[method]["responses"]
+    status = str(response.status_code)
+    assert status in responses, f"{status} is not described"
+    schema = responses[status]["content"]["application/json"]["schema"]
+    made = response.json()
     validator = OAS30Validator(schema, format_checker=oas30_format_checker)
-    assert [f"{one.json_path}: {one.message}" for one in validator.iter_errors(made)] == []
+    assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(made)] == []
     return made
 
 
-def test_the_description_refuses_what_it_does_not_know(api: LocalApi) -> None:
-    answer = api.send("GET", "/v2/teams")
-    broken = json.loads(answer.content)
+def test_a_field_that_is_not_in_the_api_description_fails_the_check(api: LocalApi) -> None:
+    response = api.send("GET", "/v2/teams")
+    broken = json.loads(response.content)
     broken["teams"][0]["surprise"] = 1
-    answer._content = json.dumps(broken).encode()
+    response._content = json.dumps(broken).encode()
     with pytest.raises(AssertionError, match="surprise"):
-        check(answer)
+        check(response)
 
 
-def test_teams_profile_and_agents(api: LocalApi) -> None:
+def test_teams_profile_and_agents_have_the_hosted_shapes(api: LocalApi) -> None:
     teams = check(api.send("GET", "/v2/teams"))["teams"]
-    assert [one["id"] for one in teams] == [api.team]
+    assert [team["id"] for team in teams] == [api.team]
     assert check(api.send("GET", "/v2/profile"))["profile"]["teamId"] == api.team
     page = check(api.send("GET", f"/v2/teams/{api.team}/agents?limit=2&offset=1"))
     assert (page["total"], page["limit"], page["offset"], len(page["agents"])) == (5, 2, 1, 2)
-    one = page["agents"][0]
-    found = check(api.send("GET", f"/v2/agents/{one['id']}"))["agent"]
-    assert found["name"] == one["name"] == "Invoice approver"
+    item = page["agents"][0]
+    agent = check(api.send("GET", f"/v2/agents/{item['id']}"))["agent"]
+    assert agent["name"] == item["name"] == "Invoice approver"
 
 
-def test_a_run_from_its_start_over_a_request_to_its_end(api: LocalApi) -> None:
+def test_a_run_from_start_to_stop_has_the_hosted_shapes(api: LocalApi) -> None:
     body = {
         "agent_id": api.agent_id("Travel booker"),
         "message": "Somewhere\nnice",
@@ -91,7 +92,7 @@ def test_a_run_from_its_start_over_a_request_to_its_end(api: LocalApi) -> None:
     request = api.wait_for_request(run["id"])
     waiting = check(api.send("GET", f"/v2/runs/{run['id']}"))
     assert waiting["pending_human_request"]["questions"][1]["multi_select"] is True
-    answers = {one["question"]: "Prague" for one in request["questions"]}
+    answers = {question["question"]: "Prague" for question in request["questions"]}
     path = f"/v2/runs/{run['id']}/human-requests/{request['id']}/respond"
     reply = check(api.send("POST", path, json={"answers": answers}))["human_request"]
     assert (reply["id"], reply["run_id"]) == (request["id"], run["id"])
@@ -112,7 +113,7 @@ def test_a_run_from_its_start_over_a_request_to_its_end(api: LocalApi) -> None:
     assert listed["data"][0]["submitted_prompt_count"] == 2
 
 
-def test_an_approval_and_every_kind_of_message(api: LocalApi) -> None:
+def test_an_approval_and_a_failed_run_have_the_hosted_shapes(api: LocalApi) -> None:
     run_id = api.start("Invoice approver")
     request = api.wait_for_request(run_id)
     check(api.send("GET", f"/v2/runs/{run_id}"))
@@ -126,7 +127,7 @@ def test_an_approval_and_every_kind_of_message(api: LocalApi) -> None:
     check(api.send("GET", f"/v2/runs/{failed}/messages"))
 
 
-def test_a_list_is_narrowed_by_every_filter(api: LocalApi) -> None:
+def test_every_filter_narrows_the_list_of_runs(api: LocalApi) -> None:
     done = api.start("Talker", "A 100%_sure thing")
     api.wait_for_end(done)
     waiting = api.start("Invoice approver", "Wait for me")
@@ -135,10 +136,9 @@ def test_a_list_is_narrowed_by_every_filter(api: LocalApi) -> None:
     api.stop(stopped)
 
     def found(**filters: str) -> list[str]:
-        answer = api.send("GET", f"/v2/teams/{api.team}/runs?limit=100", params=filters)
-        page = check(answer)
+        page = check(api.send("GET", f"/v2/teams/{api.team}/runs?limit=100", params=filters))
         assert page["total"] == len(page["data"])
-        return [one["id"] for one in page["data"]]
+        return [run["id"] for run in page["data"]]
 
     assert found()[:3] == [stopped, waiting, done]
     assert found(sort_order="asc")[-3:] == [done, waiting, stopped]
@@ -165,24 +165,24 @@ def test_a_list_is_narrowed_by_every_filter(api: LocalApi) -> None:
     assert found(since="2999-01-01") == []
 
 
-def test_pages_of_a_list_fit_together(api: LocalApi) -> None:
+def test_pages_of_a_list_have_no_gap_and_no_overlap(api: LocalApi) -> None:
     for number in range(3):
         api.start("Talker", f"run {number}")
     path = f"/v2/teams/{api.team}/runs"
-    every = api.get(f"{path}?limit=100")
-    pages = [api.get(f"{path}?limit=1&offset={offset}") for offset in range(every["total"])]
-    assert [page["data"][0]["id"] for page in pages] == [one["id"] for one in every["data"]]
+    whole = api.get(f"{path}?limit=100")
+    pages = [api.get(f"{path}?limit=1&offset={offset}") for offset in range(whole["total"])]
+    assert [page["data"][0]["id"] for page in pages] == [run["id"] for run in whole["data"]]
     beyond = api.get(f"{path}?offset=9007199254740991")
-    assert (beyond["data"], beyond["total"]) == ([], every["total"])
+    assert (beyond["data"], beyond["total"]) == ([], whole["total"])
 
 
-def test_every_answer_tells_what_the_engine_offers(api: LocalApi) -> None:
+def test_every_response_announces_idempotency_and_long_polling(api: LocalApi) -> None:
     paths = ["/v2/teams", "/v2/nowhere", "/v2/runs/x", "/"]
-    answers = [api.send("GET", path) for path in paths]
-    answers.append(api.send("GET", "/v2/teams", headers={"Authorization": "Bearer no"}))
-    assert [one.status_code for one in answers] == [200, 404, 400, 404, 401]
-    for answer in answers:
-        assert answer.headers["Duvo-Idempotency"] == "honoured"
-        assert answer.headers["Duvo-Long-Poll"] == "25"
-        assert not [name for name in answer.headers if "ratelimit" in name.lower()]
-    assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
+    responses = [api.send("GET", path) for path in paths]
+    responses.append(api.send("GET", "/v2/teams", headers={"Authorization": "Bearer no"}))
+    assert [response.status_code for response in responses] == [200, 404, 400, 404, 401]
+    for response in responses:
+        assert response.headers["Duvo-Idempotency"] == "honoured"
+        assert response.headers["Duvo-Long-Poll"] == "25"
+        assert not [name for name in response.headers if "ratelimit" in name.lower()]
+    assert len({response.headers["x-request-id"] for response in responses}) == len(responses)

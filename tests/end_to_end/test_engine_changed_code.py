@@ -1,4 +1,4 @@
-"""Code that changes while a run waits, and agents that do what they must not."""
+"""Agents whose code changes while a run waits, and agents that break the rules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from duvo.local._store import appending
 
 @contextlib.contextmanager
 def serving(function: Callable[..., Any], database: Path) -> Iterator[duvo.Client]:
-    """An engine on that database whose one agent is the function."""
+    """A client of an engine on that database, which serves the function as its only agent."""
     with (
         Server([agent("Changing")(function)], database=database, port=0, examples=False) as server,
         duvo.Client(api_key=server.api_key, base_url=server.base_url) as client,
@@ -70,7 +70,7 @@ async def change_hidden_by_the_agent(run: Any) -> None:
     "after",
     [tool_instead, say_added, say_removed, question_instead, change_hidden_by_the_agent],
 )
-def test_a_run_whose_agent_does_something_else_now_fails_and_says_so(
+def test_a_run_whose_agent_makes_other_calls_now_fails_with_that_reason(
     after: Callable[..., Any], tmp_path: Path
 ) -> None:
     paid.clear()
@@ -87,12 +87,12 @@ def test_a_run_whose_agent_does_something_else_now_fails_and_says_so(
     assert paid == []
 
 
-def outcome(function: Callable[..., Any], tmp_path: Path) -> duvo.Run:
+def run_to_end(function: Callable[..., Any], tmp_path: Path) -> duvo.Run:
     with serving(function, tmp_path / "runs.sqlite") as client:
         return client.runs.ask("Changing", timeout=20, on_request="leave")
 
 
-def test_half_a_surrogate_pair_anywhere_leaves_the_run_readable(tmp_path: Path) -> None:
+def test_a_run_with_lone_surrogates_in_its_texts_is_readable(tmp_path: Path) -> None:
     async def odd(run: Any) -> None:
         await run.tool("na\udce9me", {"file": "caf\udce9.txt"}, lambda file: [file, {file: file}])
         try:
@@ -100,12 +100,12 @@ def test_half_a_surrogate_pair_anywhere_leaves_the_run_readable(tmp_path: Path) 
         except Exception as error:
             await run.say(f"{error} \udce9")
 
-    run = outcome(odd, tmp_path)
+    run = run_to_end(odd, tmp_path)
     assert run.status == "completed"
     assert "division" in str(run.answer)
 
 
-def test_questions_with_half_a_surrogate_pair_can_be_read(tmp_path: Path) -> None:
+def test_questions_with_lone_surrogates_are_readable(tmp_path: Path) -> None:
     async def odd(run: Any) -> None:
         await run.ask("Wh\udce9re?", options=["caf\udce9"], header="h\udce9")
 
@@ -118,11 +118,11 @@ def test_questions_with_half_a_surrogate_pair_can_be_read(tmp_path: Path) -> Non
 
 
 class Outlandish(BaseException):
-    """What some testing tools raise."""
+    """A `BaseException`, such as some test tools raise."""
 
 
 class Unprintable(Exception):
-    """Cannot be said."""
+    """An exception whose text cannot be made."""
 
     def __str__(self) -> str:
         raise RuntimeError("no words")
@@ -130,7 +130,7 @@ class Unprintable(Exception):
 
 @pytest.mark.parametrize("kind", [Outlandish, Unprintable, SystemExit, GeneratorExit])
 @pytest.mark.parametrize("where", ["agent", "tool", "async tool"])
-def test_whatever_is_raised_the_run_ends(
+def test_a_run_fails_whatever_its_agent_or_tool_raises(
     kind: type[BaseException], where: str, tmp_path: Path
 ) -> None:
     async def raising_tool() -> None:
@@ -144,21 +144,21 @@ def test_whatever_is_raised_the_run_ends(
             raise kind
         await run.tool("odd", {}, raising_tool if where == "async tool" else raising)
 
-    run = outcome(odd, tmp_path)
+    run = run_to_end(odd, tmp_path)
     assert run.status == "failed"
     assert kind.__name__ in str(run.failure)
 
 
-def test_an_approval_that_is_given_up_fails_the_run(tmp_path: Path) -> None:
+def test_a_timeout_around_an_approval_fails_the_run(tmp_path: Path) -> None:
     async def impatient(run: Any) -> None:
         try:
             await asyncio.wait_for(run.approval("Pay?"), 0.2)
         except (asyncio.TimeoutError, TimeoutError):
-            await run.say("going on without")
+            await run.say("continuing without")
 
-    run = outcome(impatient, tmp_path)
+    run = run_to_end(impatient, tmp_path)
     assert run.status == "failed"
-    assert "given up before its end" in str(run.failure)
+    assert "cancelled before it returned" in str(run.failure)
     assert run.pending_request is None
 
 
@@ -185,14 +185,14 @@ os._exit(0)
 """
 
 
-def test_an_agent_that_catches_everything_is_stopped_and_the_engine_goes_on() -> None:
+def test_an_agent_that_catches_every_exception_can_be_stopped() -> None:
     done = subprocess.run(
         [sys.executable, "-c", STUBBORN], capture_output=True, text=True, timeout=60
     )
     assert done.stdout == "stopped stopped 1\n", done.stderr
 
 
-def test_a_tool_that_turns_its_cancellation_into_an_error_is_not_recorded_as_failed(
+def test_a_tool_that_fails_because_the_engine_closes_is_called_again(
     tmp_path: Path,
 ) -> None:
     began = threading.Event()
@@ -221,7 +221,7 @@ def test_a_tool_that_turns_its_cancellation_into_an_error_is_not_recorded_as_fai
         assert (run.status, run.answer, len(calls)) == ("completed", "fine", 2)
 
 
-def test_a_database_that_fails_in_the_middle_loses_no_message_and_fails_no_run(
+def test_a_run_whose_message_cannot_be_stored_continues_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     is_full, failed = threading.Event(), threading.Event()
@@ -248,5 +248,5 @@ def test_a_database_that_fails_in_the_middle_loses_no_message_and_fails_no_run(
         assert failed.is_set()
     is_full.clear()
     with serving(counting, database) as client:
-        said = [one.content for one in client.runs.run(run.id).messages(follow=True, timeout=20)]
+        said = [m.content for m in client.runs.run(run.id).messages(follow=True, timeout=20)]
         assert [word for word in said if word] == ["one", "two", "three"]

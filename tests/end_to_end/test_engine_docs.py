@@ -1,4 +1,4 @@
-"""Every example of the page on writing agents runs."""
+"""The examples on the page about writing agents."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ SAID = {
 }
 
 
-def test_the_page_has_examples() -> None:
+def test_all_examples_of_the_page_are_found() -> None:
     assert (len(FILES), len(SCRIPTS)) == (6, 1)
 
 
 @pytest.mark.parametrize("text", FILES, ids=lambda text: re.findall(r'@agent\("(.*)"', text)[0])
-def test_an_example_runs_as_a_file_of_its_own(text: str, tmp_path: Path) -> None:
+def test_an_example_runs_as_a_file(text: str, tmp_path: Path) -> None:
     file = tmp_path / "example.py"
     file.write_text(text)
     (agent,) = load_agents(file)
@@ -47,8 +47,8 @@ def test_an_example_runs_as_a_file_of_its_own(text: str, tmp_path: Path) -> None
                 api.respond(run_id, request["id"], approved=True)
             elif request:
                 answers = {
-                    one["question"]: one["options"][0]["label"] if "options" in one else "3"
-                    for one in request["questions"]
+                    q["question"]: q["options"][0]["label"] if "options" in q else "3"
+                    for q in request["questions"]
                 }
                 api.respond(run_id, request["id"], answers=answers)
             return found["run"]["completed_at"] is not None
@@ -60,7 +60,7 @@ def test_an_example_runs_as_a_file_of_its_own(text: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("text", SCRIPTS)
-def test_a_script_of_the_page_runs(text: str, tmp_path: Path) -> None:
+def test_a_script_of_the_page_runs_without_warnings(text: str, tmp_path: Path) -> None:
     file = tmp_path / "script.py"
     file.write_text(text)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Where an engine inside a process is reached, and what opens it."""
+"""The address of an engine, its keys and its monitoring."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from duvo.local import EngineError, MissingExtra, Server
 from tests.servers.serve_process import KEY, OTHER
 
 
-def test_keys_of_a_file_open_it_and_none_is_made(tmp_path: Path, keys_file: Path) -> None:
+def test_keys_of_a_file_are_accepted_and_no_key_is_created(tmp_path: Path, keys_file: Path) -> None:
     with Server(database=tmp_path / "runs.sqlite", port=0, keys_file=keys_file) as server:
         assert (server.api_key, server.key_file) == ("", keys_file)
         assert KEY not in repr(server)
@@ -29,13 +29,13 @@ def test_keys_of_a_file_open_it_and_none_is_made(tmp_path: Path, keys_file: Path
         with pytest.raises(EngineError, match="line 1: the key is too short"):
             server.read_again()
         assert status(OTHER) == 200
-        # Neither is part of the API, unless it is asked for.
+        # Not served without `monitoring=True`.
         assert requests.get(f"{server.base_url}/health").status_code == 401
         assert requests.get(f"{server.base_url}/metrics").status_code == 401
     assert not (tmp_path / "runs.sqlite.key").exists()
 
 
-def test_it_listens_where_it_is_told() -> None:
+def test_the_engine_listens_on_the_given_host() -> None:
     with Server(port=0, host="::1") as server:
         assert server.base_url == f"http://[::1]:{server.port}"
         headers = {"Authorization": f"Bearer {server.api_key}"}
@@ -46,7 +46,7 @@ def test_it_listens_where_it_is_told() -> None:
         Server(port=0, tls_cert="cert.pem").start()
 
 
-def test_a_refused_start_leaves_nothing_listening(keys_file: Path, tmp_path: Path) -> None:
+def test_a_failed_start_leaves_the_port_free(keys_file: Path, tmp_path: Path) -> None:
     with Server(port=0) as server:
         port = server.port
     (tmp_path / "junk.sqlite").write_bytes(b"no database" * 100)
@@ -61,7 +61,7 @@ def test_a_refused_start_leaves_nothing_listening(keys_file: Path, tmp_path: Pat
         pass
 
 
-def test_monitoring_needs_a_package_of_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_monitoring_needs_prometheus_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with Server(port=0):
         pass
@@ -69,7 +69,7 @@ def test_monitoring_needs_a_package_of_the_extra(monkeypatch: pytest.MonkeyPatch
         Server(monitoring=True)
 
 
-def test_two_servers_after_each_other_count_from_zero(keys_file: Path) -> None:
+def test_metrics_of_a_second_engine_start_at_zero(keys_file: Path) -> None:
     for _ in range(2):
         with Server(port=0, keys_file=keys_file, monitoring=True) as server:
             requests.get(f"{server.base_url}/v2/teams")

@@ -1,4 +1,4 @@
-"""A request that comes twice with one key is carried out once."""
+"""A request repeated with the same Idempotency-Key is executed once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def api(server: Server) -> Iterator[LocalApi]:
-    """A session with it."""
+    """A session with the engine."""
     api = LocalApi.of(server)
     yield api
     api.close()
@@ -29,11 +29,11 @@ def api(server: Server) -> Iterator[LocalApi]:
 
 @pytest.fixture
 def key() -> dict[str, str]:
-    """A fresh key, as a header."""
+    """The header of a new key."""
     return {"Idempotency-Key": str(uuid.uuid4())}
 
 
-def test_a_start_that_comes_twice_starts_one_run(api: LocalApi, key: dict[str, str]) -> None:
+def test_a_repeated_start_starts_one_run(api: LocalApi, key: dict[str, str]) -> None:
     path = f"/v2/teams/{api.team}/runs"
     before = api.get(path)["total"]
     body = {"agent_id": api.agent_id("Talker")}
@@ -43,7 +43,7 @@ def test_a_start_that_comes_twice_starts_one_run(api: LocalApi, key: dict[str, s
     assert api.get(path)["total"] == before + 1
 
 
-def test_starts_that_come_at_the_same_time_start_one_run(
+def test_concurrent_starts_with_one_key_start_one_run(
     server: Server, api: LocalApi, key: dict[str, str]
 ) -> None:
     path = f"/v2/teams/{api.team}/runs"
@@ -59,7 +59,7 @@ def test_starts_that_come_at_the_same_time_start_one_run(
         assert len(set(pool.map(start, range(16)))) == 1
 
 
-def test_a_message_an_answer_and_a_stop_that_come_twice_count_once(
+def test_a_repeated_message_reply_and_stop_take_effect_once(
     api: LocalApi, key: dict[str, str]
 ) -> None:
     run_id = api.start("Talker")
@@ -70,19 +70,19 @@ def test_a_message_an_answer_and_a_stop_that_come_twice_count_once(
     api.wait_for_end(run_id)
     assert api.post(path, message, status=201, headers=key) == first
     conversation = api.conversation(run_id)
-    assert [one.get("text_content") for one in conversation].count("again") == 1
+    assert [message.get("text_content") for message in conversation].count("again") == 1
 
     run_id = api.start("Invoice approver")
     request_id = api.wait_for_request(run_id)["id"]
     path = f"/v2/runs/{run_id}/human-requests/{request_id}/respond"
     keys = {"Idempotency-Key": f"respond {uuid.uuid4()}"}
-    answer = api.post(path, {"approved": True}, headers=keys)
+    first = api.post(path, {"approved": True}, headers=keys)
     api.wait_for_end(run_id)
-    assert api.post(path, {"approved": True}, headers=keys) == answer
+    assert api.post(path, {"approved": True}, headers=keys) == first
     assert api.post(f"/v2/runs/{run_id}/stop", headers={"Idempotency-Key": str(uuid.uuid4())})
 
 
-def test_a_key_that_comes_with_another_request_is_422(api: LocalApi, key: dict[str, str]) -> None:
+def test_a_key_used_with_another_request_is_422(api: LocalApi, key: dict[str, str]) -> None:
     run_id = api.start("Talker")
     api.wait_for_end(run_id)
     path = f"/v2/runs/{run_id}/messages"
@@ -92,9 +92,7 @@ def test_a_key_that_comes_with_another_request_is_422(api: LocalApi, key: dict[s
     api.post(f"/v2/runs/{run_id}/stop", status=422, headers=key)
 
 
-def test_a_request_that_was_refused_leaves_its_key_unused(
-    api: LocalApi, key: dict[str, str]
-) -> None:
+def test_a_refused_request_does_not_use_its_key(api: LocalApi, key: dict[str, str]) -> None:
     run_id = api.start("Invoice approver")
     request_id = api.wait_for_request(run_id)["id"]
     path = f"/v2/runs/{run_id}/human-requests/{request_id}/respond"
@@ -102,7 +100,7 @@ def test_a_request_that_was_refused_leaves_its_key_unused(
     api.post(path, {"approved": True}, headers=key)
 
 
-def test_a_key_that_is_empty_or_too_long_is_400(api: LocalApi) -> None:
+def test_an_empty_key_and_one_over_255_characters_are_400(api: LocalApi) -> None:
     run_id = api.start("Talker")
     for bad in ("", "x" * 256):
         api.post(f"/v2/runs/{run_id}/stop", status=400, headers={"Idempotency-Key": bad})

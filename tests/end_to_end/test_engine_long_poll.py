@@ -1,4 +1,4 @@
-"""A held request is answered the moment that there is something to tell."""
+"""A held request is answered as soon as there is something to return."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def api(server: Server) -> Iterator[LocalApi]:
-    """A session with it."""
+    """A session with the engine."""
     api = LocalApi.of(server)
     yield api
     api.close()
 
 
-def test_messages_are_held_until_one_stands_at_the_offset(server: Server, api: LocalApi) -> None:
+def test_messages_are_held_until_there_is_one_at_the_offset(server: Server, api: LocalApi) -> None:
     run_id = api.start("Listener")
     api.wait_for_text(run_id, "listening")
     with ThreadPoolExecutor(1) as pool:
@@ -54,7 +54,7 @@ def test_messages_are_held_until_one_stands_at_the_offset(server: Server, api: L
     api.stop(run_id)
 
 
-def test_messages_are_held_no_longer_than_asked_nor_once_the_run_has_ended(api: LocalApi) -> None:
+def test_messages_are_held_for_the_given_time_and_not_after_the_end(api: LocalApi) -> None:
     run_id = api.start("Listener")
     api.wait_for_text(run_id, "listening")
     before = time.monotonic()
@@ -80,9 +80,7 @@ def test_a_run_is_held_until_it_has_ended(server: Server, api: LocalApi) -> None
         assert time.monotonic() - before < 0.5
 
 
-def test_a_run_is_held_until_it_asks_something_that_was_not_seen(
-    server: Server, api: LocalApi
-) -> None:
+def test_a_run_is_held_until_it_has_an_unseen_request(server: Server, api: LocalApi) -> None:
     run_id = api.start("Invoice approver")
     request = api.get(f"/v2/runs/{run_id}?wait=20")["pending_human_request"]
     assert request["title"].startswith("Post")
@@ -96,17 +94,17 @@ def test_a_run_is_held_until_it_asks_something_that_was_not_seen(
         assert held.result()["run"]["status"] == "completed"
 
 
-def test_a_held_request_is_begun_at_once_and_shows_each_half_second_that_it_lives(
+def test_a_held_response_starts_at_once_and_sends_a_blank_every_half_second(
     server: Server, api: LocalApi
 ) -> None:
     run_id = api.start("Listener")
     api.wait_for_text(run_id, "listening")
-    answer = api.send("GET", f"/v2/runs/{run_id}/messages?offset=2&wait=1.6", stream=True)
+    response = api.send("GET", f"/v2/runs/{run_id}/messages?offset=2&wait=1.6", stream=True)
     began = time.monotonic()
-    assert answer.status_code == 200
+    assert response.status_code == 200
     moments = []
     pieces = []
-    for piece in answer.iter_content(None):
+    for piece in response.iter_content(None):
         pieces.append(piece)
         moments.append(time.monotonic() - began)
     assert moments[0] < 0.3
@@ -114,7 +112,9 @@ def test_a_held_request_is_begun_at_once_and_shows_each_half_second_that_it_live
     assert max(later - earlier for earlier, later in pairwise(moments)) < 0.9
 
 
-def test_who_hangs_up_is_forgotten(server: Server, api: LocalApi) -> None:
+def test_a_client_that_disconnects_from_a_held_request_harms_nothing(
+    server: Server, api: LocalApi
+) -> None:
     run_id = api.start("Listener")
     api.wait_for_text(run_id, "listening")
     with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
@@ -128,14 +128,14 @@ def test_who_hangs_up_is_forgotten(server: Server, api: LocalApi) -> None:
     api.wait_for_end(run_id)
 
 
-def test_closing_lets_every_held_request_go_at_once(server: Server, api: LocalApi) -> None:
+def test_closing_answers_every_held_request_at_once(server: Server, api: LocalApi) -> None:
     run_id = api.start("Listener")
     api.wait_for_text(run_id, "listening")
-    answers: list[dict[str, object]] = []
+    pages: list[dict[str, object]] = []
 
     def hold() -> None:
         api = LocalApi.of(server)
-        answers.append(api.get(f"/v2/runs/{run_id}/messages?offset=2&wait=20"))
+        pages.append(api.get(f"/v2/runs/{run_id}/messages?offset=2&wait=20"))
         api.close()
 
     threads = [threading.Thread(target=hold) for _ in range(8)]
@@ -147,4 +147,4 @@ def test_closing_lets_every_held_request_go_at_once(server: Server, api: LocalAp
     for thread in threads:
         thread.join(5)
     assert time.monotonic() - before < 2
-    assert [one["messages"] for one in answers] == [[]] * 8
+    assert [page["messages"] for page in pages] == [[]] * 8

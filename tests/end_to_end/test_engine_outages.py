@@ -1,4 +1,4 @@
-"""A database that goes away: what was under way is done once, and nothing hangs on it."""
+"""Outages of the database: changes are made once, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ import pytest
 from dbos import DBOS
 
 from duvo.local import RunContext, Server, agent
-from duvo.local._database.database import Store
+from duvo.local._database.database import Database
 from duvo.local._database.location import locate
-from duvo.local._store.commands import new_run_id, start
+from duvo.local._store.appending import new_id
+from duvo.local._store.commands import start
 from tests.servers.engine_api import LocalApi, wait_until
 from tests.servers.postgresql import PostgreSQL, Relay
 
@@ -54,13 +55,13 @@ async def stubborn(run: RunContext) -> None:
 
 @pytest.fixture
 def relay(postgresql_url: str) -> Iterator[Relay]:
-    """An empty database, by way of a relay."""
+    """A relay to an empty database."""
     relay = Relay(postgresql_url)
     yield relay
     relay.close()
 
 
-def test_a_commit_whose_answer_is_lost_is_not_made_again(
+def test_a_change_whose_commit_is_not_confirmed_is_made_once(
     relay: Relay, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Server(database=relay.url, port=0) as server:
@@ -84,14 +85,14 @@ def test_a_commit_whose_answer_is_lost_is_not_made_again(
         assert relay.lost == 4
 
         assert api.get(f"/v2/teams/{api.team}/runs")["total"] == 1
-        said = [one["text_content"] for one in api.conversation(run_id) if one["role"] == "user"]
+        said = [m["text_content"] for m in api.conversation(run_id) if m["role"] == "user"]
         assert said.count("INV-1042") == said.count("once more") == 1
         assert api.status(run_id) == "interrupted"
         api.close()
     assert "secret" not in caplog.text
 
 
-def test_a_run_that_somebody_locks_keeps_no_other_waiting(postgresql_url: str) -> None:
+def test_a_locked_run_does_not_delay_other_runs(postgresql_url: str) -> None:
     gate = threading.Event()
 
     @agent("Late")
@@ -102,7 +103,7 @@ def test_a_run_that_somebody_locks_keeps_no_other_waiting(postgresql_url: str) -
     with Server([late], database=postgresql_url, port=0) as server:
         api = LocalApi.of(server)
         run_id = api.start("Late")
-        wait_until(lambda: len(api.conversation(run_id)) == 2, 10, "its tool is not called")
+        wait_until(lambda: len(api.conversation(run_id)) == 2, 10, "the tool was not called")
         with psycopg.connect(postgresql_url) as connection:
             connection.execute("SELECT id FROM duvo_runs WHERE id = %s FOR UPDATE", [run_id])
             gate.set()
@@ -115,16 +116,16 @@ def test_a_run_that_somebody_locks_keeps_no_other_waiting(postgresql_url: str) -
         api.close()
 
 
-def test_a_run_that_was_accepted_by_a_server_that_died_is_started_by_another(
+def test_a_run_accepted_by_a_server_that_died_is_started_by_another(
     postgresql_url: str,
 ) -> None:
     with Server(database=postgresql_url, port=0) as server:
         api = LocalApi.of(server)
-        # What a server does that dies between its answer and the start of the turn.
-        store = Store(locate(postgresql_url))
-        talker = next(one for one in server.agents if one.name == "Talker")
-        run_id = new_run_id()
-        store.transact(
+        # As a server that dies after its response and before it starts the turn.
+        database = Database(locate(postgresql_url))
+        talker = next(agent for agent in server.agents if agent.name == "Talker")
+        run_id = new_id()
+        database.transact(
             lambda connection: start(
                 connection,
                 talker,
@@ -134,13 +135,13 @@ def test_a_run_that_was_accepted_by_a_server_that_died_is_started_by_another(
                 webhook_url=None,
             )
         )
-        store.close()
+        database.close()
         assert api.wait_for_end(run_id)["run"]["status"] == "completed"
         assert len(api.texts(run_id)) == 3
         api.close()
 
 
-def test_a_forgotten_server_ends_with_its_process_while_the_database_is_away(
+def test_a_process_with_an_open_server_exits_during_an_outage(
     postgresql: PostgreSQL, postgresql_url: str
 ) -> None:
     process = subprocess.Popen(
@@ -162,7 +163,7 @@ def test_a_forgotten_server_ends_with_its_process_while_the_database_is_away(
     assert all(line.startswith("the database does not") for line in errors.splitlines()), errors
 
 
-def test_an_agent_that_takes_no_notice_of_its_end_does_not_hold_the_close_up() -> None:
+def test_an_agent_that_ignores_its_cancellation_does_not_delay_close() -> None:
     server = Server([stubborn], port=0)
     server.start()
     api = LocalApi.of(server)
@@ -171,11 +172,11 @@ def test_an_agent_that_takes_no_notice_of_its_end_does_not_hold_the_close_up() -
     api.close()
     before = time.monotonic()
     server.close(timeout=60)
-    # It would take all of the minute.
+    # Otherwise it takes the whole minute.
     assert time.monotonic() - before < 30
 
 
-def test_a_database_of_the_first_version_still_opens(tmp_path: Path) -> None:
+def test_a_database_without_the_servers_table_opens(tmp_path: Path) -> None:
     import sqlite3
 
     file = tmp_path / "runs.sqlite"
@@ -194,8 +195,8 @@ def test_a_database_of_the_first_version_still_opens(tmp_path: Path) -> None:
         api.close()
 
 
-def test_dbos_has_what_takes_the_turns_of_another_server_over(postgresql_url: str) -> None:
-    # It is marked as internal. Should this fail, `_recover` in duvo/local/_engine.py must change.
+def test_the_internal_recovery_function_of_dbos_takes_over_turns(postgresql_url: str) -> None:
+    # If this fails, `recover` in duvo/local/_execution/workflows.py must change.
     signature = inspect.signature(DBOS._recover_pending_workflows)
     assert list(signature.parameters) == ["executor_ids"]
     with Server(database=postgresql_url, port=0) as server:
@@ -211,7 +212,7 @@ def test_dbos_has_what_takes_the_turns_of_another_server_over(postgresql_url: st
             [turn] = DBOS.list_workflows(workflow_ids=[f"{run_id}:1"])
             return (turn.status, turn.executor_id) == ("PENDING", DBOS.executor_id)
 
-        wait_until(taken_over, 10, "the turn stayed with the server that is gone")
+        wait_until(taken_over, 10, "the turn was not taken over")
         api = LocalApi.of(server)
         api.respond(run_id, request["id"], approved=True)
         assert api.wait_for_end(run_id)["run"]["status"] == "completed"

@@ -10,7 +10,9 @@ from duvo.local import DatabaseDamaged, Server
 from tests.servers.engine_api import LocalApi
 
 
-def test_runs_are_started_answered_stopped_and_resumed(postgresql_url: str, tmp_path: Path) -> None:
+def test_runs_are_started_answered_stopped_and_resumed_on_postgresql(
+    postgresql_url: str, tmp_path: Path
+) -> None:
     key = {"Idempotency-Key": "one"}
     with Server(database=postgresql_url, port=0) as server:
         assert "secret" not in server.database
@@ -26,7 +28,7 @@ def test_runs_are_started_answered_stopped_and_resumed(postgresql_url: str, tmp_
         api.say(run_id, "twice")
         api.wait_for_end(run_id)
         assert "You said: twice" in api.texts(run_id)
-        times = [one["timestamp"] for one in api.conversation(run_id)]
+        times = [message["timestamp"] for message in api.conversation(run_id)]
         assert times == sorted(set(times))
         working = api.start("Endless worker")
         api.wait_for_text(working, "Working, part 1")
@@ -47,7 +49,9 @@ def test_runs_are_started_answered_stopped_and_resumed(postgresql_url: str, tmp_
         api.close()
 
 
-def test_a_database_that_cannot_be_reached_is_told_in_one_line(postgresql_url: str) -> None:
+def test_an_unreachable_database_is_refused_in_one_line_without_the_password(
+    postgresql_url: str,
+) -> None:
     with pytest.raises(DatabaseDamaged, match="cannot be used") as caught:
         Server(database=postgresql_url.replace("/runs", "/nowhere"), port=0).start()
     assert "\n" not in str(caught.value)

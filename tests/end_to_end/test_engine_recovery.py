@@ -1,4 +1,4 @@
-"""Runs outlive their server, however it ends."""
+"""Runs survive the end of their server, kill -9 included."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ SERVE = """
 
 
 class Engine:
-    """An engine in a process of its own, which can be killed."""
+    """An engine in its own process, which can be killed."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -91,7 +91,7 @@ class Engine:
         self.process: subprocess.Popen[str] | None = None
 
     def start(self, *, with_agents: bool = True) -> LocalApi:
-        """Begin, and return a session once requests are answered."""
+        """Start the process, and return a session once requests are answered."""
         process = self.begin(with_agents=with_agents)
         assert process.stdout is not None
         line = process.stdout.readline().split()
@@ -128,14 +128,14 @@ class Engine:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    """An engine that is not yet started, with agents that leave traces."""
+    """An engine that is not started yet; its agents' tools write to a file."""
     engine = Engine(tmp_path)
     yield engine
     if engine.process is not None and engine.process.poll() is None:
         engine.kill()
 
 
-def test_killed_at_random_moments_runs_complete_with_nothing_lost_or_doubled(
+def test_runs_killed_at_random_moments_lose_and_repeat_no_message(
     engine: Engine,
 ) -> None:
     chance = random.Random(3)
@@ -144,12 +144,12 @@ def test_killed_at_random_moments_runs_complete_with_nothing_lost_or_doubled(
     askers = [api.start("Asker", "please") for _ in range(3)]
     seen: dict[str, list[str]] = {}
     for _ in range(6):
-        # A new engine finds the turns that were left within its first second.
+        # A new engine recovers turns within its first second.
         moment = time.monotonic() + chance.uniform(0.05, 1.6)
         while time.monotonic() < moment:
             _approve_all(api, askers)
         for run_id in workers + askers:
-            now = [one["id"] for one in api.conversation(run_id)]
+            now = [message["id"] for message in api.conversation(run_id)]
             assert now[: len(seen.get(run_id, []))] == seen.get(run_id, [])
             seen[run_id] = now
         engine.kill()
@@ -160,13 +160,13 @@ def test_killed_at_random_moments_runs_complete_with_nothing_lost_or_doubled(
 
     def asked_and_ended() -> bool:
         _approve_all(api, askers)
-        return all(api.status(one) in ENDED for one in askers)
+        return all(api.status(run_id) in ENDED for run_id in askers)
 
     wait_until(asked_and_ended, 20, "the askers did not end")
     for number, run_id in enumerate(workers):
         steps = [f"step {step}" for step in range(8)]
         assert api.texts(run_id) == [f"got job {number}", *steps, "end"]
-        assert [one["type"] for one in api.conversation(run_id)] == [
+        assert [message["type"] for message in api.conversation(run_id)] == [
             "text",
             "session_started",
             "text",
@@ -178,10 +178,10 @@ def test_killed_at_random_moments_runs_complete_with_nothing_lost_or_doubled(
         assert api.texts(run_id) == ["went 0", "went 1", "went 2", "went 3", "end"]
     for run_id in workers + askers:
         conversation = api.conversation(run_id)
-        assert [one["id"] for one in conversation][: len(seen[run_id])] == seen[run_id]
-        times = [one["timestamp"] for one in conversation]
+        assert [m["id"] for m in conversation][: len(seen[run_id])] == seen[run_id]
+        times = [message["timestamp"] for message in conversation]
         assert times == sorted(set(times))
-    # A call whose end was not yet recorded is made again, once for each kill at most.
+    # A call without a recorded result is repeated, at most once for each kill.
     ended = Counter(
         line.split()[0] for line in engine.side_file.read_text().splitlines() if "ended" in line
     )
@@ -190,7 +190,7 @@ def test_killed_at_random_moments_runs_complete_with_nothing_lost_or_doubled(
     api.close()
 
 
-def test_a_kill_while_the_engine_starts_harms_nothing(engine: Engine) -> None:
+def test_a_kill_during_the_start_of_the_engine_loses_nothing(engine: Engine) -> None:
     chance = random.Random(5)
     engine.begin()
     for _ in range(4):
@@ -214,7 +214,7 @@ def test_a_kill_while_the_engine_starts_harms_nothing(engine: Engine) -> None:
     api.close()
 
 
-def test_a_tool_whose_end_was_recorded_is_not_called_again(engine: Engine) -> None:
+def test_a_tool_with_a_recorded_result_is_not_called_again(engine: Engine) -> None:
     api = engine.start()
     run_id = api.start("Asker")
     api.respond(run_id, api.wait_for_request(run_id)["id"], approved=True)
@@ -234,7 +234,7 @@ def test_a_tool_whose_end_was_recorded_is_not_called_again(engine: Engine) -> No
     api.close()
 
 
-def test_an_answer_given_just_before_a_kill_is_not_lost(engine: Engine) -> None:
+def test_a_reply_just_before_a_kill_is_not_lost(engine: Engine) -> None:
     api = engine.start()
     runs = [api.start("Asker") for _ in range(5)]
     requests = {run_id: api.wait_for_request(run_id)["id"] for run_id in runs}
@@ -247,7 +247,7 @@ def test_an_answer_given_just_before_a_kill_is_not_lost(engine: Engine) -> None:
     api.close()
 
 
-def test_time_chance_and_ids_are_the_same_again_after_a_kill(engine: Engine) -> None:
+def test_time_random_numbers_and_ids_are_the_same_after_a_kill(engine: Engine) -> None:
     api = engine.start()
     run_id = api.start("Numbers")
     api.wait_for_request(run_id)
@@ -260,25 +260,25 @@ def test_time_chance_and_ids_are_the_same_again_after_a_kill(engine: Engine) -> 
     api.close()
 
 
-def test_a_sleep_that_was_cut_off_takes_only_what_was_left(engine: Engine) -> None:
+def test_an_interrupted_sleep_lasts_only_for_the_remaining_time(engine: Engine) -> None:
     api = engine.start()
     run_id = api.start("Napper")
     api.wait_for_text(run_id, "asleep")
-    # Nothing shows that its end was recorded; it is long before this.
+    # The wake-up time is recorded by now; no message shows it.
     api.get(f"/v2/runs/{run_id}/messages?offset=10&wait=0.7")
     engine.kill()
     api = engine.start()
     api.wait_for_end(run_id)
     asleep, awake = (
-        datetime.fromisoformat(one["timestamp"].replace("Z", "+00:00"))
-        for one in api.conversation(run_id)
-        if one["type"] == "text"
+        datetime.fromisoformat(message["timestamp"].replace("Z", "+00:00"))
+        for message in api.conversation(run_id)
+        if message["type"] == "text"
     )
     assert 3 <= (awake - asleep).total_seconds() < 4.7
     api.close()
 
 
-def test_runs_wait_for_an_agent_whose_file_was_not_given_and_a_line_says_so(
+def test_runs_of_an_agent_that_was_not_given_wait_and_are_logged(
     engine: Engine,
 ) -> None:
     api = engine.start()
@@ -286,13 +286,13 @@ def test_runs_wait_for_an_agent_whose_file_was_not_given_and_a_line_says_so(
     requests = [api.wait_for_request(run_id)["id"] for run_id in runs]
     engine.kill()
     api = engine.start(with_agents=False)
-    wait_until(lambda: bool(engine.stderr), 5, "no line")
+    wait_until(lambda: bool(engine.stderr), 5, "nothing was logged")
     assert engine.stderr.splitlines() == ["2 runs wait for agent 'Asker', whose file was not given"]
-    assert [api.status(one) for one in runs] == ["waiting", "waiting"]
+    assert [api.status(run_id) for run_id in runs] == ["waiting", "waiting"]
     api.respond(runs[0], requests[0], approved=True)
     assert api.stop(runs[1]) == {"success": True}
-    assert [api.status(one) for one in runs] == ["running", "interrupted"]
-    api.say(runs[1], "go on then")
+    assert [api.status(run_id) for run_id in runs] == ["running", "interrupted"]
+    api.say(runs[1], "continue then")
     engine.kill()
     api = engine.start()
     for run_id in runs:
@@ -310,7 +310,7 @@ def test_a_second_engine_on_the_same_file_is_refused(engine: Engine) -> None:
         assert server.waiting_for == ()
 
 
-def test_an_agent_that_does_less_than_was_recorded_of_it_fails_and_says_why(
+def test_an_agent_that_makes_fewer_calls_than_recorded_fails_with_that_reason(
     engine: Engine,
 ) -> None:
     api = engine.start()
@@ -332,5 +332,5 @@ def _approve_all(api: LocalApi, runs: list[str]) -> None:
         request = api.run(run_id).get("pending_human_request")
         if request:
             path = f"/v2/runs/{run_id}/human-requests/{request['id']}/respond"
-            answer = api.send("POST", path, data=json.dumps({"approved": True}))
-            assert answer.status_code in (200, 409)
+            response = api.send("POST", path, data=json.dumps({"approved": True}))
+            assert response.status_code in (200, 409)

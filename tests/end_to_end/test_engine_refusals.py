@@ -1,4 +1,4 @@
-"""What the engine refuses, and how it says so."""
+"""Requests that the engine refuses: HTTP status and message."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def api() -> Iterator[LocalApi]:
 
 @pytest.fixture(scope="module")
 def waiting(api: LocalApi) -> tuple[str, str]:
-    """A run that waits for answers, and its request."""
+    """A run that waits for answers, and its human request."""
     run_id = api.start("Travel booker")
     return run_id, api.wait_for_request(run_id)["id"]
 
 
 def refused(api: LocalApi, status: int, method: str, path: str, **arguments: Any) -> str:
-    """The message of a request that must be refused with that status."""
-    answer = api.send(method, path, **arguments)
-    assert answer.status_code == status, f"{answer.status_code} {answer.text}"
-    assert answer.headers["content-type"] == "application/json"
-    body = answer.json()
+    """Check that the request is refused with that status, and return the message."""
+    response = api.send(method, path, **arguments)
+    assert response.status_code == status, f"{response.status_code} {response.text}"
+    assert response.headers["content-type"] == "application/json"
+    body = response.json()
     assert set(body) == {"error", "message"}
     assert body["error"].replace("_", "").isalpha()
     return str(body["message"])
@@ -68,7 +68,9 @@ def test_a_foreign_origin_is_403(api: LocalApi) -> None:
         assert api.send("GET", "/v2/teams", headers={"Origin": origin}).status_code == 200
 
 
-def test_what_does_not_exist_is_404(api: LocalApi, waiting: tuple[str, str]) -> None:
+def test_an_unknown_path_run_agent_team_or_request_is_404(
+    api: LocalApi, waiting: tuple[str, str]
+) -> None:
     run_id, request_id = waiting
     for method, path in (
         ("GET", "/v2/nowhere"),
@@ -93,18 +95,18 @@ def test_what_does_not_exist_is_404(api: LocalApi, waiting: tuple[str, str]) -> 
     refused(api, 404, "POST", path, json={"approved": True})
 
 
-def test_an_id_that_is_none_is_400(api: LocalApi) -> None:
+def test_an_id_that_is_not_a_uuid_is_400(api: LocalApi) -> None:
     for text in ("x", "1", "%00", "%ff", "%F0%9F%92%A9", "a" * 3000, f"{{{NOBODY}}}"):
         assert "must be a UUID" in refused(api, 400, "GET", f"/v2/runs/{text}")
         assert "must be a UUID" in refused(api, 400, "GET", f"/v2/agents/{text}")
         refused(api, 400, "POST", f"/v2/runs/{text}/stop")
 
 
-def test_an_id_in_capitals_is_the_same_id(api: LocalApi, waiting: tuple[str, str]) -> None:
+def test_an_id_in_upper_case_is_the_same_id(api: LocalApi, waiting: tuple[str, str]) -> None:
     assert api.run(waiting[0].upper()) == api.run(waiting[0])
 
 
-def test_a_method_that_is_not_there_is_405(api: LocalApi) -> None:
+def test_an_unsupported_method_is_405(api: LocalApi) -> None:
     for method in ("DELETE", "PUT", "PATCH", "OPTIONS", "BREW"):
         assert method in refused(api, 405, method, "/v2/teams")
     refused(api, 405, "POST", "/v2/profile")
@@ -112,14 +114,16 @@ def test_a_method_that_is_not_there_is_405(api: LocalApi) -> None:
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1e400", "9e99", "ten", "", "1.5", "٣", "9" * 400])
-def test_an_absurd_limit_is_400(api: LocalApi, waiting: tuple[str, str], value: str) -> None:
+def test_a_limit_or_offset_out_of_range_is_400(
+    api: LocalApi, waiting: tuple[str, str], value: str
+) -> None:
     for path in (f"/v2/runs/{waiting[0]}/messages", f"/v2/teams/{api.team}/runs"):
         assert "limit must be" in refused(api, 400, "GET", path, params={"limit": value})
         if value != "0":
             assert "offset must be" in refused(api, 400, "GET", path, params={"offset": value})
 
 
-def test_a_page_has_50_messages_or_100_runs_at_most(
+def test_a_page_has_at_most_50_messages_or_100_runs(
     api: LocalApi, waiting: tuple[str, str]
 ) -> None:
     refused(api, 400, "GET", f"/v2/runs/{waiting[0]}/messages?limit=51")
@@ -143,24 +147,24 @@ def test_a_page_has_50_messages_or_100_runs_at_most(
         "issue_severity=bad",
     ],
 )
-def test_a_filter_that_makes_no_sense_is_400(api: LocalApi, query: str) -> None:
+def test_an_invalid_filter_is_400(api: LocalApi, query: str) -> None:
     refused(api, 400, "GET", f"/v2/teams/{api.team}/runs?{query}")
 
 
-def test_a_search_is_1000_characters_at_most_and_all_of_them_are_literal(api: LocalApi) -> None:
+def test_a_search_has_at_most_1000_characters_and_no_wildcards(api: LocalApi) -> None:
     path = f"/v2/teams/{api.team}/runs"
-    for many in (1001, 60_000):
-        assert "1000" in refused(api, 400, "GET", path, params={"search": "x" * many})
+    for length in (1001, 60_000):
+        assert "1000" in refused(api, 400, "GET", path, params={"search": "x" * length})
     assert api.get(path, params={"search": "\U0001f4a9" * 1000})["total"] == 0
     run_id = api.start("Talker", r"half_done 50% of C:\temp/x")
     for literal in ("half_d", "50% of", r"C:\t", "p/x", "HALF_"):
         found = api.get(path, params={"search": literal})["data"]
-        assert [one["id"] for one in found] == [run_id], literal
+        assert [run["id"] for run in found] == [run_id], literal
     for pattern in ("half%done", "half.done", "5_%", "C:_temp", r"half\_done"):
         assert api.get(path, params={"search": pattern})["total"] == 0, pattern
 
 
-def test_what_nobody_expected_is_500_and_logged_in_one_line(
+def test_an_unexpected_error_is_500_and_logged_in_one_line(
     api: LocalApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*arguments: object) -> None:
@@ -185,7 +189,7 @@ def test_what_nobody_expected_is_500_and_logged_in_one_line(
     assert caplog.records[1].exc_info is not None
 
 
-def test_a_database_that_fails_is_500_and_logged_without_the_statement(
+def test_a_database_error_is_500_and_logged_without_the_statement(
     api: LocalApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*arguments: object) -> None:
@@ -193,12 +197,12 @@ def test_a_database_that_fails_is_500_and_logged_without_the_statement(
 
     monkeypatch.setattr("duvo.local._store.shapes.team", fail)
     assert "database" in refused(api, 500, "GET", "/v2/teams")
-    assert [one.getMessage() for one in caplog.records] == [
+    assert [record.getMessage() for record in caplog.records] == [
         "GET /v2/teams: the database failed: disk I/O error"
     ]
 
 
-def test_a_wait_that_is_no_time_is_400(api: LocalApi, waiting: tuple[str, str]) -> None:
+def test_a_wait_that_is_not_a_time_is_400(api: LocalApi, waiting: tuple[str, str]) -> None:
     for value in ("-1", "nan", "soon", "-inf"):
         refused(api, 400, "GET", f"/v2/runs/{waiting[0]}?wait={value}")
         refused(api, 400, "GET", f"/v2/runs/{waiting[0]}/messages?wait={value}")
@@ -224,14 +228,12 @@ def test_a_wait_that_is_no_time_is_400(api: LocalApi, waiting: tuple[str, str]) 
         b'{"a":' * 100_000,
     ],
 )
-def test_a_body_that_makes_no_sense_is_400(
-    api: LocalApi, waiting: tuple[str, str], body: bytes
-) -> None:
+def test_an_invalid_body_is_400(api: LocalApi, waiting: tuple[str, str], body: bytes) -> None:
     refused(api, 400, "POST", f"/v2/runs/{waiting[0]}/messages", data=body)
     refused(api, 400, "POST", f"/v2/teams/{api.team}/runs", data=body)
 
 
-def test_a_start_without_an_agent_or_with_odd_fields_is_400(api: LocalApi) -> None:
+def test_a_start_without_an_agent_or_with_invalid_fields_is_400(api: LocalApi) -> None:
     path = f"/v2/teams/{api.team}/runs"
     agent_id = api.agent_id("Talker")
     for body in (
@@ -256,12 +258,12 @@ def test_a_body_over_10_megabytes_is_413(api: LocalApi, waiting: tuple[str, str]
     assert api.get("/v2/teams")
 
 
-def test_a_reply_that_does_not_fit_is_422_and_answers_nothing(
+def test_a_reply_that_does_not_fit_is_422_and_leaves_the_request_pending(
     api: LocalApi, waiting: tuple[str, str]
 ) -> None:
     run_id, request_id = waiting
     path = f"/v2/runs/{run_id}/human-requests/{request_id}/respond"
-    where, what = (one["question"] for one in api.wait_for_request(run_id)["questions"])
+    where, what = (q["question"] for q in api.wait_for_request(run_id)["questions"])
     unfit: list[dict[str, Any]] = [
         {},
         {"approved": True},
@@ -288,7 +290,7 @@ def test_a_reply_that_does_not_fit_is_422_and_answers_nothing(
     assert "approval" in refused(api, 422, "POST", path, json={"answers": {"a": "b"}})
 
 
-def test_a_request_that_is_answered_already_is_409(api: LocalApi) -> None:
+def test_a_reply_to_an_answered_request_is_409(api: LocalApi) -> None:
     run_id = api.start("Invoice approver")
     request_id = api.wait_for_request(run_id)["id"]
     api.respond(run_id, request_id, approved=False)
@@ -298,7 +300,7 @@ def test_a_request_that_is_answered_already_is_409(api: LocalApi) -> None:
     refused(api, 409, "POST", path, json={"approved": True})
 
 
-def test_nothing_that_is_sent_brings_a_5xx(api: LocalApi, waiting: tuple[str, str]) -> None:
+def test_random_requests_never_get_a_5xx(api: LocalApi, waiting: tuple[str, str]) -> None:
     chance = random.Random(7)
     run_id, request_id = waiting
     pieces = [
@@ -327,12 +329,12 @@ def test_nothing_that_is_sent_brings_a_5xx(api: LocalApi, waiting: tuple[str, st
             for _ in range(chance.randint(0, 2))
         ]
         body = {name: chance.choice(values) for name in chance.sample(names, k=2)}
-        answer = api.send(
+        response = api.send(
             chance.choice(["GET", "POST", "PUT"]), path, params=query, data=json.dumps(body)
         )
-        assert answer.status_code < 500, f"{answer.request.method} {path} {query} {body}"
-        if answer.status_code >= 400:
-            assert set(answer.json()) == {"error", "message"}
+        assert response.status_code < 500, f"{response.request.method} {path} {query} {body}"
+        if response.status_code >= 400:
+            assert set(response.json()) == {"error", "message"}
     assert api.run(run_id)["pending_human_request"]["id"] == request_id
 
 
@@ -345,7 +347,7 @@ def test_nothing_that_is_sent_brings_a_5xx(api: LocalApi, waiting: tuple[str, st
         b"POST /v2/teams HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
     ],
 )
-def test_what_is_hardly_http_is_refused_and_the_next_request_is_answered(
+def test_malformed_http_is_refused_and_the_next_request_is_answered(
     api: LocalApi, raw: bytes
 ) -> None:
     port = int(api.base_url.rsplit(":", 1)[1])

@@ -1,4 +1,4 @@
-"""What an agent does shows in its run, and what people do reaches the agent."""
+"""What agents do to their runs, and how what people do reaches the agents."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def questions(run: RunContext) -> None:
 
 @agent("Memory")
 async def memory(run: RunContext) -> None:
-    texts = [one.text for one in run.conversation if one.type == "text"]
+    texts = [message.text for message in run.conversation if message.type == "text"]
     await run.say(f"turn {run.turn}, message {run.message}, before {texts}")
 
 
@@ -93,7 +93,7 @@ async def stuck_in_thread(run: RunContext) -> None:
         cancelled.wait(20)
 
     await run.tool("wait", {}, wait)
-    await run.say("went on")
+    await run.say("continued")
 
 
 @agent("Crowd")
@@ -134,22 +134,22 @@ async def quiet(run: RunContext) -> None:
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[LocalApi]:
-    """A running engine with agents that each do one thing."""
-    given = [
+    """A running engine with the agents of this file."""
+    agents = [
         *(tools, approver, questions, memory, reader, stuck, stuck_in_thread),
         *(crowd, caught_crowd, forgetful, leaver, odd_text, quiet),
     ]
-    with Server(given, port=0) as server:
+    with Server(agents, port=0) as server:
         api = LocalApi.of(server)
         yield api
         api.close()
 
 
 def types_of(conversation: list[dict[str, Any]]) -> list[str]:
-    return [one["type"] for one in conversation]
+    return [message["type"] for message in conversation]
 
 
-def test_a_conversation_has_the_message_the_session_and_what_the_agent_did(api: LocalApi) -> None:
+def test_a_conversation_has_the_message_the_session_and_the_agents_calls(api: LocalApi) -> None:
     run_id = api.start("Tools", "Do it")
     run = api.wait_for_end(run_id)["run"]
     conversation = api.conversation(run_id)
@@ -169,16 +169,16 @@ def test_a_conversation_has_the_message_the_session_and_what_the_agent_did(api: 
     assert "not JSON serializable" in api.texts(run_id)[2]
 
 
-def test_times_rise_from_message_to_message_and_to_the_end(api: LocalApi) -> None:
+def test_times_of_a_conversation_rise_strictly(api: LocalApi) -> None:
     run_id = api.start("Tools", "Do it")
     run = api.wait_for_end(run_id)["run"]
-    times = [one["timestamp"] for one in api.conversation(run_id)]
+    times = [message["timestamp"] for message in api.conversation(run_id)]
     assert all(earlier < later for earlier, later in pairwise(times))
     assert run["created_at"] <= times[0] < run["started_at"] < run["completed_at"]
     assert run["completed_at"] == times[-1]
 
 
-def test_an_approval_waits_and_goes_on_with_the_answer(api: LocalApi) -> None:
+def test_an_approval_waits_for_the_decision_and_returns_it(api: LocalApi) -> None:
     for approved in (True, False):
         run_id = api.start("Approver")
         request = api.wait_for_request(run_id)
@@ -187,15 +187,15 @@ def test_an_approval_waits_and_goes_on_with_the_answer(api: LocalApi) -> None:
         call = api.conversation(run_id)[-1]
         assert call["tool_call"]["name"] == "request_approval"
         assert call["tool_call"]["arguments"] == {"title": "Post it?", "description": "Total 12"}
-        answer = api.respond(run_id, request["id"], approved=approved)["human_request"]
-        assert answer["response"] == ("approved" if approved else "denied")
+        answered = api.respond(run_id, request["id"], approved=approved)["human_request"]
+        assert answered["response"] == ("approved" if approved else "denied")
         assert "pending_human_request" not in api.wait_for_end(run_id)
         assert api.texts(run_id) == [f"approved {approved} []"]
-        results = [one for one in api.conversation(run_id) if one["type"] == "tool_result"]
+        results = [m for m in api.conversation(run_id) if m["type"] == "tool_result"]
         assert results[0]["tool_result"]["result"] == {"approved": approved}
 
 
-def test_questions_are_asked_and_answered_by_their_texts(api: LocalApi) -> None:
+def test_answers_are_keyed_by_the_questions_texts(api: LocalApi) -> None:
     run_id = api.start("Questions")
     request = api.wait_for_request(run_id)
     assert request["questions"] == [
@@ -208,7 +208,7 @@ def test_questions_are_asked_and_answered_by_their_texts(api: LocalApi) -> None:
     api.respond(run_id, request["id"], answers={"Which cost centre?": "B"})
     api.wait_for_text(run_id, "{'Which cost centre?': 'B'}")
     request = api.wait_for_request(run_id)
-    assert [one["question"] for one in request["questions"]] == ["When?", "Why = because?"]
+    assert [q["question"] for q in request["questions"]] == ["When?", "Why = because?"]
     api.respond(run_id, request["id"], answers={"Why = because?": "so", "When?": "now"})
     api.wait_for_end(run_id)
     assert api.texts(run_id)[-1] == "{'When?': 'now', 'Why = because?': 'so'}"
@@ -219,10 +219,10 @@ def test_a_message_to_a_waiting_run_answers_its_question(api: LocalApi) -> None:
     api.wait_for_request(run_id)
     posted = api.say(run_id, "B it is")["message"]
     api.wait_for_text(run_id, "{'Which cost centre?': 'B it is'}")
-    assert posted["id"] in [one["id"] for one in api.conversation(run_id)]
+    assert posted["id"] in [message["id"] for message in api.conversation(run_id)]
 
 
-def test_a_message_to_a_run_that_asks_two_things_is_refused(api: LocalApi) -> None:
+def test_a_message_to_a_run_that_asks_two_questions_is_refused(api: LocalApi) -> None:
     run_id = api.start("Questions")
     api.say(run_id, "B") if api.wait_for_request(run_id) else None
     api.wait_for_text(run_id, "{'Which cost centre?': 'B'}")
@@ -239,7 +239,9 @@ def test_a_message_to_a_run_that_asks_two_things_is_refused(api: LocalApi) -> No
         *(("no", False), ("yes, but not today", False), ("not ok", False)),
     ],
 )
-def test_only_a_bare_word_of_consent_approves(api: LocalApi, text: str, approved: bool) -> None:
+def test_a_message_approves_only_by_a_bare_word_of_consent(
+    api: LocalApi, text: str, approved: bool
+) -> None:
     run_id = api.start("Approver")
     api.wait_for_request(run_id)
     api.say(run_id, text)
@@ -248,7 +250,7 @@ def test_only_a_bare_word_of_consent_approves(api: LocalApi, text: str, approved
     assert api.texts(run_id) == [f"approved {approved} {inbox}"]
 
 
-def test_messages_to_a_working_run_reach_its_inbox_once_and_in_order(api: LocalApi) -> None:
+def test_messages_to_a_running_run_reach_its_inbox_once_and_in_order(api: LocalApi) -> None:
     run_id = api.start("Reader", "not for the inbox")
     api.wait_for_text(run_id, "reading")
     texts = [f"note {number}" for number in range(5)]
@@ -258,7 +260,7 @@ def test_messages_to_a_working_run_reach_its_inbox_once_and_in_order(api: LocalA
     assert api.texts(run_id)[-1] == repr([*texts, "enough"])
 
 
-def test_a_message_to_a_completed_run_begins_a_new_turn(api: LocalApi) -> None:
+def test_a_message_to_a_completed_run_starts_a_new_turn(api: LocalApi) -> None:
     run_id = api.start("Memory", "first")
     api.wait_for_end(run_id)
     before = len(api.conversation(run_id))
@@ -280,20 +282,20 @@ def test_a_message_to_a_completed_run_begins_a_new_turn(api: LocalApi) -> None:
     ]
 
 
-def test_a_stopped_run_is_resumed_by_a_message(api: LocalApi) -> None:
+def test_a_message_resumes_a_stopped_run(api: LocalApi) -> None:
     run_id = api.start("Approver")
     request = api.wait_for_request(run_id)
     api.stop(run_id)
-    answer = api.respond(run_id, request["id"], approved=True, status=409)
-    assert "void" in answer["message"]
-    api.say(run_id, "go on")
+    refused = api.respond(run_id, request["id"], approved=True, status=409)
+    assert "void" in refused["message"]
+    api.say(run_id, "continue")
     again = api.wait_for_request(run_id)
     assert again["id"] != request["id"]
     api.respond(run_id, again["id"], approved=True)
     assert api.wait_for_end(run_id)["run"]["status"] == "completed"
 
 
-def test_a_failed_run_tells_why_and_cannot_be_resumed(api: LocalApi) -> None:
+def test_a_failed_run_has_a_reason_and_cannot_be_resumed(api: LocalApi) -> None:
     run_id = api.start("Failing")
     assert api.wait_for_end(run_id)["run"]["status"] == "failed"
     last = api.conversation(run_id)[-1]
@@ -303,7 +305,7 @@ def test_a_failed_run_tells_why_and_cannot_be_resumed(api: LocalApi) -> None:
 
 
 @pytest.mark.parametrize("name", ["Stuck", "Stuck in a thread"])
-def test_stopping_ends_a_run_at_once_inside_a_tool(api: LocalApi, name: str) -> None:
+def test_stop_ends_a_run_at_once_inside_a_tool(api: LocalApi, name: str) -> None:
     entered.clear()
     cancelled.clear()
     run_id = api.start(name)
@@ -318,20 +320,20 @@ def test_stopping_ends_a_run_at_once_inside_a_tool(api: LocalApi, name: str) -> 
     conversation = api.conversation(run_id)
     assert types_of(conversation) == ["session_started", "tool_call", "session_interrupted"]
     if name == "Stuck in a thread":
-        # The thread has ended by now; only what the next turn says is stored.
+        # The first turn's tool has returned by now; only the second turn's text is stored.
         api.say(run_id, "again")
         api.wait_for_end(run_id)
-        assert api.texts(run_id) == ["went on"]
+        assert api.texts(run_id) == ["continued"]
 
 
-def test_stopping_a_run_that_has_ended_changes_nothing(api: LocalApi) -> None:
+def test_stop_leaves_an_ended_run_unchanged(api: LocalApi) -> None:
     run_id = api.start("Quiet")
     before = api.wait_for_end(run_id)
     assert "completed" in api.stop(run_id)["message"]
     assert api.run(run_id) == before
 
 
-def test_two_calls_at_once_are_refused(api: LocalApi) -> None:
+def test_two_concurrent_calls_of_run_are_refused(api: LocalApi) -> None:
     run_id = api.start("Crowd")
     assert api.wait_for_end(run_id)["run"]["status"] == "failed"
     assert (
@@ -342,35 +344,35 @@ def test_two_calls_at_once_are_refused(api: LocalApi) -> None:
     assert api.texts(run_id) == ["one"]
 
 
-def test_a_call_that_is_left_open_fails_the_run(api: LocalApi) -> None:
+def test_a_call_that_is_not_awaited_fails_the_run(api: LocalApi) -> None:
     run_id = api.start("Forgetful")
     assert api.wait_for_end(run_id)["run"]["status"] == "failed"
     last = api.conversation(run_id)[-1]["text_content"]
     assert last == "CallOrderError: run.sleep() was not awaited to its end"
 
 
-def test_an_agent_that_exits_fails_alone(api: LocalApi) -> None:
+def test_an_agent_that_raises_system_exit_fails_only_its_run(api: LocalApi) -> None:
     run_id = api.start("Leaver")
     assert api.wait_for_end(run_id)["run"]["status"] == "failed"
     assert "SystemExit" in api.conversation(run_id)[-1]["text_content"]
     assert api.wait_for_end(api.start("Quiet"))["run"]["status"] == "completed"
 
 
-def test_text_that_no_database_keeps_is_made_harmless(api: LocalApi) -> None:
+def test_text_that_cannot_be_stored_is_replaced(api: LocalApi) -> None:
     run_id = api.start("Odd text")
     api.wait_for_end(run_id)
     assert api.texts(run_id) == ["nul \ufffd and half ? and \N{SNOWMAN}"]
     assert api.conversation(run_id)[-1]["text_content"] == "ValueError: nul \ufffd and half ?"
 
 
-def test_every_example_runs(api: LocalApi) -> None:
+def test_every_example_agent_runs(api: LocalApi) -> None:
     run_id = api.start("Invoice approver", "Process INV-1043")
     api.respond(run_id, api.wait_for_request(run_id)["id"], approved=True)
     assert api.wait_for_end(run_id)["run"]["status"] == "completed"
     assert api.texts(run_id)[-1] == "INV-1043 is posted."
     run_id = api.start("Travel booker")
     asked = api.wait_for_request(run_id)
-    answers = {one["question"]: one["options"][0]["label"] for one in asked["questions"]}
+    answers = {q["question"]: q["options"][0]["label"] for q in asked["questions"]}
     api.respond(run_id, asked["id"], answers=answers)
     api.wait_for_end(run_id)
     assert api.texts(run_id) == ["Booked for Prague: train."]

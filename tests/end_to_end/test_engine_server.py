@@ -1,4 +1,4 @@
-"""Starting and stopping an engine inside a process, and what stands beside its database."""
+"""Starting and stopping an engine inside a process, and the files beside its database."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from duvo.local import (
     agent,
     default_database,
 )
-from duvo.local._database.database import Store
+from duvo.local._database.database import Database
 from duvo.local._execution.engine import Engine
 from tests.servers.engine_api import LocalApi, wait_until
 
@@ -38,7 +38,7 @@ from tests.servers.engine_api import LocalApi, wait_until
 @agent("Waiter")
 async def waiter(run: RunContext) -> None:
     await run.approval("Go on?")
-    await run.say("went on")
+    await run.say("continued")
 
 
 @agent("Busy")
@@ -55,16 +55,16 @@ async def tidy(run: RunContext) -> None:
         await run.approval("Go on?")
     finally:
         await run.say("cleaned up")
-    await run.say("went on")
+    await run.say("continued")
 
 
 def mode(path: Path) -> str:
     return oct(path.stat().st_mode & 0o777)
 
 
-def test_starting_and_stopping_leaves_the_process_as_it_was() -> None:
+def test_a_started_and_stopped_engine_leaves_the_process_unchanged() -> None:
     with Server(port=0):
-        pass  # what is imported once may stay imported
+        pass  # imports change some of it, once
     names = ["", "dbos", "uvicorn", "uvicorn.error", "uvicorn.access", "asyncio", "sqlalchemy"]
 
     def state() -> object:
@@ -88,16 +88,16 @@ def test_starting_and_stopping_leaves_the_process_as_it_was() -> None:
     assert state() == before
 
 
-def test_nothing_of_a_throw_away_engine_stays_behind() -> None:
+def test_a_temporary_engine_leaves_no_files_and_no_threads() -> None:
     threads = threading.active_count()
     with Server(port=0) as server:
         folder = Path(server.database).parent
         assert folder.is_dir()
     assert not folder.exists()
-    wait_until(lambda: threading.active_count() <= threads, 5, "threads were left behind")
+    wait_until(lambda: threading.active_count() <= threads, 5, "threads are still running")
 
 
-def test_importing_the_names_of_an_author_loads_nothing_of_the_engine() -> None:
+def test_importing_the_public_names_loads_none_of_the_engines_packages() -> None:
     program = (
         "import sys, duvo.local; from duvo.local import agent, load_agents, Server;"
         "print([name for name in ('dbos', 'sqlalchemy', 'starlette', 'uvicorn', 'requests')"
@@ -107,7 +107,7 @@ def test_importing_the_names_of_an_author_loads_nothing_of_the_engine() -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-def test_an_authors_names_and_files_need_none_of_the_engines_packages(tmp_path: Path) -> None:
+def test_agent_files_load_without_the_engines_packages(tmp_path: Path) -> None:
     file = tmp_path / "agents.py"
     file.write_text("from duvo.local import agent\n@agent('One')\nasync def one(run): pass\n")
     program = (
@@ -126,7 +126,7 @@ def test_an_authors_names_and_files_need_none_of_the_engines_packages(tmp_path: 
 
 
 @pytest.mark.parametrize("package", ["dbos", "starlette", "uvicorn"])
-def test_without_the_extra_one_line_says_what_to_install(
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
@@ -135,7 +135,7 @@ def test_without_the_extra_one_line_says_what_to_install(
     assert "\n" not in str(caught.value)
 
 
-def test_it_can_be_used_where_a_loop_runs_already() -> None:
+def test_a_server_works_inside_a_running_event_loop() -> None:
     async def cell() -> float:
         with Server([waiter], port=0) as server:
             api = LocalApi.of(server)
@@ -153,7 +153,7 @@ def test_it_can_be_used_where_a_loop_runs_already() -> None:
     assert asyncio.run(cell()) < 0.1
 
 
-def test_answers_leave_at_once() -> None:
+def test_responses_are_sent_without_delay() -> None:
     with Server(port=0) as server:
         api = LocalApi.of(server)
         times = []
@@ -162,11 +162,11 @@ def test_answers_leave_at_once() -> None:
             api.get("/v2/teams")
             times.append(time.monotonic() - before)
         api.close()
-    # Held back until the client acknowledges the head, each would take 40 ms.
+    # Without TCP_NODELAY each takes 40 ms.
     assert sorted(times)[10] < 0.02
 
 
-def test_database_key_and_side_files_are_their_owners_alone(tmp_path: Path) -> None:
+def test_the_database_its_key_and_side_files_are_private(tmp_path: Path) -> None:
     database = tmp_path / "runs.sqlite"
     before = os.umask(0)
     try:
@@ -182,7 +182,7 @@ def test_database_key_and_side_files_are_their_owners_alone(tmp_path: Path) -> N
     assert set(found.values()) == {"0o600"}
 
 
-def test_files_that_others_could_read_are_taken_away_from_them(tmp_path: Path) -> None:
+def test_files_readable_by_others_are_made_private(tmp_path: Path) -> None:
     database = tmp_path / "runs.sqlite"
     with Server(database=database, port=0):
         pass
@@ -193,7 +193,7 @@ def test_files_that_others_could_read_are_taken_away_from_them(tmp_path: Path) -
     assert set(found.values()) == {"0o600"}, found
 
 
-def test_a_database_of_another_program_keeps_its_mode(tmp_path: Path) -> None:
+def test_the_database_of_another_program_keeps_its_mode(tmp_path: Path) -> None:
     other = tmp_path / "other.sqlite"
     with sqlite3.connect(other) as connection:
         connection.execute("CREATE TABLE bills (id INTEGER)")
@@ -204,11 +204,11 @@ def test_a_database_of_another_program_keeps_its_mode(tmp_path: Path) -> None:
     assert mode(other) == "0o644"
 
 
-def test_runs_key_and_ids_are_found_again_after_a_restart(tmp_path: Path) -> None:
+def test_runs_keys_and_ids_are_the_same_after_a_restart(tmp_path: Path) -> None:
     database = tmp_path / "runs.sqlite"
     key = {"Idempotency-Key": str(uuid.uuid4())}
     with Server([waiter], database=str(database), port=0) as server:
-        first = (server.api_key, server.team_id, [one.id for one in server.agents])
+        first = (server.api_key, server.team_id, [agent.id for agent in server.agents])
         api = LocalApi.of(server)
         body = {"agent_id": api.agent_id("Waiter")}
         started = api.post(f"/v2/teams/{api.team}/runs", body, status=201, headers=key)
@@ -216,17 +216,17 @@ def test_runs_key_and_ids_are_found_again_after_a_restart(tmp_path: Path) -> Non
         request_id = api.wait_for_request(run_id)["id"]
         api.close()
     with Server([waiter], database=f"sqlite:///{database}", port=0) as server:
-        assert (server.api_key, server.team_id, [one.id for one in server.agents]) == first
+        assert (server.api_key, server.team_id, [a.id for a in server.agents]) == first
         api = LocalApi.of(server)
         again = api.post(f"/v2/teams/{api.team}/runs", body, status=201, headers=key)
         assert again == started
         api.respond(run_id, request_id, approved=True)
         api.wait_for_end(run_id)
-        assert api.texts(run_id) == ["went on"]
+        assert api.texts(run_id) == ["continued"]
         api.close()
 
 
-def test_closing_with_a_hundred_waiting_runs_is_quick_and_leaves_them_waiting(
+def test_close_with_a_hundred_waiting_runs_is_quick_and_leaves_them_waiting(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     database = tmp_path / "runs.sqlite"
@@ -255,7 +255,7 @@ def test_closing_with_a_hundred_waiting_runs_is_quick_and_leaves_them_waiting(
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_a_function_does_while_the_engine_closes_or_it_is_stopped_is_not_recorded(
+def test_calls_of_a_cancelled_agent_are_not_recorded(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = tmp_path / "runs.sqlite"
@@ -271,12 +271,12 @@ def test_what_a_function_does_while_the_engine_closes_or_it_is_stopped_is_not_re
         assert api.texts(stopped) == api.texts(closed) == []
         api.respond(closed, request["id"], approved=True)
         api.wait_for_end(closed)
-        assert api.texts(closed) == ["cleaned up", "went on"]
+        assert api.texts(closed) == ["cleaned up", "continued"]
         api.close()
     assert caplog.records == []
 
 
-def test_a_turn_that_the_database_fails_goes_on_at_the_next_start(
+def test_a_turn_that_meets_a_database_error_continues_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*arguments: object) -> None:
@@ -288,7 +288,7 @@ def test_a_turn_that_the_database_fails_goes_on_at_the_next_start(
         api = LocalApi.of(server)
         run_id = api.start("Talker")
         wait_until(lambda: bool(caplog.records), 5, "nothing was logged")
-        assert f"run {run_id} stands still until the next start" in caplog.text
+        assert f"run {run_id} is stuck until the next start" in caplog.text
         api.close()
     with Server(database=database, port=0) as server:
         api = LocalApi.of(server)
@@ -297,10 +297,10 @@ def test_a_turn_that_the_database_fails_goes_on_at_the_next_start(
         api.close()
 
 
-def test_what_recovery_needs_no_longer_is_removed_and_the_run_can_still_be_resumed(
+def test_a_run_can_be_resumed_after_the_records_of_its_turn_were_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("duvo.local._execution.engine._TIDYING", 0.05)
+    monkeypatch.setattr("duvo.local._execution.engine._CLEANUP_INTERVAL", 0.05)
     database = tmp_path / "runs.sqlite"
     with Server([waiter], database=database, port=0) as server:
         api = LocalApi.of(server)
@@ -314,7 +314,9 @@ def test_what_recovery_needs_no_longer_is_removed_and_the_run_can_still_be_resum
             connection.close()
             return [row[0] for row in rows]
 
-        wait_until(lambda: kept() == [f"{waiting}:1"], 5, "the ended turn is still kept")
+        wait_until(
+            lambda: kept() == [f"{waiting}:1"], 5, "the records of the ended turn were not deleted"
+        )
         api.say(done, "again")
         api.wait_for_end(done)
         assert "You said: again" in api.texts(done)
@@ -323,7 +325,7 @@ def test_what_recovery_needs_no_longer_is_removed_and_the_run_can_still_be_resum
         api.close()
 
 
-def test_starting_and_closing_from_several_threads_is_safe() -> None:
+def test_start_and_close_are_safe_from_several_threads() -> None:
     server = Server(port=0)
     outcomes: list[str] = []
 
@@ -350,7 +352,7 @@ def test_starting_and_closing_from_several_threads_is_safe() -> None:
         socket.create_connection(("127.0.0.1", server.port)).close()
 
 
-def test_a_second_engine_in_the_process_is_refused_and_the_first_lives() -> None:
+def test_a_second_engine_in_a_process_is_refused() -> None:
     with Server(port=0) as server:
         with pytest.raises(EngineError, match="another engine runs in this process"):
             Server(port=0).start()
@@ -359,7 +361,7 @@ def test_a_second_engine_in_the_process_is_refused_and_the_first_lives() -> None
         api.close()
 
 
-def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+def test_a_port_in_use_is_refused_and_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortInUse, match=rf"port {port} is in use .* --port"):
@@ -368,21 +370,21 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         assert server.port == port
     with Server(port=port) as server:
         assert server.base_url == f"http://127.0.0.1:{port}"
-    with pytest.raises(EngineError, match="70000 is no port"):
+    with pytest.raises(EngineError, match="70000 is not a port"):
         Server(port=70000).start()
 
 
-def test_where_the_usual_port_is_taken_the_next_one_is_used(
+def test_the_next_port_is_used_if_the_default_port_is_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        usual = taken.getsockname()[1]
-        monkeypatch.setattr("duvo.local._api.ports.DEFAULT_PORT", usual)
+        default = taken.getsockname()[1]
+        monkeypatch.setattr("duvo.local._api.ports.DEFAULT_PORT", default)
         with Server() as server:
-            assert usual < server.port < usual + 100
+            assert default < server.port < default + 100
 
 
-def test_a_junk_file_a_missing_folder_and_another_programs_database_are_refused(
+def test_a_file_that_is_not_the_engines_database_is_refused(
     tmp_path: Path,
 ) -> None:
     junk = tmp_path / "junk.sqlite"
@@ -414,14 +416,14 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         Server(database=database, port=0).start()
 
 
-def test_a_database_that_is_held_is_refused(tmp_path: Path) -> None:
+def test_a_locked_database_is_refused_in_one_line(tmp_path: Path) -> None:
     database = tmp_path / "runs.sqlite"
     with Server(database=database, port=0), pytest.raises(DatabaseLocked) as caught:
         Server(database=database, port=0).start()
     assert "\n" not in str(caught.value)
 
 
-def test_a_refused_second_start_leaves_the_database_locked_for_other_processes(
+def test_a_refused_second_start_does_not_release_the_lock(
     tmp_path: Path,
 ) -> None:
     database = tmp_path / "runs.sqlite"
@@ -439,7 +441,7 @@ def test_a_refused_second_start_leaves_the_database_locked_for_other_processes(
         assert (done.stdout, done.stderr) == ("refused\n", "")
 
 
-def test_a_locked_database_is_not_held_by_a_refused_start(tmp_path: Path) -> None:
+def test_a_refused_second_start_does_not_keep_the_lock(tmp_path: Path) -> None:
     database = tmp_path / "runs.sqlite"
     with Server(database=database, port=0), pytest.raises(DatabaseLocked):
         Server(database=database, port=0).start()
@@ -447,21 +449,21 @@ def test_a_locked_database_is_not_held_by_a_refused_start(tmp_path: Path) -> Non
         assert server.port
 
 
-def test_a_start_that_failed_has_let_the_database_go(
+def test_a_failed_start_has_released_the_database_when_it_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    close = Store.close
+    close = Database.close
 
-    def close_slowly(store: Store) -> None:
+    def close_slowly(database: Database) -> None:
         time.sleep(0.2)
-        close(store)
+        close(database)
 
     def fail(engine: Engine) -> None:
         raise EngineError("not today")
 
     database = tmp_path / "runs.sqlite"
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "close", close_slowly)
+        patch.setattr(Database, "close", close_slowly)
         patch.setattr(Engine, "launch", fail)
         with pytest.raises(EngineError, match="not today"):
             Server(database=database, port=0).start()
@@ -469,7 +471,7 @@ def test_a_start_that_failed_has_let_the_database_go(
         assert server.port
 
 
-def test_a_sqlite_that_is_too_old_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sqlite_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 31, 1))
     with pytest.raises(EngineError, match=r"needs SQLite 3\.35 or newer"):
         Server(port=0).start()
@@ -478,42 +480,42 @@ def test_a_sqlite_that_is_too_old_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     "url", ["mysql://localhost/x", "sqlite://", "sqlite:///:memory:", "http://localhost", "://"]
 )
-def test_a_url_that_is_no_database_for_it_is_refused(url: str) -> None:
+def test_an_unsupported_database_url_is_refused_in_one_line(url: str) -> None:
     with pytest.raises(EngineError) as caught:
         Server(database=url, port=0).start()
     assert "\n" not in str(caught.value)
 
 
-def test_agents_of_one_name_and_what_is_no_agent_are_refused() -> None:
+def test_duplicate_names_other_objects_and_a_rate_limit_of_0_are_refused() -> None:
     @agent("Waiter")
     async def other(run: RunContext) -> None: ...
 
     with pytest.raises(EngineError, match="two agents are named 'Waiter'"):
         Server([waiter, other])
-    with pytest.raises(EngineError, match="is no agent"):
+    with pytest.raises(EngineError, match="is not an agent"):
         Server([print])  # type: ignore[list-item]
     with pytest.raises(EngineError, match="rate limit"):
         Server(rate_limit=0)
 
 
-def test_examples_can_be_left_out_or_replaced() -> None:
+def test_examples_can_be_omitted_and_replaced() -> None:
     @agent("Talker")
     async def mine(run: RunContext) -> None: ...
 
     assert Server([mine], examples=False).agents == (mine,)
     with_examples = Server([mine]).agents
-    assert [one.name for one in with_examples].count("Talker") == 1
+    assert [agent.name for agent in with_examples].count("Talker") == 1
     assert with_examples[0] is mine
 
 
-def test_the_default_database_stands_in_the_state_folder(tmp_path: Path) -> None:
+def test_the_default_database_is_in_the_state_folder(tmp_path: Path) -> None:
     assert default_database() == tmp_path / "state" / "dev.sqlite"
     with Server(database=default_database(), port=0) as server:
         assert server.database == str(tmp_path / "state" / "dev.sqlite")
     assert mode(tmp_path / "state") == "0o700"
 
 
-def test_an_engine_that_is_forgotten_ends_with_its_process(tmp_path: Path) -> None:
+def test_a_process_with_an_open_engine_exits_cleanly(tmp_path: Path) -> None:
     program = (
         "from duvo.local import Server\n"
         "server = Server(port=0)\n"
@@ -530,16 +532,16 @@ def test_an_engine_that_is_forgotten_ends_with_its_process(tmp_path: Path) -> No
     assert not Path(done.stdout.strip()).exists()
 
 
-def test_a_rate_limit_is_told_and_kept() -> None:
+def test_a_rate_limit_is_enforced_and_announced() -> None:
     with Server(port=0, rate_limit=3) as server:
         api = LocalApi.of(server)
-        answers = [api.send("GET", "/v2/teams") for _ in range(4)]
+        responses = [api.send("GET", "/v2/teams") for _ in range(4)]
         api.close()
-    assert [one.status_code for one in answers] == [200, 200, 200, 429]
-    assert [one.headers["x-ratelimit-remaining"] for one in answers] == ["2", "1", "0", "0"]
-    assert {one.headers["x-ratelimit-limit"] for one in answers} == {"3"}
-    reset = int(answers[3].headers["x-ratelimit-reset"])
-    assert 0 < reset - time.time() <= 61
-    assert 1 <= int(answers[3].headers["retry-after"]) <= 60
-    assert "retry-after" not in answers[2].headers
-    assert answers[3].json()["error"] == "rate_limited"
+    assert [response.status_code for response in responses] == [200, 200, 200, 429]
+    headers = [response.headers for response in responses]
+    assert [names["x-ratelimit-remaining"] for names in headers] == ["2", "1", "0", "0"]
+    assert {names["x-ratelimit-limit"] for names in headers} == {"3"}
+    assert 0 < int(headers[3]["x-ratelimit-reset"]) - time.time() <= 61
+    assert 1 <= int(headers[3]["retry-after"]) <= 60
+    assert "retry-after" not in headers[2]
+    assert responses[3].json()["error"] == "rate_limited"

@@ -1,10 +1,11 @@
-"""Several servers share the runs of one database, and none is missed when it dies."""
+"""Several servers share the runs of one database, and take over those of a dead one."""
 
 from __future__ import annotations
 
 import signal
 import statistics
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -28,7 +29,7 @@ ASKED = ["session_started", "tool_call", "tool_result", "tool_call", "tool_resul
 
 KEEPER = "SELECT executor_id FROM dbos.workflow_status WHERE status = 'PENDING'"
 BACKEND = "SELECT pid FROM pg_stat_activity WHERE application_name = %s"
-LOOKED = """
+CHECKED = """
     SELECT min(seen) > max(backend_start) + interval '1.5 s'
     FROM duvo_servers, pg_stat_activity WHERE application_name LIKE 'duvo %'
 """
@@ -36,13 +37,13 @@ LOOKED = """
 
 @pytest.fixture
 def fleet(tmp_path: Path, postgresql_url: str) -> Iterator[Fleet]:
-    """A database for servers that are not yet started."""
+    """Servers on one database, none started yet."""
     fleet = Fleet(tmp_path, postgresql_url)
     yield fleet
     fleet.close()
 
 
-def test_any_server_answers_any_request(fleet: Fleet) -> None:
+def test_any_server_handles_any_request(fleet: Fleet) -> None:
     one, two = (server.api for server in fleet.start(2))
     assert one.session.headers == two.session.headers
     asked = one.start("Asker", "please")
@@ -52,18 +53,19 @@ def test_any_server_answers_any_request(fleet: Fleet) -> None:
     assert one.texts(asked) == two.texts(asked) == ["went True"]
 
     held = one.start("Holder")
-    wait_until(lambda: "held" in fleet.side_file.read_text(), 5, "it does not work")
+    wait_until(lambda: "held" in fleet.side_file.read_text(), 5, "the tool was not called")
     two.say(held, "a word")
     two.stop(held)
-    wait_until(lambda: "cancelled" in fleet.side_file.read_text(), 5, "it was not cancelled")
+    wait_until(lambda: "cancelled" in fleet.side_file.read_text(), 5, "the tool was not cancelled")
     assert one.status(held) == "interrupted"
     two.say(held, "again")
-    wait_until(lambda: fleet.side_file.read_text().count("held") == 2, 5, "it did not resume")
+    wait_until(lambda: fleet.side_file.read_text().count("held") == 2, 5, "the run was not resumed")
     one.stop(held)
-    assert [one["type"] for one in two.conversation(held)].count("session_interrupted") == 2
+    types = [message["type"] for message in two.conversation(held)]
+    assert types.count("session_interrupted") == 2
 
 
-def test_a_long_poll_at_one_server_is_woken_by_the_other(fleet: Fleet) -> None:
+def test_a_change_on_one_server_wakes_a_long_poll_on_another(fleet: Fleet) -> None:
     one, two = (server.api for server in fleet.start(2))
     delays = []
     with ThreadPoolExecutor(1) as pool:
@@ -73,7 +75,7 @@ def test_a_long_poll_at_one_server_is_woken_by_the_other(fleet: Fleet) -> None:
             total = one.get(f"/v2/runs/{run_id}/messages")["total"]
             path = f"/v2/runs/{run_id}/messages?offset={total}&wait=20"
             polled = pool.submit(lambda path=path: (two.get(path), time.monotonic()))
-            # The held answer has begun when its first blank has come.
+            # By then the request is held.
             time.sleep(0.2)
             before = time.monotonic()
             one.respond(run_id, request["id"], approved=False)
@@ -81,15 +83,15 @@ def test_a_long_poll_at_one_server_is_woken_by_the_other(fleet: Fleet) -> None:
             assert page["messages"]
             delays.append(after - before)
     print("long poll across servers", statistics.median(delays), max(delays))
-    # Not a matter of speed: nothing but a signal can wake it before its time is up.
+    # Not a matter of speed: only a broadcast can wake it before its time is up.
     assert statistics.median(delays) < 5
 
 
-def test_killed_among_two_hundred_working_and_two_hundred_waiting_runs(fleet: Fleet) -> None:
+def test_400_runs_of_a_killed_server_complete_on_another(fleet: Fleet) -> None:
     one, two = fleet.start(2)
     with ThreadPoolExecutor(4) as pool:
         waiting = list(pool.map(lambda n: one.api.start("Asker", f"ask {n}"), range(200)))
-        wait_until(lambda: two.api.count("waiting") == 200, 30, "not all of them wait")
+        wait_until(lambda: two.api.count("waiting") == 200, 30, "not all runs wait")
         working = list(pool.map(lambda n: one.api.start("Gated", f"job {n}"), range(200)))
         every = pool.map(lambda run_id: two.api.wait_for_text(run_id, "step 0"), working)
         assert len(list(every)) == 200
@@ -99,8 +101,8 @@ def test_killed_among_two_hundred_working_and_two_hundred_waiting_runs(fleet: Fl
     requests = {run["id"]: two.api.run(run["id"]) for run in _list(two.api, "waiting")}
     for run_id, got in requests.items():
         two.api.respond(run_id, got["pending_human_request"]["id"], approved=True)
-    # Seldom, since to look takes the server's time.
-    wait_until(lambda: two.api.count("completed") == 400, 40, "not all ended", every=0.25)
+    # Rarely: counting takes the server's time.
+    wait_until(lambda: two.api.count("completed") == 400, 40, "not all runs ended", every=0.25)
     print("killed; all ended after", time.monotonic() - before)
     for number, run_id in enumerate(working):
         assert two.api.texts(run_id) == [
@@ -115,7 +117,7 @@ def test_killed_among_two_hundred_working_and_two_hundred_waiting_runs(fleet: Fl
     assert fleet.steps_run_again() == []
 
 
-def test_a_killed_server_is_missed_before_its_time_is_up(fleet: Fleet) -> None:
+def test_a_killed_server_is_marked_dead_before_its_heartbeat_expires(fleet: Fleet) -> None:
     one, two = fleet.start(2)
     run_id = one.api.start("Asker", "please")
     request = one.api.wait_for_request(run_id)
@@ -127,17 +129,17 @@ def test_a_killed_server_is_missed_before_its_time_is_up(fleet: Fleet) -> None:
 
         one.kill()
         before = seen()
-        # Nothing else sets the time of a last sign back.
+        # Only marking a server dead sets its last heartbeat back.
         wait_until(
             lambda: any(moment < before[server_id] for server_id, moment in seen().items()),
             10,
-            "it was not missed",
+            "the server was not marked dead",
         )
     two.api.respond(run_id, request["id"], approved=True)
     assert two.api.wait_for_end(run_id)["run"]["status"] == "completed"
 
 
-def test_a_tool_that_must_not_be_called_yet_is_called_later(
+def test_a_postponed_tool_is_called_once_the_server_has_its_lease(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = iter([False, False, True])
@@ -147,7 +149,7 @@ def test_a_tool_that_must_not_be_called_yet_is_called_later(
     async def caller(run: RunContext) -> None:
         await run.say(str(await run.tool("count", {}, lambda: calls.append(1))))
 
-    monkeypatch.setattr(Engine, "may_begin", lambda _: next(answers))
+    monkeypatch.setattr(Engine, "may_start_tool", lambda _: next(answers))
     with Server([caller], database=postgresql_url, port=0) as server:
         api = LocalApi.of(server)
         run_id = api.start("Caller")
@@ -158,10 +160,10 @@ def test_a_tool_that_must_not_be_called_yet_is_called_later(
     assert list(answers) == []
 
 
-def test_who_gave_a_sign_just_now_is_not_taken_for_dead(postgresql_url: str) -> None:
+def test_a_server_with_a_recent_heartbeat_is_not_marked_dead(postgresql_url: str) -> None:
     with Server(database=postgresql_url, port=0):
         engine = sa.create_engine(locate(postgresql_url).url, poolclass=sa.NullPool)
-    silent, alive = membership.new_id(), membership.new_id()
+    silent, alive = str(uuid.uuid4()), str(uuid.uuid4())
     with engine.begin() as connection:
         for server_id in (silent, alive):
             membership.join(connection, server_id)
@@ -172,18 +174,18 @@ def test_who_gave_a_sign_just_now_is_not_taken_for_dead(postgresql_url: str) -> 
         assert membership.beat(connection, alive)
         half_a_second = timedelta(seconds=0.5)
         for expected in ([silent], []):
-            found = membership.take_for_dead(connection, [silent, alive], half_a_second)
+            found = membership.mark_dead(connection, [silent, alive], half_a_second)
             assert found == expected
         assert not membership.beat(connection, silent)
         assert membership.beat(connection, alive)
-        assert membership.attendance(connection) == {alive: True}
+        assert membership.connected(connection) == {alive: True}
         assert membership.dead(connection)[silent]
 
 
-def test_a_server_that_connects_again_is_not_missed(fleet: Fleet) -> None:
+def test_a_server_that_reconnects_keeps_its_runs(fleet: Fleet) -> None:
     one, two = fleet.start(2)
     run_id = one.api.start("Holder")
-    wait_until(lambda: "held" in fleet.side_file.read_text(), 5, "it does not work")
+    wait_until(lambda: "held" in fleet.side_file.read_text(), 5, "the tool was not called")
     with psycopg.connect(fleet.url, autocommit=True) as connection:
 
         def one_of(query: str, *values: object) -> object:
@@ -193,24 +195,24 @@ def test_a_server_that_connects_again_is_not_missed(fleet: Fleet) -> None:
         name = f"duvo {one_of(KEEPER)}"
         for _ in range(3):
             backend = one_of(BACKEND, name)
-            wait_until(lambda: one_of(LOOKED) is True, 10, "nobody looked")
+            wait_until(lambda: one_of(CHECKED) is True, 10, "no server checked")
             assert one_of("SELECT pg_terminate_backend(%s)", backend) is True
             wait_until(
                 lambda before=backend: one_of(BACKEND, name) not in (None, before),
                 10,
-                "it did not connect again",
+                "the server did not reconnect",
             )
         assert f"duvo {one_of(KEEPER)}" == name
     two.api.stop(run_id)
-    wait_until(lambda: "cancelled" in fleet.side_file.read_text(), 5, "it was not cancelled")
+    wait_until(lambda: "cancelled" in fleet.side_file.read_text(), 5, "the tool was not cancelled")
     assert fleet.side_file.read_text().count("held") == 1
     assert one.stderr == two.stderr == ""
 
 
-def test_a_server_that_froze_for_eight_seconds_spoils_nothing(fleet: Fleet) -> None:
+def test_a_server_that_was_frozen_for_8_seconds_repeats_no_recorded_call(fleet: Fleet) -> None:
     one, two = fleet.start(2)
     waiting = [one.api.start("Asker", f"ask {number}") for number in range(20)]
-    wait_until(lambda: two.api.count("waiting") == 20, 20, "not all of them wait")
+    wait_until(lambda: two.api.count("waiting") == 20, 20, "not all runs wait")
     working = [one.api.start("Worker", f"job {number}") for number in range(40)]
     napper = one.api.start("Napper")
     two.api.wait_for_text(napper, "asleep")
@@ -223,20 +225,20 @@ def test_a_server_that_froze_for_eight_seconds_spoils_nothing(fleet: Fleet) -> N
     for run_id in waiting:
         request = one.api.wait_for_request(run_id)
         two.api.respond(run_id, request["id"], approved=True)
-    wait_until(lambda: one.api.count("completed") == 81, 40, "not all of them ended")
+    wait_until(lambda: one.api.count("completed") == 81, 40, "not all runs ended")
     for number, run_id in enumerate(working + later):
         _check_worker(two.api, run_id, number)
     for number, run_id in enumerate(waiting):
         _check_asker(one.api, run_id, number)
     assert fleet.steps_run_again() == []
-    # The server that wakes finds the call at work elsewhere, and not yet recorded.
+    # The server that wakes finds the call running elsewhere, and not recorded yet.
     assert fleet.side_file.read_text().count("long") == 1
     assert one.stderr.count("\n") == 1
-    assert "this server was out of touch" in one.stderr
+    assert "this server lost contact" in one.stderr
     assert two.stderr == ""
 
 
-def test_a_server_that_is_not_told_of_its_broken_connection_begins_nothing_twice(
+def test_a_server_that_does_not_notice_its_broken_connection_repeats_no_call(
     fleet: Fleet, postgresql_url: str
 ) -> None:
     relay = Relay(postgresql_url)
@@ -245,20 +247,20 @@ def test_a_server_that_is_not_told_of_its_broken_connection_begins_nothing_twice
     fleet.url = postgresql_url
     [two] = fleet.start(1)
     working = [one.api.start("Walker") for _ in range(10)]
-    wait_until(lambda: len(fleet.calls()) > 20, 10, "they do not work")
+    wait_until(lambda: len(fleet.calls()) > 20, 10, "the runs do not work")
     relay.hang_up_behind(b"LISTEN duvo")
-    wait_until(lambda: two.api.count("completed") == 10, 40, "not all of them ended")
+    wait_until(lambda: two.api.count("completed") == 10, 40, "not all runs ended")
     for run_id in working:
         tools = ["tool_call", "tool_result"] * 15
         _check(two.api, run_id, ["session_started", *tools, "session_completed"])
-    # None was at work in the moment of the takeover, and so none was begun twice.
+    # No call was running during the takeover, so none was repeated.
     assert len(fleet.calls()) == len(set(fleet.calls())) == 150
-    wait_until(lambda: "this server was out of touch" in one.stderr, 10, "it did not notice")
+    wait_until(lambda: "this server lost contact" in one.stderr, 10, "nothing was logged")
     fleet.close()
     relay.close()
 
 
-def test_what_a_server_left_by_a_clean_exit_goes_on_at_once(fleet: Fleet) -> None:
+def test_runs_of_a_server_that_exits_cleanly_continue_on_another(fleet: Fleet) -> None:
     one, two = fleet.start(2)
     working = [one.api.start("Worker", f"job {number}") for number in range(10)]
     one.leave()
@@ -271,14 +273,14 @@ def test_what_a_server_left_by_a_clean_exit_goes_on_at_once(fleet: Fleet) -> Non
     assert fleet.steps_run_again() == []
 
 
-def test_a_database_that_restarts_under_load_is_waited_for(
+def test_servers_wait_for_a_database_that_restarts_under_load(
     fleet: Fleet, postgresql: PostgreSQL
 ) -> None:
     one, two = fleet.start(2)
     waiting = [one.api.start("Asker", f"ask {number}") for number in range(10)]
     requests = {run_id: one.api.wait_for_request(run_id)["id"] for run_id in waiting}
     with ThreadPoolExecutor(4) as pool:
-        # Some of these are on their way when the database goes.
+        # Some of these are in progress when the database stops.
         starts = pool.map(lambda n: (one, two)[n % 2].api.start("Worker", f"job {n}"), range(40))
         working = [next(starts) for _ in range(20)]
         postgresql.stop()
@@ -289,7 +291,7 @@ def test_a_database_that_restarts_under_load_is_waited_for(
         postgresql.start()
         working += starts
         assert all(answer.result() for answer in answers)
-    wait_until(lambda: two.api.count("completed") == 50, 40, "not all of them ended")
+    wait_until(lambda: two.api.count("completed") == 50, 40, "not all runs ended")
     assert two.api.get(f"/v2/teams/{two.api.team}/runs?limit=1")["total"] == 50
     for number, run_id in enumerate(working):
         _check_worker(one.api, run_id, number)
@@ -298,7 +300,7 @@ def test_a_database_that_restarts_under_load_is_waited_for(
     assert fleet.steps_run_again() == []
     for server in (one, two):
         away, back = server.stderr.splitlines()
-        assert away.startswith("the database does not answer, and is waited for: ")
+        assert away.startswith("the database does not answer; waiting for it: ")
         assert back.startswith("the database answers again, after ")
 
 
@@ -328,6 +330,6 @@ def _check_asker(api: LocalApi, run_id: str, number: int) -> None:
 
 def _check(api: LocalApi, run_id: str, types: list[str]) -> None:
     conversation = api.conversation(run_id)
-    assert [one["type"] for one in conversation] == types
-    times = [one["timestamp"] for one in conversation]
+    assert [message["type"] for message in conversation] == types
+    times = [message["timestamp"] for message in conversation]
     assert times == sorted(set(times))

@@ -1,4 +1,4 @@
-"""What blocks in threads that an agent asked for keeps nothing else waiting."""
+"""Blocking calls in an agent's threads delay neither other runs nor the end of the process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from subprocess import PIPE
 
 import pytest
 
-from duvo.local import RunContext, Server, _threads, agent
+from duvo.local import RunContext, Server, agent
+from duvo.local._execution import event_loop
+from duvo.local._threads import agent_code
 from tests.servers.engine_api import LocalApi
 
 BLOCKED = 15
-"""More than the engine has threads of its own."""
+"""More threads than the engine itself has."""
 
 gate = threading.Event()
 blocked = threading.Semaphore(0)
@@ -72,7 +74,7 @@ def api() -> Iterator[LocalApi]:
 
 
 @pytest.mark.parametrize("name", ["In a tool", "In the executor", "In a task", "Beside its tools"])
-def test_threads_that_block_keep_no_other_run_waiting(api: LocalApi, name: str) -> None:
+def test_blocked_threads_of_agents_do_not_delay_other_runs(api: LocalApi, name: str) -> None:
     runs = [api.start(name) for _ in range(BLOCKED)]
     for _ in runs:
         assert blocked.acquire(timeout=20)
@@ -102,23 +104,23 @@ with Server([hanging], port=0, examples=False) as server:
 """
 
 
-def test_a_thread_that_hangs_keeps_no_process_from_its_end() -> None:
+def test_a_process_exits_while_a_thread_of_an_agent_hangs() -> None:
     command = [sys.executable, "-c", HANGING]
     with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "hangs\n"
-        # It would take all of the minute.
+        # Otherwise it takes the whole minute.
         _, errors = process.communicate("\n", timeout=40)
     assert (process.returncode, errors) == (0, "")
 
 
-def test_there_is_a_limit_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_threads, "_MOST", 3)
+def test_the_threads_of_agents_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_loop, "_MAX_AGENT_THREADS", 3)
     gate.clear()
     before = set(threading.enumerate())
 
     async def many() -> list[bool]:
-        with _threads.agents_code(True):
+        with agent_code(True):
             calls = [asyncio.create_task(asyncio.to_thread(gate.wait, 60)) for _ in range(8)]
         for _ in range(10):
             await asyncio.sleep(0)
@@ -126,6 +128,6 @@ def test_there_is_a_limit_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
         gate.set()
         return await asyncio.gather(*calls)
 
-    loop = _threads.EngineLoop()
+    loop = event_loop.EngineLoop()
     assert loop.run_until_complete(many()) == [True] * 8
     loop.close()

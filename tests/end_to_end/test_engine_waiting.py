@@ -1,4 +1,4 @@
-"""Runs that wait cost next to nothing: no thread each, and nothing that asks again and again."""
+"""Waiting runs cost next to nothing: no threads and no polling."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WAITING = 200
 @agent("Waiter")
 async def waiter(run: RunContext) -> None:
     await run.approval("Go on?")
-    await run.say("went on")
+    await run.say("continued")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def api() -> Iterator[LocalApi]:
         api = LocalApi.of(server)
         for _ in range(WAITING):
             api.start("Waiter")
-        wait_until(lambda: api.count("waiting") == WAITING, 30, "not all of them wait")
+        wait_until(lambda: api.count("waiting") == WAITING, 30, "not all runs wait")
         yield api
         api.close()
 
@@ -38,7 +38,7 @@ def test_waiting_runs_take_no_threads(api: LocalApi) -> None:
     assert threading.active_count() <= 25
 
 
-def test_nothing_asks_the_database_for_each_waiting_run(api: LocalApi) -> None:
+def test_waiting_runs_do_not_poll_the_database(api: LocalApi) -> None:
     run_id = api.get(f"/v2/teams/{api.team}/runs?limit=1")["data"][0]["id"]
     total = api.get(f"/v2/runs/{run_id}/messages")["total"]
     statements: list[str] = []
@@ -54,7 +54,7 @@ def test_nothing_asks_the_database_for_each_waiting_run(api: LocalApi) -> None:
     assert 2 <= len(statements) < WAITING // 4, statements
 
 
-def test_an_answer_wakes_its_run_at_once(api: LocalApi) -> None:
+def test_a_reply_wakes_its_run_at_once(api: LocalApi) -> None:
     delays = []
     for run in api.get(f"/v2/teams/{api.team}/runs?limit=20&status=waiting")["data"]:
         request = api.run(run["id"])["pending_human_request"]

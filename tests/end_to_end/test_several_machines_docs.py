@@ -1,4 +1,4 @@
-"""The files and names on the page about several machines are true."""
+"""The files and names on the page about several machines are correct."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ PAGE = (DOCS / "several-machines.md").read_text()
 
 @pytest.fixture
 def services() -> dict[str, Any]:
-    """What the Compose file starts."""
+    """The services of the Compose file."""
     made = yaml.safe_load((DOCS / "compose.yaml").read_text())
     for service in made["services"].values():
         assert set(service.get("secrets", [])) <= set(made["secrets"])
-    assert all(f"./secrets/{name}" == one["file"] for name, one in made["secrets"].items())
+    assert all(f"./secrets/{name}" == item["file"] for name, item in made["secrets"].items())
     found = made["services"]
     assert isinstance(found, dict)
     return found
 
 
 def accepted(words: list[str]) -> Any:
-    """The arguments of a `duvo serve`, as its parser takes them."""
+    """Parse the arguments of a `duvo serve` command."""
     found = registry.find(words[1:])
     assert found.name == "serve"
     return parser.parser_of("serve").parse(found.arguments)
 
 
-def test_the_compose_file_starts_servers_with_commands_that_are_accepted(
+def test_the_commands_of_the_compose_file_are_accepted(
     services: dict[str, Any],
 ) -> None:
     assert set(services) == {"server-1", "server-2", "balancer", "database"}
@@ -58,12 +58,12 @@ def test_the_compose_file_starts_servers_with_commands_that_are_accepted(
     ]
 
 
-def test_the_command_of_the_service_is_accepted() -> None:
+def test_the_command_of_the_systemd_service_is_accepted() -> None:
     (command,) = re.findall(r"^ExecStart=/opt/duvo/bin/(.*)$", PAGE, re.MULTILINE)
     accepted(shlex.split(command))
 
 
-def test_the_secrets_are_made_for_their_owner_alone(tmp_path: Path) -> None:
+def test_the_secrets_that_the_page_creates_are_private(tmp_path: Path) -> None:
     (script,) = re.findall(r"^```sh\n(.*?)^cd ", PAGE, re.MULTILINE | re.DOTALL)
     (tmp_path / "docs").mkdir()
     made = trustme.CA().issue_cert("api.example.com")
@@ -78,7 +78,7 @@ def test_the_secrets_are_made_for_their_owner_alone(tmp_path: Path) -> None:
     assert files["pgpass"].read_text() == f"database:5432:duvo:duvo:{password}\n"
 
 
-def test_haproxy_takes_its_settings(tmp_path: Path) -> None:
+def test_haproxy_accepts_its_configuration(tmp_path: Path) -> None:
     program = shutil.which("haproxy")
     if program is None:
         pytest.skip("HAProxy is not installed")
@@ -94,9 +94,9 @@ def test_haproxy_takes_its_settings(tmp_path: Path) -> None:
     assert "WARNING" not in done.stderr
 
 
-def test_the_metrics_of_the_page_are_those_that_are_told(serve: Callable[..., Served]) -> None:
+def test_the_metrics_of_the_page_are_those_that_are_served(serve: Callable[..., Served]) -> None:
     served = serve()
     served.health()
-    told = {name[0] for name in served.metrics() if name[0].startswith("duvo_")}
-    told = {re.sub("_(bucket|sum|count)$", "", name) for name in told if "_created" not in name}
-    assert set(re.findall(r"^\| `(duvo_\w+)` \|", PAGE, re.MULTILINE)) == told
+    names = {name[0] for name in served.metrics() if name[0].startswith("duvo_")}
+    names = {re.sub("_(bucket|sum|count)$", "", name) for name in names if "_created" not in name}
+    assert set(re.findall(r"^\| `(duvo_\w+)` \|", PAGE, re.MULTILINE)) == names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 
@@ -32,6 +33,10 @@ class StoppedClock(Clock):
             self.sleeps.append(seconds)
             self.on_sleep(self.time)
 
+    async def sleep_async(self, seconds: float, closed: asyncio.Event | None = None) -> None:
+        self.sleep(seconds)
+        await asyncio.sleep(0)
+
 
 class HurriedClock(Clock):
     """Passes as time does, and what is slept on it takes a hundredth of that or less.
@@ -58,3 +63,53 @@ class HurriedClock(Clock):
             with self._lock:
                 self.skipped += seconds - short
             self.on_sleep()
+
+    async def sleep_async(self, seconds: float, closed: asyncio.Event | None = None) -> None:
+        short = min(seconds / 100, 0.005)
+        await super().sleep_async(short, closed)
+        if seconds > 0:
+            with self._lock:
+                self.skipped += seconds - short
+            self.on_sleep()
+
+
+class CommonClock(Clock):
+    """One clock for several threads: time passes only while all of them sleep.
+
+    Args:
+        threads: how many there are; each calls `leave` at its end.
+    """
+
+    def __init__(self, threads: int):
+        self._awake = threads
+        self._time = 1000.0
+        self._alarms: list[float] = []
+        self._changed = threading.Condition()
+
+    def now(self) -> float:
+        return self._time
+
+    def unix(self) -> float:
+        return 1_800_000_000.0 + self._time
+
+    def sleep(self, seconds: float, closed: threading.Event | None = None) -> None:
+        if seconds <= 0:
+            return
+        with self._changed:
+            alarm = self._time + seconds
+            self._alarms.append(alarm)
+            self._fall_asleep()
+            self._changed.wait_for(lambda: alarm <= self._time)
+
+    def leave(self) -> None:
+        """End the part of the calling thread."""
+        with self._changed:
+            self._fall_asleep()
+
+    def _fall_asleep(self) -> None:
+        self._awake -= 1
+        if self._awake == 0 and self._alarms:
+            self._time = min(self._alarms)
+            self._awake = sum(alarm <= self._time for alarm in self._alarms)
+            self._alarms = [alarm for alarm in self._alarms if alarm > self._time]
+            self._changed.notify_all()

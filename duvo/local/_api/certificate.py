@@ -1,4 +1,4 @@
-"""The certificate that a server shows, and its key."""
+"""The server's TLS certificate and its key."""
 
 from __future__ import annotations
 
@@ -6,38 +6,24 @@ import os
 import ssl
 from pathlib import Path
 
+from .._text import os_reason
 from ..errors import EngineError
 
 
 class Certificate:
-    """A certificate and its key, as files in the PEM format.
-
-    Args:
-        cert: the file of the certificate, with those between it and its authority.
-        key: the file of its key, without a passphrase.
-
-    Attributes:
-        context: what connections are made with.
-
-    Raises:
-        EngineError: a file cannot be read, or they do not fit together.
-    """
+    """A certificate chain and its key, as PEM files; `context` is the SSL context to serve with."""
 
     def __init__(self, cert: str | os.PathLike[str], key: str | os.PathLike[str]):
         self._files = (os.fspath(cert), os.fspath(key))
-        self.context = self._read()
+        self.context = self._load()
 
-    def read_again(self) -> None:
-        """Show what stands in the files now to whoever connects from now on.
-
-        Raises:
-            EngineError: they cannot be used; the certificate stays as it was.
-        """
-        # A pair that does not fit would have replaced half of the one before.
-        self._read()
+    def reload(self) -> None:
+        """Use what the files hold now, for new connections; nothing changes if they are bad."""
+        # Tried in a new context first: a bad pair would replace half of the good one.
+        self._load()
         self._load_into(self.context)
 
-    def _read(self) -> ssl.SSLContext:
+    def _load(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._load_into(context)
         return context
@@ -46,14 +32,13 @@ class Certificate:
         cert, key = self._files
         for file in self._files:
             try:
-                # OpenSSL does not tell which of the two it could not read.
+                # OpenSSL does not say which of the two it could not read.
                 Path(file).open("rb").close()
             except (OSError, ValueError) as error:
-                why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-                raise EngineError(f"{file}: cannot be read ({why})") from None
+                raise EngineError(f"{file}: cannot be read ({os_reason(error)})") from None
         try:
-            # Without this OpenSSL would ask in the terminal.
-            context.load_cert_chain(cert, key, password=_no_passphrase)
+            # Without a password callback OpenSSL asks in the terminal.
+            context.load_cert_chain(cert, key, password=_refuse_passphrase)
         except _HasPassphrase:
             raise EngineError(f"{key}: the key has a passphrase; give one without") from None
         except (ssl.SSLError, OSError, ValueError):
@@ -63,8 +48,8 @@ class Certificate:
 
 
 class _HasPassphrase(Exception):
-    """The key cannot be used without asking somebody."""
+    """The key is encrypted."""
 
 
-def _no_passphrase() -> str:
+def _refuse_passphrase() -> str:
     raise _HasPassphrase

@@ -1,4 +1,4 @@
-"""Where a server is reached, over what, and which keys open it."""
+"""Where a server listens, its TLS certificate, and the keys that it accepts."""
 
 from __future__ import annotations
 
@@ -7,30 +7,19 @@ from pathlib import Path
 
 from ..errors import EngineError
 from . import ports
-from .accepted_keys import AcceptedKeys
 from .certificate import Certificate
-from .keys_file import keys_in
+from .keys import AcceptedKeys, read_keys_file
 
 
 class Endpoint:
-    """Listens from the moment it is made until it is closed.
-
-    Args:
-        host: an address of this machine.
-        port: 0 for any free one, None for the usual one or the next free one.
-        keys_file: the file of the keys that open it; None for one without keys yet.
-        tls_cert, tls_key: the files of a certificate and its key; None for plain HTTP.
-        insecure: whether plain HTTP may be reached from other machines.
+    """Listens from its creation until it is closed; the arguments are those of `Server`.
 
     Attributes:
         listening: the socket.
-        keys: what opens it.
-        tls: how connections are secured; None for plain HTTP.
-        on_loopback: whether it is reached from this machine alone.
-        url: under which this machine reaches it.
-
-    Raises:
-        EngineError: the address or a file cannot be used, or it would be insecure.
+        keys: the accepted keys.
+        tls: the SSL context; None for plain HTTP.
+        is_loopback: whether only this machine can connect.
+        url: the URL by which this machine connects.
     """
 
     def __init__(
@@ -44,7 +33,7 @@ class Endpoint:
         insecure: bool = False,
     ):
         self._keys_file = None if keys_file is None else Path(keys_file)
-        self.keys = AcceptedKeys(keys_in(self._keys_file) if self._keys_file else ())
+        self.keys = AcceptedKeys(read_keys_file(self._keys_file) if self._keys_file else ())
         self._certificate = None
         if tls_cert is not None or tls_key is not None:
             if tls_cert is None or tls_key is None:
@@ -52,32 +41,28 @@ class Endpoint:
             self._certificate = Certificate(tls_cert, tls_key)
         self.tls = self._certificate.context if self._certificate else None
         self.listening = ports.listen(host, port)
-        self.on_loopback = ports.is_loopback(self.listening)
+        self.is_loopback = ports.is_loopback(self.listening)
         self.url = ports.url_of(self.listening, "https" if self.tls else "http")
-        if not (self.on_loopback or self.tls or insecure):
+        if not (self.is_loopback or self.tls or insecure):
             self.close()
             raise EngineError(
                 f"keys would cross the network unencrypted to {host}; give --tls-cert and "
-                f"--tls-key, or --insecure where something before it encrypts"
+                f"--tls-key, or --insecure if something in front of it encrypts"
             )
 
     @property
     def port(self) -> int:
-        """The port that it got."""
+        """The port that it listens on."""
         return int(self.listening.getsockname()[1])
 
-    def read_again(self) -> None:
-        """Take what the files of keys and certificate hold now; both, or nothing when one is bad.
-
-        Raises:
-            EngineError: one of them cannot be used.
-        """
-        keys = keys_in(self._keys_file) if self._keys_file else None
+    def reload(self) -> None:
+        """Use the keys and the certificate that the files hold now; all, or none if one is bad."""
+        keys = read_keys_file(self._keys_file) if self._keys_file else None
         if self._certificate is not None:
-            self._certificate.read_again()
+            self._certificate.reload()
         if keys is not None:
             self.keys.replace(keys)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self.listening.close()

@@ -1,7 +1,4 @@
-"""Who is let in: the holder of a key, and not through somebody's web page.
-
-What goes wrong behind the guard in a way that nobody expected is logged here.
-"""
+"""The guard before the routes: keys, hosts and origins, the rate limit, common headers."""
 
 from __future__ import annotations
 
@@ -14,8 +11,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .._store.refusals import Refused, error_body
-from .accepted_keys import AcceptedKeys
+from .._store.api_errors import ApiError
+from .keys import AcceptedKeys
+from .long_poll import MAX_WAIT
 from .rate_limit import RateLimit
 
 TYPE_CHECKING = False
@@ -24,38 +22,26 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("duvo.local")
 
-LONG_POLL = 25
-"""Seconds that a request is held at most; every answer tells it."""
-
-HEALTH = "/health"
-METRICS = "/metrics"
+UNEXPECTED = ApiError(500, "the server failed; see its log")
 
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 class Guard:
-    """Wraps the routes: refuses strangers, and puts the common headers on every answer.
-
-    Args:
-        app: the routes.
-        keys: what opens them.
-        on_loopback: whether the server is reached from this machine alone.
-        rate_limit: counts the requests; None for no limit.
-        monitoring: what load balancers and Prometheus ask, if it is served.
-    """
+    """Wraps the routes: refuses unauthorized requests, and adds headers to every response."""
 
     def __init__(
         self,
         app: ASGIApp,
         *,
         keys: AcceptedKeys,
-        on_loopback: bool,
+        is_loopback: bool,
         rate_limit: RateLimit | None,
         monitoring: Monitoring | None,
     ):
         self._app = app
         self._keys = keys
-        self._on_loopback = on_loopback
+        self._is_loopback = is_loopback
         self._rate_limit = rate_limit
         self._monitoring = monitoring
 
@@ -63,14 +49,14 @@ class Guard:
         if scope["type"] != "http":
             return
         headers = Headers(scope=scope)
-        extra = [
-            ("x-request-id", f"req_{uuid.uuid4().hex}"),
-            ("duvo-idempotency", "honoured"),
-            ("duvo-long-poll", str(LONG_POLL)),
-        ]
-        if self._monitoring is not None and self._monitoring.leaving:
+        extra = {
+            "x-request-id": f"req_{uuid.uuid4().hex}",
+            "duvo-idempotency": "honoured",
+            "duvo-long-poll": str(MAX_WAIT),
+        }
+        if self._monitoring is not None and self._monitoring.is_leaving:
             # A load balancer must not send the next request here.
-            extra.append(("connection", "close"))
+            extra["connection"] = "close"
 
         begun = ended = False
 
@@ -79,70 +65,61 @@ class Guard:
             begun = True
             ended = message["type"] == "http.response.body" and not message.get("more_body")
             if message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
-                for name, value in extra:
-                    answer[name] = value
+                MutableHeaders(scope=message).update(extra)
             await send(message)
 
         try:
             try:
                 self._check(scope["path"], headers, extra)
-            except Refused as refused:
-                answer = JSONResponse(refused.answer(), refused.status)
-                await answer(scope, receive, send_with_headers)
+            except ApiError as error:
+                await error_response(error)(scope, receive, send_with_headers)
             else:
                 await self._app(scope, receive, send_with_headers)
         except Exception as error:
             _log(scope, error)
             if not begun:
-                await unexpected()(scope, receive, send_with_headers)
+                await error_response(UNEXPECTED)(scope, receive, send_with_headers)
             elif not ended:
-                # The connection is cut, so that half an answer is not taken for a whole one.
+                # Breaks the connection: half a response must not look complete.
                 raise
 
-    def _check(self, path: str, headers: Headers, extra: list[tuple[str, str]]) -> None:
-        if self._monitoring is not None and path == HEALTH:
-            # It tells nothing about runs, and simple probes send no Host.
+    def _check(self, path: str, headers: Headers, extra: dict[str, str]) -> None:
+        if self._monitoring is not None and path == self._monitoring.HEALTH:
+            # It reveals nothing about runs, and simple probes send no Host.
             return
         self._check_origin(headers)
-        if self._monitoring is not None and path == METRICS and self._on_loopback:
+        is_metrics = self._monitoring is not None and path == self._monitoring.METRICS
+        if is_metrics and self._is_loopback:
             return
-        self._check_key(headers)
-        self._count(extra)
-
-    def _check_origin(self, headers: Headers) -> None:
-        if not self._on_loopback:
-            _check_same_origin(headers)
-            return
-        # A page that a browser shows may name this machine as its own host (DNS rebinding).
-        hosts = headers.getlist("host")
-        if len(hosts) != 1 or _host_name(f"//{hosts[0]}") not in _LOOPBACK:
-            raise Refused(403, "this server answers on loopback alone; the Host header is another")
-        for origin in headers.getlist("origin"):
-            if _host_name(origin) not in _LOOPBACK:
-                raise Refused(403, "requests from web pages of other origins are refused")
-
-    def _check_key(self, headers: Headers) -> None:
         if not self._keys.accept(headers.get("authorization", "")):
-            raise Refused(
+            raise ApiError(
                 401, "the key is missing or not this server's; send Authorization: Bearer <key>"
             )
+        if self._rate_limit is not None:
+            limits = self._rate_limit.count(time.time())
+            extra |= limits
+            if "retry-after" in limits:
+                raise ApiError(
+                    429,
+                    f"more than {self._rate_limit.limit} requests a minute; "
+                    f"wait {limits['retry-after']} s",
+                )
 
-    def _count(self, extra: list[tuple[str, str]]) -> None:
-        if self._rate_limit is None:
+    def _check_origin(self, headers: Headers) -> None:
+        if not self._is_loopback:
+            _check_same_origin(headers)
             return
-        standing = self._rate_limit.count(time.time())
-        extra += standing.headers()
-        if standing.retry_after is not None:
-            raise Refused(
-                429,
-                f"more than {standing.limit} requests a minute; wait {standing.retry_after} s",
-            )
+        # A web page may give this machine a host name of its own (DNS rebinding).
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or _host_name(f"//{hosts[0]}") not in _LOOPBACK:
+            raise ApiError(403, "this server is for loopback only; the Host header is not loopback")
+        for origin in headers.getlist("origin"):
+            if _host_name(origin) not in _LOOPBACK:
+                raise ApiError(403, "requests from web pages of other origins are refused")
 
 
-def unexpected() -> JSONResponse:
-    """The answer to a request that failed in a way that nobody expected."""
-    return JSONResponse(error_body(500, "the server failed; its log tells more"), 500)
+def error_response(error: ApiError) -> JSONResponse:
+    return JSONResponse(error.body(), error.status)
 
 
 def _log(scope: Scope, error: Exception) -> None:
@@ -152,13 +129,12 @@ def _log(scope: Scope, error: Exception) -> None:
 
 
 def _check_same_origin(headers: Headers) -> None:
-    # Any Host will do: it is whatever a load balancer is known by. A page that names this
-    # server as its own host (DNS rebinding) gains nothing here: no browser has a key to send
-    # along, as it has cookies, and what is answered without a key tells nothing.
+    # Any Host is allowed: load balancers have names of their own. DNS rebinding gains nothing
+    # here: a browser has no key to send along, and what needs no key reveals nothing.
     host = headers.get("host", "").lower()
     for origin in headers.getlist("origin"):
         if origin.lower() not in (f"https://{host}", f"http://{host}"):
-            raise Refused(403, "requests from web pages of other origins are refused")
+            raise ApiError(403, "requests from web pages of other origins are refused")
 
 
 def _host_name(url: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Holding a request until there is something to tell."""
+"""Long polling: requests that are held until there is something to return."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from .._notifier import Notifier
+from .._store.queries import View
 
-T = TypeVar("T")
+MAX_WAIT = 25
+"""Seconds for which a request is held at most; announced in every response."""
 
 _HEARTBEAT = 0.5
-"""Seconds between two blanks that show the client that the server is there."""
+"""Seconds between two blanks that show the client that the server is alive."""
 
 
 class LongPolls:
-    """Holds requests; `close` lets all of them go at once.
+    """Holds requests, and answers all of them when the server shuts down.
 
-    Attributes:
-        held: how many are held now.
+    `held` is the number of requests that are held now.
     """
 
     def __init__(self, notifier: Notifier):
@@ -32,57 +32,46 @@ class LongPolls:
         self._closing = False
 
     def close(self) -> None:
-        """Answer every held request now, and hold none any more."""
+        """Respond to every held request now, and hold no more."""
         self._closing = True
-        self._notifier.ring_all()
+        self._notifier.notify_all()
 
-    async def answer(
+    async def respond(
         self,
         run_id: str,
         wait: float,
-        read: Callable[[], Awaitable[T]],
-        is_due: Callable[[T], bool],
-        body: Callable[[T], dict[str, Any]],
+        read: Callable[[], Awaitable[View]],
+        is_due: Callable[[View], bool],
     ) -> Response:
-        """Answer with what was read, when it is due or the time is up.
+        """Respond with what was read, once it is due or `wait` seconds are over.
 
-        Args:
-            run_id: the run of which a change may make it due.
-            wait: seconds to hold the request at most.
-            read: reads anew.
-            is_due: whether what was read is worth an answer.
-            body: the answer's JSON.
+        It is read again after each change of the run.
         """
         view = await read()
         if wait <= 0 or self._closing or is_due(view):
-            return JSONResponse(body(view))
+            return JSONResponse(view.body)
 
         async def held() -> AsyncIterator[bytes]:
             deadline = time.monotonic() + wait
-            with self._counted(), self._notifier.listening(run_id) as bell:
-                while True:
-                    bell.clear()
-                    view = await read()
-                    if self._closing or is_due(view):
-                        break
-                    while not bell.is_set() and time.monotonic() < deadline:
-                        # Blanks may stand before JSON; they also find out who hung up.
-                        yield b" "
-                        left = deadline - time.monotonic()
-                        try:
-                            await asyncio.wait_for(bell.wait(), max(0.0, min(_HEARTBEAT, left)))
-                        except asyncio.TimeoutError:
-                            continue
-                    if not bell.is_set():
-                        break
-            yield json.dumps(body(view)).encode()
+            self.held += 1
+            try:
+                with self._notifier.subscribe(run_id) as changes:
+                    while True:
+                        changes.clear()
+                        view = await read()
+                        if self._closing or is_due(view):
+                            break
+                        while not changes.is_set() and time.monotonic() < deadline:
+                            # Blanks may precede JSON; they also detect a lost client.
+                            yield b" "
+                            left = deadline - time.monotonic()
+                            timeout = max(0.0, min(_HEARTBEAT, left))
+                            with contextlib.suppress(asyncio.TimeoutError):
+                                await asyncio.wait_for(changes.wait(), timeout)
+                        if not changes.is_set():
+                            break
+            finally:
+                self.held -= 1
+            yield json.dumps(view.body).encode()
 
         return StreamingResponse(held(), media_type="application/json")
-
-    @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
-        self.held += 1
-        try:
-            yield
-        finally:
-            self.held -= 1

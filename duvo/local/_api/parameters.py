@@ -1,4 +1,7 @@
-"""Reading what a request carries: its JSON body and its parameters, refused where they are bad."""
+"""The values in a request: in its path, query, headers and body.
+
+Every function raises `ApiError` for a value that is not allowed.
+"""
 
 from __future__ import annotations
 
@@ -11,179 +14,174 @@ from urllib.parse import urlsplit
 
 from starlette.requests import ClientDisconnect, Request
 
-from .._store.refusals import Refused
+from .._store import shapes
+from .._store.api_errors import ApiError
+from .long_poll import MAX_WAIT
 
-LARGEST = 10 * 1024 * 1024
-"""Bytes of a body at most."""
+_MAX_BODY = 10 * 1024 * 1024
+"""Bytes."""
+
+_MAX_OFFSET = 2**53 - 1
 
 
 async def read_body(request: Request) -> bytes:
-    """The body's bytes.
-
-    Raises:
-        Refused: it is over 10 MB, whether it says so or not, or was cut off.
-    """
+    """Return the body's bytes, 10 MB at most."""
     chunks, size = [], 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
-            if size <= LARGEST:
+            if size <= _MAX_BODY:
                 chunks.append(chunk)
-            elif size > 10 * LARGEST:
+            elif size > 10 * _MAX_BODY:
                 break
     except ClientDisconnect:
-        raise Refused(400, "the body was cut off") from None
-    if size > LARGEST:
-        # Only now: a client that still sends would not see the answer.
-        raise Refused(413, "the body is over 10 MB; send less")
+        raise ApiError(400, "the body was cut off") from None
+    if size > _MAX_BODY:
+        # Not earlier: a client that is still sending would not see the response.
+        raise ApiError(413, "the body is over 10 MB; send less")
     return b"".join(chunks)
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """The body as a JSON object.
-
-    Raises:
-        Refused: it is none.
-    """
+    """Return the body as a JSON object."""
     try:
-        made = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise Refused(400, "the body is not JSON") from None
-    if not isinstance(made, dict):
-        raise Refused(400, "the body must be a JSON object")
-    return made
+        raise ApiError(400, "the body is not JSON") from None
+    if not isinstance(value, dict):
+        raise ApiError(400, "the body must be a JSON object")
+    return value
 
 
 def text_field(body: dict[str, Any], name: str) -> str | None:
-    """A field that holds text, or None where it is absent.
-
-    Raises:
-        Refused: it holds something else, or text that cannot be kept.
-    """
+    """Return a field of the body that holds text, or None if it is absent."""
     value = body.get(name)
     if value is None:
         return None
     if not isinstance(value, str):
-        raise Refused(400, f"{name} must be text")
+        raise ApiError(400, f"{name} must be text")
     return checked_text(value, name)
 
 
 def url_field(body: dict[str, Any], name: str) -> str | None:
-    """A field that holds a web address, or None where it is absent.
-
-    Raises:
-        Refused: it holds something else.
-    """
+    """Return a field of the body that holds an HTTP URL, or None if it is absent."""
     text = text_field(body, name)
     try:
         parts = urlsplit(text or "http://localhost")
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
-        fits = False
-    if not fits:
-        raise Refused(400, f"{name} must be a URL that begins with http:// or https://")
+        is_url = False
+    if not is_url:
+        raise ApiError(400, f"{name} must be a URL that begins with http:// or https://")
     return text
 
 
 def checked_text(value: str, name: str) -> str:
-    """The text, when every database can keep it.
-
-    Raises:
-        Refused: it has NUL characters or halves of surrogate pairs.
-    """
+    """Return the text if every database can store it."""
     if "\0" in value:
-        raise Refused(400, f"{name} must have no NUL characters")
+        raise ApiError(400, f"{name} must have no NUL characters")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise Refused(400, f"{name} must be Unicode text; it has half a surrogate pair") from None
+        raise ApiError(400, f"{name} must be Unicode text; it has half a surrogate pair") from None
     return value
 
 
-def uuid_text(value: str, name: str) -> str:
-    """An id in its one usual form.
-
-    Raises:
-        Refused: it is no UUID.
-    """
+def checked_uuid(value: str, name: str) -> str:
+    """Return a UUID in lower case."""
     try:
-        made = str(uuid.UUID(value))
+        parsed = str(uuid.UUID(value))
     except ValueError:
-        made = ""
-    if made != value.lower():
-        raise Refused(400, f"{name} must be a UUID")
-    return made
+        parsed = ""
+    if parsed != value.lower():
+        raise ApiError(400, f"{name} must be a UUID")
+    return parsed
 
 
-def parameter(request: Request, name: str, words: tuple[str, ...] = ()) -> str | None:
-    """A parameter of the query, or None where it is absent.
+def path_id(request: Request, name: str) -> str:
+    """Return a UUID in the path."""
+    return checked_uuid(request.path_params[name], name)
+
+
+def check_team(request: Request) -> None:
+    """Check that the team in the path is this server's."""
+    if request.path_params["team_id"] != shapes.TEAM_ID:
+        raise ApiError(404, "there is no such team, or the key belongs to another")
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Return the Idempotency-Key, or None if there is none."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and (not 0 < len(key) <= 255 or not key.isprintable()):
+        raise ApiError(400, "Idempotency-Key must be 1 to 255 printable characters")
+    return key
+
+
+def parameter(request: Request, name: str, allowed: tuple[str, ...] = ()) -> str | None:
+    """Return a parameter of the query, or None if it is absent.
 
     Args:
-        words: the values that it may have; any when there are none.
-
-    Raises:
-        Refused: it comes twice, is none of the words, or is text that cannot be kept.
+        allowed: the values that it may have; any if empty.
     """
     values = request.query_params.getlist(name)
     if not values:
         return None
     if len(values) > 1:
-        raise Refused(400, f"{name} comes {len(values)} times")
-    if words and values[0] not in words:
-        raise Refused(400, f"{name} must be one of: {' '.join(words)}")
+        raise ApiError(400, f"{name} is given {len(values)} times")
+    if allowed and values[0] not in allowed:
+        raise ApiError(400, f"{name} must be one of: {' '.join(allowed)}")
     return checked_text(values[0], name)
 
 
-def whole_number(request: Request, name: str, default: int, low: int, high: int) -> int:
-    """A parameter that is a whole number within bounds.
-
-    Raises:
-        Refused: it is not.
-    """
+def uuid_parameter(request: Request, name: str) -> str | None:
+    """Return a parameter that is a UUID, or None if it is absent."""
     text = parameter(request, name)
-    if text is None:
-        return default
-    digits = text.isascii() and text.isdigit() and len(text) <= 20
-    number = int(text) if digits else -1
-    if not low <= number <= high:
-        raise Refused(400, f"{name} must be a whole number from {low} to {high}")
-    return number
+    return None if text is None else checked_uuid(text, name)
 
 
-def seconds(request: Request, name: str, most: float) -> float:
-    """A parameter that is a time in seconds, cut to the most; 0 where it is absent.
+def page(request: Request, *, max_limit: int) -> tuple[int, int]:
+    """Return the offset and limit of a page; 0 and 20 by default."""
+    limit = _whole_number(request, "limit", 20, 1, max_limit)
+    return _whole_number(request, "offset", 0, 0, _MAX_OFFSET), limit
 
-    Raises:
-        Refused: it is no such time.
-    """
-    text = parameter(request, name)
+
+def wait(request: Request) -> float:
+    """Return the seconds for which to hold the request, at most `MAX_WAIT`; 0 by default."""
+    text = parameter(request, "wait")
     try:
         value = float(text or 0)
     except ValueError:
         value = math.nan
     if not value >= 0:
-        raise Refused(400, f"{name} must be a number of seconds")
-    return min(value, most)
+        raise ApiError(400, "wait must be a number of seconds")
+    return min(value, MAX_WAIT)
 
 
 def moment(request: Request, name: str) -> int | None:
-    """A parameter that is a time, as Unix milliseconds.
-
-    Raises:
-        Refused: it is none.
-    """
+    """Return a parameter that is a time, in Unix milliseconds, or None if it is absent."""
     text = parameter(request, name)
     if text is None:
         return None
     try:
-        # A plus sign in a query is a blank unless it was escaped.
-        made = datetime.fromisoformat(text.strip().replace(" ", "+").replace("Z", "+00:00"))
-        if made.tzinfo is None:
-            made = made.replace(tzinfo=timezone.utc)
-        return math.ceil(made.timestamp() * 1000)
+        # A plus sign in a query means a blank unless it is escaped.
+        value = datetime.fromisoformat(text.strip().replace(" ", "+").replace("Z", "+00:00"))
+        if value.tzinfo is None:
+            value = value.replace(tzinfo=timezone.utc)
+        return math.ceil(value.timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise Refused(400, f"{name} must be a time like 2026-01-31T09:30:00Z") from None
+        raise ApiError(400, f"{name} must be a time like 2026-01-31T09:30:00Z") from None
 
 
-def _no_constant(name: str) -> Any:
+def _whole_number(request: Request, name: str, default: int, low: int, high: int) -> int:
+    text = parameter(request, name)
+    if text is None:
+        return default
+    has_digits = text.isascii() and text.isdigit() and len(text) <= 20
+    number = int(text) if has_digits else -1
+    if not low <= number <= high:
+        raise ApiError(400, f"{name} must be a whole number from {low} to {high}")
+    return number
+
+
+def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")

@@ -1,4 +1,4 @@
-"""The socket that a server listens on, and the address that it has there."""
+"""The socket that a server listens on, and its address."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from ..errors import EngineError, PortInUse
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 7411
-"""The port where `duvo dev` and `duvo serve` are looked for first."""
+"""The port that `duvo dev` and `duvo serve` try first."""
 
-_TRIED = 100
+_MAX_TRIED = 100
 
 
 def listen(host: str, port: int | None) -> socket.socket:
-    """A socket that is bound.
+    """Return a listening socket.
 
     Args:
-        host: an address of this machine, or a name of one.
-        port: a port of the caller's, 0 for any free one, or None for the
-            usual one or the next free one after it.
+        host: an address of this machine, or a name that resolves to one.
+        port: a port, 0 for any free one, or None for the default or the next
+            free one after it.
 
     Raises:
-        PortInUse: the port belongs to another program.
-        EngineError: the address is none of this machine's, the number is no
-            port, or it may not be bound.
+        PortInUse: another program is listening on the port.
+        EngineError: the address is not this machine's, the port does not
+            exist, or it may not be used.
     """
     if port is not None:
         return _bind(host, port)
-    for candidate in range(DEFAULT_PORT, DEFAULT_PORT + _TRIED):
+    for candidate in range(DEFAULT_PORT, DEFAULT_PORT + _MAX_TRIED):
         try:
             return _bind(host, candidate)
         except PortInUse:
             continue
-    last = DEFAULT_PORT + _TRIED - 1
-    raise PortInUse(f"ports {DEFAULT_PORT} to {last} are all in use; name one by --port")
+    last = DEFAULT_PORT + _MAX_TRIED - 1
+    raise PortInUse(f"ports {DEFAULT_PORT} to {last} are all in use; name one with --port")
 
 
 def is_loopback(listening: socket.socket) -> bool:
-    """Whether it is reached from this machine alone."""
+    """Whether only this machine can connect to the socket."""
     return _address(listening).is_loopback
 
 
 def url_of(listening: socket.socket, scheme: str) -> str:
-    """The URL under which this machine reaches it."""
+    """Return the URL by which this machine connects to the socket."""
     address, port = _address(listening), listening.getsockname()[1]
     if address.is_unspecified:
-        # Bound to every address; this is the one that every machine has.
+        # Bound to every address; loopback is the one that every machine has.
         address = ipaddress.ip_address("::1" if address.version == 6 else LOOPBACK)
     host = f"[{address}]" if address.version == 6 else str(address)
     return f"{scheme}://{host}:{port}"
@@ -61,11 +61,11 @@ def _address(listening: socket.socket) -> ipaddress.IPv4Address | ipaddress.IPv6
 
 def _bind(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
-        raise EngineError(f"{port} is no port; name one from 1 to 65535")
-    family, address = _resolved(host, port)
-    # With the protocol named: asyncio sends at once (TCP_NODELAY) on such sockets alone.
+        raise EngineError(f"{port} is not a port; name one from 1 to 65535")
+    family, address = _resolve(host, port)
+    # With the protocol named: asyncio sets TCP_NODELAY on such sockets only.
     opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    # Connections of an engine that was just closed must not keep the next one out.
+    # Connections of an engine that was just closed must not block the port.
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind(address)
@@ -74,29 +74,29 @@ def _bind(host: str, port: int) -> socket.socket:
         opened.close()
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(
-                f"port {port} is in use by another program on {host}; name another by --port"
+                f"port {port} is in use by another program on {host}; name another with --port"
             ) from None
         if error.errno == errno.EADDRNOTAVAIL:
-            raise _no_address(host) from None
+            raise _unknown_address(host) from None
         raise EngineError(
-            f"port {port} of {host} cannot be used ({error.strerror}); name another by --port"
+            f"port {port} of {host} cannot be used ({error.strerror}); name another with --port"
         ) from None
     return opened
 
 
-def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
+def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
     name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
         if not name:
-            raise _no_address(host)
+            raise _unknown_address(host)
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise _no_address(host) from None
+        raise _unknown_address(host) from None
     family, _, _, _, address = found[0]
     return family, address
 
 
-def _no_address(host: str) -> EngineError:
+def _unknown_address(host: str) -> EngineError:
     return EngineError(
-        f"{host!r} is no address of this machine; name one by --host, as 0.0.0.0 for all"
+        f"{host!r} is not an address of this machine; name one with --host, or 0.0.0.0 for all"
     )

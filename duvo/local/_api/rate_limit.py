@@ -1,41 +1,11 @@
-"""A limit of requests a minute, told as the hosted API tells it. Pure."""
+"""A limit of requests a minute, with the hosted API's headers. Pure."""
 
 from __future__ import annotations
 
 import math
 
-import attrs
-
-WINDOW = 60
-"""Seconds that a count of requests lasts."""
-
-
-@attrs.frozen
-class Standing:
-    """How a request stands to the limit.
-
-    Attributes:
-        limit: requests a window.
-        remaining: how many are left after this one.
-        resets_at: Unix time in seconds at which the count begins anew.
-        retry_after: seconds to wait, when this one is too many; otherwise None.
-    """
-
-    limit: int
-    remaining: int
-    resets_at: int
-    retry_after: int | None
-
-    def headers(self) -> list[tuple[str, str]]:
-        """The headers that tell it."""
-        told = [
-            ("x-ratelimit-limit", str(self.limit)),
-            ("x-ratelimit-remaining", str(self.remaining)),
-            ("x-ratelimit-reset", str(self.resets_at)),
-        ]
-        if self.retry_after is not None:
-            told.append(("retry-after", str(self.retry_after)))
-        return told
+_WINDOW = 60
+"""Seconds of a window in which requests are counted."""
 
 
 class RateLimit:
@@ -46,16 +16,23 @@ class RateLimit:
         self._ends = 0.0
         self._count = 0
 
-    def count(self, now: float) -> Standing:
-        """Count one request.
+    def count(self, now: float) -> dict[str, str]:
+        """Count one request, and return its response headers.
 
         Args:
             now: Unix time in seconds.
+
+        Returns:
+            The headers; with `retry-after` if the request exceeds the limit.
         """
-        if now >= self._ends or self._ends - now > WINDOW:
-            self._ends, self._count = now + WINDOW, 0
-        resets_at = math.ceil(self._ends)
-        if self._count >= self.limit:
-            return Standing(self.limit, 0, resets_at, max(1, math.ceil(self._ends - now)))
+        if now >= self._ends or self._ends - now > _WINDOW:
+            self._ends, self._count = now + _WINDOW, 0
         self._count += 1
-        return Standing(self.limit, self.limit - self._count, resets_at, None)
+        headers = {
+            "x-ratelimit-limit": str(self.limit),
+            "x-ratelimit-remaining": str(max(0, self.limit - self._count)),
+            "x-ratelimit-reset": str(math.ceil(self._ends)),
+        }
+        if self._count > self.limit:
+            headers["retry-after"] = str(max(1, math.ceil(self._ends - now)))
+        return headers

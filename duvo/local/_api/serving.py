@@ -1,4 +1,4 @@
-"""An application on a socket, by uvicorn, leaving the process's signals and logging alone."""
+"""An application served by uvicorn, which leaves the process's signals and logging alone."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from starlette.types import ASGIApp
 async def serving(
     app: ASGIApp, listening: socket.socket, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[None]:
-    """Serve on the running loop until the block is left; connections get a second to end.
+    """Serve on the running loop inside the block; then open connections have a second to end.
 
     Args:
-        tls: how to secure connections; None for plain HTTP.
+        tls: the SSL context of the connections; None for plain HTTP.
     """
     config = uvicorn.Config(
         app,
@@ -32,11 +32,11 @@ async def serving(
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=1,
-        # Longer than any client keeps one idle, so that none finds its connection gone.
+        # Longer than clients keep idle connections: none is closed just as it is used.
         timeout_keep_alive=75,
     )
     config.load()
-    # One of ours, so that a renewed certificate can be read while connections are open.
+    # The endpoint's own context, so that a renewed certificate can be loaded while serving.
     config.ssl = tls
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))

@@ -1,4 +1,4 @@
-"""What servers of one PostgreSQL database call out to each other; a lost call is only late."""
+"""Broadcasts between the servers of one PostgreSQL database; a lost one only delays things."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import sqlalchemy as sa
 
 CHANNEL = "duvo"
 
-_AT_ONCE = 150
-"""Runs in one signal; PostgreSQL takes 8,000 bytes."""
+_MAX_RUNS = 150
+"""Runs in one broadcast; PostgreSQL limits the payload to 8,000 bytes."""
 
 
 @attrs.frozen
-class Signal:
-    """What happened at one server.
+class Broadcast:
+    """An event at one server.
 
     Attributes:
         sender: the server's id.
         changed: the runs that changed.
-        ended: a run and the turn of it that is over, or None.
-        left: whether the server is about to end.
+        ended: a run and its turn that ended, or None.
+        left: whether the server is shutting down or dead.
     """
 
     sender: str
@@ -31,28 +31,31 @@ class Signal:
     left: bool = False
 
     def encode(self) -> str:
-        said = {"from": self.sender, "changed": self.changed, "ended": self.ended}
-        return json.dumps(said | {"left": self.left}, separators=(",", ":"))
+        """Return the broadcast as JSON text, which servers of other versions read too."""
+        fields = {"from": self.sender, "changed": self.changed, "ended": self.ended}
+        return json.dumps(fields | {"left": self.left}, separators=(",", ":"))
 
     @classmethod
-    def decode(cls, text: str) -> Signal | None:
-        """Read a signal; None for what another program said on this channel."""
+    def decode(cls, text: str) -> Broadcast | None:
+        """Return the broadcast; None for what another program sent on this channel."""
         try:
-            said = json.loads(text)
-            ended = None if said["ended"] is None else (str(said["ended"][0]), said["ended"][1])
-            return cls(said["from"], tuple(said["changed"]), ended, said["left"])
+            fields = json.loads(text)
+            ended = fields["ended"]
+            if ended is not None:
+                ended = (str(ended[0]), ended[1])
+            return cls(fields["from"], tuple(fields["changed"]), ended, fields["left"])
         except (ValueError, LookupError, TypeError):
             return None
 
 
-def changes(sender: str, run_ids: Iterable[str]) -> Iterator[Signal]:
-    """Signals that these runs changed, each of them short enough."""
+def of_changes(sender: str, run_ids: Iterable[str]) -> Iterator[Broadcast]:
+    """Return broadcasts that these runs changed, each short enough."""
     ids = tuple(run_ids)
-    for start in range(0, len(ids), _AT_ONCE):
-        yield Signal(sender, changed=ids[start : start + _AT_ONCE])
+    for start in range(0, len(ids), _MAX_RUNS):
+        yield Broadcast(sender, changed=ids[start : start + _MAX_RUNS])
 
 
-def call(connection: sa.Connection, signals: Iterable[Signal]) -> None:
-    """Send the signals when the transaction is committed."""
-    for signal in signals:
-        connection.execute(sa.select(sa.func.pg_notify(CHANNEL, signal.encode())))
+def send(connection: sa.Connection, broadcasts: Iterable[Broadcast]) -> None:
+    """Send the broadcasts when the transaction is committed."""
+    for broadcast in broadcasts:
+        connection.execute(sa.select(sa.func.pg_notify(CHANNEL, broadcast.encode())))

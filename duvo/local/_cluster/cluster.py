@@ -1,4 +1,4 @@
-"""One PostgreSQL database, several servers: what a dead one left is taken over by the others."""
+"""Several servers on one PostgreSQL database: they take over the turns of a dead one."""
 
 from __future__ import annotations
 
@@ -7,229 +7,233 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
-from .._database.database import GivenUp, Store
-from .._execution.turn import RunningTurn
+from .._database.database import Database, EngineClosed
 from .._notifier import Notifier
-from .._store import statuses, turns
+from .._store import queries, statuses
+from .._text import one_line
 from . import broadcasts, membership
-from .broadcasts import Signal
-from .heartbeat import Presence
+from .broadcasts import Broadcast
+from .heartbeat import Heartbeat
 
 T = TypeVar("T")
 
 logger = logging.getLogger("duvo.local")
 
-_LOOK = 0.5
-"""Seconds between two looks for dead servers."""
+_CHECK_INTERVAL = 0.5
+"""Seconds between two checks for dead servers."""
 
-_RECHECK = 30.0
-"""Seconds between two checks of what signals should have told."""
+_RECHECK_INTERVAL = 30.0
+"""Seconds between two checks for changes whose broadcasts were lost."""
 
-_TOLD_AGAIN = 60.0
-"""Seconds between two lines about this server's being out of touch."""
+_LOG_INTERVAL = 60.0
+"""Seconds between two log lines about this server's lost contact."""
 
-_AFTER_A_FAULT = 5.0
+_RETRY_AFTER = 5.0
+"""Seconds between a failure and the next attempt."""
 
-_COALESCING = 0.005
-"""Seconds for which signals are gathered: the commits that send some wait for each other."""
+_BATCHING = 0.005
+"""Seconds for which changes are collected: PostgreSQL serializes the commits that broadcast."""
 
 
 class Host(Protocol):
-    """What sharing needs of the engine."""
+    """What a cluster needs of the `Engine`; `turns` are those that run here."""
 
     notifier: Notifier
-    turns: dict[tuple[str, int], RunningTurn]
 
-    async def transact(self, work: Callable[[sa.Connection], T]) -> T:
-        """Do the work in a transaction, when the database is there."""
-
-    def soon(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Call the function on the loop; from any thread."""
-
-    async def suspend(self) -> None:
-        """Leave every turn as it stands."""
-
-    async def resume(self, server_id: str) -> None:
-        """Carry turns out again, as the server of that id."""
-
-    async def recover(self, server_ids: list[str]) -> None:
-        """Take the turns of those servers over."""
+    @property
+    def turns(self) -> Collection[tuple[str, int]]: ...
+    def end_turn(self, run_id: str, number: int) -> None: ...
+    async def transact(self, work: Callable[[sa.Connection], T]) -> T: ...
+    def call_soon(self, function: Callable[..., Any], *arguments: Any) -> None: ...
+    async def suspend(self) -> None: ...
+    async def resume(self, server_id: str) -> None: ...
+    async def recover(self, server_ids: list[str]) -> None: ...
 
 
-class Sharing:
+class Cluster:
     """This server among those that share the database.
 
     Attributes:
-        server_id: who it is; another one after it was out of touch.
+        server_id: this server's id; a new one each time it joins.
     """
 
-    def __init__(self, host: Host, store: Store):
+    def __init__(self, host: Host, database: Database):
         self.server_id = ""
         self._host = host
-        self._presence = Presence(
-            store.separate_engine(), self._hear, self._connected, self._beaten
+        self._heartbeat = Heartbeat(
+            database.create_unpooled(), self._hear, self._notify_all, self._wake_waiting
         )
-        self._beat = asyncio.Event()
+        self._next_beat = asyncio.Event()
         self._changed: set[str] = set()
-        self._tell = asyncio.Event()
-        self._look = asyncio.Event()
+        self._has_changes = asyncio.Event()
+        self._check_now = asyncio.Event()
         self._taken_over: set[str] = set()
-        self._told = float("-inf")
+        self._logged_at = float("-inf")
 
     async def join(self) -> str:
-        """Take part under a new id, which is returned."""
-        server_id = membership.new_id()
+        """Join under a new id, and return it."""
+        server_id = str(uuid.uuid4())
 
         def work(connection: sa.Connection) -> float:
             before = time.monotonic()
             membership.join(connection, server_id)
             return before
 
-        since = await self._host.transact(work)
+        joined_at = await self._host.transact(work)
         self.server_id = server_id
-        self._presence.start(server_id, since)
+        self._heartbeat.start(server_id, joined_at)
         return server_id
 
     def tasks(self) -> list[Any]:
-        """What is to go on for as long as the engine runs."""
-        return [self._keep_in_touch(), self._watch_over_others(), self._call_out(), self._recheck()]
+        """Return the coroutines to run for as long as the engine runs."""
+        return [
+            self._rejoin_when_lost(),
+            self._take_over_dead(),
+            self._broadcast_changes(),
+            self._recheck(),
+        ]
 
     def leave(self) -> None:
-        """Let the others take over at once; when nothing of this server's runs any more."""
-        self._presence.close()
-
-    async def while_in_touch(self) -> None:
-        """Return when no other server can have taken over; where one has, one is cancelled.
-
-        Asked before what must not happen twice.
-        """
-        while not self.is_in_touch:
-            await self._beat.wait()
+        """Let the others take over at once; call it when nothing of this server runs any more."""
+        self._heartbeat.close()
 
     @property
-    def is_in_touch(self) -> bool:
-        """Whether no other server can have taken over at this moment; from any thread."""
-        return self._presence.is_in_touch
+    def has_lease(self) -> bool:
+        """Whether no other server can have taken over this one's turns; from any thread."""
+        return self._heartbeat.has_lease
 
-    def tell(self, run_id: str) -> None:
-        """Tell the other servers soon that the run changed."""
+    async def wait_for_lease(self) -> None:
+        """Return once this server has its lease; call it before what must not happen twice.
+
+        If another server takes over first, the caller is cancelled.
+        """
+        while not self.has_lease:
+            await self._next_beat.wait()
+
+    def broadcast(self, run_id: str) -> None:
+        """Broadcast soon that the run changed."""
         self._changed.add(run_id)
-        self._tell.set()
+        self._has_changes.set()
 
-    def tell_within(
+    def broadcast_within(
         self, connection: sa.Connection, run_id: str, ends_turn: int | None = None
     ) -> None:
-        """Tell the other servers that the run changed, when the transaction is committed."""
+        """Broadcast that the run changed when the transaction is committed."""
         ended = None if ends_turn is None else (run_id, ends_turn)
-        broadcasts.call(connection, [Signal(self.server_id, (run_id,), ended)])
+        broadcasts.send(connection, [Broadcast(self.server_id, (run_id,), ended)])
 
-    async def strays(self, server_ids: Iterable[str]) -> list[str]:
-        """Those of the servers that do not live."""
-        return sorted(set(server_ids) - await self._host.transact(membership.living))
+    async def not_alive(self, server_ids: Iterable[str]) -> list[str]:
+        """Return those of the servers that are not alive."""
+        return sorted(set(server_ids) - await self._host.transact(membership.alive))
 
-    async def _keep_in_touch(self) -> None:
+    async def _rejoin_when_lost(self) -> None:
         while True:
-            await asyncio.sleep(_LOOK / 2)
-            if not self._presence.is_fresh:
-                await _insisting(self._join_anew, "this server could not join again")
+            await asyncio.sleep(_CHECK_INTERVAL / 2)
+            if not self._heartbeat.is_member:
+                await _attempt(self._rejoin, "this server could not join again")
 
-    async def _join_anew(self) -> None:
-        if time.monotonic() - self._told > _TOLD_AGAIN:
-            self._told = time.monotonic()
+    async def _rejoin(self) -> None:
+        if time.monotonic() - self._logged_at > _LOG_INTERVAL:
+            self._logged_at = time.monotonic()
+            error = self._heartbeat.last_error
             logger.warning(
-                "this server was out of touch with the database%s; "
-                "its runs go on where they are taken over",
-                f" ({self._presence.trouble})" if self._presence.trouble else "",
+                "this server lost contact with the database%s; "
+                "its runs continue on the servers that take them over",
+                f" ({error})" if error else "",
             )
-        left = self.server_id
+        old_id = self.server_id
         await self._host.suspend()
         await self._host.resume(await self.join())
-        await self._host.recover([left])
+        await self._host.recover([old_id])
 
-    async def _watch_over_others(self) -> None:
+    async def _take_over_dead(self) -> None:
         while True:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._look.wait(), _LOOK)
-            self._look.clear()
-            await _insisting(self._take_over, "what a dead server left was not taken over")
+                await asyncio.wait_for(self._check_now.wait(), _CHECK_INTERVAL)
+            self._check_now.clear()
+            await _attempt(self._take_over, "the runs of a dead server were not taken over")
 
     async def _take_over(self) -> None:
         dead = await self._host.transact(membership.dead)
         dead.pop(self.server_id, None)
-        newly = [one for one, lately in dead.items() if lately or one not in self._taken_over]
-        await self._host.recover(newly)
+        await self._host.recover(
+            [
+                server_id
+                for server_id, died_recently in dead.items()
+                if died_recently or server_id not in self._taken_over
+            ]
+        )
         self._taken_over = set(dead)
 
-    async def _call_out(self) -> None:
+    async def _broadcast_changes(self) -> None:
         while True:
-            await self._tell.wait()
-            await asyncio.sleep(_COALESCING)
-            self._tell.clear()
+            await self._has_changes.wait()
+            await asyncio.sleep(_BATCHING)
+            self._has_changes.clear()
             changed, self._changed = self._changed, set()
-            signals = list(broadcasts.changes(self.server_id, changed))
-            await _insisting(
-                lambda signals=signals: self._host.transact(  # type: ignore[misc]
-                    functools.partial(broadcasts.call, signals=signals)
-                ),
-                "the other servers were not told of changes",
+            send = functools.partial(
+                broadcasts.send, broadcasts=list(broadcasts.of_changes(self.server_id, changed))
+            )
+            await _attempt(
+                functools.partial(self._host.transact, send),
+                "changes were not broadcast to the other servers",
             )
 
     async def _recheck(self) -> None:
         while True:
-            await asyncio.sleep(_RECHECK)
-            await _insisting(self._check, "the runs at work here were not looked at again")
+            await asyncio.sleep(_RECHECK_INTERVAL)
+            await _attempt(self._recheck_once, "the runs on this server were not rechecked")
 
-    async def _check(self) -> None:
+    async def _recheck_once(self) -> None:
         here = list(self._host.turns)
         for start in range(0, len(here), 1000):
-            running_here = dict(here[start : start + 1000])
-            for run_id, turn, status in await self._host.transact(
-                functools.partial(turns.standing, run_ids=list(running_here))
-            ):
-                running = self._host.turns.get((run_id, running_here[run_id]))
-                if running is not None and (turn != running.number or status in statuses.ENDED):
-                    running.end()
+            numbers = dict(here[start : start + 1000])
+            current = functools.partial(queries.current_turns, run_ids=list(numbers))
+            for run_id, turn, status in await self._host.transact(current):
+                if turn != numbers[run_id] or status in statuses.ENDED:
+                    self._host.end_turn(run_id, numbers[run_id])
                 elif status != statuses.WAITING:
-                    self._host.notifier.ring(run_id)
-        # What a server wrote that was taken for dead too early may have come later.
+                    self._host.notifier.notify(run_id)
+        # A server that was marked dead too early may have written something since.
         dead = list(await self._host.transact(membership.dead))
         await self._host.recover(dead)
         await self._host.transact(functools.partial(membership.forget, server_ids=dead))
 
-    def _hear(self, signal: Signal) -> None:
-        self._host.soon(self._heed, signal)
+    # Called in the heartbeat's thread.
 
-    def _heed(self, signal: Signal) -> None:
-        for run_id in signal.changed:
-            self._host.notifier.ring(run_id)
-        if signal.ended is not None:
-            running = self._host.turns.get(signal.ended)
-            if running is not None:
-                running.end()
-        if signal.left:
-            self._look.set()
+    def _hear(self, broadcast: Broadcast) -> None:
+        self._host.call_soon(self._handle, broadcast)
 
-    def _connected(self) -> None:
-        self._host.soon(self._host.notifier.ring_all)
+    def _notify_all(self) -> None:
+        self._host.call_soon(self._host.notifier.notify_all)
 
-    def _beaten(self) -> None:
-        self._host.soon(self._go_on)
+    def _wake_waiting(self) -> None:
+        def wake() -> None:
+            self._next_beat.set()
+            self._next_beat = asyncio.Event()
 
-    def _go_on(self) -> None:
-        self._beat.set()
-        self._beat = asyncio.Event()
+        self._host.call_soon(wake)
+
+    def _handle(self, broadcast: Broadcast) -> None:
+        for run_id in broadcast.changed:
+            self._host.notifier.notify(run_id)
+        if broadcast.ended is not None:
+            self._host.end_turn(*broadcast.ended)
+        if broadcast.left:
+            self._check_now.set()
 
 
-async def _insisting(work: Callable[[], Any], otherwise: str) -> None:
+async def _attempt(work: Callable[[], Any], failure: str) -> None:
     try:
         await work()
-    except GivenUp:
+    except EngineClosed:
         raise asyncio.CancelledError from None
     except Exception as error:
-        logger.error("%s: %s", otherwise, " ".join(str(getattr(error, "orig", error)).split()))
-        await asyncio.sleep(_AFTER_A_FAULT)
+        logger.error("%s: %s", failure, one_line(error))
+        await asyncio.sleep(_RETRY_AFTER)

@@ -1,155 +1,165 @@
-"""A server's own connection to PostgreSQL: it shows that the server lives, and hears the others."""
+"""A server's own PostgreSQL connection: it sends heartbeats and hears the other servers."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
 import psycopg
 import sqlalchemy as sa
 
+from .._text import one_line
 from . import membership
-from .broadcasts import CHANNEL, Signal, call
-from .lost_servers import Attendance
+from .broadcasts import CHANNEL, Broadcast, send
 
-_BEAT = 0.5
-"""Seconds between two signs of life, and between two looks at the others."""
+_INTERVAL = 0.5
+"""Seconds between two heartbeats, and between two checks of the other servers."""
 
-_SURE = 1.0
-"""Seconds after the last of them for which nobody can have taken this server for dead."""
+_LEASE = 1.0
+"""Seconds after a heartbeat for which no other server can have marked this one dead."""
 
-_MISSED_AFTER = timedelta(seconds=1.5)
-"""Without one for so long, and without a connection, another server is taken for dead."""
+_LOST_AFTER = timedelta(seconds=1.5)
+"""A server without connection and heartbeat for this long is marked dead."""
 
-_FRESH = 4.0
-"""Seconds after the last of them for which this server need not join anew."""
+_REJOIN_AFTER = 4.0
+"""Seconds after a heartbeat after which this server must join again."""
 
-_PAUSE = 0.2
+_RECONNECT_AFTER = 0.2
+"""Seconds before a lost connection is opened again."""
 
 
-class Presence:
-    """Keeps this server among the living, from a thread of its own.
+def find_lost(seen: set[str], living: Mapping[str, bool]) -> set[str]:
+    """Return the servers that were connected and are not any more; update `seen`.
 
     Args:
-        engine: makes the connections; only one is in use at a time.
-        heard: called with every signal of another server, in the thread.
-        connected: called in the thread when signals may have been missed.
-        beaten: called in the thread after each sign of life.
+        seen: the servers that were seen connected. Others are not lost: they
+            may be about to connect, as all are after the database restarted.
+        living: the servers not marked dead, and whether each is connected.
+    """
+    connected = {server_id for server_id, is_connected in living.items() if is_connected}
+    lost = (seen & living.keys()) - connected
+    seen.clear()
+    seen |= connected | lost
+    return lost
+
+
+class Heartbeat:
+    """Keeps this server alive in the cluster, in a thread of its own.
+
+    Args:
+        engine: opens the connections; one is used at a time.
+        on_broadcast: called with every broadcast of another server.
+        on_connect: called when broadcasts may have been missed.
+        on_beat: called after each heartbeat. All three are called in the thread.
 
     Attributes:
-        trouble: what last kept it from the database, or "".
+        last_error: why the database was last unavailable, or "".
     """
 
     def __init__(
         self,
         engine: sa.Engine,
-        heard: Callable[[Signal], None],
-        connected: Callable[[], None],
-        beaten: Callable[[], None],
+        on_broadcast: Callable[[Broadcast], None],
+        on_connect: Callable[[], None],
+        on_beat: Callable[[], None],
     ):
         self._engine = engine
-        self._heard = heard
-        self._connected = connected
-        self._beaten = beaten
-        self.trouble = ""
+        self._on_broadcast = on_broadcast
+        self._on_connect = on_connect
+        self._on_beat = on_beat
+        self.last_error = ""
         self._closed = threading.Event()
-        self._changing = threading.Lock()
+        self._lock = threading.Lock()
         self._server_id: str | None = None
-        self._seen = 0.0
-        self._thread = threading.Thread(target=self._run, name="duvo-presence", daemon=True)
+        self._last_beat = 0.0
+        self._thread = threading.Thread(target=self._run, name="duvo-heartbeat", daemon=True)
 
-    def start(self, server_id: str, since: float) -> None:
-        """Keep the server of that id alive, which has joined.
-
-        Args:
-            since: the monotonic time before it joined.
-        """
-        with self._changing:
-            self._server_id, self._seen = server_id, since
+    def start(self, server_id: str, joined_at: float) -> None:
+        """Send heartbeats as the server that joined just after that monotonic time."""
+        with self._lock:
+            self._server_id, self._last_beat = server_id, joined_at
         if not self._thread.ident:
             self._thread.start()
 
     @property
-    def is_in_touch(self) -> bool:
-        """Whether nobody can have taken this server for dead at this moment; from any thread."""
-        with self._changing:
-            return self._server_id is not None and time.monotonic() - self._seen < _SURE
+    def has_lease(self) -> bool:
+        """Whether no other server can have marked this one dead yet; from any thread."""
+        with self._lock:
+            return self._server_id is not None and time.monotonic() - self._last_beat < _LEASE
 
     @property
-    def is_fresh(self) -> bool:
-        """Whether this server need not join anew; once False, until it does."""
-        with self._changing:
-            if time.monotonic() - self._seen >= _FRESH:
+    def is_member(self) -> bool:
+        """Whether this server need not join again; once False, until it has joined."""
+        with self._lock:
+            if time.monotonic() - self._last_beat >= _REJOIN_AFTER:
                 self._server_id = None
             return self._server_id is not None
 
     def close(self) -> None:
-        """Leave, so that the others take over at once; quick also where the database is away."""
+        """Leave the cluster, so that the others take over at once; quick during an outage too."""
         self._closed.set()
         if not self._thread.ident:
             return
         if self._server_id is not None:
             with contextlib.suppress(sa.exc.DBAPIError), self._engine.begin() as connection:
-                # It is heard here too, and ends the thread's waiting.
-                _take_for_dead(connection, [self._server_id], silent_for=timedelta(0))
-        self._thread.join(2 * _BEAT)
+                # The broadcast arrives here too, and wakes the thread.
+                _mark_dead(connection, [self._server_id], silent_for=timedelta(0))
+        self._thread.join(2 * _INTERVAL)
         self._engine.dispose()
 
     def _run(self) -> None:
         while not self._closed.is_set():
             try:
-                self._stay()
+                self._stay_connected()
             except (sa.exc.DBAPIError, psycopg.Error) as error:
-                self.trouble = " ".join(str(getattr(error, "orig", error)).split())
-            self._closed.wait(_PAUSE)
+                self.last_error = one_line(error)
+            self._closed.wait(_RECONNECT_AFTER)
 
-    def _stay(self) -> None:
+    def _stay_connected(self) -> None:
         autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         with autocommit.connect() as connection:
             try:
                 connection.exec_driver_sql(f"LISTEN {CHANNEL}")
                 self._beat(connection)
-                self._connected()
-                attendance = Attendance()
+                self._on_connect()
+                seen: set[str] = set()
                 while not self._closed.is_set():
                     self._hear(connection)
                     self._beat(connection)
-                    missed = attendance.look(membership.attendance(connection))
-                    _take_for_dead(connection, missed, silent_for=_MISSED_AFTER)
+                    lost = find_lost(seen, membership.connected(connection))
+                    _mark_dead(connection, lost, silent_for=_LOST_AFTER)
             finally:
                 # It listens, and must not be used again.
                 connection.invalidate()
 
     def _beat(self, connection: sa.Connection) -> None:
         server_id, before = self._server_id, time.monotonic()
-        if server_id is None or not self.is_fresh:
+        if server_id is None or not self.is_member:
             return
-        alive = membership.beat(connection, server_id)
-        with self._changing:
+        is_alive = membership.beat(connection, server_id)
+        with self._lock:
             if self._server_id == server_id:
-                self._server_id, self._seen = (server_id, before) if alive else (None, 0.0)
-        if alive:
-            self._beaten()
+                self._server_id, self._last_beat = (server_id, before) if is_alive else (None, 0.0)
+        if is_alive:
+            self._on_beat()
 
     def _hear(self, connection: sa.Connection) -> None:
         driver = connection.connection.driver_connection
         assert driver is not None
-        for notice in driver.notifies(timeout=_BEAT):
-            signal = Signal.decode(notice.payload)
-            if signal is not None and signal.sender != self._server_id:
-                self._heard(signal)
+        for notice in driver.notifies(timeout=_INTERVAL):
+            broadcast = Broadcast.decode(notice.payload)
+            if broadcast is not None and broadcast.sender != self._server_id:
+                self._on_broadcast(broadcast)
             if self._closed.is_set():
                 return
 
 
-def _take_for_dead(
-    connection: sa.Connection,
-    server_ids: Collection[str],
-    silent_for: timedelta,
+def _mark_dead(
+    connection: sa.Connection, server_ids: Collection[str], silent_for: timedelta
 ) -> None:
     if server_ids:
-        dead = membership.take_for_dead(connection, server_ids, silent_for)
-        call(connection, [Signal(server_id, left=True) for server_id in dead])
+        dead = membership.mark_dead(connection, server_ids, silent_for)
+        send(connection, [Broadcast(server_id, left=True) for server_id in dead])

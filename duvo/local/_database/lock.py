@@ -1,4 +1,4 @@
-"""One engine at a time on a SQLite file: a second would take over the first one's runs."""
+"""One engine at a time on a SQLite file: a second one would take over the first one's runs."""
 
 from __future__ import annotations
 
@@ -11,55 +11,45 @@ from ..errors import DatabaseDamaged, DatabaseLocked
 from .private_files import create_private, make_private
 
 _held: set[tuple[int, Path]] = set()
-"""The databases that engines of this process hold, each with the process's id.
+"""Process id and file of each lock held here; a forked process inherits the set, not the locks."""
 
-A fork inherits the set, not the locks.
-"""
-
-_changing = threading.Lock()
+_held_guard = threading.Lock()
 
 
 class FileLock:
-    """Held until it is released, or until its process ends in whatever way.
+    """A lock held until it is released or its process ends.
 
-    It is a transaction on a small database beside the real one: the one lock
-    that works alike on every system and file system that SQLite works on.
-
-    Args:
-        database: the file, without links in its path.
-
-    Raises:
-        DatabaseLocked: another engine holds it.
-        DatabaseDamaged: the lock's file cannot be made.
+    It is a transaction on a small database beside the real one: the only lock
+    that works wherever SQLite works. Links in the file's path must be resolved.
     """
 
     def __init__(self, database: Path):
-        self._holding = (os.getpid(), database)
-        with _changing:
-            if self._holding in _held:
-                raise _held_already(database)
-            _held.add(self._holding)
+        self._entry = (os.getpid(), database)
+        with _held_guard:
+            if self._entry in _held:
+                raise _already_held(database)
+            _held.add(self._entry)
         try:
-            self._connection = _locked(database)
+            self._connection = _lock(database)
         except BaseException:
             self._forget()
             raise
 
     def release(self) -> None:
-        """Let the next engine in."""
+        """Release the lock."""
         self._connection.close()
         self._forget()
 
     def _forget(self) -> None:
-        with _changing:
-            _held.discard(self._holding)
+        with _held_guard:
+            _held.discard(self._entry)
 
 
-def _locked(database: Path) -> sqlite3.Connection:
+def _lock(database: Path) -> sqlite3.Connection:
     path = database.with_name(database.name + ".lock")
     try:
         create_private(path)
-        # Before SQLite opens it: the journal gets the mode that it finds.
+        # Before SQLite opens the file: its journal copies the mode.
         make_private(path)
         connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
@@ -69,12 +59,12 @@ def _locked(database: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         if "locked" not in str(error):
-            raise DatabaseDamaged(f"{path}: not a lock of ours ({error})") from None
-        raise _held_already(database) from None
+            raise DatabaseDamaged(f"{path}: not a lock of the engine ({error})") from None
+        raise _already_held(database) from None
     return connection
 
 
-def _held_already(database: Path) -> DatabaseLocked:
+def _already_held(database: Path) -> DatabaseLocked:
     return DatabaseLocked(
         f"{database}: another engine runs on this database; "
         f"stop it, or name another with --database"

@@ -1,4 +1,4 @@
-"""A database that does not answer is told in one line, and in another when it is back."""
+"""Outages of the database: one log line when it stops answering, one when it is back."""
 
 from __future__ import annotations
 
@@ -6,40 +6,37 @@ import logging
 import threading
 import time
 
+from .._text import one_line
+
 logger = logging.getLogger("duvo.local")
 
-_SETTLED = 1.0
-"""Seconds after the return in which what still fails belongs to the same outage."""
+_SETTLING = 1.0
+"""Seconds after the end of an outage in which failures still belong to it."""
 
 
 class Outage:
-    """Whether the database is away; many threads notice it, one line tells it.
-
-    Attributes:
-        since: the monotonic time at which it was missed, or None while it answers.
-    """
+    """An outage of the database: reported by many threads, logged once."""
 
     def __init__(self) -> None:
-        self.since: float | None = None
-        self._back = float("-inf")
-        self._changing = threading.Lock()
+        self._since: float | None = None
+        self._ended = float("-inf")
+        self._lock = threading.Lock()
 
     def begin(self, error: Exception) -> None:
-        """Something failed for want of the database."""
-        with self._changing:
-            if self.since is not None or time.monotonic() - self._back < _SETTLED:
+        """Record that the database did not answer."""
+        with self._lock:
+            if self._since is not None or time.monotonic() - self._ended < _SETTLING:
                 return
-            self.since = time.monotonic()
-        reason = " ".join(str(getattr(error, "orig", error)).split())
-        logger.warning("the database does not answer, and is waited for: %s", reason)
+            self._since = time.monotonic()
+        logger.warning("the database does not answer; waiting for it: %s", one_line(error))
 
-    def over(self) -> None:
-        """Something succeeded."""
-        if self.since is None:
+    def end(self) -> None:
+        """Record that the database answered."""
+        if self._since is None:
             return
-        with self._changing:
-            if self.since is None:
+        with self._lock:
+            if self._since is None:
                 return
-            seconds = time.monotonic() - self.since
-            self.since, self._back = None, time.monotonic()
+            seconds = time.monotonic() - self._since
+            self._since, self._ended = None, time.monotonic()
         logger.warning("the database answers again, after %.1f s", seconds)

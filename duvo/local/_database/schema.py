@@ -1,105 +1,141 @@
-"""The engine's own tables: what the API serves."""
+"""The engine's own tables, which the API is served from."""
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    DateTime,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from .._text import one_line
+from ..errors import DatabaseDamaged, DatabaseLocked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .location import Location
 
 VERSION = 1
-"""Of these tables; a database of a newer one is refused."""
+"""The version of these tables; a database of another version is refused."""
 
-metadata = MetaData()
+_PREPARE_LOCK = 7_411
+"""The key of PostgreSQL's advisory lock while tables are created."""
 
-meta = Table("duvo_meta", metadata, Column("version", Integer, primary_key=True))
+metadata = sa.MetaData()
 
-runs = Table(
+meta = sa.Table("duvo_meta", metadata, sa.Column("version", sa.Integer, primary_key=True))
+
+runs = sa.Table(
     "duvo_runs",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("agent_id", String(36), nullable=False),
-    Column("agent_name", Text, nullable=False),
-    Column("build_id", String(36), nullable=False),
-    Column("title", Text, nullable=False),
-    Column("run_number", Integer, nullable=False),
-    Column("user_id", String(36), nullable=False),
-    Column("source", Text, nullable=False),
-    Column("sandbox_id", Text),
-    Column("webhook_url", Text),
-    Column("status", String(16), nullable=False),
-    Column("failure", Text),
-    Column("pending_request_id", String(36)),
-    # Turns, and where in the conversation and in the agent's own count the current one began.
-    Column("turn", Integer, nullable=False),
-    Column("turn_messages", Integer, nullable=False),
-    Column("turn_ops", Integer, nullable=False),
-    # How many messages there are, how many of the agent's own, how many people posted.
-    Column("messages", Integer, nullable=False),
-    Column("ops", Integer, nullable=False),
-    Column("prompts", Integer, nullable=False),
-    # Unix time in milliseconds, as everywhere here.
-    Column("created_at", BigInteger, nullable=False),
-    Column("started_at", BigInteger),
-    Column("updated_at", BigInteger, nullable=False),
-    Column("finished_at", BigInteger),
-    Index("duvo_runs_created", "created_at", "id"),
-    Index("duvo_runs_agent", "agent_id", "created_at"),
-    Index("duvo_runs_status", "status", "created_at"),
-    Index("duvo_runs_number", "run_number"),
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("agent_id", sa.String(36), nullable=False),
+    sa.Column("agent_name", sa.Text, nullable=False),
+    sa.Column("build_id", sa.String(36), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("run_number", sa.Integer, nullable=False),
+    sa.Column("user_id", sa.String(36), nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("sandbox_id", sa.Text),
+    sa.Column("webhook_url", sa.Text),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("failure", sa.Text),
+    sa.Column("pending_request_id", sa.String(36)),
+    # The current turn's number, and the message and operation counters when it was created.
+    sa.Column("turn", sa.Integer, nullable=False),
+    sa.Column("turn_messages", sa.Integer, nullable=False),
+    sa.Column("turn_ops", sa.Integer, nullable=False),
+    # Counters: all messages, the agents' operations, the messages that people posted.
+    sa.Column("messages", sa.Integer, nullable=False),
+    sa.Column("ops", sa.Integer, nullable=False),
+    sa.Column("prompts", sa.Integer, nullable=False),
+    # Unix time in milliseconds, as in the other tables.
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("started_at", sa.BigInteger),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("finished_at", sa.BigInteger),
+    sa.Index("duvo_runs_created", "created_at", "id"),
+    sa.Index("duvo_runs_agent", "agent_id", "created_at"),
+    sa.Index("duvo_runs_status", "status", "created_at"),
+    sa.Index("duvo_runs_number", "run_number"),
 )
 
-messages = Table(
+messages = sa.Table(
     "duvo_messages",
     metadata,
-    Column("run_id", String(36), primary_key=True),
-    Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("id", String(36), nullable=False, unique=True),
-    # The agent's own count; absent on what people and the API appended.
-    Column("op", Integer),
-    Column("type", String(32), nullable=False),
-    Column("role", String(16), nullable=False),
-    Column("timestamp", BigInteger, nullable=False),
-    Column("text", Text),
-    Column("data", Text),
-    UniqueConstraint("run_id", "op"),
+    sa.Column("run_id", sa.String(36), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    # The number of the agent's operation; null for what people and the API appended.
+    sa.Column("op", sa.Integer),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("timestamp", sa.BigInteger, nullable=False),
+    sa.Column("text", sa.Text),
+    sa.Column("data", sa.Text),
+    sa.UniqueConstraint("run_id", "op"),
     sqlite_with_rowid=False,
 )
 
-requests = Table(
+requests = sa.Table(
     "duvo_requests",
     metadata,
-    Column("id", String(36), primary_key=True),
-    Column("run_id", String(36), nullable=False, index=True),
-    Column("turn", Integer, nullable=False),
-    Column("spec", Text, nullable=False),
-    Column("status", String(16), nullable=False),
-    Column("answer", Text),
-    Column("created_at", BigInteger, nullable=False),
-    Column("answered_at", BigInteger),
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("run_id", sa.String(36), nullable=False, index=True),
+    sa.Column("turn", sa.Integer, nullable=False),
+    sa.Column("spec", sa.Text, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("answer", sa.Text),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("answered_at", sa.BigInteger),
 )
 
-idempotency = Table(
+idempotency = sa.Table(
     "duvo_idempotency",
     metadata,
-    Column("key", String(255), primary_key=True),
-    Column("request_hash", String(64), nullable=False),
-    Column("answer", Text),
-    Column("created_at", BigInteger, nullable=False, index=True),
+    sa.Column("key", sa.String(255), primary_key=True),
+    sa.Column("request_hash", sa.String(64), nullable=False),
+    sa.Column("answer", sa.Text),
+    sa.Column("created_at", sa.BigInteger, nullable=False, index=True),
 )
 
-servers = Table(
+servers = sa.Table(
     "duvo_servers",
     metadata,
-    Column("id", String(36), primary_key=True),
-    # By the database's clock; only where several servers can share it.
-    Column("seen", DateTime(timezone=True), nullable=False),
+    sa.Column("id", sa.String(36), primary_key=True),
+    # By the database's clock; used on PostgreSQL only.
+    sa.Column("seen", sa.DateTime(timezone=True), nullable=False),
 )
+
+
+def prepare(engine: sa.Engine, location: Location) -> None:
+    """Create the tables where they are missing, and check their version."""
+    try:
+        with engine.begin() as connection:
+            if location.file is None:
+                # Two servers that start at once would both create the tables.
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PREPARE_LOCK)))
+            present = set(sa.inspect(connection).get_table_names())
+            if location.file and present and meta.name not in present:
+                raise DatabaseDamaged(
+                    f"{location.shown}: a database of another program; name another file"
+                )
+            metadata.create_all(connection)
+            version = connection.scalar(sa.select(meta.c.version))
+            if version is None:
+                connection.execute(meta.insert().values(version=VERSION))
+            elif version != VERSION:
+                raise DatabaseDamaged(
+                    f"{location.shown}: of version {version}, this duvo knows {VERSION}; "
+                    f"use the duvo that made it, or name another database"
+                )
+    except DBAPIError as error:
+        reason = one_line(error)
+        if "locked" in reason:
+            raise DatabaseLocked(
+                f"{location.shown}: another program holds the database ({reason})"
+            ) from None
+        if location.file is None:
+            raise DatabaseDamaged(
+                f"{location.shown}: the database cannot be used ({reason})"
+            ) from None
+        raise DatabaseDamaged(
+            f"{location.shown}: not a usable database ({reason}); name another file"
+        ) from None

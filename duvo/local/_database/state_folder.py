@@ -1,15 +1,16 @@
-"""The folder of what the engine keeps. Needs none of the packages that the engine runs on."""
+"""The folder for the engine's files. Needs none of the extra's packages."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from .._text import os_reason
 from ..errors import EngineError
 
 
 def state_folder() -> Path:
-    """The folder of what the engine keeps; `DUVO_STATE_DIR` names another."""
+    """Return the folder for the engine's files: `DUVO_STATE_DIR`, or the system's place for it."""
     named = os.environ.get("DUVO_STATE_DIR")
     if named:
         return Path(named)
@@ -19,22 +20,18 @@ def state_folder() -> Path:
 
 
 def make_state_folder() -> Path:
-    """The state folder, made for its owner alone where it is missing.
-
-    Raises:
-        EngineError: it cannot be made.
-    """
+    """Return the state folder, created for its owner only if it is missing."""
     folder = state_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise EngineError(
-            f"{folder}: the folder cannot be made ({error.strerror}); "
-            f"name another by DUVO_STATE_DIR"
+            f"{folder}: the folder cannot be created ({os_reason(error)}); "
+            f"name another with DUVO_STATE_DIR"
         ) from None
     return folder
 
 
 def default_database(command: str = "dev") -> Path:
-    """The file in which a command keeps its runs: `duvo dev`, or `duvo serve`."""
+    """Return the file in which `duvo dev` or `duvo serve` keeps its runs by default."""
     return state_folder() / f"{command}.sqlite"

@@ -1,4 +1,4 @@
-"""What many turns write, in one transaction where it comes together."""
+"""Group commit: writes that arrive together share a transaction."""
 
 from __future__ import annotations
 
@@ -12,119 +12,118 @@ from typing import Any, TypeVar
 import attrs
 import sqlalchemy as sa
 
-from .._database.database import GivenUp, Store
+from .._database.database import Database, EngineClosed
 
 T = TypeVar("T")
 
-_TOGETHER = 25
-"""Pieces of work in one transaction at most: the first of them waits for the last."""
+_MAX_TOGETHER = 25
+"""Writes in one transaction: the first of them waits for the last."""
 
-_ASIDE = 3
-"""Threads for what is not done together."""
+_MAX_ALONE = 3
+"""Threads for writes that have a transaction of their own."""
 
 
 @attrs.frozen(eq=False)
-class _Asked:
+class _Write:
     work: Callable[[sa.Connection], Any]
-    rings: str | None
+    run_id: str | None
     done: asyncio.Future[Any]
 
 
-@attrs.frozen(eq=False)
-class _Outcome:
-    of: _Asked
-    result: Any = None
-    error: BaseException | None = None
-
-
 class GroupCommit:
-    """Commits for all turns, in one thread; belongs to the running event loop.
+    """Commits the writes of all turns, in one thread; belongs to the running event loop.
 
-    A transaction costs more than what is done in it. What comes while one is
-    under way is done in the next, all together. What spoils it for the others,
-    since it fails or its run is locked, is done aside.
+    A transaction costs more than the statements in it. Writes that arrive
+    during one transaction share the next. If one of them fails or finds its
+    run locked, each is done again in a transaction of its own.
 
     Args:
-        store: what the work is done in.
-        ring: called on the loop with the run that was changed.
+        database: the database to write to.
+        notify: called on the loop with the run that was changed.
     """
 
-    def __init__(self, store: Store, ring: Callable[[str], None]):
-        self._store = store
-        self._ring = ring
+    def __init__(self, database: Database, notify: Callable[[str], None]):
+        self._database = database
+        self._notify = notify
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="duvo-turns")
-        self._aside = ThreadPoolExecutor(_ASIDE, thread_name_prefix="duvo-turns-aside")
-        self._asked: deque[_Asked] = deque()
-        self._is_at_work = False
+        self._alone = ThreadPoolExecutor(_MAX_ALONE, thread_name_prefix="duvo-turns-alone")
+        self._queue: deque[_Write] = deque()
+        self._is_writing = False
+        self._is_closed = False
 
-    async def do(self, work: Callable[[sa.Connection], T], rings: str | None) -> T:
-        """Do the work, which is harmless when repeated, and ring for the run.
+    async def commit(self, work: Callable[[sa.Connection], T], run_id: str | None = None) -> T:
+        """Do the work, which must be harmless when repeated, then notify for the run.
 
-        It rings also when the one who asked has been cancelled meanwhile.
+        The notification is sent even if the caller has been cancelled.
         """
+        if self._is_closed:
+            raise EngineClosed
         done: asyncio.Future[T] = self._loop.create_future()
-        self._asked.append(_Asked(work, rings, done))
-        self._go_on()
+        self._queue.append(_Write(work, run_id, done))
+        self._start_writing()
         return await done
 
     def close(self) -> None:
-        """Take no more; what was asked for may still be done."""
+        """Accept no more writes; pending ones may still be committed."""
+        self._is_closed = True
         self._thread.shutdown(wait=False, cancel_futures=True)
-        self._aside.shutdown(wait=False, cancel_futures=True)
+        self._alone.shutdown(wait=False, cancel_futures=True)
 
-    def _go_on(self) -> None:
-        if self._is_at_work or not self._asked:
+    def _start_writing(self) -> None:
+        if self._is_writing or not self._queue:
             return
         try:
-            self._thread.submit(self._work)
-        except RuntimeError:  # the engine was closed, or the interpreter ends
-            raise GivenUp from None
-        self._is_at_work = True
+            self._thread.submit(self._write_queued)
+        except RuntimeError:  # closed, or the interpreter is exiting
+            raise EngineClosed from None
+        self._is_writing = True
 
-    def _work(self) -> None:
-        while self._asked:
-            count = min(_TOGETHER, len(self._asked))
-            next_ones = [self._asked.popleft() for _ in range(count)]
-            together = [one for one in next_ones if not one.done.cancelled()]
-            if together:
-                self._commit(together)
-        self._soon(self._rest)
+    def _write_queued(self) -> None:
+        while self._queue:
+            count = min(_MAX_TOGETHER, len(self._queue))
+            taken = [self._queue.popleft() for _ in range(count)]
+            writes = [write for write in taken if not write.done.cancelled()]
+            if writes:
+                self._write_together(writes)
+        self._call_soon(self._stop_writing)
 
-    def _commit(self, together: list[_Asked]) -> None:
+    def _write_together(self, writes: list[_Write]) -> None:
         try:
-            results = self._store.attempt(lambda on: [one.work(on) for one in together])
+            results = self._database.attempt(
+                lambda connection: [write.work(connection) for write in writes]
+            )
         except BaseException:
             with contextlib.suppress(RuntimeError):  # the engine was closed
-                for one in together:
-                    self._aside.submit(self._commit_alone, one)
+                for write in writes:
+                    self._alone.submit(self._write_alone, write)
         else:
-            self._soon(self._tell, list(map(_Outcome, together, results)))
+            self._call_soon(self._succeed, writes, results)
 
-    def _commit_alone(self, asked: _Asked) -> None:
+    def _write_alone(self, write: _Write) -> None:
         try:
-            outcome = _Outcome(asked, self._store.transact(asked.work))
+            result = self._database.transact(write.work)
         except BaseException as error:
-            outcome = _Outcome(asked, error=error)
-        self._soon(self._tell, [outcome])
+            self._call_soon(self._fail, write, error)
+        else:
+            self._call_soon(self._succeed, [write], [result])
 
-    def _soon(self, function: Callable[..., None], *arguments: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+    def _call_soon(self, function: Callable[..., None], *arguments: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(function, *arguments)
 
-    def _tell(self, outcomes: list[_Outcome]) -> None:
-        for outcome in outcomes:
-            asked = outcome.of
-            if outcome.error is None and asked.rings is not None:
-                self._ring(asked.rings)
-            if asked.done.done():
-                continue
-            if outcome.error is None:
-                asked.done.set_result(outcome.result)
-            else:
-                asked.done.set_exception(outcome.error)
+    def _succeed(self, writes: list[_Write], results: list[Any]) -> None:
+        for write, result in zip(writes, results, strict=True):
+            if write.run_id is not None:
+                self._notify(write.run_id)
+            if not write.done.done():
+                write.done.set_result(result)
 
-    def _rest(self) -> None:
-        self._is_at_work = False
-        with contextlib.suppress(GivenUp):
-            self._go_on()
+    def _fail(self, write: _Write, error: BaseException) -> None:
+        if not write.done.done():
+            write.done.set_exception(error)
+
+    def _stop_writing(self) -> None:
+        self._is_writing = False
+        with contextlib.suppress(EngineClosed):
+            self._start_writing()

@@ -1,4 +1,4 @@
-"""Other libraries' loggers, borrowed for the life of an engine."""
+"""Loggers of other libraries, silenced while an engine runs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def borrowed(name: str, level: int) -> Iterator[None]:
-    """Give the logger another level, and afterwards put everything about it back."""
+def silenced(name: str) -> Iterator[None]:
+    """Silence the logger; afterwards restore its level, handlers, filters and propagation."""
     log = logging.getLogger(name)
     handlers, filters = list(log.handlers), list(log.filters)
-    before, propagate = log.level, log.propagate
-    log.setLevel(level)
+    level, propagate = log.level, log.propagate
+    log.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
@@ -21,5 +21,5 @@ def borrowed(name: str, level: int) -> Iterator[None]:
             if handler not in handlers:
                 handler.close()
         log.handlers[:], log.filters[:] = handlers, filters
-        log.setLevel(before)
+        log.setLevel(level)
         log.propagate = propagate

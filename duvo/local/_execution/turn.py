@@ -1,4 +1,4 @@
-"""Carrying out one turn: an agent's function, called with the run."""
+"""One turn: the agent's function, called with the run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
-from .._database.database import GivenUp
+from .._database.database import EngineClosed
 from .._notifier import Notifier
 from .._store import appending, turns
 from .._store.appending import TurnEnded
 from .._store.entries import Entry
-from .._store.turns import AgentChanged, TurnElsewhere
-from .._text import said_by
-from .._threads import in_agents_code
+from .._store.turns import AgentChanged, TurnTakenOver
+from .._text import describe
+from .._threads import in_agent_code
 from ..agents import Agent
 from ..context import RunContext
 from ..errors import CallOrderError
@@ -27,217 +27,205 @@ T = TypeVar("T")
 
 logger = logging.getLogger("duvo.local")
 
-_LONGEST_END = 1.0
-"""Seconds that an agent's function has to end in when its turn has ended."""
+_END_TIMEOUT = 1.0
+"""Seconds that an agent's function has to end after its turn has ended."""
 
-_MOST_REFUSALS = 10
+_MAX_REFUSED_CALLS = 10
+
+_LEAVES_TURN_OPEN = (TurnTakenOver, EngineClosed, sa.exc.DBAPIError)
+"""Errors after which the turn is to be recovered."""
 
 
-class Execution(Protocol):
-    """What a turn needs of the engine."""
+class Executor(Protocol):
+    """What a turn needs of the `Engine`."""
 
     notifier: Notifier
 
-    def ring(self, run_id: str) -> None:
-        """Wake who waits for the run."""
-
-    async def commit(self, work: Callable[[sa.Connection], T], *, rings: str | None = None) -> T:
-        """Do the work of a turn in a transaction, then wake who waits for the run `rings`."""
-
-    async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
-        """Call the function once, and on recovery return what it returned."""
-
-    def may_begin(self) -> bool:
-        """Whether no other server can carry turns of this one out; from any thread."""
-
-    async def receive(self, topic: str) -> str | None:
-        """Return what was delivered to this turn under the topic."""
+    def notify(self, run_id: str) -> None: ...
+    async def commit(
+        self, work: Callable[[sa.Connection], T], *, changes: str | None = None
+    ) -> T: ...
+    async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any: ...
+    def may_start_tool(self) -> bool: ...
+    async def receive(self, request_id: str) -> str | None: ...
 
 
 class RunningTurn:
-    """One turn while it runs here.
+    """A turn that runs here; the `Turn` of its `RunContext`."""
 
-    Attributes:
-        run_id: the run's id.
-        number: the turn's.
-    """
-
-    # Many thousands of them wait at a time.
+    # Many thousands wait at a time.
     __slots__ = (
-        "_bell",
         "_ended",
-        "_execution",
-        "_fault",
+        "_error",
+        "_executor",
+        "_finished",
         "_first_op",
+        "_history",
         "_inbox",
-        "_job",
-        "_over",
-        "_past",
+        "_number",
+        "_pending_request_id",
         "_recorded",
-        "_refusals",
-        "_waits_with",
-        "number",
-        "run_id",
+        "_refused_calls",
+        "_run_id",
+        "_subscription",
+        "_task",
     )
 
-    def __init__(self, execution: Execution, run_id: str, number: int):
-        self.run_id = run_id
-        self.number = number
-        self._execution = execution
-        self._bell = execution.notifier.listening(run_id)
-        self._recorded = 0
-        self._inbox = 0
-        self._past: tuple[str, ...] = ()
+    def __init__(self, executor: Executor, run_id: str, number: int):
+        self._run_id = run_id
+        self._number = number
+        self._executor = executor
+        self._subscription = executor.notifier.subscribe(run_id)
         self._first_op = 0
+        self._recorded = 0
+        self._history: tuple[str, ...] = ()
+        self._inbox = 0
+        self._pending_request_id: str | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ended = False
-        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._refusals = 0
-        self._fault: Exception | None = None
-        self._job: asyncio.Task[Any] | None = None
-        self._waits_with: str | None = None
+        self._error: Exception | None = None
+        self._refused_calls = 0
 
     def end(self) -> None:
-        """Cancel the agent's function at the `await` where it stands."""
+        """Cancel the agent's function; nothing that it does is recorded any more."""
         self._ended = True
-        if not self._over.done():
-            self._over.set_result(None)
-        if self._job is not None:
-            self._job.cancel()
+        if not self._finished.done():
+            self._finished.set_result(None)
+        if self._task is not None:
+            self._task.cancel()
 
     async def park(self) -> None:
-        """Do nothing until the turn is ended."""
-        self._over = asyncio.get_running_loop().create_future()
+        """Return once the turn is ended."""
+        self._finished = asyncio.get_running_loop().create_future()
         if not self._ended:
-            await self._over
+            await self._finished
 
-    async def carry_out(self, agents: Mapping[str, Agent]) -> None:
-        """Call the agent and record how it ended; return when the turn is over."""
+    async def run(self, agents: Mapping[str, Agent]) -> None:
+        """Call the agent's function and record how it ended; return when the turn has ended."""
         try:
-            # From before the turn is read on, so that no change of the run is missed.
-            with self._bell:
-                await self._carry_out(agents)
+            # Before the turn is read, so that no change of the run is missed.
+            with self._subscription:
+                await self._run(agents)
         except TurnEnded:
             return
 
-    async def _carry_out(self, agents: Mapping[str, Agent]) -> None:
+    async def _run(self, agents: Mapping[str, Agent]) -> None:
         context = await self._begin(agents)
-        job = self._job
-        if context is None or job is None:
+        task = self._task
+        if context is None or task is None:
             await self.park()
             return
         try:
-            await self._over
-            if self._ended and not job.done():
-                # A function that takes no notice of its end is left behind.
-                await asyncio.wait({job}, timeout=_LONGEST_END)
+            await self._finished
+            if self._ended and not task.done():
+                # A function that ignores its cancellation is abandoned.
+                await asyncio.wait({task}, timeout=_END_TIMEOUT)
         except asyncio.CancelledError:
-            # The engine closes: the turn stays as it is and is recovered by the next one.
+            # The engine closes: the turn stays open, and the next engine recovers it.
             self.end()
             raise
         if self._ended:
             return
-        if isinstance(self._fault, (TurnElsewhere, GivenUp, sa.exc.DBAPIError)):
-            raise self._fault
+        if isinstance(self._error, _LEAVES_TURN_OPEN):
+            raise self._error
         try:
-            if self._fault is not None:
-                raise self._fault
-            job.result()
+            if self._error is not None:
+                raise self._error
+            task.result()
         except TurnEnded:
             return
         except asyncio.CancelledError:
-            await self._fail("the agent's function was cancelled from within")
+            await self._commit(turns.fail, "the agent's function was cancelled from within")
         except Exception as error:
-            logger.debug("run %s failed", self.run_id, exc_info=error)
-            await self._fail(_reason(error))
+            logger.debug("run %s failed", self._run_id, exc_info=error)
+            await self._commit(turns.fail, _reason(error))
         else:
             try:
-                await self._commit(turns.complete, context.end(), rings=True)
+                await self._commit(turns.complete, context.end())
             except (AgentChanged, CallOrderError) as error:
-                await self._fail(_reason(error))
+                await self._commit(turns.fail, _reason(error))
 
     async def _begin(self, agents: Mapping[str, Agent]) -> RunContext | None:
-        """Call the agent's function; None where its code is not here."""
-        start = await self._commit(turns.begin, agents, rings=False)
+        begin = functools.partial(
+            turns.begin, run_id=self._run_id, turn=self._number, agent_ids=agents
+        )
+        start = await self._executor.commit(begin)
         if start is None:
             return None
         if start.is_new:
-            self._execution.ring(self.run_id)
-        self._waits_with = start.waits_with
-        self._recorded, self._inbox = start.recorded, start.inbox
-        self._first_op, self._past = start.op, start.past
+            self._executor.notify(self._run_id)
+        self._first_op, self._recorded = start.op, start.recorded
+        self._history, self._inbox = start.history, start.inbox
+        self._pending_request_id = start.pending_request_id
         context = RunContext(
             self,
-            run_id=self.run_id,
-            number=self.number,
+            run_id=self._run_id,
+            number=self._number,
             message=start.message,
             conversation=start.conversation,
             first_op=start.op,
         )
-        self._job = asyncio.create_task(_call(agents[start.agent_id], context))
+        self._task = asyncio.create_task(_call(agents[start.agent_id], context))
         if self._ended:
-            self._job.cancel()
-        self._job.add_done_callback(self._job_is_done)
+            self._task.cancel()
+        self._task.add_done_callback(self._finish)
         return context
 
-    def _job_is_done(self, job: asyncio.Task[Any]) -> None:
-        # Otherwise asyncio complains about what a cancelled function raised on its way out.
-        if not job.cancelled():
-            job.exception()
-        if not self._over.done():
-            self._over.set_result(None)
+    def _finish(self, task: asyncio.Task[Any]) -> None:
+        # Retrieved: asyncio would complain about the exception of a function that was cancelled.
+        if not task.cancelled():
+            task.exception()
+        if not self._finished.done():
+            self._finished.set_result(None)
 
-    async def _fail(self, reason: str) -> None:
-        await self._commit(turns.fail, reason, rings=True)
-
-    # What a RunContext asks of its turn.
+    # The `Turn` of the context.
 
     async def append(self, op: int, entry: Entry) -> None:
         if await self._is_new(op, entry):
-            await self._guarded(self._commit(appending.append_op, op, entry, rings=True))
+            await self._checked(self._commit(appending.append_op, op, entry))
 
     async def open_request(
         self, op: int, entry: Entry, request_id: str, spec: dict[str, Any]
     ) -> None:
         if await self._is_new(op, entry):
-            await self._guarded(
-                self._commit(turns.open_request, op, entry, request_id, spec, rings=True)
-            )
+            await self._checked(self._commit(turns.open_request, op, entry, request_id, spec))
 
-    async def reply_to(self, request_id: str) -> str:
-        return await self._guarded(self._reply_to(request_id))
+    async def wait_for_reply(self, request_id: str) -> str:
+        return await self._checked(self._wait_for_reply(request_id))
 
-    async def _reply_to(self, request_id: str) -> str:
-        read = functools.partial(turns.answer_to, request_id=request_id)
-        if self._waits_with == request_id:
-            # It was open when the turn was read, and whatever came since has rung.
-            await self._bell.wait()
+    async def _wait_for_reply(self, request_id: str) -> str:
+        read = functools.partial(turns.read_reply, request_id=request_id)
+        if self._pending_request_id == request_id:
+            # It was pending when the turn was read; the subscription is older than that.
+            await self._subscription.wait()
         while True:
-            self._bell.clear()
-            answer = await self._execution.commit(read)
-            if answer is not None:
+            self._subscription.clear()
+            reply = await self._executor.commit(read)
+            if reply is not None:
                 break
-            await self._bell.wait()
-        return await self._execution.receive(request_id) or answer
+            await self._subscription.wait()
+        return await self._executor.receive(request_id) or reply
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
-        await self._refuse_when_ended()
+        await self._refuse_after_end()
 
-        async def while_it_lasts() -> Any:
+        async def call() -> Any:
             result = await function()
             if self._ended:
-                # What came of being cancelled is no result, and must not be recorded as one.
+                # The result of a cancelled function must not be recorded.
                 raise asyncio.CancelledError
             return result
 
-        return await self._guarded(self._execution.step(name, while_it_lasts))
+        return await self._checked(self._executor.step(name, call))
 
-    def may_begin(self) -> bool:
-        return not self._ended and self._execution.may_begin()
+    def may_start_tool(self) -> bool:
+        return not self._ended and self._executor.may_start_tool()
 
     async def read_inbox(self) -> list[str]:
         async def read() -> list[Any]:
-            texts, seq = await self._execution.commit(
-                functools.partial(turns.posted_since, run_id=self.run_id, seq=self._inbox)
+            texts, seq = await self._executor.commit(
+                functools.partial(turns.posted_since, run_id=self._run_id, seq=self._inbox)
             )
             return [texts, seq]
 
@@ -250,66 +238,61 @@ class RunningTurn:
     def unix_time(self) -> float:
         return time.time()
 
-    def give_up(self, error: CallOrderError) -> None:
+    def fail_with(self, error: CallOrderError) -> None:
         if not self._ended:
-            self._fault = error
+            self._error = error
 
     async def _is_new(self, op: int, entry: Entry) -> bool:
-        """Whether the agent does this for the first time."""
-        await self._refuse_when_ended()
+        # False for an operation that was recorded before the turn was recovered.
+        await self._refuse_after_end()
         if op > self._recorded:
             return True
-        at = op - self._first_op
-        if not 0 <= at < len(self._past) or self._past[at] != turns.kind_of(entry):
-            self._fault = AgentChanged()
-            raise self._fault
+        index = op - self._first_op
+        if not 0 <= index < len(self._history) or self._history[index] != turns.kind_of(entry):
+            self._error = AgentChanged()
+            raise self._error
         return False
 
-    async def _guarded(self, call: Awaitable[T]) -> T:
-        # The agent's own `except` must not hide these: nothing of the turn is right after them.
+    async def _checked(self, call: Awaitable[T]) -> T:
+        # Kept, because the agent's own `except` must not hide these errors.
         try:
             return await call
-        except (AgentChanged, TurnElsewhere, GivenUp, sa.exc.DBAPIError) as error:
-            self._fault = error
+        except (AgentChanged, *_LEAVES_TURN_OPEN) as error:
+            self._error = error
             raise
 
-    async def _refuse_when_ended(self) -> None:
-        # What a function does on its way out is no part of what it does when it goes on.
-        if self._fault is not None:
-            await self._slow_down()
-            raise self._fault
-        if self._ended:
-            await self._slow_down()
-            raise TurnEnded
-
-    async def _slow_down(self) -> None:
-        # A function that catches everything and tries again must not keep the loop.
-        self._refusals += 1
-        if self._refusals > _MOST_REFUSALS:
+    async def _refuse_after_end(self) -> None:
+        # Calls that a function makes on its way out would not be made again on recovery.
+        if self._error is None and not self._ended:
+            return
+        self._refused_calls += 1
+        if self._refused_calls > _MAX_REFUSED_CALLS:
+            # A function that catches everything and retries must not block the loop.
             await asyncio.Event().wait()
         await asyncio.sleep(0)
+        raise self._error or TurnEnded
 
-    async def _commit(self, work: Callable[..., T], *arguments: Any, rings: bool) -> T:
-        def on(connection: sa.Connection) -> T:
-            return work(connection, self.run_id, self.number, *arguments)
+    async def _commit(self, work: Callable[..., T], *arguments: Any) -> T:
+        def transact(connection: sa.Connection) -> T:
+            return work(connection, self._run_id, self._number, *arguments)
 
-        return await self._execution.commit(on, rings=self.run_id if rings else None)
+        return await self._executor.commit(transact, changes=self._run_id)
 
 
 async def _call(agent: Agent, context: RunContext) -> None:
-    # To the end of this task, so with no block that many thousands of waiting turns would hold.
-    in_agents_code.set(True)
+    # Set for the whole task: many thousands wait, and each `with` block costs memory.
+    in_agent_code.set(True)
     try:
         await agent.function(context)
     except (Exception, asyncio.CancelledError):
         raise
     except BaseException as error:
         if type(error).__module__.partition(".")[0] == "dbos":
-            # Its word that this turn goes on elsewhere.
+            # DBOS's control errors: another server runs this turn.
             raise
-        # Left alone, these would end the whole engine, or the turn without a word.
-        raise RuntimeError(f"the agent raised {said_by(error)}") from error
+        # Left as they are, these would end the engine, or the turn without a trace.
+        raise RuntimeError(f"the agent raised {describe(error)}") from error
 
 
 def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, AgentChanged) else said_by(error)
+    return str(error) if isinstance(error, AgentChanged) else describe(error)

@@ -1,9 +1,9 @@
-"""What a server counts, in the text format of Prometheus."""
+"""A server's metrics, in the text format of Prometheus."""
 
 from __future__ import annotations
 
 import platform
-from collections import Counter as Tally
+from collections import Counter as Counts
 from collections.abc import Callable, Mapping
 
 from prometheus_client import (
@@ -16,30 +16,24 @@ from prometheus_client import (
     generate_latest,
 )
 
-import duvo
-
+from ..._version import __version__
 from .._store import counters, statuses
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-"""Bounds of the histogram; the last one is beyond the longest that a request is held."""
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+"""Seconds; the last bound is above the longest long poll."""
 
 
 class Metrics:
-    """Counters of one server; safe in any thread.
+    """The metrics of one server; safe to use from any thread."""
 
-    Args:
-        turns: tells how many turns are carried out here now.
-        long_polls: tells how many requests are held now.
-    """
-
-    def __init__(self, *, turns: Callable[[], int], long_polls: Callable[[], int]):
-        # One of its own: a second server of this process begins at zero.
+    def __init__(self, *, turns: Callable[[], int], held_polls: Callable[[], int]):
+        # A registry of its own: the next server in this process starts at zero.
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         build = Info("duvo_build", "The version that runs here.", registry=registry)
-        build.info({"version": duvo.__version__, "python": platform.python_version()})
+        build.info({"version": __version__, "python": platform.python_version()})
         self._runs = Gauge(
             "duvo_runs", "Runs in the database, by status.", ["status"], registry=registry
         )
@@ -62,11 +56,11 @@ class Metrics:
             "duvo_http_request_duration_seconds",
             "Seconds until a request was answered, held ones included.",
             ["method", "route"],
-            buckets=_SECONDS,
+            buckets=_BUCKETS,
             registry=registry,
         )
         polls = Gauge("duvo_long_polls_held", "Requests that are held now.", registry=registry)
-        polls.set_function(long_polls)
+        polls.set_function(held_polls)
         running = Gauge(
             "duvo_turns_running", "Turns at work or waiting on this server.", registry=registry
         )
@@ -80,22 +74,17 @@ class Metrics:
         self._requests.labels(method, route, str(status)).inc()
         self._durations.labels(method, route).observe(seconds)
 
-    def count_committed(self, notes: Tally[str]) -> None:
-        """Count what a transaction did."""
-        self._started.inc(notes[counters.STARTED])
-        self._appended.inc(notes[counters.APPENDED])
+    def count_committed(self, counts: Counts[str]) -> None:
+        """Count what a transaction changed."""
+        self._started.inc(counts[counters.STARTED])
+        self._appended.inc(counts[counters.APPENDED])
         for status in statuses.ENDED:
-            self._ended.labels(status).inc(notes[status])
+            self._ended.labels(status).inc(counts[status])
 
     def text(self, *, database_up: bool, runs: Mapping[str, int] | None) -> bytes:
-        """All of them.
-
-        Args:
-            database_up: whether the database answers.
-            runs: how many have each status; None where that is not known.
-        """
+        """Return all metrics; `runs` is the number of runs of each status, if it is known."""
         self._database_up.set(database_up)
-        # Counts of a moment ago would hide that the database is away.
+        # Old counts would hide that the database does not answer.
         self._runs.clear()
         if runs is not None:
             for status in dict.fromkeys((*statuses.KNOWN, *runs)):

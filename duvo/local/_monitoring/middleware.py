@@ -1,4 +1,4 @@
-"""Counts requests by their route, never by their path: there is no end of paths."""
+"""Counts requests by route, not by path: there is no limit to the number of paths."""
 
 from __future__ import annotations
 
@@ -14,31 +14,29 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _OTHER = "other"
 
 
-class Measured:
-    """Wraps an application, and counts what it answers and how long that took."""
+def measured(app: ASGIApp, routes: Iterable[Route], metrics: Metrics) -> ASGIApp:
+    """Return the application with its requests counted."""
+    templates: dict[object, str] = {route.endpoint: route.path for route in routes}
 
-    def __init__(self, app: ASGIApp, routes: Iterable[Route], metrics: Metrics):
-        self._app = app
-        self._templates: dict[object, str] = {route.endpoint: route.path for route in routes}
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def measured_app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await app(scope, receive, send)
             return
         status = 500
         began = time.perf_counter()
 
-        async def send_and_look(message: Message) -> None:
+        async def send_and_record(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, send_and_look)
+            await app(scope, receive, send_and_record)
         finally:
             method = scope["method"] if scope["method"] in _METHODS else _OTHER
-            # Routing has left its finding here; there is none where the guard refused.
-            route = self._templates.get(scope.get("endpoint"), _OTHER)
-            self._metrics.count_request(method, route, status, time.perf_counter() - began)
+            # Set by the router; missing if the guard refused the request.
+            route = templates.get(scope.get("endpoint"), _OTHER)
+            metrics.count_request(method, route, status, time.perf_counter() - began)
+
+    return measured_app

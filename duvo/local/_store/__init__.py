@@ -1,1 +1,1 @@
-"""What the API serves, as SQL: commands and queries on runs and conversations."""
+"""Runs and conversations in SQL: commands, queries and turns."""

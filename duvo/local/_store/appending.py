@@ -1,4 +1,4 @@
-"""Every change of a run: one update of its row, and one message."""
+"""Changes of a run: each updates its row and appends one message."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .entries import Entry
 runs = schema.runs
 
 NOW: Any = object()
-"""Stands for the moment of the change, among the values that it sets."""
+"""Placeholder for the time of the change, among the column values to set."""
 
 
 class TurnEnded(Exception):
-    """The run was ended, or resumed in a newer turn; nothing more of this turn is stored."""
+    """The run was ended, or resumed in a newer turn; this turn stores nothing more."""
 
 
 def unix_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def new_message_id() -> str:
+def new_id() -> str:
     return str(uuid.uuid4())
 
 
@@ -39,34 +39,29 @@ def append(
     entry: Entry,
     *,
     message_id: str,
-    of_turn: int | None = None,
+    in_turn: int | None = None,
     op: int | None = None,
     **changes: Any,
 ) -> sa.Row[Any] | None:
-    """Change the run's row and append the entry; the row is the lock that orders all writers.
+    """Update the run's row and append the entry; the row's lock orders all writers.
 
     Args:
-        message_id: the new message's.
-        of_turn: the turn that must be under way; otherwise nothing is done.
-        op: the agent's own count, where the agent appends; nothing is done
-            when it has come so far already.
+        message_id: the id of the new message.
+        in_turn: the turn that must be current and not ended; else nothing is done.
+        op: the number of the agent's operation; nothing is done if the run's
+            counter has reached it already.
         changes: columns of the run to set; `NOW` is the message's time.
 
     Returns:
         The run's id, turn, messages and updated_at after the change, or None
-        when nothing was done.
+        if nothing was done.
     """
-    moments = tuple(name for name, value in changes.items() if value is NOW)
-    plain = {name: value for name, value in changes.items() if value is not NOW}
-    computed = {name for name, value in plain.items() if isinstance(value, sa.ColumnElement)}
-    statement = _change(
-        tuple(name for name in plain if name not in computed), moments, of_turn is None, op is None
-    )
-    if computed:
-        statement = statement.values({name: plain.pop(name) for name in computed})
-    values = {f"new_{name}": value for name, value in plain.items()}
-    values |= {"the_run": run_id, "the_turn": of_turn, "the_op": op, "the_moment": unix_ms()}
-    row = connection.execute(statement, values).one_or_none()
+    set_now = tuple(name for name, value in changes.items() if value is NOW)
+    values = {name: value for name, value in changes.items() if value is not NOW}
+    statement = _update(tuple(values), set_now, in_turn is None, op is None)
+    parameters = {f"new_{name}": value for name, value in values.items()}
+    parameters |= {"run_id_": run_id, "turn_": in_turn, "op_": op, "moment_": unix_ms()}
+    row = connection.execute(statement, parameters).one_or_none()
     if row is not None:
         insert_message(
             connection,
@@ -78,34 +73,34 @@ def append(
             op=op,
         )
         if changes.get("status") in statuses.ENDED:
-            counters.note(connection, changes["status"])
+            counters.count(connection, changes["status"])
     return row
 
 
 @functools.lru_cache
-def _change(
-    names: tuple[str, ...], moments: tuple[str, ...], any_turn: bool, any_op: bool
+def _update(
+    names: tuple[str, ...], set_now: tuple[str, ...], any_turn: bool, any_op: bool
 ) -> ReturningUpdate[Any]:
-    # Built once each: to build and look one up again takes longer than to execute it.
-    moment = sa.bindparam("the_moment", type_=sa.BigInteger)
-    # Later than everything before it, also when the clock was set back.
+    # Cached: building and compiling a statement takes longer than executing it.
+    moment = sa.bindparam("moment_", type_=sa.BigInteger)
+    # Later than every earlier message, even if the clock was set back.
     later = sa.case((runs.c.updated_at >= moment, runs.c.updated_at + 1), else_=moment)
     values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
-    values |= dict.fromkeys(moments, later)
-    statement = runs.update().where(runs.c.id == sa.bindparam("the_run"))
+    values |= dict.fromkeys(set_now, later)
+    statement = runs.update().where(runs.c.id == sa.bindparam("run_id_"))
     if not any_turn:
         statement = statement.where(
-            runs.c.turn == sa.bindparam("the_turn"), runs.c.status.not_in(statuses.ENDED)
+            runs.c.turn == sa.bindparam("turn_"), runs.c.status.not_in(statuses.ENDED)
         )
     if not any_op:
-        statement = statement.where(runs.c.ops < sa.bindparam("the_op"))
-        values["ops"] = sa.bindparam("the_op")
+        statement = statement.where(runs.c.ops < sa.bindparam("op_"))
+        values["ops"] = sa.bindparam("op_")
     return statement.values(messages=runs.c.messages + 1, updated_at=later, **values).returning(
         runs.c.id, runs.c.turn, runs.c.messages, runs.c.updated_at
     )
 
 
-_MESSAGE = schema.messages.insert()
+_INSERT_MESSAGE = schema.messages.insert()
 
 
 def insert_message(
@@ -118,9 +113,9 @@ def insert_message(
     message_id: str,
     op: int | None = None,
 ) -> None:
-    """Insert the message that the run's row already counts."""
+    """Insert the message that the run's row counts already."""
     connection.execute(
-        _MESSAGE,
+        _INSERT_MESSAGE,
         {
             "run_id": run_id,
             "seq": seq,
@@ -133,7 +128,7 @@ def insert_message(
             "data": None if entry.data is None else json.dumps(entry.data),
         },
     )
-    counters.note(connection, counters.APPENDED)
+    counters.count(connection, counters.APPENDED)
 
 
 def append_op(
@@ -144,20 +139,13 @@ def append_op(
     entry: Entry,
     **changes: Any,
 ) -> sa.Row[Any] | None:
-    """Append what the agent did as the `op`th thing, once however often this is called.
-
-    Returns:
-        What `append` returns, or None when it had been done before.
-
-    Raises:
-        TurnEnded: the turn is over.
-    """
+    """Append the entry of an agent's operation as `append` does; None if it was appended before."""
     row = append(
         connection,
         run_id,
         entry,
         message_id=str(uuid.uuid5(uuid.UUID(run_id), f"message {op}")),
-        of_turn=turn,
+        in_turn=turn,
         op=op,
         **changes,
     )

@@ -1,9 +1,11 @@
-"""What people do to runs: start, post, respond, stop; each within one transaction."""
+"""Changes that people make to runs: start, post, respond, stop; each in one transaction.
+
+Raises `ApiError` for a run or a request that is unknown or in the wrong state.
+"""
 
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -13,25 +15,25 @@ import sqlalchemy as sa
 from .._database import schema
 from ..agents import Agent
 from . import counters, entries, replies, shapes, statuses
-from .appending import NOW, append, insert_message, new_message_id, unix_ms
-from .refusals import Refused
+from .api_errors import ApiError, no_run
+from .appending import NOW, append, insert_message, new_id, unix_ms
 
 runs, requests = schema.runs, schema.requests
 
 Deliver = Callable[[sa.Connection, str, int, str, str], None]
-"""Hands a reply (run, turn, request, JSON text) to the waiting turn, in the same transaction."""
+"""Sends a reply (run, turn, request, JSON text) to the waiting turn, in the same transaction."""
 
 
 @attrs.frozen
 class Change:
-    """What was done, and what follows from it once it is committed.
+    """The response to a change, and what to do once it is committed.
 
     Attributes:
-        status: of the HTTP answer.
-        body: of the HTTP answer.
-        run_id: the run whose waiters are to be woken, or None.
-        starts_turn: the turn of it that is to be started, or None.
-        ends_turn: the turn of it that is to be cancelled, or None.
+        status: of the HTTP response.
+        body: of the HTTP response.
+        run_id: the run whose subscribers to notify, or None.
+        starts_turn: the turn of it to start, or None.
+        ends_turn: the turn of it to cancel, or None.
     """
 
     status: int
@@ -50,7 +52,7 @@ def start(
     sandbox_id: str | None,
     webhook_url: str | None,
 ) -> Change:
-    """Make a run, with the message that starts it."""
+    """Create a run, with the message that starts it."""
     moment = unix_ms()
     number = sa.select(sa.func.coalesce(sa.func.max(runs.c.run_number), 0) + 1).scalar_subquery()
     row = connection.execute(
@@ -78,26 +80,21 @@ def start(
         )
         .returning(*runs.c)
     ).one()
-    counters.note(connection, counters.STARTED)
+    counters.count(connection, counters.STARTED)
     if message is not None:
         entry = entries.user_text(message)
-        insert_message(connection, run_id, entry, seq=1, moment=moment, message_id=new_message_id())
+        insert_message(connection, run_id, entry, seq=1, moment=moment, message_id=new_id())
     return Change(201, {"run": shapes.run(row)}, run_id, starts_turn=1)
 
 
 def post(connection: sa.Connection, run_id: str, text: str, deliver: Deliver) -> Change:
-    """Post a message: into a run that works, as a reply to one that waits, or to resume one.
-
-    Raises:
-        Refused: the run is unknown, has failed, or waits for answers that one
-            text cannot give.
-    """
-    message_id = new_message_id()
-    row = _run(connection, run_id)
+    """Post a message: to a working run's inbox, as a waiting run's reply, or to resume a run."""
+    message_id = new_id()
+    row = _locked_run(connection, run_id)
     if row.status == statuses.FAILED:
-        raise Refused(409, "the run has failed, and a failed run cannot be resumed; start another")
+        raise ApiError(409, "the run has failed, and a failed run cannot be resumed; start another")
     entry = entries.user_text(text)
-    changes: dict[str, Any] = {"prompts": runs.c.prompts + 1}
+    changes: dict[str, Any] = {"prompts": row.prompts + 1}
     starts_turn = None
     if row.status in statuses.RESUMABLE:
         starts_turn = row.turn + 1
@@ -112,13 +109,13 @@ def post(connection: sa.Connection, run_id: str, text: str, deliver: Deliver) ->
     if row.status == statuses.WAITING:
         request = _request(connection, run_id, row.pending_request_id)
         reply = replies.from_text(json.loads(request.spec), text)
-        # A text that declines says more than no: the agent finds it in its inbox too.
-        told = reply.get("approved") is not False
-        entry = entries.user_text(text, replies_to=request.id if told else None)
+        if reply.get("approved") is not False:
+            # A text that declines may say more than no: the agent finds it in its inbox too.
+            entry = entries.user_text(text, replies_to=request.id)
     after = append(connection, run_id, entry, message_id=message_id, **changes)
     assert after is not None
     if request is not None:
-        _settle(connection, after, request, reply, deliver)
+        _record_reply(connection, after, request, reply, deliver)
     body = {"message": shapes.posted_message(message_id, text, after.updated_at)}
     return Change(201, body, run_id, starts_turn=starts_turn)
 
@@ -130,51 +127,50 @@ def respond(
     body: dict[str, Any],
     deliver: Deliver,
 ) -> Change:
-    """Answer the request that the run waits with.
-
-    Raises:
-        Refused: the run or the request is unknown, the request is no longer
-            pending, or the answer does not fit it.
-    """
-    row = _run(connection, run_id)
+    """Reply to the run's pending human request."""
+    row = _locked_run(connection, run_id)
     request = _request(connection, run_id, request_id)
     if row.status != statuses.WAITING or row.pending_request_id != request_id:
-        how = {"answered": "has been answered already", "cancelled": "is void, the run was stopped"}
-        raise Refused(409, f"this request {how.get(request.status, 'is not pending')}")
+        reasons = {
+            "answered": "has been answered already",
+            "cancelled": "is void: its run was stopped",
+        }
+        raise ApiError(409, f"this request {reasons.get(request.status, 'is not pending')}")
     reply = replies.from_fields(json.loads(request.spec), body)
-    after = _settle(connection, row, request, reply, deliver)
+    after = _record_reply(connection, row, request, reply, deliver)
     shape = shapes.answered_request(request, reply, after.updated_at)
     return Change(200, {"human_request": shape}, run_id)
 
 
 def stop(connection: sa.Connection, run_id: str) -> Change:
-    """End a run where it stands; one that has ended stays as it is.
-
-    Raises:
-        Refused: the run is unknown.
-    """
-    row = _run(connection, run_id)
+    """End a run at once; an ended run stays as it is."""
+    row = _locked_run(connection, run_id)
     if row.status in statuses.ENDED:
         return Change(200, {"success": True, "message": f"the run had ended: {row.status}"})
     after = append(
         connection,
         run_id,
         entries.session("interrupted"),
-        message_id=new_message_id(),
+        message_id=new_id(),
         status=statuses.INTERRUPTED,
         pending_request_id=None,
         finished_at=NOW,
     )
     assert after is not None
+    cancel_requests(connection, run_id)
+    return Change(200, {"success": True}, run_id, ends_turn=row.turn)
+
+
+def cancel_requests(connection: sa.Connection, run_id: str) -> None:
+    """Cancel the run's pending human request, if there is one."""
     connection.execute(
         requests.update()
         .where(requests.c.run_id == run_id, requests.c.status == "pending")
         .values(status="cancelled")
     )
-    return Change(200, {"success": True}, run_id, ends_turn=row.turn)
 
 
-def _settle(
+def _record_reply(
     connection: sa.Connection,
     row: sa.Row[Any],
     request: sa.Row[Any],
@@ -186,7 +182,7 @@ def _settle(
         connection,
         row.id,
         entries.tool_result(request.id, result=result),
-        message_id=new_message_id(),
+        message_id=new_id(),
         status=statuses.RUNNING,
         pending_request_id=None,
     )
@@ -201,13 +197,13 @@ def _settle(
     return after
 
 
-def _run(connection: sa.Connection, run_id: str) -> sa.Row[Any]:
-    # An update that changes nothing is the lock that both databases know.
+def _locked_run(connection: sa.Connection, run_id: str) -> sa.Row[Any]:
+    # An update that changes nothing takes the row's lock in both databases.
     row = connection.execute(
         runs.update().where(runs.c.id == run_id).values(turn=runs.c.turn).returning(*runs.c)
     ).one_or_none()
     if row is None:
-        raise Refused(404, "there is no such run, or it belongs to another team")
+        raise no_run()
     return row
 
 
@@ -216,14 +212,10 @@ def _request(connection: sa.Connection, run_id: str, request_id: str) -> sa.Row[
         sa.select(requests).where(requests.c.id == request_id, requests.c.run_id == run_id)
     ).one_or_none()
     if row is None:
-        raise Refused(404, "this run has no such human request")
+        raise ApiError(404, "this run has no such human request")
     return row
 
 
 def _title(message: str | None) -> str | None:
     lines = (message or "").strip().splitlines()
     return lines[0][:80].strip() if lines else None
-
-
-def new_run_id() -> str:
-    return str(uuid.uuid4())

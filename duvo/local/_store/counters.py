@@ -1,4 +1,4 @@
-"""What transactions did, counted once they are committed."""
+"""Counts of what transactions changed, reported once they are committed."""
 
 from __future__ import annotations
 
@@ -11,28 +11,24 @@ import sqlalchemy as sa
 STARTED = "started"
 APPENDED = "appended"
 
-_NOTES = "duvo_tally"
+_KEY = "duvo_counters"
 
 
-def note(connection: sa.Connection, what: str) -> None:
-    """Count one thing for the connection's transaction.
-
-    Args:
-        what: `STARTED`, `APPENDED`, or the status that a run ended with.
-    """
-    connection.info.setdefault(_NOTES, Counter())[what] += 1
+def count(connection: sa.Connection, what: str) -> None:
+    """Count one `STARTED` or `APPENDED`, or a run's final status, in the current transaction."""
+    connection.info.setdefault(_KEY, Counter())[what] += 1
 
 
-def on_commit(engine: sa.Engine, tell: Callable[[Counter[str]], None]) -> None:
-    """Have what each transaction of the engine did told from now on; called in any thread."""
+def on_commit(engine: sa.Engine, report: Callable[[Counter[str]], None]) -> None:
+    """Report the counts of each committed transaction from now on; called in any thread."""
 
     def committed(connection: sa.Connection) -> None:
-        notes = connection.info.pop(_NOTES, None)
-        if notes:
-            tell(notes)
+        counts = connection.info.pop(_KEY, None)
+        if counts:
+            report(counts)
 
     def rolled_back(connection: sa.Connection) -> None:
-        connection.info.pop(_NOTES, None)
+        connection.info.pop(_KEY, None)
 
     listen: Any = sa.event.listen
     listen(engine, "commit", committed)

@@ -1,4 +1,4 @@
-"""What stands in a conversation, before it has a place and a time in it."""
+"""Messages to append to a conversation, before they have a place and a time in it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import attrs
 
 @attrs.frozen
 class Entry:
-    """A message that is about to be appended to a run's conversation.
+    """A message to append to a run's conversation.
 
-    Attributes:
-        data: the tool call or its result, in the API's shape; for a message
-            of a user, the request that it replied to.
+    `data` is a tool call or its result in the API's shape, or the request that
+    a user's message replied to.
     """
 
     type: str
@@ -46,5 +45,5 @@ def tool_result(call_id: str, *, result: Any = None, error: str | None = None) -
 
 
 def session(event: str, text: str | None = None) -> Entry:
-    """A turn's beginning or end: `started`, `completed`, `error` or `interrupted`."""
+    """Return a turn's start or end: `started`, `completed`, `error` or `interrupted`."""
     return Entry(f"session_{event}", "system", text)

@@ -1,4 +1,4 @@
-"""A request that comes twice with one key is carried out once, and answered alike."""
+"""Idempotency keys: a repeated request is executed once and gets the first response again."""
 
 from __future__ import annotations
 
@@ -9,29 +9,28 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from .._database import schema
+from .api_errors import ApiError
 from .appending import unix_ms
 from .commands import Change
-from .refusals import Refused
 
 table = schema.idempotency
 
-KEPT_MS = 7 * 24 * 3600 * 1000
-"""How long a key is remembered, in milliseconds."""
+_KEPT_MS = 7 * 24 * 3600 * 1000
+"""Milliseconds for which a key is remembered."""
 
 
 def fingerprint(method: str, path: str, body: bytes) -> str:
-    """What makes two requests the same."""
+    """Return a digest that is the same for the same request."""
     return hashlib.sha256(b"\0".join((method.encode(), path.encode(), body))).hexdigest()
 
 
 def once(
-    connection: sa.Connection, key: str, request_hash: str, work: Callable[[], Change]
+    connection: sa.Connection,
+    key: str,
+    request_hash: str,
+    work: Callable[[sa.Connection], Change],
 ) -> Change:
-    """Do the work, unless the key has been seen: then return the first answer again.
-
-    Raises:
-        Refused: the key came with another request.
-    """
+    """Do the work, or return the first response if the key has been used."""
     new = connection.execute(
         _insert(connection)
         .values(key=key, request_hash=request_hash, created_at=unix_ms())
@@ -40,18 +39,20 @@ def once(
     if new is None:
         row = connection.execute(sa.select(table).where(table.c.key == key)).one()
         if row.request_hash != request_hash:
-            raise Refused(422, "this Idempotency-Key came with another request; make a new key")
+            raise ApiError(
+                422, "this Idempotency-Key was used with another request; make a new key"
+            )
         first = json.loads(row.answer)
         return Change(first["status"], first["body"])
-    change = work()
-    answer = json.dumps({"status": change.status, "body": change.body})
-    connection.execute(table.update().where(table.c.key == key).values(answer=answer))
+    change = work(connection)
+    response = json.dumps({"status": change.status, "body": change.body})
+    connection.execute(table.update().where(table.c.key == key).values(answer=response))
     return change
 
 
-def forget_old(connection: sa.Connection) -> None:
-    """Remove the keys that are remembered no longer."""
-    connection.execute(table.delete().where(table.c.created_at < unix_ms() - KEPT_MS))
+def delete_expired(connection: sa.Connection) -> None:
+    """Delete the keys that are no longer remembered."""
+    connection.execute(table.delete().where(table.c.created_at < unix_ms() - _KEPT_MS))
 
 
 def _insert(connection: sa.Connection) -> sa.Insert:

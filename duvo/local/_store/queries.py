@@ -1,4 +1,4 @@
-"""Reading runs and conversations."""
+"""Reads of runs and conversations; `ApiError` for an unknown run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from .._database import schema
 from . import shapes, statuses
-from .refusals import Refused
+from .api_errors import no_run
 
 runs, messages, requests = schema.runs, schema.messages, schema.requests
 
@@ -17,66 +17,45 @@ Shape = dict[str, Any]
 
 
 @attrs.frozen
-class RunView:
-    """A run as it was read.
+class View:
+    """A run, or a page of its conversation.
 
     Attributes:
-        body: the API's answer.
-        ended: whether its status is a final one.
-        request_id: of the human request that it waits with, or None.
+        body: the response's body.
+        ended: whether the run's status is final.
+        request_id: the run's pending human request, or None.
     """
 
     body: Shape
     ended: bool
-    request_id: str | None
+    request_id: str | None = None
 
 
-@attrs.frozen
-class PageView:
-    """A page of a conversation as it was read.
-
-    Attributes:
-        body: the API's answer.
-        ended: whether the run's status was a final one.
-    """
-
-    body: Shape
-    ended: bool
-
-
-def run(connection: sa.Connection, run_id: str) -> RunView:
-    """One run, with the human request that it waits with.
-
-    Raises:
-        Refused: there is none.
-    """
+def run(connection: sa.Connection, run_id: str) -> View:
+    """Return a run, with its pending human request."""
     row = connection.execute(
         sa.select(runs, requests.c.spec, requests.c.created_at.label("asked_at"))
         .outerjoin(requests, requests.c.id == runs.c.pending_request_id)
         .where(runs.c.id == run_id)
     ).one_or_none()
     if row is None:
-        raise _no_run()
+        raise no_run()
     body: Shape = {"run": shapes.run(row)}
     if row.pending_request_id is not None:
         body["pending_human_request"] = shapes.pending_request(
             row.pending_request_id, row.spec, row.asked_at
         )
-    return RunView(body, row.status in statuses.ENDED, row.pending_request_id)
+    return View(body, row.status in statuses.ENDED, row.pending_request_id)
 
 
-def page(connection: sa.Connection, run_id: str, offset: int, limit: int) -> PageView:
-    """A page of a conversation, oldest first.
-
-    Raises:
-        Refused: there is no such run.
-    """
+def page(connection: sa.Connection, run_id: str, offset: int, limit: int) -> View:
+    """Return a page of a conversation, oldest message first."""
     row = connection.execute(
         sa.select(runs.c.messages, runs.c.status).where(runs.c.id == run_id)
     ).one_or_none()
     if row is None:
-        raise _no_run()
-    # Only what the row counts: on some databases a later commit shows in the second read.
+        raise no_run()
+    # Only messages that the row counts: on PostgreSQL the second read may see a later commit.
     end = min(offset + limit, row.messages)
     found = (
         connection.execute(
@@ -88,17 +67,17 @@ def page(connection: sa.Connection, run_id: str, offset: int, limit: int) -> Pag
         else []
     )
     body = {
-        "messages": [shapes.message(one) for one in found],
+        "messages": [shapes.message(message) for message in found],
         "total": row.messages,
         "limit": limit,
         "offset": offset,
     }
-    return PageView(body, row.status in statuses.ENDED)
+    return View(body, row.status in statuses.ENDED)
 
 
 @attrs.frozen
 class Filters:
-    """What a list of runs is narrowed to; times in Unix milliseconds."""
+    """The filters of a list of runs; `since` in Unix milliseconds, `nothing` matches no run."""
 
     status: str | None = None
     agent_id: str | None = None
@@ -112,7 +91,7 @@ class Filters:
 def run_list(
     connection: sa.Connection, filters: Filters, *, offset: int, limit: int, newest_first: bool
 ) -> Shape:
-    """A page of the runs that the filters let through, with how many there are."""
+    """Return a page of the runs that match the filters, and their total."""
     where = _conditions(filters)
     total = connection.scalar(sa.select(sa.func.count()).select_from(runs).where(*where)) or 0
     order = (runs.c.created_at, runs.c.run_number, runs.c.id)
@@ -127,7 +106,7 @@ def run_list(
 
 
 def last_runs(connection: sa.Connection) -> dict[str, int]:
-    """When each agent was last run, by the agents' ids."""
+    """Return the time of each agent's last run, by the agent's id."""
     rows = connection.execute(
         sa.select(runs.c.agent_id, sa.func.max(runs.c.created_at)).group_by(runs.c.agent_id)
     )
@@ -135,7 +114,7 @@ def last_runs(connection: sa.Connection) -> dict[str, int]:
 
 
 def unfinished(connection: sa.Connection) -> list[tuple[str, str, int]]:
-    """The agents that have runs which have not ended: id, name, how many."""
+    """Return the agents that have unfinished runs: id, name, number of runs."""
     rows = connection.execute(
         sa.select(runs.c.agent_id, sa.func.max(runs.c.agent_name), sa.func.count())
         .where(runs.c.status.not_in(statuses.ENDED))
@@ -144,12 +123,20 @@ def unfinished(connection: sa.Connection) -> list[tuple[str, str, int]]:
     return [(agent_id, name, count) for agent_id, name, count in rows]
 
 
-def accepted(connection: sa.Connection) -> list[tuple[str, int]]:
-    """The runs whose turn may not have been started yet, with that turn."""
+def pending(connection: sa.Connection) -> list[tuple[str, int]]:
+    """Return the runs whose turn may not have been started yet: id, turn."""
     rows = connection.execute(
         sa.select(runs.c.id, runs.c.turn).where(runs.c.status == statuses.PENDING)
     )
     return [(run_id, turn) for run_id, turn in rows]
+
+
+def current_turns(connection: sa.Connection, run_ids: list[str]) -> list[tuple[str, int, str]]:
+    """Return the id, turn and status of those runs."""
+    rows = connection.execute(
+        sa.select(runs.c.id, runs.c.turn, runs.c.status).where(runs.c.id.in_(run_ids))
+    )
+    return [(run_id, turn, status) for run_id, turn, status in rows]
 
 
 def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
@@ -159,12 +146,10 @@ def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
     if filters.status is not None:
         status = statuses.IN_FILTERS.get(filters.status, filters.status)
         where.append(runs.c.status == status)
-    if filters.agent_id is not None:
-        where.append(runs.c.agent_id == filters.agent_id)
-    if filters.user_id is not None:
-        where.append(runs.c.user_id == filters.user_id)
-    if filters.source is not None:
-        where.append(runs.c.source == filters.source)
+    for column in (runs.c.agent_id, runs.c.user_id, runs.c.source):
+        value = getattr(filters, column.name)
+        if value is not None:
+            where.append(column == value)
     if filters.since is not None:
         where.append(runs.c.created_at >= filters.since)
     if filters.search:
@@ -175,7 +160,3 @@ def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
             )
         )
     return where
-
-
-def _no_run() -> Refused:
-    return Refused(404, "there is no such run, or it belongs to another team")

@@ -1,63 +1,53 @@
-"""What a human said to a request, made what the agent gets. Pure."""
+"""A human's reply to a request, checked and turned into what the agent receives. Pure.
+
+Raises `ApiError` for a reply that does not fit the request.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .refusals import Refused
+from .api_errors import ApiError
 
 _YES = frozenset(("yes", "y", "ok", "okay", "approve", "approved"))
 
 
 def from_fields(spec: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-    """The reply in the fields of a respond call.
-
-    Args:
-        spec: the request.
-        body: the call's body: `approved` or `answers`.
-
-    Raises:
-        Refused: they do not fit the request.
-    """
+    """Return the reply in the body of a respond call: `approved` or `answers`."""
     approved, answers = body.get("approved"), body.get("answers")
     if approved is not None and not isinstance(approved, bool):
-        raise Refused(400, "approved must be true or false")
-    if answers is not None and not _are_answers(answers):
-        raise Refused(400, "answers must be an object of texts, by the questions' texts")
+        raise ApiError(400, "approved must be true or false")
+    if answers is not None and not (
+        isinstance(answers, dict) and all(isinstance(answer, str) for answer in answers.values())
+    ):
+        raise ApiError(400, "answers must be an object of texts, keyed by the questions' texts")
     if spec["type"] == "approval":
         if approved is None or answers:
-            raise Refused(422, "this request is an approval; send approved: true or false")
+            raise ApiError(422, "this request is an approval; send approved: true or false")
         return {"approved": approved}
     if approved is not None or answers is None:
-        raise Refused(422, "this request asks questions; send answers, by the questions' texts")
-    asked = [one["question"] for one in spec["questions"]]
+        raise ApiError(422, "this request asks questions; send answers, keyed by their texts")
+    questions = [question["question"] for question in spec["questions"]]
     for question in answers:
-        if question not in asked:
-            raise Refused(422, f"no question of this request reads {question!r}")
-    for question in asked:
+        if question not in questions:
+            raise ApiError(422, f"this request does not ask {question!r}")
+    for question in questions:
         if question not in answers:
-            raise Refused(422, f"the question {question!r} has no answer")
-    return {"answers": {question: answers[question] for question in asked}}
+            raise ApiError(422, f"the question {question!r} has no answer")
+    return {"answers": {question: answers[question] for question in questions}}
 
 
 def from_text(spec: dict[str, Any], text: str) -> dict[str, Any]:
-    """The reply that a message posted to a waiting run stands for.
+    """Return the reply that a message to a waiting run counts as.
 
-    An approval is given by a bare word of consent and by nothing else; any
-    other text declines it.
-
-    Raises:
-        Refused: the request asks several questions, which one text cannot answer.
+    A bare word of consent approves, any other text declines; one text cannot
+    answer several questions.
     """
     if spec["type"] == "approval":
         return {"approved": text.strip().rstrip(".!").lower() in _YES}
-    asked = [one["question"] for one in spec["questions"]]
-    if len(asked) > 1:
-        raise Refused(
-            422, f"the run waits for answers to {len(asked)} questions; respond to the request"
+    questions = [question["question"] for question in spec["questions"]]
+    if len(questions) > 1:
+        raise ApiError(
+            422, f"the run waits for answers to {len(questions)} questions; respond to the request"
         )
-    return {"answers": {asked[0]: text}}
-
-
-def _are_answers(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+    return {"answers": {questions[0]: text}}

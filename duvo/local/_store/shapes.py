@@ -1,4 +1,4 @@
-"""The engine's rows in the shapes of the hosted API."""
+"""The API's JSON shapes, made from rows and agents."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ TEAM_ID = str(uuid.uuid5(_HOME, "team"))
 USER_ID = str(uuid.uuid5(_HOME, "user"))
 
 
-def build_id(of_agent: str) -> str:
-    """The id of an agent's one revision."""
-    return str(uuid.uuid5(uuid.UUID(of_agent), "build"))
+def build_id(agent_id: str) -> str:
+    """Return the id of the agent's only revision."""
+    return str(uuid.uuid5(uuid.UUID(agent_id), "build"))
 
 
 def iso(moment: int) -> str:
-    """Unix milliseconds as the API writes a time."""
-    at = datetime.fromtimestamp(moment / 1000, timezone.utc)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment % 1000:03d}Z"
+    """Return Unix milliseconds as an ISO 8601 time."""
+    seconds = datetime.fromtimestamp(moment / 1000, timezone.utc)
+    return seconds.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment % 1000:03d}Z"
 
 
 def _iso_or_none(moment: int | None) -> str | None:
@@ -47,10 +47,10 @@ def profile() -> Shape:
     }
 
 
-def agent(one: Agent) -> Shape:
+def agent(agent: Agent) -> Shape:
     return {
-        "id": one.id,
-        "name": one.name,
+        "id": agent.id,
+        "name": agent.name,
         "slack_enabled": False,
         "microsoft_teams_enabled": False,
         "agentic_memory_enabled": False,
@@ -61,9 +61,9 @@ def agent(one: Agent) -> Shape:
     }
 
 
-def agent_item(one: Agent, last_run_at: int | None) -> Shape:
-    """An agent as it stands in a list."""
-    return agent(one) | {
+def agent_item(item: Agent, last_run_at: int | None) -> Shape:
+    """Return an agent as an item of a list."""
+    return agent(item) | {
         "pinned_at": None,
         "last_run_at": _iso_or_none(last_run_at),
         "latest_build": None,
@@ -93,7 +93,7 @@ def run(row: sa.Row[Any]) -> Shape:
 
 
 def run_item(row: sa.Row[Any]) -> Shape:
-    """A run as it stands in a list."""
+    """Return a run as an item of a list."""
     return {
         "id": row.id,
         "created_at": iso(row.created_at),

@@ -1,4 +1,4 @@
-"""The words for where a run is."""
+"""The statuses of a run."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ RESUMABLE = (COMPLETED, INTERRUPTED)
 KNOWN = ("not_started", PENDING, "starting", RUNNING, WAITING, *ENDED)
 
 IN_FILTERS = {"stopped": INTERRUPTED, "needs_attention": WAITING}
-"""Words that only the filters of lists know."""
+"""Other names of statuses in the filters of lists."""

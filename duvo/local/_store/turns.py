@@ -1,4 +1,7 @@
-"""A turn in the database: how it begins, what it asks, what was posted to it, how it ends."""
+"""The turns of runs: how they start, ask humans, read what was posted, and end.
+
+Every change of a turn raises `TurnEnded` if the turn has ended.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ import attrs
 import sqlalchemy as sa
 
 from .._database import schema
-from ..context import Message
+from ..messages import Message
 from . import entries, statuses
-from .appending import NOW, TurnEnded, append, append_op, new_message_id
+from .appending import NOW, TurnEnded, append, append_op, new_id
+from .commands import cancel_requests
 
 runs, messages, requests = schema.runs, schema.messages, schema.requests
 
@@ -21,30 +25,30 @@ _POSTED = sa.and_(messages.c.role == "user", messages.c.op.is_(None), messages.c
 
 
 class AgentChanged(Exception):
-    """The agent's code did something else than when this run was last carried on."""
+    """The agent's calls differ from those recorded when this turn last ran."""
 
     def __str__(self) -> str:
         return "the agent's code changed while this run was in progress; start a new run"
 
 
-class TurnElsewhere(Exception):
-    """Another server carries this turn out now."""
+class TurnTakenOver(Exception):
+    """Another server runs this turn now."""
 
 
 @attrs.frozen
-class Beginning:
-    """Where a turn starts from, the same however often it is recovered.
+class TurnStart:
+    """The state that a turn starts from; the same each time it is recovered.
 
     Attributes:
-        agent_id: of the agent that carries the turn out.
-        message: the text that began the turn, or None.
-        conversation: what stood before it.
-        op: the agent's count at the beginning.
-        recorded: how far the count had come when the turn was last left.
-        inbox: up to which place the agent knows what was posted.
-        past: what the agent did so far in this turn, from `op` on.
-        waits_with: the human request that was open when this was read, or None.
-        is_new: whether the turn begins now, and not once more.
+        agent_id: the agent that runs the turn.
+        message: the text that started the turn, or None.
+        conversation: the messages before it.
+        op: the run's operation counter at the turn's start.
+        recorded: the counter when the turn last stopped running.
+        inbox: the seq of the last message that the agent has received.
+        history: the kinds of the turn's recorded operations, from `op` on.
+        pending_request_id: the human request open when this was read, or None.
+        is_new: whether the turn starts for the first time.
     """
 
     agent_id: str
@@ -53,33 +57,21 @@ class Beginning:
     op: int
     recorded: int
     inbox: int
-    past: tuple[str, ...]
-    waits_with: str | None = attrs.field(eq=False)
+    history: tuple[str, ...]
+    pending_request_id: str | None = attrs.field(eq=False)
     is_new: bool = attrs.field(eq=False)
 
 
 def kind_of(entry: entries.Entry) -> str:
-    """What an agent did, told apart as far as a changed code is noticed."""
+    """Return what must stay the same when the operation is replayed: its type and tool."""
     name = (entry.data or {}).get("name") if entry.type == "tool_call" else None
     return sys.intern(f"{entry.type} {name}" if name else entry.type)
 
 
-def standing(connection: sa.Connection, run_ids: list[str]) -> list[tuple[str, int, str]]:
-    """Where those runs are: id, turn, status."""
-    rows = connection.execute(
-        sa.select(runs.c.id, runs.c.turn, runs.c.status).where(runs.c.id.in_(run_ids))
-    )
-    return [(run_id, turn, status) for run_id, turn, status in rows]
-
-
 def begin(
     connection: sa.Connection, run_id: str, turn: int, agent_ids: Container[str]
-) -> Beginning | None:
-    """Begin a turn, or find again where it began; None when its agent is not among these.
-
-    Raises:
-        TurnEnded: the turn is over.
-    """
+) -> TurnStart | None:
+    """Start or recover a turn; None if its agent is not among these."""
     row = connection.execute(_TURN, {"run": run_id, "turn": turn}).one_or_none()
     if row is None:
         raise TurnEnded
@@ -88,6 +80,7 @@ def begin(
     op = row.turn_ops + 1
     after = None
     if row.ops < op:
+        started = {} if row.started_at else {"started_at": NOW}
         after = append_op(
             connection,
             run_id,
@@ -95,22 +88,22 @@ def begin(
             op,
             entries.session("started"),
             status=statuses.RUNNING,
-            **({} if row.started_at else {"started_at": NOW}),
+            **started,
         )
-    # What was posted before this mark belongs to the beginning, what came after to the inbox.
-    mark = connection.scalar(_PLACE, {"run": run_id, "op": op}) if after is None else after.messages
+    # A message posted before `session_started` starts the turn; later ones go to the inbox.
+    mark = connection.scalar(_SEQ, {"run": run_id, "op": op}) if after is None else after.messages
     first = connection.execute(
         _FIRST_POSTED, {"run": run_id, "after": row.turn_messages, "before": mark}
     ).one_or_none()
-    return Beginning(
+    return TurnStart(
         agent_id=row.agent_id,
         message=first.text if first else None,
         conversation=_conversation(connection, run_id, row.turn_messages),
         op=op,
         recorded=max(row.ops, op),
         inbox=first.seq if first else row.turn_messages,
-        past=_past(connection, run_id, op) if after is None else (_STARTED,),
-        waits_with=row.pending_request_id if after is None else None,
+        history=_history(connection, run_id, op) if after is None else (_STARTED,),
+        pending_request_id=row.pending_request_id if after is None else None,
         is_new=after is not None,
     )
 
@@ -127,7 +120,7 @@ _TURN = sa.select(
     runs.c.turn == sa.bindparam("turn"),
     runs.c.status.not_in(statuses.ENDED),
 )
-_PLACE = sa.select(messages.c.seq).where(
+_SEQ = sa.select(messages.c.seq).where(
     messages.c.run_id == sa.bindparam("run"), messages.c.op == sa.bindparam("op")
 )
 _FIRST_POSTED = (
@@ -153,11 +146,7 @@ def open_request(
     request_id: str,
     spec: dict[str, Any],
 ) -> None:
-    """Make the run wait for a human, once for each `op`.
-
-    Raises:
-        TurnEnded: the turn is over.
-    """
+    """Make the run wait for a human, once for each `op`."""
     row = append_op(
         connection,
         run_id,
@@ -180,16 +169,11 @@ def open_request(
         )
 
 
-def answer_to(connection: sa.Connection, request_id: str) -> str | None:
-    """The reply as JSON text, or None while there is none.
-
-    Raises:
-        TurnEnded: the request is void.
-        AgentChanged: it was never made.
-    """
+def read_reply(connection: sa.Connection, request_id: str) -> str | None:
+    """Return the reply as JSON text, or None while there is none."""
     row = connection.execute(_REPLY, {"request": request_id}).one_or_none()
     if row is None:
-        raise AgentChanged
+        raise AgentChanged  # the request was never made
     if row.status == "cancelled":
         raise TurnEnded
     return str(row.answer) if row.status == "answered" else None
@@ -201,7 +185,7 @@ _REPLY = sa.select(requests.c.status, requests.c.answer).where(
 
 
 def posted_since(connection: sa.Connection, run_id: str, seq: int) -> tuple[list[str], int]:
-    """The texts posted after that place, and the place of the last of them."""
+    """Return the texts posted after `seq`, and the seq of the last of them."""
     found = connection.execute(
         sa.select(messages.c.seq, messages.c.text)
         .where(messages.c.run_id == run_id, messages.c.seq > seq, _POSTED)
@@ -211,12 +195,7 @@ def posted_since(connection: sa.Connection, run_id: str, seq: int) -> tuple[list
 
 
 def complete(connection: sa.Connection, run_id: str, turn: int, op: int) -> None:
-    """End the turn well.
-
-    Raises:
-        TurnEnded: it is over already.
-        AgentChanged: the agent has done less than was recorded of it.
-    """
+    """End the turn as completed."""
     row = append_op(
         connection,
         run_id,
@@ -231,17 +210,13 @@ def complete(connection: sa.Connection, run_id: str, turn: int, op: int) -> None
 
 
 def fail(connection: sa.Connection, run_id: str, turn: int, reason: str) -> None:
-    """End the turn with an error, whatever the agent's count is.
-
-    Raises:
-        TurnEnded: it is over already.
-    """
+    """End the turn as failed, whatever its operation counter."""
     row = append(
         connection,
         run_id,
         entries.session("error", reason),
-        message_id=new_message_id(),
-        of_turn=turn,
+        message_id=new_id(),
+        in_turn=turn,
         status=statuses.FAILED,
         failure=reason,
         finished_at=NOW,
@@ -249,22 +224,15 @@ def fail(connection: sa.Connection, run_id: str, turn: int, reason: str) -> None
     )
     if row is None:
         raise TurnEnded
-    connection.execute(
-        requests.update()
-        .where(requests.c.run_id == run_id, requests.c.status == "pending")
-        .values(status="cancelled")
-    )
+    cancel_requests(connection, run_id)
 
 
-def _past(connection: sa.Connection, run_id: str, op: int) -> tuple[str, ...]:
-    found = connection.execute(_DONE, {"run": run_id, "op": op})
-    return tuple(
-        kind_of(entries.Entry(row.type, "", data=json.loads(row.data) if row.data else None))
-        for row in found
-    )
+def _history(connection: sa.Connection, run_id: str, op: int) -> tuple[str, ...]:
+    rows = connection.execute(_OPS, {"run": run_id, "op": op})
+    return tuple(kind_of(entries.Entry(row.type, "", data=_loaded(row.data))) for row in rows)
 
 
-_DONE = (
+_OPS = (
     sa.select(messages.c.type, messages.c.data)
     .where(messages.c.run_id == sa.bindparam("run"), messages.c.op >= sa.bindparam("op"))
     .order_by(messages.c.op)
@@ -274,12 +242,14 @@ _DONE = (
 def _conversation(connection: sa.Connection, run_id: str, end: int) -> tuple[Message, ...]:
     if end == 0:
         return ()
-    found = connection.execute(
+    rows = connection.execute(
         sa.select(messages)
         .where(messages.c.run_id == run_id, messages.c.seq <= end)
         .order_by(messages.c.seq)
     )
-    return tuple(
-        Message(row.role, row.type, row.text or "", json.loads(row.data) if row.data else None)
-        for row in found
-    )
+    return tuple(Message(row.role, row.type, row.text or "", _loaded(row.data)) for row in rows)
+
+
+def _loaded(data: str | None) -> dict[str, Any] | None:
+    loaded: dict[str, Any] | None = json.loads(data) if data else None
+    return loaded

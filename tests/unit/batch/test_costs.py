@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import duvo
-from duvo import Message, Run
+from duvo import AsyncRun, Message, Run
 from tests.benchmarks.watch import compare
 from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted, Seen
 from tests.servers.simulated_api import Simulated, SimulatedRun, lives
@@ -132,13 +132,14 @@ def test_runs_that_were_handed_out_are_let_go(hosted: Hosted, client: duvo.Clien
                     hosted.end(run_id)
 
     hosted.before = end
-    before = sum(isinstance(one, Run) for one in gc.get_objects())
+    runs = (Run, AsyncRun)
+    before = sum(isinstance(one, runs) for one in gc.get_objects())
     alive = []
     results = client.runs.map(AGENT, map(str, range(300)), concurrency=20)
     for number, _ in enumerate(results):
         if number % 50 == 49:
             gc.collect()
-            alive.append(sum(isinstance(one, Run) for one in gc.get_objects()) - before)
+            alive.append(sum(isinstance(one, runs) for one in gc.get_objects()) - before)
     assert len(alive) == 6
     # Those at work, those that have ended and wait to be handed out, and the one in hand.
     assert max(alive) <= 20 + 20 + 1

@@ -325,7 +325,7 @@ def test_an_empty_file_becomes_a_journal(file: Path) -> None:
 
 
 def test_places_where_no_file_can_be_are_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(duvo.JournalError, match=r"there is no directory .*/missing"):
+    with pytest.raises(duvo.JournalError, match=r"the directory .*/missing does not exist"):
         Journal(tmp_path / "missing" / "journal", **OWNER)
     with pytest.raises(duvo.JournalError, match="is a directory"):
         Journal(tmp_path, **OWNER)

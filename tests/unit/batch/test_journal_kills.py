@@ -56,7 +56,7 @@ def noted(row: Row) -> int:
     return ["new", "sending", "started", "finished"].index(row.state)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.seeds(quick=2, full=4)
 def test_a_kill_loses_nothing_that_was_noted(tmp_path: Path, seed: int) -> None:
     moments = random.Random(seed)
     file = tmp_path / "journal"

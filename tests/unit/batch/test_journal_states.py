@@ -24,6 +24,8 @@ import duvo
 from duvo._batch import fingerprints
 from duvo._batch.journal import Changes, Journal, Row
 
+pytestmark = pytest.mark.seeds
+
 OWNER = {"server": "s", "team_id": "t", "agent_id": "a"}
 
 CONTENTS = [fingerprints.fingerprint(value) for value in ("a", "b", {"n": 1})]
@@ -170,7 +172,6 @@ class Batches(RuleBasedStateMachine):
 
 
 Batches.TestCase.settings = settings(
-    max_examples=100,
     stateful_step_count=25,
     deadline=None,
     database=None,

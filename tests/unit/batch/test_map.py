@@ -160,12 +160,11 @@ def test_a_run_that_did_not_complete_is_a_result_too(client: duvo.Client, agent:
     ("arguments", "told"),
     [
         ({"concurrency": 0}, "concurrency must be 1 or more"),
-        ({"executor": 3}, "executor must be an Executor, not 3"),
         ({"concurrency": True}, "concurrency must be 1 or more"),
-        ({"on_request": "aprove"}, "on_request is 'aprove'"),
+        ({"on_request": "aprove"}, "on_request must be .*, not 'aprove'"),
         ({"answers": ["no key"]}, "is not KEY=ANSWER"),
-        ({"inputs": "text"}, "not one text"),
-        ({"inputs": 5}, "inputs are a list or another iterable"),
+        ({"inputs": "text"}, "not text"),
+        ({"inputs": 5}, "inputs must be a list or another iterable"),
     ],
 )
 def test_what_cannot_work_is_refused_at_once(
@@ -176,6 +175,15 @@ def test_what_cannot_work_is_refused_at_once(
     assert hosted.requests == []
 
 
+@pytest.mark.blocking_only
+def test_what_is_no_executor_is_refused_at_once(client: duvo.Client, hosted: Hosted) -> None:
+    executor: Any = 3
+    with pytest.raises(duvo.ConfigError, match="executor must be an Executor, not 3"):
+        client.runs.map(AGENT, ["one"], executor=executor)
+    assert hosted.requests == []
+
+
+@pytest.mark.blocking_only
 def test_an_agent_that_is_not_there_is_told_at_once(client: duvo.Client) -> None:
     with pytest.raises(duvo.NotFound, match="no agent is called 'Nobody'"):
         client.runs.map("Nobody", ["one"])

@@ -115,6 +115,7 @@ def test_what_nothing_could_answer_goes_on_with_an_answer(
     assert len(agent.messages) == 1
 
 
+@pytest.mark.blocking_only
 def test_another_batch_is_refused(client: duvo.Client, agent: Agent, file: Path) -> None:
     list(client.runs.map(AGENT, ["a"], journal=file))
     with pytest.raises(duvo.JournalError, match="belongs to the agent"):
@@ -127,6 +128,7 @@ def test_another_batch_is_refused(client: duvo.Client, agent: Agent, file: Path)
         elsewhere.runs.map(AGENT, ["a"], journal=file)
 
 
+@pytest.mark.blocking_only
 def test_two_at_once_are_refused_in_a_line(client: duvo.Client, agent: Agent, file: Path) -> None:
     with client.runs.map(AGENT, ["a"], journal=file) as results:
         with pytest.raises(duvo.JournalError, match="in use by another process") as caught:

@@ -126,6 +126,7 @@ class Undecided(Executor):
             self.decision.set_exception(duvo.InvalidReply("nobody can say"))
 
 
+@pytest.mark.blocking_only
 @pytest.mark.parametrize("moment", ["as its end is read", "before its answer was read"])
 def test_a_run_that_ended_needs_no_reply_so_that_a_bad_one_spoils_nothing(
     hosted: Hosted, client: duvo.Client, agent: Agent, moment: str
@@ -181,6 +182,7 @@ def test_a_reply_that_was_lost_on_its_way_is_sent_once(
     assert agent.replies == {given: [{"approved": True}] for given in inputs}
 
 
+@pytest.mark.blocking_only
 def test_a_reply_that_reads_the_run_again_leaves_the_batchs_handle_alone(
     hosted: Hosted, client: duvo.Client
 ) -> None:

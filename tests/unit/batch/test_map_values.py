@@ -22,6 +22,7 @@ WAYS: list[Callable[[Any], Any]] = [
 ]
 
 
+@pytest.mark.blocking_only
 @pytest.mark.parametrize("other", WAYS)
 def test_results_are_pairs_that_pickle_and_copy(
     client: duvo.Client, agent: Agent, other: Callable[[Any], Any]
@@ -35,6 +36,7 @@ def test_results_are_pairs_that_pickle_and_copy(
     assert made.run.refresh().status == "completed"
 
 
+@pytest.mark.blocking_only
 @pytest.mark.parametrize("other", WAYS)
 def test_so_do_clients_events_and_progress(
     hosted: Hosted, client: duvo.Client, other: Callable[[Any], Any]

@@ -71,15 +71,20 @@ def get(transport: HttpxTransport) -> Awaitable[object]:
     return transport.send(Request("GET", "/v2/teams"))
 
 
+async def busy(transport: HttpxTransport) -> list[int]:
+    pools = await transport._own["http"]
+    return [pool.busy for pool in pools._all]
+
+
 def test_forty_requests_at_once_use_three_pools_of_at_most_sixteen() -> None:
     async def scenario() -> None:
         async with holding() as (server, transport):
             gets = [asyncio.ensure_future(get(transport)) for _ in range(40)]
             await become(lambda: server.held == 40)
-            assert [pool.busy for pool in transport._pools] == [16, 16, 8]
+            assert await busy(transport) == [16, 16, 8]
             server.released.set()
             await asyncio.gather(*gets)
-            assert [pool.busy for pool in transport._pools] == [0, 0, 0]
+            assert await busy(transport) == [0, 0, 0]
 
     asyncio.run(scenario())
 
@@ -90,7 +95,7 @@ def test_requests_one_after_the_other_use_one_connection() -> None:
             server.released.set()
             for _ in range(3):
                 await get(transport)
-            assert (len(transport._pools), server.connections) == (1, 1)
+            assert (await busy(transport), server.connections) == ([0], 1)
 
     asyncio.run(scenario())
 
@@ -106,7 +111,7 @@ def test_pools_that_are_not_needed_any_more_are_closed(monkeypatch: pytest.Monke
             await asyncio.gather(*gets)
             for _ in range(2):
                 await get(transport)
-            assert len(transport._pools) == 1
+            assert await busy(transport) == [0]
             await become(lambda: server.connections <= 16)
 
     asyncio.run(scenario())

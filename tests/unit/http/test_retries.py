@@ -13,6 +13,7 @@ import duvo
 from duvo._http import retries
 from tests.servers.fake_api import AGENT, KEY, TEAM, Drop, Hosted, Seen
 from tests.support.clocks import StoppedClock
+from tests.unit.conftest import Connect
 
 
 def starts(hosted: Hosted) -> list[Seen]:
@@ -125,11 +126,11 @@ def test_a_start_that_was_surely_not_done_is_sent_again_with_the_same_key_and_bo
     assert starts(hosted)[2].headers["idempotency-key"] != first.headers["idempotency-key"]
 
 
-def test_a_start_goes_again_when_nothing_listened() -> None:
+def test_a_start_goes_again_when_nothing_listened(connect: Connect) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         base_url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-    client = duvo.Client(KEY, base_url, TEAM)
+    client = connect(KEY, base_url, TEAM)
     clock = client._driver.api.clock = StoppedClock()
     with pytest.raises(duvo.ConnectionError, match=r"nothing listens.*`duvo dev`") as caught:
         client.runs.start(AGENT)
@@ -173,7 +174,7 @@ def test_a_start_that_may_have_happened_stays_unknown_whatever_comes_after(
 
 
 def test_a_start_that_was_dropped_is_not_taken_for_the_refused_one_before_it(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock, connect: Connect
 ) -> None:
     def drop(seen: Seen) -> None:
         raise Drop
@@ -182,7 +183,7 @@ def test_a_start_that_was_dropped_is_not_taken_for_the_refused_one_before_it(
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         nowhere = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with duvo.Client(api_key="k", base_url=nowhere, max_retries=0) as other:
+        with connect(api_key="k", base_url=nowhere, max_retries=0) as other:
             try:
                 other.runs.get(AGENT)
             except duvo.ConnectionError:
@@ -274,6 +275,7 @@ def test_a_conversation_read_once_through_fails_as_a_single_call_does(
     assert len(hosted.requests) == 4
 
 
+@pytest.mark.blocking_only
 def test_connections_are_kept_between_requests_of_a_follow(
     hosted: Hosted, client: duvo.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

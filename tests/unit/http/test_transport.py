@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import pickle
 import threading
@@ -15,8 +16,10 @@ import responses
 
 import duvo
 from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted, Seen, serving
+from tests.unit.conftest import Connect
 
 
+@pytest.mark.blocking_only
 def test_a_key_in_netrc_does_not_replace_ours(
     hosted: Hosted, client: duvo.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,9 +67,8 @@ def test_redirects_without_end_are_given_up(hosted: Hosted, client: duvo.Client)
         client.runs.get(hosted.start())
 
 
-def test_every_request_names_the_client(hosted: Hosted) -> None:
-    with duvo.Client(api_key=KEY, base_url=hosted.base_url, user_agent="nightly/2") as client:
-        client.teams.list()
+def test_every_request_names_the_client(hosted: Hosted, connect: Connect) -> None:
+    connect(api_key=KEY, base_url=hosted.base_url, user_agent="nightly/2").teams.list()
     assert hosted.requests[0].headers["user-agent"] == f"nightly/2 duvo-python/{duvo.__version__}"
 
 
@@ -104,23 +106,21 @@ def test_threads_share_a_client(hosted: Hosted, client: duvo.Client) -> None:
     assert got == ["running"] * 8
 
 
-def test_the_team_is_asked_for_once(hosted: Hosted) -> None:
-    with duvo.Client(api_key=KEY, base_url=hosted.base_url) as client:
-        threads = [threading.Thread(target=lambda: client.team_id) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert client.team_id == TEAM
+def test_the_team_is_asked_for_once(hosted: Hosted, connect: Connect) -> None:
+    client = connect(api_key=KEY, base_url=hosted.base_url)
+    threads = [threading.Thread(target=lambda: client.team_id) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert client.team_id == TEAM
     assert len(hosted.requests) == 1
 
 
-def test_several_teams_are_listed_for_choosing(hosted: Hosted) -> None:
+def test_several_teams_are_listed_for_choosing(hosted: Hosted, connect: Connect) -> None:
     hosted.teams.append({"id": "other", "name": "Sales", "organization_id": None})
-    with (
-        duvo.Client(api_key=KEY, base_url=hosted.base_url) as client,
-        pytest.raises(duvo.ConfigError, match=r"2 teams.*Finance.*Sales"),
-    ):
+    client = connect(api_key=KEY, base_url=hosted.base_url)
+    with pytest.raises(duvo.ConfigError, match=r"2 teams.*Finance.*Sales"):
         _ = client.team_id
 
 
@@ -142,6 +142,7 @@ def test_requests_are_logged_without_the_key(
     assert KEY not in repr(client.settings) + repr(client)
 
 
+@pytest.mark.blocking_only
 def test_clients_runs_and_models_pickle(hosted: Hosted, client: duvo.Client) -> None:
     run_id = hosted.start()
     hosted.say(run_id, "hello")
@@ -153,6 +154,14 @@ def test_clients_runs_and_models_pickle(hosted: Hosted, client: duvo.Client) -> 
     assert again.refresh().pending_request == run.pending_request
     for message in run.messages():
         assert pickle.loads(pickle.dumps(message)) == message
+
+
+def test_a_copy_of_a_run_does_not_change_with_it(hosted: Hosted, client: duvo.Client) -> None:
+    run_id = hosted.start()
+    run = client.runs.get(run_id)
+    before = copy.copy(run)
+    hosted.end(run_id)
+    assert (run.refresh().status, before.status) == ("completed", "running")
 
 
 def test_a_run_that_has_not_been_read_says_so_and_nothing_about_it_sends(
@@ -181,23 +190,27 @@ def test_a_run_that_has_not_been_read_says_so_and_nothing_about_it_sends(
         ("https://api.duvo.ai:port", "is not a URL"),
     ],
 )
-def test_a_base_url_that_cannot_work_is_told_at_once(base_url: str, says: str) -> None:
+def test_a_base_url_that_cannot_work_is_told_at_once(
+    connect: Connect, base_url: str, says: str
+) -> None:
     with pytest.raises(duvo.ConfigError, match=says) as caught:
-        duvo.Client(api_key="x", base_url=base_url)
+        connect(api_key="x", base_url=base_url)
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("api_key", ["a b", "line\nbreak", "ключ", "  "])
-def test_a_key_that_cannot_be_sent_is_told_without_showing_it(api_key: str) -> None:
+def test_a_key_that_cannot_be_sent_is_told_without_showing_it(
+    connect: Connect, api_key: str
+) -> None:
     with pytest.raises(duvo.ConfigError) as caught:
-        duvo.Client(api_key=api_key)
+        connect(api_key=api_key)
     assert api_key not in str(caught.value)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan")])
-def test_no_request_is_without_a_finite_timeout(timeout: float) -> None:
+def test_no_request_is_without_a_finite_timeout(connect: Connect, timeout: float) -> None:
     with pytest.raises(duvo.ConfigError, match="timeout"):
-        duvo.Client(api_key="x", timeout=timeout)
+        connect(api_key="x", timeout=timeout)
 
 
 def test_a_null_run_is_a_missing_run(hosted: Hosted, client: duvo.Client) -> None:
@@ -211,6 +224,7 @@ def test_an_id_that_is_none_is_not_found(hosted: Hosted, client: duvo.Client) ->
         client.runs.get("abc")
 
 
+@pytest.mark.blocking_only
 def test_it_works_where_a_loop_is_running(hosted: Hosted, client: duvo.Client) -> None:
     run_id = hosted.start()
     hosted.say(run_id, "hello")

@@ -1,4 +1,4 @@
-"""Agents: what makes one, and what a file of them may look like."""
+"""Agents, and the files that define them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Write = Callable[[str], Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a file of agents and returns its path."""
+    """A function that writes a file of agents and returns its path."""
 
     def write(text: str) -> Path:
         path = tmp_path / "my_agents.py"
@@ -26,14 +26,14 @@ def write(tmp_path: Path) -> Write:
     return write
 
 
-def test_an_agents_id_follows_from_its_name_for_ever() -> None:
+def test_the_id_of_an_agent_depends_on_its_name_only() -> None:
     @agent("Invoice approver")
     async def one(run: RunContext) -> None: ...
 
     assert one.id == "acb49086-f4cb-5876-b29a-bb67418af699"
 
 
-def test_an_agent_is_described_by_its_docstring_or_its_description() -> None:
+def test_a_description_takes_precedence_over_the_docstring() -> None:
     @agent("One")
     async def one(run: RunContext) -> None:
         """Does one thing."""
@@ -45,7 +45,7 @@ def test_an_agent_is_described_by_its_docstring_or_its_description() -> None:
     assert (one.description, two.description) == ("Does one thing.", "Does two things.")
 
 
-def test_what_cannot_be_an_agent_is_refused_where_it_stands() -> None:
+def test_a_sync_function_and_a_bad_name_are_refused_by_the_decorator() -> None:
     with pytest.raises(TypeError, match="must be an async function"):
         agent("Sync")(lambda run: None)  # type: ignore[arg-type, return-value]
     with pytest.raises(TypeError, match="needs a name"):
@@ -55,7 +55,7 @@ def test_what_cannot_be_an_agent_is_refused_where_it_stands() -> None:
             agent(name)
 
 
-def test_a_file_gives_its_agents_in_its_order(write: Write) -> None:
+def test_a_files_agents_are_loaded_in_order(write: Write) -> None:
     path = write(
         """
         from duvo.local import agent
@@ -69,11 +69,11 @@ def test_a_file_gives_its_agents_in_its_order(write: Write) -> None:
         also = a
         """
     )
-    assert [one.name for one in load_agents(path)] == ["Second", "First"]
-    assert [one.name for one in load_agents(str(path))] == ["Second", "First"]
+    assert [found.name for found in load_agents(path)] == ["Second", "First"]
+    assert [found.name for found in load_agents(str(path))] == ["Second", "First"]
 
 
-def test_a_file_may_import_its_neighbours_and_the_path_stays_as_it_was(
+def test_a_file_may_import_modules_beside_it_and_sys_path_is_restored(
     write: Write, tmp_path: Path
 ) -> None:
     (tmp_path / "neighbour_of_agents.py").write_text("NAME = 'From next door'\n")
@@ -92,7 +92,7 @@ def test_a_file_may_import_its_neighbours_and_the_path_stays_as_it_was(
         async def a(run): ...
         """
     )
-    assert [one.name for one in load_agents(path)] == ["From next door"]
+    assert [found.name for found in load_agents(path)] == ["From next door"]
     assert sys.path == before
 
 
@@ -116,7 +116,7 @@ def test_a_file_may_import_its_neighbours_and_the_path_stays_as_it_was(
         ),
     ],
 )
-def test_a_bad_file_is_told_in_one_line(write: Write, text: str, expected: str) -> None:
+def test_a_bad_file_is_refused_in_one_line(write: Write, text: str, expected: str) -> None:
     path = write(text)
     with pytest.raises(AgentFileError, match=expected) as caught:
         load_agents(path)
@@ -124,7 +124,7 @@ def test_a_bad_file_is_told_in_one_line(write: Write, text: str, expected: str) 
     assert "my_agents.py" in str(caught.value)
 
 
-def test_a_missing_file_or_one_of_another_kind_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_file_without_py_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AgentFileError, match="there is no such file"):
         load_agents(tmp_path / "missing.py")
     with pytest.raises(AgentFileError, match="there is no such file"):
@@ -135,7 +135,7 @@ def test_a_missing_file_or_one_of_another_kind_is_told(tmp_path: Path) -> None:
         load_agents(other)
 
 
-def test_files_that_import_each_other_give_each_agent_once(tmp_path: Path) -> None:
+def test_an_agent_of_a_file_that_is_loaded_and_imported_is_served_once(tmp_path: Path) -> None:
     one, two = tmp_path / "agents_alpha.py", tmp_path / "agents_beta.py"
     one.write_text("from duvo.local import agent\n@agent('Alpha')\nasync def alpha(run): ...\n")
     two.write_text(
@@ -148,7 +148,7 @@ def test_files_that_import_each_other_give_each_agent_once(tmp_path: Path) -> No
         assert names == {"Alpha", "Beta"}
 
 
-def test_two_agents_of_one_name_are_told_with_their_places(tmp_path: Path) -> None:
+def test_two_agents_of_the_same_name_are_refused_with_their_places(tmp_path: Path) -> None:
     text = "from duvo.local import agent\n@agent('Alpha')\nasync def alpha(run): ...\n"
     files = [tmp_path / "first.py", tmp_path / "second.py"]
     for file in files:
@@ -158,7 +158,7 @@ def test_two_agents_of_one_name_are_told_with_their_places(tmp_path: Path) -> No
     assert all(f"{file}, line " in str(caught.value) for file in files)
 
 
-def test_two_agents_that_one_function_made_are_two() -> None:
+def test_two_agents_of_the_same_name_from_one_factory_are_refused() -> None:
     def make() -> Agent:
         @agent("Twin")
         async def twin(run: RunContext) -> None: ...

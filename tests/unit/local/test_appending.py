@@ -1,4 +1,4 @@
-"""Appending to a conversation: dense, rising, and once."""
+"""Appending to a conversation: without gaps, at rising times, once."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from duvo.local._database.database import Store
+from duvo.local._database.database import Database
 from duvo.local._database.location import locate
 from duvo.local._store import appending, commands, entries, queries, turns
 from duvo.local.examples import talker
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def database(tmp_path: Path) -> Iterator[Database]:
     """An empty database in a file."""
-    store = Store(locate(tmp_path / "runs.sqlite"))
-    yield store
-    store.close()
+    database = Database(locate(tmp_path / "runs.sqlite"))
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def run_id(store: Store) -> str:
-    """A run in it, started by a message."""
+def run_id(database: Database) -> str:
+    """A run in the database, started by a message."""
     run_id = str(uuid.uuid4())
 
     def start(connection: sa.Connection) -> None:
@@ -33,73 +33,73 @@ def run_id(store: Store) -> str:
             connection, talker, run_id=run_id, message="hi", sandbox_id=None, webhook_url=None
         )
 
-    store.transact(start)
+    database.transact(start)
     return run_id
 
 
-def say(store: Store, run_id: str, op: int, turn: int = 1) -> bool:
+def say(database: Database, run_id: str, op: int, turn: int = 1) -> bool:
     entry = entries.assistant_text(f"text {op}")
-    return store.transact(lambda c: appending.append_op(c, run_id, turn, op, entry)) is not None
+    return database.transact(lambda c: appending.append_op(c, run_id, turn, op, entry)) is not None
 
 
-def times(store: Store, run_id: str) -> list[str]:
-    page = store.transact(lambda c: queries.page(c, run_id, 0, 50)).body
+def times(database: Database, run_id: str) -> list[str]:
+    page = database.transact(lambda c: queries.page(c, run_id, 0, 50)).body
     assert page["total"] == len(page["messages"])
-    return [one["timestamp"] for one in page["messages"]]
+    return [message["timestamp"] for message in page["messages"]]
 
 
-def test_times_rise_also_when_the_clock_stands_or_is_set_back(
-    store: Store, run_id: str, monkeypatch: pytest.MonkeyPatch
+def test_times_rise_when_the_clock_stops_or_is_set_back(
+    database: Database, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = appending.unix_ms()
     for op, moment in enumerate([now, now, now - 60_000, now + 5, now + 5], start=1):
         monkeypatch.setattr(appending, "unix_ms", lambda moment=moment: moment)
-        assert say(store, run_id, op)
-    found = times(store, run_id)
+        assert say(database, run_id, op)
+    found = times(database, run_id)
     assert len(set(found)) == 6
     assert found == sorted(found)
 
 
-def test_what_was_appended_is_not_appended_again(store: Store, run_id: str) -> None:
-    assert say(store, run_id, 1)
-    assert not say(store, run_id, 1)
-    assert say(store, run_id, 2)
-    assert not say(store, run_id, 1)
-    assert len(times(store, run_id)) == 3
+def test_a_recorded_operation_is_not_appended_again(database: Database, run_id: str) -> None:
+    assert say(database, run_id, 1)
+    assert not say(database, run_id, 1)
+    assert say(database, run_id, 2)
+    assert not say(database, run_id, 1)
+    assert len(times(database, run_id)) == 3
 
 
-def test_an_older_turn_and_a_stopped_one_append_nothing_more(store: Store, run_id: str) -> None:
-    assert say(store, run_id, 1)
-    store.transact(lambda c: commands.stop(c, run_id))
+def test_an_earlier_turn_and_a_stopped_turn_append_nothing(database: Database, run_id: str) -> None:
+    assert say(database, run_id, 1)
+    database.transact(lambda c: commands.stop(c, run_id))
     with pytest.raises(appending.TurnEnded):
-        say(store, run_id, 2)
-    store.transact(lambda c: commands.post(c, run_id, "again", lambda *delivery: None))
+        say(database, run_id, 2)
+    database.transact(lambda c: commands.post(c, run_id, "again", lambda *delivery: None))
     with pytest.raises(appending.TurnEnded):
-        say(store, run_id, 2)
-    assert say(store, run_id, 2, turn=2)
-    assert len(times(store, run_id)) == 5
+        say(database, run_id, 2)
+    assert say(database, run_id, 2, turn=2)
+    assert len(times(database, run_id)) == 5
 
 
-def test_a_turn_begins_alike_however_often_it_is_recovered(store: Store, run_id: str) -> None:
+def test_a_recovered_turn_starts_from_the_same_state(database: Database, run_id: str) -> None:
     def post(text: str) -> None:
-        store.transact(lambda c: commands.post(c, run_id, text, lambda *delivery: None))
+        database.transact(lambda c: commands.post(c, run_id, text, lambda *delivery: None))
 
     post("before it began")
-    first = store.transact(lambda c: turns.begin(c, run_id, 1, {talker.id}))
+    first = database.transact(lambda c: turns.begin(c, run_id, 1, {talker.id}))
     post("after it began")
-    assert store.transact(lambda c: turns.begin(c, run_id, 1, {talker.id})) == first
+    assert database.transact(lambda c: turns.begin(c, run_id, 1, {talker.id})) == first
     assert (first.message, first.op) == ("hi", 1)
-    texts, seq = store.transact(lambda c: turns.posted_since(c, run_id, first.inbox))
+    texts, seq = database.transact(lambda c: turns.posted_since(c, run_id, first.inbox))
     assert texts == ["before it began", "after it began"]
-    assert store.transact(lambda c: turns.posted_since(c, run_id, seq)) == ([], seq)
+    assert database.transact(lambda c: turns.posted_since(c, run_id, seq)) == ([], seq)
 
 
-def test_every_sqlite_tells_the_time_in_milliseconds(store: Store) -> None:
-    told = store.transact(lambda c: c.scalar(sa.text("SELECT unixepoch('subsec')")))
-    assert told == pytest.approx(appending.unix_ms() / 1000, abs=60)
+def test_unixepoch_knows_subsec_in_every_sqlite(database: Database) -> None:
+    seconds = database.transact(lambda c: c.scalar(sa.text("SELECT unixepoch('subsec')")))
+    assert seconds == pytest.approx(appending.unix_ms() / 1000, abs=60)
 
 
-def test_work_is_repeated_while_the_database_is_locked(store: Store, run_id: str) -> None:
+def test_a_transaction_is_repeated_on_a_locked_database(database: Database, run_id: str) -> None:
     tries = []
 
     def work(connection: sa.Connection) -> str:
@@ -108,10 +108,10 @@ def test_work_is_repeated_while_the_database_is_locked(store: Store, run_id: str
             raise sa.exc.OperationalError("UPDATE", {}, Exception("database is locked"))
         return "done"
 
-    assert store.transact(work) == "done"
+    assert database.transact(work) == "done"
     assert len(tries) == 3
 
 
-def test_work_that_fails_for_another_reason_is_not_repeated(store: Store) -> None:
+def test_a_transaction_that_fails_for_another_reason_is_not_repeated(database: Database) -> None:
     with pytest.raises(sa.exc.OperationalError):
-        store.transact(lambda c: c.execute(sa.text("SELECT * FROM nothing")))
+        database.transact(lambda c: c.execute(sa.text("SELECT * FROM nothing")))

@@ -1,4 +1,4 @@
-"""What comes together is committed together, and what fails fails alone."""
+"""Writes that arrive together share a transaction; one that fails, fails alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from duvo.local._database import schema
-from duvo.local._database.database import GivenUp, Store
+from duvo.local._database.database import Database, EngineClosed
 from duvo.local._database.location import locate
 from duvo.local._execution.group_commit import GroupCommit
 
@@ -20,36 +20,48 @@ idempotency = schema.idempotency
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def database(tmp_path: Path) -> Iterator[Database]:
     """An empty database in a file."""
-    store = Store(locate(tmp_path / "runs.sqlite"))
-    yield store
-    store.close()
+    database = Database(locate(tmp_path / "runs.sqlite"))
+    yield database
+    database.close()
 
 
-class Held:
-    """A group commit whose thread is kept busy until `go`."""
+class BusyGroupCommit:
+    """A group commit whose thread is inside a first transaction until `release`.
 
-    def __init__(self, store: Store):
-        self.rung: list[str] = []
+    Attributes:
+        notified: the runs that were notified, in order.
+        commits: the number of transactions committed, the first one included.
+    """
+
+    def __init__(self, database: Database):
+        self.notified: list[str] = []
         self.commits = 0
-        self.group = GroupCommit(store, self.rung.append)
-        self._go = threading.Event()
-        sa.event.listen(store.engine, "commit", self._count)
-        self.holding = asyncio.create_task(self.group.do(lambda _: self._go.wait(10), None))
+        self.group = GroupCommit(database, self.notified.append)
+        self._is_busy, self._may_continue = threading.Event(), threading.Event()
+        sa.event.listen(database.engine, "commit", self._count)
 
     def _count(self, connection: Any) -> None:
         self.commits += 1
 
-    async def go(self) -> None:
-        for _ in range(3):
-            await asyncio.sleep(0)
-        self._go.set()
-        await self.holding
-        self.commits = 0
+    async def occupy(self) -> None:
+        def work(connection: sa.Connection) -> None:
+            self._is_busy.set()
+            assert self._may_continue.wait(60)
+
+        self._first = asyncio.create_task(self.group.commit(work))
+        # Until then the thread could take later writes into the first transaction.
+        assert await asyncio.to_thread(self._is_busy.wait, 60)
+
+    async def release(self) -> None:
+        # Lets the tasks that were just created queue their writes.
+        await asyncio.sleep(0)
+        self._may_continue.set()
+        await self._first
 
 
-def keep(key: str) -> Callable[[sa.Connection], str]:
+def insert(key: str) -> Callable[[sa.Connection], str]:
     def work(connection: sa.Connection) -> str:
         connection.execute(idempotency.insert().values(key=key, request_hash="", created_at=0))
         return key
@@ -57,122 +69,128 @@ def keep(key: str) -> Callable[[sa.Connection], str]:
     return work
 
 
-def kept(store: Store) -> list[str]:
-    return sorted(store.transact(lambda on: on.scalars(sa.select(idempotency.c.key)).all()))
+def inserted(database: Database) -> list[str]:
+    return sorted(database.transact(lambda c: c.scalars(sa.select(idempotency.c.key)).all()))
 
 
-def within(store: Store, test: Callable[[Held], Awaitable[None]]) -> None:
+def run_busy(database: Database, test: Callable[[BusyGroupCommit], Awaitable[None]]) -> None:
     async def main() -> None:
-        held = Held(store)
+        busy = BusyGroupCommit(database)
         try:
-            await test(held)
+            await busy.occupy()
+            await test(busy)
         finally:
-            held.group.close()
+            busy.group.close()
 
     asyncio.run(main())
 
 
-def test_what_came_together_is_one_transaction(store: Store) -> None:
-    async def test(held: Held) -> None:
-        asked = [asyncio.create_task(held.group.do(keep(key), f"run {key}")) for key in "abc"]
-        await held.go()
-        assert await asyncio.gather(*asked) == ["a", "b", "c"]
-        assert held.commits == 1
-        assert held.rung == ["run a", "run b", "run c"]
+def test_writes_that_arrive_during_a_transaction_share_the_next(database: Database) -> None:
+    async def test(busy: BusyGroupCommit) -> None:
+        writes = [asyncio.create_task(busy.group.commit(insert(k), f"run {k}")) for k in "abc"]
+        await busy.release()
+        assert await asyncio.gather(*writes) == ["a", "b", "c"]
+        assert busy.commits == 2
+        assert busy.notified == ["run a", "run b", "run c"]
 
-    within(store, test)
-    assert kept(store) == ["a", "b", "c"]
-
-
-def test_a_transaction_does_not_grow_without_end(store: Store) -> None:
-    async def test(held: Held) -> None:
-        asked = [asyncio.create_task(held.group.do(keep(f"{n:03}"), None)) for n in range(60)]
-        await held.go()
-        assert await asyncio.gather(*asked) == [f"{n:03}" for n in range(60)]
-        assert held.commits == 3
-
-    within(store, test)
+    run_busy(database, test)
+    assert inserted(database) == ["a", "b", "c"]
 
 
-def test_what_fails_fails_alone(store: Store) -> None:
+def test_a_transaction_has_at_most_25_writes(database: Database) -> None:
+    async def test(busy: BusyGroupCommit) -> None:
+        keys = [f"{number:03}" for number in range(60)]
+        writes = [asyncio.create_task(busy.group.commit(insert(key))) for key in keys]
+        await busy.release()
+        assert await asyncio.gather(*writes) == keys
+        assert busy.commits == 1 + 3
+
+    run_busy(database, test)
+
+
+def test_a_write_that_fails_leaves_the_others_committed(database: Database) -> None:
     def fail(connection: sa.Connection) -> None:
-        keep("lost")(connection)
+        insert("lost")(connection)
         raise LookupError("not here")
 
-    async def test(held: Held) -> None:
-        works = [(keep("a"), "run a"), (fail, "run b"), (keep("a"), "run c"), (keep("d"), "run d")]
-        asked = [asyncio.create_task(held.group.do(work, run)) for work, run in works]
-        await held.go()
-        a, failed, again, d = await asyncio.gather(*asked, return_exceptions=True)
-        assert (a, d) == ("a", "d")
+    database.transact(insert("a"))
+
+    async def test(busy: BusyGroupCommit) -> None:
+        works = [(insert("b"), "run b"), (fail, "run c"), (insert("a"), "run a")]
+        works.append((insert("d"), "run d"))
+        writes = [asyncio.create_task(busy.group.commit(work, run)) for work, run in works]
+        await busy.release()
+        b, failed, duplicate, d = await asyncio.gather(*writes, return_exceptions=True)
+        assert (b, d) == ("b", "d")
         assert isinstance(failed, LookupError)
-        assert isinstance(again, sa.exc.IntegrityError)
-        assert held.rung == ["run a", "run d"]
+        assert isinstance(duplicate, sa.exc.IntegrityError)
+        # Several threads: in any order.
+        assert sorted(busy.notified) == ["run b", "run d"]
 
-    within(store, test)
-    assert kept(store) == ["a", "d"]
+    run_busy(database, test)
+    assert inserted(database) == ["a", "b", "d"]
 
 
-def test_what_would_end_the_thread_fails_alone_too(store: Store) -> None:
+def test_a_base_exception_fails_its_write_only(database: Database) -> None:
     class Odd(BaseException):
         pass
 
     def leave(connection: sa.Connection) -> None:
         raise Odd
 
-    async def test(held: Held) -> None:
-        works: list[Callable[[sa.Connection], Any]] = [leave, keep("a")]
-        asked = [asyncio.ensure_future(held.group.do(work, None)) for work in works]
-        await held.go()
-        done, _ = await asyncio.wait(asked, timeout=10)
+    async def test(busy: BusyGroupCommit) -> None:
+        works: list[Callable[[sa.Connection], Any]] = [leave, insert("a")]
+        writes = [asyncio.ensure_future(busy.group.commit(work)) for work in works]
+        await busy.release()
+        done, _ = await asyncio.wait(writes, timeout=60)
         assert len(done) == 2
-        assert isinstance(asked[0].exception(), Odd)
-        assert await held.group.do(keep("b"), None) == "b"
+        assert isinstance(writes[0].exception(), Odd)
+        assert await busy.group.commit(insert("b")) == "b"
 
-    within(store, test)
-    assert kept(store) == ["a", "b"]
+    run_busy(database, test)
+    assert inserted(database) == ["a", "b"]
 
 
-def test_what_was_called_off_before_it_began_is_not_done(store: Store) -> None:
-    async def test(held: Held) -> None:
-        asked = [asyncio.create_task(held.group.do(keep(key), None)) for key in "ab"]
+def test_a_write_cancelled_before_its_transaction_is_not_done(database: Database) -> None:
+    async def test(busy: BusyGroupCommit) -> None:
+        writes = [asyncio.create_task(busy.group.commit(insert(key))) for key in "ab"]
         await asyncio.sleep(0)
-        asked[0].cancel()
-        await held.go()
-        assert await asked[1] == "b"
+        writes[0].cancel()
+        await busy.release()
+        assert await writes[1] == "b"
 
-    within(store, test)
-    assert kept(store) == ["b"]
+    run_busy(database, test)
+    assert inserted(database) == ["b"]
 
 
-def test_what_was_called_off_while_it_was_done_rings(store: Store) -> None:
-    begun, go_on = threading.Event(), threading.Event()
+def test_a_write_cancelled_during_its_transaction_is_notified(database: Database) -> None:
+    begun, may_continue = threading.Event(), threading.Event()
 
     def work(connection: sa.Connection) -> str:
         begun.set()
-        go_on.wait(10)
-        return keep("a")(connection)
+        assert may_continue.wait(60)
+        return insert("a")(connection)
 
-    async def test(held: Held) -> None:
-        await held.go()
-        asked = asyncio.create_task(held.group.do(work, "run a"))
-        await asyncio.to_thread(begun.wait, 10)
-        asked.cancel()
+    async def test(busy: BusyGroupCommit) -> None:
+        await busy.release()
+        write = asyncio.create_task(busy.group.commit(work, "run a"))
+        assert await asyncio.to_thread(begun.wait, 60)
+        write.cancel()
         await asyncio.sleep(0)
-        go_on.set()
-        await held.group.do(keep("b"), "run b")
-        assert held.rung == ["run a", "run b"]
+        may_continue.set()
+        await busy.group.commit(insert("b"), "run b")
+        assert busy.notified == ["run a", "run b"]
 
-    within(store, test)
-    assert kept(store) == ["a", "b"]
+    run_busy(database, test)
+    assert inserted(database) == ["a", "b"]
 
 
-def test_nothing_begins_after_the_close(store: Store) -> None:
-    async def test(held: Held) -> None:
-        await held.go()
-        held.group.close()
-        with pytest.raises(GivenUp):
-            await held.group.do(keep("a"), None)
+def test_a_write_after_close_is_refused(database: Database) -> None:
+    async def test(busy: BusyGroupCommit) -> None:
+        await busy.release()
+        busy.group.close()
+        with pytest.raises(EngineClosed):
+            await busy.group.commit(insert("a"))
 
-    within(store, test)
-    assert kept(store) == []
+    run_busy(database, test)
+    assert inserted(database) == []

@@ -465,6 +465,7 @@ def test_a_dropped_connection_in_the_middle_is_read_again(
     assert contents(client.runs.run(run_id).messages(follow=True)) == [str(n) for n in range(60)]
 
 
+@pytest.mark.blocking_only
 def test_following_a_million_messages_takes_no_more_memory_than_a_thousand(
     client: duvo.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""Requests that the engine does not carry out, with the answer that tells why."""
+"""API errors: HTTP status and body."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _CODES = {
 }
 
 
-class Refused(Exception):
-    """A request that is answered with an error.
+class ApiError(Exception):
+    """An error response.
 
     Attributes:
-        status: the HTTP status, 400 to 429.
+        status: the HTTP status.
         message: what was wrong, and what to do.
     """
 
@@ -29,11 +29,11 @@ class Refused(Exception):
         self.status = status
         self.message = message
 
-    def answer(self) -> dict[str, str]:
-        """The body in the API's shape."""
-        return error_body(self.status, self.message)
+    def body(self) -> dict[str, str]:
+        """Return the response's body in the API's shape."""
+        return {"error": _CODES.get(self.status, "error"), "message": self.message}
 
 
-def error_body(status: int, message: str) -> dict[str, str]:
-    """The body of an error in the API's shape."""
-    return {"error": _CODES.get(status, "error"), "message": message}
+def no_run() -> ApiError:
+    """Return the error for a run that does not exist."""
+    return ApiError(404, "there is no such run, or it belongs to another team")
