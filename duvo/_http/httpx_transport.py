@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from functools import partial
 from urllib.parse import urlsplit
 
 from .. import _errors
@@ -14,6 +16,8 @@ from .response import Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
     import httpx2
 
     from .environment import Environment
@@ -28,6 +32,9 @@ _GRACE = 0.05
 
 _KEPT = 60.0
 """Seconds for which an unused connection is kept: longer than the pause between two polls."""
+
+_MOST_IN_POOL = 16
+"""Requests that share a pool at the same time."""
 
 
 class HttpxTransport:
@@ -56,7 +63,7 @@ class HttpxTransport:
         self._destination = Destination(base_url, api_key)
         self._timeout = timeout
         self._callers = session
-        self._own: dict[str, asyncio.Future[tuple[httpx2.AsyncClient, Environment]]] = {}
+        self._own: dict[str, asyncio.Future[_Pools]] = {}
         self._environment: Environment | None = None
         self._headers = default_headers(user_agent)
 
@@ -84,17 +91,19 @@ class HttpxTransport:
     async def _exchange(self, request: Request) -> Response:
         redirects = Redirects(self._base_url, request)
         while True:
-            client = await self._client(redirects.url, request)
-            async with client.stream(
-                request.method,
-                redirects.url,
-                content=request.content,
-                headers={**self._headers, **request.headers},
-                # A callable takes precedence over ~/.netrc and the auth of the session.
-                auth=self._authorize,
-                timeout=request.seconds(self._timeout),
-                follow_redirects=False,
-            ) as response:
+            async with (
+                self._client(redirects.url, request) as client,
+                client.stream(
+                    request.method,
+                    redirects.url,
+                    content=request.content,
+                    headers={**self._headers, **request.headers},
+                    # A callable takes precedence over ~/.netrc and the auth of the session.
+                    auth=self._authorize,
+                    timeout=request.seconds(self._timeout),
+                    follow_redirects=False,
+                ) as response,
+            ):
                 if not redirects.follow(response.status_code, response.headers.get("location")):
                     content = await response.aread()
                     return Response(response.status_code, response.headers, content)
@@ -103,28 +112,36 @@ class HttpxTransport:
         request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
 
-    async def _client(self, url: str, request: Request) -> httpx2.AsyncClient:
+    @contextlib.asynccontextmanager
+    async def _client(self, url: str, request: Request) -> AsyncIterator[httpx2.AsyncClient]:
         if self._callers is not None:
             if self._callers.is_closed:
                 raise self._refused(request, "your `session` is closed")
-            return self._callers
+            yield self._callers
+            return
+        pools = await self._open(url)
+        self._environment = pools.environment
+        async with pools.client() as client:
+            yield client
+
+    async def _open(self, url: str) -> _Pools:
         scheme = urlsplit(url).scheme
         while True:
             opening = self._own.get(scheme)
             if opening is None or has_failed(opening):
                 # httpx2 and the SSL context take long to load.
-                opening = self._own[scheme] = in_thread(_new_client, url, self._timeout)
-            client, self._environment = await asyncio.shield(opening)
-            if not client.is_closed:
-                return client
+                opening = self._own[scheme] = in_thread(_new_pools, url, self._timeout)
+            pools = await asyncio.shield(opening)
+            if not pools.is_closed:
+                return pools
 
     async def aclose(self) -> None:
         """Close the connections; a caller's own session stays open."""
         own, self._own = self._own, {}
         for opening in own.values():
             if not has_failed(opening):
-                client, _ = await opening
-                await client.aclose()
+                pools = await opening
+                await pools.aclose()
 
     def _explain(self, error: Exception, request: Request) -> _errors.DuvoError | None:
         """Return the error of ours for an error of httpx2, or None for another's."""
@@ -167,7 +184,81 @@ class HttpxTransport:
         )
 
 
-def _new_client(url: str, timeout: float) -> tuple[httpx2.AsyncClient, Environment]:
+class _Pool:
+    """A client of httpx2, which has a pool of connections.
+
+    Attributes:
+        client: the client.
+        busy: number of requests that use it.
+        used_at: when the last of them ended, on the loop's clock.
+    """
+
+    __slots__ = ("busy", "client", "used_at")
+
+    def __init__(self, client: httpx2.AsyncClient):
+        self.client = client
+        self.busy = 0
+        self.used_at = 0.0
+
+
+class _Pools:
+    """Pools of few connections, as many as are needed.
+
+    httpx2 examines all connections of a pool twice a request, which takes
+    longer than the request where there are hundreds.
+
+    Args:
+        new_client: makes a client of httpx2.
+        environment: proxies and SSL context of all clients.
+
+    Attributes:
+        is_closed: whether `aclose` was called.
+    """
+
+    def __init__(self, new_client: Callable[[], httpx2.AsyncClient], environment: Environment):
+        self.environment = environment
+        self.is_closed = False
+        self._new_client = new_client
+        self._all = [_Pool(new_client())]
+
+    @contextlib.asynccontextmanager
+    async def client(self) -> AsyncIterator[httpx2.AsyncClient]:
+        """Yield a client for one request."""
+        pool = self._with_room()
+        pool.busy += 1
+        try:
+            await self._close_unused()
+            yield pool.client
+        finally:
+            pool.busy -= 1
+            pool.used_at = _now()
+
+    def _with_room(self) -> _Pool:
+        for pool in self._all:
+            if pool.busy < _MOST_IN_POOL:
+                return pool
+        self._all.append(_Pool(self._new_client()))
+        return self._all[-1]
+
+    async def _close_unused(self) -> None:
+        # The first pool with room is taken, so the last one is the first without use.
+        last = self._all[-1]
+        if len(self._all) > 1 and not last.busy and _now() - last.used_at > _KEPT:
+            self._all.pop()
+            await last.client.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        self.is_closed = True
+        for pool in self._all:
+            await pool.client.aclose()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _new_pools(url: str, timeout: float) -> _Pools:
     try:
         import httpx2
     except ModuleNotFoundError:
@@ -182,7 +273,8 @@ def _new_client(url: str, timeout: float) -> tuple[httpx2.AsyncClient, Environme
     # Without TLS none is needed, and loading the CA file takes long; this one trusts nobody.
     context = environment.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        client = httpx2.AsyncClient(
+        new_client = partial(
+            httpx2.AsyncClient,
             # Neither the environment nor ~/.netrc: they are read once, by the same rules
             # as those of the blocking client.
             trust_env=False,
@@ -194,8 +286,8 @@ def _new_client(url: str, timeout: float) -> tuple[httpx2.AsyncClient, Environme
                 max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEPT
             ),
         )
+        return _Pools(new_client, environment)
     except (ImportError, ValueError) as error:
         raise _errors.ConfigError(
             f"the proxy cannot be used: {error}; see HTTPS_PROXY and NO_PROXY"
         ) from None
-    return client, environment
