@@ -28,12 +28,6 @@ LONG_SLEEP = 5.0
 class Driver:
     """Runs flows, blocking.
 
-    Args:
-        api: the API; its clock sleeps.
-        transport: sends the requests.
-        origin: a function and its arguments that make an equal driver in
-            another process.
-
     Attributes:
         is_copy: whether it came from another process.
         may_await: whether user functions may be coroutine functions.
@@ -58,16 +52,7 @@ class Driver:
         return ClosableIterator(flow, self)
 
     def perform(self, step: Any, closed: threading.Event | None = None) -> Any:
-        """Perform one step.
-
-        Args:
-            step: the step.
-            closed: when set, the step ends early.
-
-        Raises:
-            Closed: the iterator was closed.
-            DuvoError: the request failed.
-        """
+        """Perform one step. It ends early with `Closed` when `closed` is set."""
         if closed is not None and closed.is_set():
             raise Closed
         kind = type(step)
@@ -119,11 +104,7 @@ def log_sleep(step: Sleep) -> None:
 
 
 def check_interrupted(step: Send, api: Any) -> None:
-    """Refuse to resend a change that an exception from outside interrupted.
-
-    Raises:
-        OutcomeUnknown: the change may have happened, and resending it could do it twice.
-    """
+    """Raise `OutcomeUnknown` in place of resending a change that may have happened."""
     if step.interrupted:
         step.interrupted = False
         request = step.request

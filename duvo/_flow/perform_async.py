@@ -25,13 +25,8 @@ if TYPE_CHECKING:
 class AsyncDriver:
     """Runs flows in the event loop that uses it first.
 
-    Args:
-        api: the API; its clock sleeps.
-        connect: completes the API's settings, and returns the transport. Called
-            in a thread, before the first step.
-
-    Attributes:
-        may_await: whether user functions may be coroutine functions.
+    `connect` completes the API's settings and returns the transport. It is called
+    in a thread, before the first step.
     """
 
     may_await = True
@@ -53,16 +48,7 @@ class AsyncDriver:
         return AsyncClosableIterator(flow, self)
 
     async def perform(self, step: Any, closed: asyncio.Event | None = None) -> Any:
-        """Perform one step.
-
-        Args:
-            step: the step.
-            closed: when set, the step ends early.
-
-        Raises:
-            Closed: the iterator was closed.
-            DuvoError: the request failed.
-        """
+        """Perform one step. It ends early with `Closed` when `closed` is set."""
         if closed is not None and closed.is_set():
             raise Closed
         kind = type(step)
@@ -89,11 +75,7 @@ class AsyncDriver:
         return await until_closed(sending, closed)
 
     async def prepare(self) -> None:
-        """Complete the API's settings before a flow is begun.
-
-        Raises:
-            ConfigError: a setting cannot work, or this is another event loop.
-        """
+        """Complete the API's settings before a flow is begun; refuse another event loop."""
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
@@ -136,11 +118,7 @@ async def in_thread(step: Block) -> Any:
 
 
 async def until_closed(awaitable: Awaitable[T], closed: asyncio.Event) -> T:
-    """Await something, and cancel it when `closed` is set.
-
-    Raises:
-        Closed: `closed` was set first.
-    """
+    """Await something, or raise `Closed` and cancel it when `closed` is set."""
     task = asyncio.ensure_future(awaitable)
     closing = asyncio.ensure_future(closed.wait())
     try:

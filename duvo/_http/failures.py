@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 
 
 class Destination:
-    """The server that requests go to, for the texts of errors.
-
-    Args:
-        base_url: the API's origin.
-        api_key: removed from the texts of other libraries.
-    """
+    """The server that requests go to, for the texts of errors. They never contain the key."""
 
     def __init__(self, base_url: str, api_key: str):
         parts = urlsplit(base_url)

@@ -26,13 +26,7 @@ _FOREVER = 1e9
 class HttpxTransport:
     """Sends requests, each once. Shared by the tasks of one event loop.
 
-    Args:
-        base_url: the API's origin.
-        api_key: the key.
-        timeout: seconds for each socket operation.
-        session: the caller's own `httpx2.AsyncClient`, used unchanged and never
-            closed; None to create one.
-        user_agent: a prefix for the `User-Agent` header.
+    A caller's own `session` is used unchanged and never closed.
     """
 
     def __init__(
@@ -55,13 +49,7 @@ class HttpxTransport:
         self._headers = default_headers(user_agent)
 
     async def send(self, request: Request) -> Response:
-        """Send a request, and return the response, unchecked.
-
-        Cancelling it closes the connection.
-
-        Raises:
-            DuvoError: no complete response arrived.
-        """
+        """Send a request, and return the response, unchecked. Cancelling closes the connection."""
         client = self._callers or self._own or await self._open()
         import httpx2
 

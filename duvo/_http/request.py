@@ -21,10 +21,7 @@ class Request:
     """One request of the API.
 
     Args:
-        method: the HTTP method, in upper case.
         path: the path, escaped.
-        params: the query, as pairs.
-        body: any JSON value; None for no body.
         repeatable: whether sending it twice does no harm; None: if it is a GET
             or HEAD.
         find_out: how to find out whether a change happened, for `OutcomeUnknown`.
@@ -34,9 +31,6 @@ class Request:
         read_at_once: whether to read the body in one go, which is faster but
             cannot be ended early.
         idempotency_key: the key of a change; None creates one.
-
-    Raises:
-        DuvoError: the body cannot be sent as JSON.
     """
 
     __slots__ = (
@@ -100,11 +94,7 @@ class Request:
         return headers
 
     def seconds(self, timeout: float) -> float:
-        """Return the seconds that a socket operation may take at most.
-
-        Raises:
-            TimeoutError: no time is left.
-        """
+        """Return the seconds that a socket operation may take; `TimeoutError` if none are left."""
         if self.deadline is None:
             return timeout
         seconds = self.deadline.left(timeout)
@@ -132,11 +122,7 @@ class Request:
 
 
 def default_headers(user_agent: str | None) -> dict[str, str]:
-    """Return the headers of every request.
-
-    Args:
-        user_agent: a prefix for the `User-Agent` header.
-    """
+    """Return the headers of every request; `user_agent` is a prefix for `User-Agent`."""
     ours = f"duvo-python/{__version__}"
     return {
         "Accept": "application/json",

@@ -41,18 +41,7 @@ class Response:
 
 
 def check(response: Response, request: Request, secret: str, retry_after: float | None) -> None:
-    """Check a response, and decode its body into `data`.
-
-    Args:
-        response: the response, as the transport returned it.
-        request: its request.
-        secret: removed from the texts of the server.
-        retry_after: seconds that the server asks to wait, or None.
-
-    Raises:
-        APIError: the status is 400 or more.
-        UnexpectedAnswer: the body is not JSON.
-    """
+    """Check a response, and decode its body into `data`; remove the secret from error texts."""
     status, content = response.status, response.content
     data, readable = _decode(content)
     if status >= 400:

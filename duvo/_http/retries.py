@@ -29,10 +29,8 @@ _TRANSIENT = (500, 502, 503, 504)
 def may_retry(error: errors.DuvoError, *, repeatable: bool) -> bool:
     """Whether a request may be retried after this error.
 
-    Args:
-        error: the error.
-        repeatable: whether sending it twice has the effect of sending it once:
-            it is a read, or a change whose idempotency key this server honours.
+    A `repeatable` one has the effect of one when it is sent twice: it is a read, or
+    a change whose idempotency key this server honours.
     """
     asked = getattr(error, "retry_after", None)
     if asked is not None and asked > LONGEST_WAIT:
@@ -90,9 +88,7 @@ def backoff(attempt: int, retry_after: float | None = None) -> float:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Return the seconds that a `Retry-After` header asks to wait, or None.
 
-    Args:
-        headers: the response's headers; names in any case.
-        now: Unix time in seconds, for headers with a date.
+    `now` is Unix time, for headers with a date.
     """
     value = headers.get("retry-after")
     if value is None:

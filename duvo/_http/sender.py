@@ -34,9 +34,7 @@ def post(api: Api, path: str, **options: Any) -> Flow[Response]:
 def send(api: Api, request: Request) -> Flow[Response]:
     """Send a request, with retries where they are safe.
 
-    Raises:
-        OutcomeUnknown: it is a change that may or may not have happened.
-        DuvoError: the request failed.
+    Raises `OutcomeUnknown` for a change that may or may not have happened.
     """
     most = api.max_retries if request.retries is None else request.retries
     unknown = False

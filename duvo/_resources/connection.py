@@ -20,14 +20,7 @@ if TYPE_CHECKING:
 
 
 class Connection:
-    """The settings and the driver of a client.
-
-    Arguments and errors are those of `Client`.
-
-    Attributes:
-        settings: the settings.
-        driver: runs flows.
-    """
+    """The settings and the driver of a client. Arguments and errors are those of `Client`."""
 
     def __init__(
         self,

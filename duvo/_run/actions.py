@@ -71,14 +71,10 @@ def read(poller: Poller, state: RunState, params: tuple[tuple[str, str], ...] = 
 def poll(
     poller: Poller, state: RunState, *, hold: bool = False, seen_request: str | None = None
 ) -> Flow[None]:
-    """Read a run, and try again until that succeeds.
+    """Read a run, again until that succeeds.
 
-    Args:
-        poller: repeats the read until its deadline.
-        state: the run.
-        hold: let the server hold the request until the run changes.
-        seen_request: the id of a pending human request that does not count as
-            a change.
+    With `hold`, the server may hold the request until the run changes. A pending
+    human request with the id `seen_request` does not count as a change.
     """
     params: tuple[tuple[str, str], ...] = ()
     if hold:
@@ -151,11 +147,7 @@ def send_reply(
 
 
 def stop(api: Api, state: RunState) -> Flow[None]:
-    """Stop a run, and read it. Sends `POST /v2/runs/{id}/stop` and `GET /v2/runs/{id}`.
-
-    Raises:
-        Conflict: the server did not stop it, and it is still running.
-    """
+    """Stop a run, and read it. Sends `POST /v2/runs/{id}/stop` and `GET /v2/runs/{id}`."""
     # Stopping a run twice does no harm.
     response = yield from post(api, paths.stop(state.id), repeatable=True)
     yield from refresh(api, state)

@@ -29,17 +29,9 @@ _MOST_STALLS = 30
 
 
 class Conversation:
-    """A conversation, read from a cursor onwards.
-
-    Sends `GET /v2/runs/{id}/messages`.
-
-    Args:
-        run_id: the run.
-        poller: repeats reads until its deadline.
-        offset: where to begin.
+    """A conversation, read from a cursor onwards. Sends `GET /v2/runs/{id}/messages`.
 
     Attributes:
-        cursor: the current place.
         final_answer: the answer and the failure among the messages read so far.
         given_requests: ids of the human requests that were given.
         total: number of messages when a page was last read, or None.
@@ -115,12 +107,7 @@ class Conversation:
             yield Give([message(ours, ours, self.run_id)])
 
     def read_new(self, size: int, *, hold: bool = False) -> Flow[tuple[Page, list[int]]]:
-        """Read the next page; return it, and the indexes of its new messages.
-
-        Args:
-            size: new messages to ask for.
-            hold: let the server hold the request until there is a message.
-        """
+        """Read a page of up to `size` new messages; return it, and the indexes of the new ones."""
         cursor = self.cursor
         seconds = self._poller.api.server.long_poll if hold else 0.0
 

@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 
 
 class Beginning:
-    """Where reading begins: after a message, at an offset, or some messages before the end.
-
-    Args:
-        after: a message or its id.
-        offset: an offset, counted from 0.
-        last: the number of messages before the end.
-    """
+    """Where reading begins: after a message, at an offset, or some messages before the end."""
 
     __slots__ = ("after", "last", "offset")
 
@@ -46,18 +40,7 @@ class Beginning:
 
 
 class MessageReader:
-    """Reads the messages of a run.
-
-    Args:
-        api: the API.
-        state: the run.
-        beginning: where to begin.
-        timeout: seconds in all; None for no deadline.
-        follow: whether to continue until the run has ended.
-
-    Attributes:
-        conversation: the conversation, as far as it was read.
-    """
+    """Reads the messages of a run: those so far, or with `follow` until it has ended."""
 
     def __init__(
         self,
@@ -77,11 +60,7 @@ class MessageReader:
         self.conversation = Conversation(state.id, self._poller, beginning.offset)
 
     def give_once(self, limit: int | None) -> Flow[None]:
-        """Give the messages so far, the pending human request last.
-
-        Args:
-            limit: maximum number of messages, or None.
-        """
+        """Give the messages so far, at most `limit`, the pending human request last."""
         yield from self._find_beginning()
         if limit is None:
             yield from self.conversation.give_new(proven=True)
@@ -95,8 +74,7 @@ class MessageReader:
     def give_until_finished(self, responder: Responder) -> Flow[None]:
         """Give messages as they arrive, until the run has ended.
 
-        Args:
-            responder: handles the run's human requests, after they were given.
+        The responder handles human requests after they were given.
         """
         yield from self._find_beginning()
         state, conversation, clock = self._state, self.conversation, self._api.clock

@@ -25,19 +25,7 @@ logger = logging.getLogger("duvo")
 def wait_until_finished(
     api: Api, state: RunState, timeout: float | None, responder: Responder
 ) -> Flow[None]:
-    """Wait for the end of a run, and read its final answer.
-
-    Args:
-        api: the API.
-        state: the run.
-        timeout: seconds in all; None for no deadline.
-        responder: handles the run's human requests.
-
-    Raises:
-        WaitTimeout: time is up; the run is still running.
-        HumanRequestPending: the responder does not answer a request.
-        DuvoError: the run cannot be read.
-    """
+    """Wait for the end of a run, and read its final answer. The timeout is in seconds in all."""
     poller = Poller(api, state.id, timeout, started_at=state.started_here_at)
     clock = api.clock
     pause = 0.0
@@ -65,12 +53,7 @@ def wait_until_finished(
 
 
 def check(state: RunState) -> None:
-    """Check that a run that has ended is completed.
-
-    Raises:
-        RunFailed: it failed.
-        RunStopped: it was stopped.
-    """
+    """Raise `RunFailed` or `RunStopped` for a run that has ended without being completed."""
     if state.status == "failed":
         try:
             reason = state.failure
