@@ -141,9 +141,7 @@ class Client:
         """
         from ._resources import calls
 
-        return self._driver.run(
-            calls.request(self._driver.api, method, path, calls.pairs(params), body)
-        )
+        return self._driver.run(calls.request(self._driver.api, method, path, params, body))
 
     def paginate(
         self, path: str, *, params: Mapping[str, str] | Sequence[tuple[str, str]] = ()
@@ -157,7 +155,7 @@ class Client:
         """
         from ._resources import calls
 
-        return self._driver.run(calls.paginate(self._driver.api, path, calls.pairs(params)))
+        return self._driver.run(calls.paginate(self._driver.api, path, params))
 
     def close(self) -> None:
         """Close the client's connections. Later requests open new ones."""

@@ -141,9 +141,7 @@ class AsyncClient:
         """
         from .._resources import calls
 
-        return await self._driver.run(
-            calls.request(self._driver.api, method, path, calls.pairs(params), body)
-        )
+        return await self._driver.run(calls.request(self._driver.api, method, path, params, body))
 
     async def paginate(
         self, path: str, *, params: Mapping[str, str] | Sequence[tuple[str, str]] = ()
@@ -157,7 +155,7 @@ class AsyncClient:
         """
         from .._resources import calls
 
-        return await self._driver.run(calls.paginate(self._driver.api, path, calls.pairs(params)))
+        return await self._driver.run(calls.paginate(self._driver.api, path, params))
 
     async def aclose(self) -> None:
         """Close the client's connections. Later requests open new ones."""

@@ -28,7 +28,12 @@ LONG_SLEEP = 5.0
 class Driver:
     """Runs flows, blocking.
 
+    Args:
+        origin: a function and its arguments that make an equal driver in
+            another process.
+
     Attributes:
+        identity: a value that is equal for two drivers with equal settings.
         is_copy: whether it came from another process.
         may_await: whether user functions may be coroutine functions.
     """
@@ -36,11 +41,16 @@ class Driver:
     may_await = False
 
     def __init__(
-        self, api: Any, transport: Any, origin: tuple[Callable[..., Driver], tuple[Any, ...]]
+        self,
+        api: Any,
+        transport: Any,
+        origin: tuple[Callable[..., Driver], tuple[Any, ...]],
+        identity: tuple[object, ...],
     ):
         self.api = api
         self.transport = transport
         self.is_copy = False
+        self.identity = identity
         self._origin = origin
 
     def run(self, flow: Flow[T]) -> T:
@@ -82,13 +92,6 @@ class Driver:
     def close(self) -> None:
         """Close the connections; later requests open new ones."""
         self.transport.close()
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """A value that is equal for two drivers with equal settings."""
-        settings, *options, session, user_agent = self._origin[1]
-        key = (settings.api_key, settings.base_url, settings.team_id, *options, user_agent)
-        return (*key, id(session) if session else 0)
 
     def __reduce__(self) -> tuple[Callable[..., Driver], tuple[Any, ...]]:
         return self._origin

@@ -109,23 +109,26 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def retry(
     attempt: Callable[[], Flow[T]],
+    may: Callable[[BaseException], bool],
+    most: int,
+    deadline: Deadline | None,
+) -> Flow[T]:
+    """Make an attempt, and at most so many retries; raise the error of the last one."""
+    try:
+        return (yield from attempt())
+    except errors.DuvoError as error:
+        if most <= 0 or not may(error):
+            raise
+        return (yield from _retry(attempt, error, may, most, deadline))
+
+
+def _retry(
+    attempt: Callable[[], Flow[T]],
     first: errors.DuvoError,
     may: Callable[[BaseException], bool],
     most: int,
     deadline: Deadline | None,
 ) -> Flow[T]:
-    """Retry after a first failure, and return the result of the attempt that succeeds.
-
-    Args:
-        attempt: makes one attempt.
-        first: the error of the first attempt.
-        may: whether to retry after an error.
-        most: maximum number of retries.
-        deadline: when pauses end, or None.
-
-    Raises:
-        DuvoError: the error of the last attempt.
-    """
     # Loaded on the first retry: most commands never need it.
     import tenacity
 

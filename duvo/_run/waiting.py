@@ -35,6 +35,7 @@ def wait_until_finished(
     while True:
         asked_at = clock.now()
         yield from poll(poller, state, hold=hold, seen_request=request_id)
+        was_held = hold and clock.now() - asked_at >= polling.SHORTEST_PAUSE
         if state.has_ended(clock.now()):
             break
         request = state.pending_request
@@ -45,8 +46,9 @@ def wait_until_finished(
         changed = current != last
         last = current
         pause = polling.next_pause(pause, activity=changed)
-        was_held = hold and clock.now() - asked_at >= polling.SHORTEST_PAUSE
         hold = api.server.long_poll > 0
+        # A server that does not hold the next poll, or returned this one at once for
+        # nothing, is polled more slowly.
         if not hold or not (changed or was_held):
             yield from poller.rest(pause, f"run {state.id} is {state.status}")
     yield from read_final_answer(state, poller)
@@ -96,6 +98,7 @@ def _read_last_pages(run_id: str, poller: Poller, total: int) -> Flow[FinalAnswe
     conversation = Conversation(run_id, poller, begin)
     yield from conversation.skim_page()
     if conversation.cursor.offset == begin:
+        # The page was empty: the reported total is too high.
         end = yield from conversation.end()
         begin = max(0, end - PAGE)
         conversation = Conversation(run_id, poller, begin)
