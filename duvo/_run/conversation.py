@@ -117,7 +117,7 @@ class Conversation:
             page = yield from self._read_page(offset, limit, seconds)
             return page, cursor.accept(page)
 
-        page, new = yield from self._poller.read(attempt)
+        page, new = yield from self._poller.repeat(attempt)
         if page.total is not None:
             self.total = page.total
         return page, new
@@ -128,7 +128,7 @@ class Conversation:
 
     def page(self, offset: int, limit: int) -> Flow[Page]:
         """Read the page at this offset, without moving the cursor."""
-        return self._poller.read(lambda: self._read_page(offset, limit))
+        return self._poller.repeat(lambda: self._read_page(offset, limit))
 
     def between(self, begin: int, end: int) -> Flow[Page]:
         """Read the messages between two offsets as one page, however many reads that takes."""
@@ -168,7 +168,7 @@ class Conversation:
         params = [("limit", str(limit)), ("offset", str(offset))]
         if hold:
             params.append(("wait", f"{self._poller.deadline.left(hold):.1f}"))
-        response = yield from self._poller.get(self._path, params)
+        response = yield from self._poller.get_once(self._path, params)
         with request_context("GET", self._path):
             return Page(response.data, offset, limit)
 

@@ -7,7 +7,7 @@ import logging
 from .._errors import APIError, ConfigError, DuvoError, HumanRequestPending, OutcomeUnknown
 from .._flow.steps import Call
 from . import replies
-from .actions import read, send_reply
+from .actions import read_once, send_reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class _Reply:
         self._doubt: DuvoError | None = None
 
     def send(self) -> Flow[None]:
-        return self._poller.read(self._attempt)
+        return self._poller.repeat(self._attempt)
 
     def _attempt(self) -> Flow[None]:
         if self._doubt is None:
@@ -141,7 +141,7 @@ class _Reply:
                 return
         # A request takes one reply, from anyone. Before another is sent, read whether
         # it is still pending.
-        yield from read(self._poller, self._state)
+        yield from read_once(self._poller, self._state)
         failure, self._doubt = self._doubt, None
         pending = self._state.pending_request
         if pending is None or pending.id != self._request.id:

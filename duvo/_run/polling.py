@@ -12,7 +12,7 @@ from .._http.sender import get
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import TypeVar
 
     from .._flow.steps import Flow
@@ -86,8 +86,8 @@ class Poller:
         self._failures = 0
         self._reported = False
 
-    def get(self, path: str, params: list[tuple[str, str]]) -> Flow[Response]:
-        """Send a GET, without retries of its own if `read` repeats it."""
+    def get_once(self, path: str, params: Sequence[tuple[str, str]]) -> Flow[Response]:
+        """Send a GET, without retries of its own if `repeat` repeats it."""
         if not self._patient and self.deadline.timeout is None:
             return get(self.api, path, params=params, read_at_once=True)
         return get(
@@ -99,7 +99,7 @@ class Poller:
             polling=self._patient,
         )
 
-    def read(self, attempt: Callable[[], Flow[T]]) -> Flow[T]:
+    def repeat(self, attempt: Callable[[], Flow[T]]) -> Flow[T]:
         """Make attempts until one succeeds, and return its result.
 
         Raises `WaitTimeout` after the deadline, and failures that are not transient or
