@@ -128,11 +128,7 @@ class HttpxTransport:
         if not isinstance(error, httpx2.TransportError) or isinstance(
             error, (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
         ):
-            return _errors.ConfigError(
-                f"{request.method} {request.path}: {reason}",
-                method=request.method,
-                path=request.path,
-            )
+            return request.error(_errors.ConfigError, f": {reason}")
         return destination.broken(request, reason)
 
 

@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections import deque
 from itertools import takewhile
+from typing import NamedTuple
 
 from .._flow.steps import Sleep
 
@@ -41,15 +42,12 @@ _PAUSE_AFTER_REFUSAL = 4.0
 _MOST_REMEMBERED = 10_000
 
 
-class Quota:
+class Quota(NamedTuple):
     """The rate limit that a response's headers report; `seconds` until its window ends."""
 
-    __slots__ = ("limit", "remaining", "seconds")
-
-    def __init__(self, limit: float | None, remaining: float, seconds: float):
-        self.limit = limit
-        self.remaining = remaining
-        self.seconds = seconds
+    limit: float | None
+    remaining: float
+    seconds: float
 
 
 def quota(headers: Mapping[str, str], unix: float) -> Quota | None:

@@ -27,18 +27,14 @@ class Redirects:
         """Follow a response if it is a redirect to `target`; return whether it is."""
         if status not in _STATUSES or not target:
             return False
-        method, path = self._request.method, self._request.path
         if not _same_host(self.url, target):
-            raise ConfigError(
-                f"{method} {path} was redirected to {target[:200]!r}, which is "
+            raise self._request.error(
+                ConfigError,
+                f" was redirected to {target[:200]!r}, which is "
                 "another host, to which the key must not be sent; check the base URL",
-                method=method,
-                path=path,
             )
         if self._followed == _MOST:
-            raise ConfigError(
-                f"{method} {path} was redirected more than {_MOST} times", method=method, path=path
-            )
+            raise self._request.error(ConfigError, f" was redirected more than {_MOST} times")
         self._followed += 1
         self.url = urljoin(self.url, target)
         return True

@@ -12,9 +12,11 @@ from .rate_limit import CHANGE, POLL, READ
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from .clock import Deadline
+
+    E = TypeVar("E", bound=_errors.DuvoError)
 
 
 class Request:
@@ -32,20 +34,6 @@ class Request:
             cannot be ended early.
         idempotency_key: the key of a change; None creates one.
     """
-
-    __slots__ = (
-        "content",
-        "deadline",
-        "find_out",
-        "idempotency_key",
-        "kind",
-        "method",
-        "path",
-        "read_at_once",
-        "repeatable",
-        "retries",
-        "target",
-    )
 
     def __init__(
         self,
@@ -102,22 +90,21 @@ class Request:
             raise self.out_of_time("no time was left to send it")
         return seconds
 
+    def error(self, kind: type[E], text: str, **fields: Any) -> E:
+        """Return an error about this request; `fields` are the kind's own."""
+        text = f"{self.method} {self.path}{text}"
+        return kind(text, method=self.method, path=self.path, **fields)
+
     def out_of_time(self, reason: str) -> _errors.TimeoutError:
         """Return the error for a request that ran out of time before it was sent."""
-        return _errors.TimeoutError(
-            f"{self.method} {self.path}: {reason}",
-            method=self.method,
-            path=self.path,
-            arrived=False,
-        )
+        return self.error(_errors.TimeoutError, f": {reason}", arrived=False)
 
     def outcome_unknown(self, error: object) -> _errors.OutcomeUnknown:
         """Return the error for a change that may or may not have happened."""
-        return _errors.OutcomeUnknown(
-            f"{self.method} {self.path} may or may not have happened: {error}; it was not retried, "
+        return self.error(
+            _errors.OutcomeUnknown,
+            f" may or may not have happened: {error}; it was not retried, "
             f"since that could do it twice{'; ' + self.find_out if self.find_out else ''}",
-            method=self.method,
-            path=self.path,
         )
 
 

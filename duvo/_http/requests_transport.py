@@ -160,11 +160,7 @@ class RequestsTransport:
         if not arrived:
             return destination.unreachable(request, reason)
         if isinstance(error, (requests.exceptions.InvalidURL, ValueError)):
-            return _errors.ConfigError(
-                f"{request.method} {request.path}: {reason}",
-                method=request.method,
-                path=request.path,
-            )
+            return request.error(_errors.ConfigError, f": {reason}")
         return destination.broken(request, reason)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from .._errors import NotFound
 from .._models import wire
 from . import polling
@@ -21,17 +23,12 @@ if TYPE_CHECKING:
     from .state import RunState
 
 
-class Beginning:
+class Beginning(NamedTuple):
     """Where reading begins: after a message, at an offset, or some messages before the end."""
 
-    __slots__ = ("after", "last", "offset")
-
-    def __init__(
-        self, after: Message | str | None = None, offset: int = 0, last: int | None = None
-    ):
-        self.after = after
-        self.offset = offset
-        self.last = last
+    after: Message | str | None = None
+    offset: int = 0
+    last: int | None = None
 
     @property
     def is_first(self) -> bool:

@@ -80,18 +80,11 @@ def how_to_answer(request: HumanRequest) -> str:
 
 
 def _names(questions: Sequence[Question]) -> dict[str, Question]:
-    names: dict[str, Question] = {}
     # A name may fit several questions: later ones override earlier ones.
-    for number, question in enumerate(questions, 1):
-        names.setdefault(str(number), question)
-    for question in questions:
-        if question.header:
-            names[question.header] = question
-    for question in questions:
-        names[question.question] = question
-    for question in questions:
-        if question.id:
-            names[question.id] = question
+    names = {str(number): question for number, question in enumerate(questions, 1)}
+    names.update({question.header: question for question in questions if question.header})
+    names.update({question.question: question for question in questions})
+    names.update({question.id: question for question in questions if question.id})
     return names
 
 
