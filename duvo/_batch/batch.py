@@ -149,7 +149,7 @@ class Batch:
         """
         yield from self.prepare()
         if (yield from block(self._journal.read_mark)) is None:
-            mark = yield from self._poller.read(lambda: newest_mark(self._api, self._agent_id))
+            mark = yield from self._poller.repeat(lambda: newest_mark(self._api, self._agent_id))
             yield from block(self._journal.set_mark, mark)
         while (yield from self._take_inputs()) or self._unfinished or self._ready:
             yield from self._starts.step()

@@ -29,12 +29,11 @@ class Driver:
     """Runs flows, blocking.
 
     Args:
-        api: the API; its clock sleeps.
-        transport: sends the requests.
         origin: a function and its arguments that make an equal driver in
             another process.
 
     Attributes:
+        identity: a value that is equal for two drivers with equal settings.
         is_copy: whether it came from another process.
         may_await: whether user functions may be coroutine functions.
     """
@@ -42,11 +41,16 @@ class Driver:
     may_await = False
 
     def __init__(
-        self, api: Any, transport: Any, origin: tuple[Callable[..., Driver], tuple[Any, ...]]
+        self,
+        api: Any,
+        transport: Any,
+        origin: tuple[Callable[..., Driver], tuple[Any, ...]],
+        identity: tuple[object, ...],
     ):
         self.api = api
         self.transport = transport
         self.is_copy = False
+        self.identity = identity
         self._origin = origin
 
     def run(self, flow: Flow[T]) -> T:
@@ -58,16 +62,7 @@ class Driver:
         return ClosableIterator(flow, self)
 
     def perform(self, step: Any, closed: threading.Event | None = None) -> Any:
-        """Perform one step.
-
-        Args:
-            step: the step.
-            closed: when set, the step ends early.
-
-        Raises:
-            Closed: the iterator was closed.
-            DuvoError: the request failed.
-        """
+        """Perform one step. It ends early with `Closed` when `closed` is set."""
         if closed is not None and closed.is_set():
             raise Closed
         kind = type(step)
@@ -98,13 +93,6 @@ class Driver:
         """Close the connections; later requests open new ones."""
         self.transport.close()
 
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """A value that is equal for two drivers with equal settings."""
-        settings, *options, session, user_agent = self._origin[1]
-        key = (settings.api_key, settings.base_url, settings.team_id, *options, user_agent)
-        return (*key, id(session) if session else 0)
-
     def __reduce__(self) -> tuple[Callable[..., Driver], tuple[Any, ...]]:
         return self._origin
 
@@ -119,11 +107,7 @@ def log_sleep(step: Sleep) -> None:
 
 
 def check_interrupted(step: Send, api: Any) -> None:
-    """Refuse to resend a change that an exception from outside interrupted.
-
-    Raises:
-        OutcomeUnknown: the change may have happened, and resending it could do it twice.
-    """
+    """Raise `OutcomeUnknown` in place of resending a change that may have happened."""
     if step.interrupted:
         step.interrupted = False
         request = step.request

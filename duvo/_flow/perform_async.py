@@ -25,14 +25,8 @@ if TYPE_CHECKING:
 class AsyncDriver:
     """Runs flows in the event loop that uses it first.
 
-    Args:
-        api: the API; its clock sleeps.
-        connect: completes the API's settings, and returns the transport. Called
-            in a thread, before the first step.
-
-    Attributes:
-        loop: the event loop, once one is known.
-        may_await: whether user functions may be coroutine functions.
+    `connect` completes the API's settings and returns the transport. It is called
+    in a thread, before the first step.
     """
 
     may_await = True
@@ -54,16 +48,7 @@ class AsyncDriver:
         return AsyncClosableIterator(flow, self)
 
     async def perform(self, step: Any, closed: asyncio.Event | None = None) -> Any:
-        """Perform one step.
-
-        Args:
-            step: the step.
-            closed: when set, the step ends early.
-
-        Raises:
-            Closed: the iterator was closed.
-            DuvoError: the request failed.
-        """
+        """Perform one step. It ends early with `Closed` when `closed` is set."""
         if closed is not None and closed.is_set():
             raise Closed
         kind = type(step)

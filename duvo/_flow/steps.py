@@ -32,10 +32,8 @@ class Closed(Exception):
 class Send:
     """Send a request once. The result is the response, unchecked.
 
-    Attributes:
-        request: the request; a flow does not look into it.
-        interrupted: whether an exception from outside, such as Ctrl-C, ended an
-            earlier attempt to perform this step.
+    `interrupted` says that an exception from outside, such as Ctrl-C, ended an
+    earlier attempt to perform this step.
     """
 
     __slots__ = ("interrupted", "request")
@@ -47,13 +45,7 @@ class Send:
 
 
 class Sleep:
-    """Sleep for some seconds.
-
-    Attributes:
-        seconds: how long.
-        reason: logged when the sleep is long.
-        polling: whether it is a pause between polls, which has its own logger.
-    """
+    """Sleep for some seconds. The reason is logged when the sleep is long."""
 
     __slots__ = ("polling", "reason", "seconds")
     enters = (Closed,)
@@ -65,10 +57,7 @@ class Sleep:
 
 
 class Call:
-    """Call a user function with one argument.
-
-    In an async client it may be a coroutine function.
-    """
+    """Call a user function with one argument. In an async client it may be a coroutine function."""
 
     __slots__ = ("argument", "function")
     enters = (Exception,)
@@ -81,9 +70,8 @@ class Call:
 class Block:
     """Call a function of this library that may block, such as reading a file.
 
-    Attributes:
-        task: the call, once an async driver has begun it in a thread: it
-            outlives a cancellation, and its result is used later.
+    An async driver begins it in a thread. That `task` outlives a cancellation, and
+    its result is used when the flow is resumed.
     """
 
     __slots__ = ("arguments", "function", "task")

@@ -19,10 +19,6 @@ _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 class Environment:
     """The proxies and the SSL context for one server.
 
-    Args:
-        base_url: the API's origin.
-        environ: the environment variables.
-
     Attributes:
         proxies: proxies by URL scheme.
         context: the SSL context for all connections, or None without TLS.

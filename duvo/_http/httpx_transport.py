@@ -40,13 +40,7 @@ _MOST_IN_POOL = 16
 class HttpxTransport:
     """Sends requests, each once. Shared by the tasks of one event loop.
 
-    Args:
-        base_url: the API's origin.
-        api_key: the key.
-        timeout: seconds for each socket operation.
-        session: the caller's own `httpx2.AsyncClient`, used unchanged and never
-            closed; None to create one.
-        user_agent: a prefix for the `User-Agent` header.
+    A caller's own `session` is used unchanged and never closed.
     """
 
     def __init__(

@@ -29,17 +29,9 @@ _MOST_STALLS = 30
 
 
 class Conversation:
-    """A conversation, read from a cursor onwards.
-
-    Sends `GET /v2/runs/{id}/messages`.
-
-    Args:
-        run_id: the run.
-        poller: repeats reads until its deadline.
-        offset: where to begin.
+    """A conversation, read from a cursor onwards. Sends `GET /v2/runs/{id}/messages`.
 
     Attributes:
-        cursor: the current place.
         final_answer: the answer and the failure among the messages read so far.
         given_requests: ids of the human requests that were given.
         total: number of messages when a page was last read, or None.
@@ -115,12 +107,7 @@ class Conversation:
             yield Give([message(ours, ours, self.run_id)])
 
     def read_new(self, size: int, *, hold: bool = False) -> Flow[tuple[Page, list[int]]]:
-        """Read the next page; return it, and the indexes of its new messages.
-
-        Args:
-            size: new messages to ask for.
-            hold: let the server hold the request until there is a message.
-        """
+        """Read a page of up to `size` new messages; return it, and the indexes of the new ones."""
         cursor = self.cursor
         seconds = self._poller.api.server.long_poll if hold else 0.0
 
@@ -130,7 +117,7 @@ class Conversation:
             page = yield from self._read_page(offset, limit, seconds)
             return page, cursor.accept(page)
 
-        page, new = yield from self._poller.read(attempt)
+        page, new = yield from self._poller.repeat(attempt)
         if page.total is not None:
             self.total = page.total
         return page, new
@@ -141,7 +128,7 @@ class Conversation:
 
     def page(self, offset: int, limit: int) -> Flow[Page]:
         """Read the page at this offset, without moving the cursor."""
-        return self._poller.read(lambda: self._read_page(offset, limit))
+        return self._poller.repeat(lambda: self._read_page(offset, limit))
 
     def between(self, begin: int, end: int) -> Flow[Page]:
         """Read the messages between two offsets as one page, however many reads that takes."""
@@ -181,7 +168,7 @@ class Conversation:
         params = [("limit", str(limit)), ("offset", str(offset))]
         if hold:
             params.append(("wait", f"{self._poller.deadline.left(hold):.1f}"))
-        response = yield from self._poller.get(self._path, params)
+        response = yield from self._poller.get_once(self._path, params)
         with request_context("GET", self._path):
             return Page(response.data, offset, limit)
 

@@ -7,7 +7,7 @@ import logging
 from .._errors import APIError, ConfigError, DuvoError, HumanRequestPending, OutcomeUnknown
 from .._flow.steps import Call
 from . import replies
-from .actions import read, send_reply
+from .actions import read_once, send_reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,15 +34,10 @@ class Responder:
     """Handles each human request of a run exactly once.
 
     Args:
-        on_request: a callable that gets the request and returns True, False,
-            answers, or None to leave it unanswered; or one of the words; None
-            means "leave".
+        on_request: as in `Run.wait`.
         answers: standing answers, which take precedence.
         warn: log an unanswered request at WARNING.
         may_await: whether the callable may be a coroutine function.
-
-    Raises:
-        ConfigError: `on_request` or `answers` is invalid.
     """
 
     def __init__(self, on_request: Any, answers: Answers | None, *, warn: bool, may_await: bool):
@@ -64,20 +59,7 @@ class Responder:
         self._handled: str | None = None
 
     def handle(self, state: RunState, request: HumanRequest, poller: Poller) -> Flow[bool]:
-        """Reply to a request, or leave it unanswered.
-
-        Args:
-            state: the run.
-            request: its pending request.
-            poller: repeats reads, and the reply, until its deadline.
-
-        Returns:
-            Whether a reply was sent.
-
-        Raises:
-            HumanRequestPending: `on_request` does not answer it.
-            InvalidReply: the callable's reply does not fit.
-        """
+        """Reply to a request, or leave it unanswered; return whether a reply was sent."""
         if request.id == self._handled:
             return False
         self._handled = request.id
@@ -136,7 +118,7 @@ class _Reply:
         self._doubt: DuvoError | None = None
 
     def send(self) -> Flow[None]:
-        return self._poller.read(self._attempt)
+        return self._poller.repeat(self._attempt)
 
     def _attempt(self) -> Flow[None]:
         if self._doubt is None:
@@ -159,7 +141,7 @@ class _Reply:
                 return
         # A request takes one reply, from anyone. Before another is sent, read whether
         # it is still pending.
-        yield from read(self._poller, self._state)
+        yield from read_once(self._poller, self._state)
         failure, self._doubt = self._doubt, None
         pending = self._state.pending_request
         if pending is None or pending.id != self._request.id:

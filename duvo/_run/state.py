@@ -25,13 +25,11 @@ class RunState:
     """What is known of one run. Never sends a request.
 
     Args:
-        run_id: the run's id.
         response: the API's last response about the run, or None before the first.
         listed: whether the response is an item of a list.
         started_here_at: when this client started the run, on its clock, or None.
 
     Attributes:
-        id: the run's id.
         resumed: the last message that this client sent to the run, or None.
         final_answer: the answer and failure, once the conversation was read.
     """
@@ -71,40 +69,24 @@ class RunState:
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The API's last response about the run; for a run of a list, its item there.
-
-        Raises:
-            NotLoaded: the run has not been read yet.
-        """
+        """The API's last response about the run; for a run of a list, its item there."""
         if self._response is None:
             raise _errors.NotLoaded(f"run {self.id} has not been read yet: call .refresh() first")
         return self._response
 
     @property
     def raw_run(self) -> dict[str, Any]:
-        """The run in the last response, as the API sent it.
-
-        Raises:
-            NotLoaded: the run has not been read yet.
-        """
+        """The run in the last response, as the API sent it."""
         raw: dict[str, Any] = self.raw if self.listed else self.raw["run"]
         return raw
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the last response with our words in it.
-
-        Raises:
-            NotLoaded: the run has not been read yet.
-        """
+        """Return the last response with our words in it."""
         return wire.run_response({"run": self.raw} if self.listed else self.raw)
 
     @property
     def data(self) -> RunData:
-        """All that was last read.
-
-        Raises:
-            NotLoaded: the run has not been read yet.
-        """
+        """All that was last read."""
         if self._data is None:
             from .._models.build import build
             from .._models.runs import RunData
@@ -124,11 +106,7 @@ class RunState:
         return statuses.is_finished(self.status)
 
     def has_ended(self, now: float) -> bool:
-        """Whether the run has ended, and not only before this client resumed it.
-
-        Args:
-            now: the time on the client's clock.
-        """
+        """Whether the run has ended at `now`, and not only before this client resumed it."""
         return statuses.has_ended(wire.run(self.raw_run), self.resumed, now)
 
     @property
@@ -138,11 +116,7 @@ class RunState:
 
     @property
     def pending_request(self) -> HumanRequest | None:
-        """The pending human request as last read, or None.
-
-        Raises:
-            NotLoaded: the run has not been read yet, or came from a list.
-        """
+        """The pending human request as last read, or None."""
         raw = wire.pending_request(self.raw)
         if raw is None:
             if self.listed and self.status == "waiting":
@@ -159,21 +133,13 @@ class RunState:
 
     @property
     def answer(self) -> str | None:
-        """The last text of the assistant, or None.
-
-        Raises:
-            NotLoaded: the conversation has not been read to the run's end.
-        """
+        """The last text of the assistant, or None."""
         self._expect_final_answer("answer")
         return self.final_answer.answer
 
     @property
     def failure(self) -> str | None:
-        """Why the run failed; None unless it did.
-
-        Raises:
-            NotLoaded: the conversation has not been read to the run's end.
-        """
+        """Why the run failed; None unless it did."""
         self._expect_final_answer("failure")
         return self.final_answer.failure if self.status == "failed" else None
 
@@ -185,12 +151,7 @@ class RunState:
             )
 
     def update(self, data: Any) -> None:
-        """Update the state from a response about this run.
-
-        Raises:
-            NotFound: the response has null in place of the run.
-            UnexpectedAnswer: the response does not match the API, or is about another run.
-        """
+        """Update the state from a response about this run."""
         path = paths.run(self.id)
         if isinstance(data, dict) and "run" in data and data["run"] is None:
             raise _errors.NotFound(

@@ -36,13 +36,7 @@ class Resumed:
 
 
 def has_ended(run: dict[str, Any], resumed: Resumed | None, now: float) -> bool:
-    """Whether a run that was just read has ended, and not only before it was resumed.
-
-    Args:
-        run: the run, with our names.
-        resumed: the last message that this client sent to it, or None.
-        now: the time on the client's clock.
-    """
+    """Whether a run that was just read, with our names, has ended since it was resumed."""
     if not is_finished(run["status"]):
         return False
     if resumed is None or now - resumed.sent_at > RESUME_GRACE:
