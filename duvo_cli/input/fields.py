@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentTypeError
+from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
 _WORDS = {"true": True, "false": False, "null": None}
@@ -55,11 +55,7 @@ def query(fields: Sequence[tuple[str, Any]]) -> list[tuple[str, str]]:
 
 
 def json_of(data: bytes) -> Any:
-    """Parse JSON.
-
-    Raises:
-        ValueError: the data is not JSON.
-    """
+    """Parse JSON; any failure is a ValueError."""
     try:
         return json.loads(data)
     except RecursionError:

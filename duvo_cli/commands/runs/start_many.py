@@ -10,7 +10,7 @@ from pathlib import Path
 from ...batch import executors
 from ...errors import CommandFailed, UsageError
 from ...input import text
-from ...output import terminal
+from ...output import json, terminal
 from ...parser import Parser, count
 from ...replying import options
 
@@ -146,15 +146,7 @@ def _journal(args: Namespace, table: Table) -> Path:
     return table.file.with_name(f"{table.file.name}.duvo-journal")
 
 
-def _show(
-    table: Table,
-    message: StartMessage,
-    key: Key | None,
-    total: int,
-    args: Namespace,
-) -> int:
-    from ...output import json
-
+def _show(table: Table, message: StartMessage, key: Key | None, total: int, args: Namespace) -> int:
     for index, row in enumerate(islice(table.values(), _SHOWN_BY_DRY_RUN)):
         message_text = message(row)
         if args.json:
