@@ -6,10 +6,6 @@ import gc
 import os
 import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TextIO
-
 _INTERRUPTED = 130
 _READER_GONE = 141
 
@@ -22,7 +18,8 @@ def main(argv: list[str] | None = None) -> int:
     _escape_unprintable()
     try:
         code = _run(argv)
-        _flush(sys.stdout)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         code = _READER_GONE
     except OSError as error:
@@ -120,16 +117,11 @@ def _escape_unprintable() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _flush(stream: TextIO | None) -> None:
-    if stream is not None:
-        stream.flush()
-
-
 def _close_quietly() -> None:
     """Keep the interpreter's last flush from failing."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
-            _flush(stream)
+            stream.flush()
         except OSError:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, stream.fileno())

@@ -14,10 +14,6 @@ from .output import json, run_end
 from .output.command_line import command_line
 from .replying import options
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 TOTAL = "seconds for the whole command, which then exits with 124 and leaves runs running"
 """Help of `--timeout` where it limits the whole command."""
 
@@ -33,22 +29,25 @@ def left_until(deadline: float | None) -> float | None:
 
 
 def follow(
-    client: duvo.Client, run: duvo.Run, args: Namespace, deadline: float | None, **begin: Any
+    client: duvo.Client,
+    run: duvo.Run,
+    args: Namespace,
+    deadline: float | None,
+    *,
+    offset: int = 0,
+    last: int | None = None,
 ) -> int:
-    """Show the run's messages until it ends and return the exit code.
-
-    Args:
-        begin: where to begin in the conversation: `offset` or `last`.
-    """
+    """Show the run's messages until it ends and return the exit code."""
     show = _printer(args)
     choice = options.on_request(client, args, deadline, shown=not args.json)
     with _detachable(run, args):
         messages = run.messages(
             follow=True,
+            offset=offset,
+            last=last,
             timeout=left_until(deadline),
             on_request=choice,
             answers=args.answer,
-            **begin,
         )
         try:
             with messages:

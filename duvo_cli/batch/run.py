@@ -127,15 +127,10 @@ def _add_failures(error: duvo.MapIncomplete, key: Key | None, summary: Summary) 
 
 def _say_changes(results: duvo.Results, table: Table, journal: Path) -> None:
     changes = results.compare(table.values())
-    parts = []
-    if changes.new == 1:
-        parts.append("starting 1 row that has no run yet")
-    elif changes.new:
-        parts.append(f"starting {changes.new} rows that have no run yet")
-    if changes.gone == 1:
-        parts.append("1 row is gone")
-    elif changes.gone:
-        parts.append(f"{changes.gone} rows are gone")
+    new = "1 row that has" if changes.new == 1 else f"{changes.new} rows that have"
+    gone = "1 row is" if changes.gone == 1 else f"{changes.gone} rows are"
+    parts = [f"starting {new} no run yet"] if changes.new else []
+    parts += [f"{gone} gone"] if changes.gone else []
     details = f": {'; '.join(parts)}" if parts else ""
     if changes.known or changes.gone:
         terminal.say(f"continuing from {journal}{details}")

@@ -15,10 +15,6 @@ from ..input import fields, text
 from ..output import json, terminal
 from ..parser import Parser
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 
 def register(parser: Parser) -> None:
     """Add the arguments."""
@@ -98,7 +94,7 @@ def _printing_refusals() -> Iterator[None]:
         raise
 
 
-def _body(args: Namespace, *, reads: bool) -> Any:
+def _body(args: Namespace, *, reads: bool) -> object:
     if args.input is None:
         return fields.document(args.fields) if args.fields and not reads else None
     if reads:

@@ -13,10 +13,6 @@ from pathlib import Path
 
 from ..output import terminal
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import FrameType
-
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _CANNOT_RUN = 126
 _NOT_FOUND = 127
@@ -30,7 +26,7 @@ class Signals:
         self.process: subprocess.Popen[bytes] | None = None
         self.early: int | None = None
 
-    def handle(self, number: int, frame: FrameType | None) -> None:
+    def handle(self, number: int, frame: object) -> None:
         """Forward a signal; the handler for `signal.signal`."""
         if self.process is None:
             self.early = number

@@ -45,13 +45,13 @@ def run(args: Namespace) -> int:
     if args.follow and args.limit is not None:
         raise UsageError("--limit does not go with --follow; --tail N does", "runs messages")
     options.check_options(args, "runs messages", waits=args.follow)
-    begin = {"offset": args.offset or 0} if args.tail is None else {"last": args.tail}
-    if args.follow:
-        deadline = following.deadline_after(args.timeout)
-        with client_of(args, waits=True) as client:
-            return following.follow(client, client.runs.run(args.run_id), args, deadline, **begin)
-    with client_of(args) as client:
-        messages = client.runs.run(args.run_id).messages(limit=args.limit, **begin)
+    offset = args.offset or 0
+    deadline = following.deadline_after(args.timeout)
+    with client_of(args, waits=args.follow) as client:
+        handle = client.runs.run(args.run_id)
+        if args.follow:
+            return following.follow(client, handle, args, deadline, offset=offset, last=args.tail)
+        messages = handle.messages(offset=offset, limit=args.limit, last=args.tail)
         if args.json:
             _print_document(list(messages), messages.total, args)
         else:

@@ -7,6 +7,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+import duvo
+
 from ...batch import executors
 from ...errors import CommandFailed, UsageError
 from ...input import text
@@ -112,12 +114,11 @@ def run(args: Namespace) -> int:
 
 
 def _message(args: Namespace) -> StartMessage:
-    from duvo import ConfigError
     from duvo._tables.start_message import StartMessage
 
     try:
         return StartMessage(args.message_template)
-    except ConfigError as error:
+    except duvo.ConfigError as error:
         raise UsageError(f"--message-template: {error}", _COMMAND) from None
 
 
