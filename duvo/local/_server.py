@@ -169,7 +169,7 @@ class Server:
     def _start(self, location: Location) -> None:
         from ._api.keys import read_or_create_key
         from ._database.database import Database
-        from ._database.state_folder import make_state_folder
+        from ._database.files import make_state_folder
         from ._store import shapes
 
         resources = contextlib.ExitStack()

@@ -46,8 +46,6 @@ class Guard:
         self._monitoring = monitoring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
         headers = Headers(scope=scope)
         extra = {
             "x-request-id": f"req_{uuid.uuid4().hex}",

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from .._database.private_files import make_private
+from .._database.files import make_private
 from .._text import os_reason
 from ..errors import EngineError
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from .._text import os_reason
 from ..errors import DatabaseDamaged, EngineError
+from .files import create_private
 from .location import Location
-from .private_files import create_private
 
 _POOL_SIZE = 16
 

@@ -47,14 +47,11 @@ class DatabaseCheck:
 
     async def _run(self, query: Callable[[sa.Connection], T]) -> T | None:
         # One at a time, however many ask: it may hang for minutes.
-        if query not in self._running:
-            self._running[query] = asyncio.create_task(self._execute(query))
-        with contextlib.suppress(asyncio.TimeoutError):
-            result: T | None = await asyncio.wait_for(
-                asyncio.shield(self._running[query]), _TIMEOUT
-            )
-            return result
-        return None
+        task = self._running.get(query)
+        if task is None:
+            task = self._running[query] = asyncio.create_task(self._execute(query))
+        await asyncio.wait({task}, timeout=_TIMEOUT)
+        return task.result() if task.done() else None
 
     async def _execute(self, query: Callable[[sa.Connection], Any]) -> Any:
         def execute() -> Any:

@@ -19,8 +19,6 @@ from prometheus_client import (
 from ..._version import __version__
 from .._store import counters, statuses
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Seconds; the last bound is above the longest long poll."""
 
