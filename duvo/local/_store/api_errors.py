@@ -17,12 +17,7 @@ _CODES = {
 
 
 class ApiError(Exception):
-    """An error response.
-
-    Attributes:
-        status: the HTTP status.
-        message: what was wrong, and what to do.
-    """
+    """An error response; the message says what was wrong, and what to do."""
 
     def __init__(self, status: int, message: str):
         super().__init__(message)
