@@ -14,8 +14,8 @@ from starlette.types import ASGIApp
 from .._execution.engine import Engine
 from .._store.api_errors import ApiError
 from .._text import one_line
+from .endpoint import Endpoint
 from .guard import UNEXPECTED, Guard, error_response
-from .keys import AcceptedKeys
 from .long_poll import LongPolls
 from .rate_limit import RateLimit
 from .routes.agents import AgentRoutes
@@ -31,20 +31,11 @@ logger = logging.getLogger("duvo.local")
 def make_app(
     engine: Engine,
     long_polls: LongPolls,
-    *,
-    keys: AcceptedKeys,
-    is_loopback: bool,
-    rate_limit: RateLimit | None = None,
-    monitoring: Monitoring | None = None,
+    endpoint: Endpoint,
+    rate_limit: RateLimit | None,
+    monitoring: Monitoring | None,
 ) -> ASGIApp:
-    """Return the API.
-
-    Args:
-        keys: the accepted keys.
-        is_loopback: whether only this machine can connect.
-        rate_limit: counts the requests; None for no limit.
-        monitoring: serves `/health` and `/metrics`; None for neither.
-    """
+    """Return the API, for the clients that the endpoint accepts."""
     routes = [*AgentRoutes(engine).routes, *RunRoutes(engine, long_polls).routes]
     if monitoring is not None:
         routes += monitoring.routes
@@ -59,9 +50,7 @@ def make_app(
         },
     )
     app.router.redirect_slashes = False
-    guard = Guard(
-        app, keys=keys, is_loopback=is_loopback, rate_limit=rate_limit, monitoring=monitoring
-    )
+    guard = Guard(app, endpoint, rate_limit, monitoring)
     return guard if monitoring is None else monitoring.measured(guard, routes)
 
 

@@ -40,15 +40,10 @@ class AcceptedKeys:
 
 
 def read_keys_file(file: Path) -> tuple[str, ...]:
-    """Return the keys of a file: one a line; blank lines and lines with # are skipped.
-
-    Raises:
-        EngineError: the file cannot be read, other users can read it, it has
-            no keys, or a line is not a key. The message never quotes a key.
-    """
+    """Return the keys of a file: one a line; blank lines and lines with # are skipped."""
     keys = []
     for number, line in enumerate(_read_private(file).splitlines(), 1):
-        # In Latin-1 every byte is a character; `key_fault` then refuses the wrong ones.
+        # In Latin-1 every byte is a character; `_fault` then refuses the wrong ones.
         key = line.decode("latin-1").strip(" \t")
         if not key or key.startswith("#"):
             continue
@@ -78,7 +73,7 @@ def read_or_create_key(file: Path) -> str:
 
 
 def _fault(key: str) -> str | None:
-    """Return why the text cannot be a key, without quoting it; None if it can."""
+    # Without quoting the key.
     if not key.isascii() or not key.isprintable() or " " in key:
         return "a key has letters, digits and signs of ASCII alone, and no blanks"
     if len(key) < _MIN_LENGTH:

@@ -118,11 +118,7 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def parameter(request: Request, name: str, allowed: tuple[str, ...] = ()) -> str | None:
-    """Return a parameter of the query, or None if it is absent.
-
-    Args:
-        allowed: the values that it may have; any if empty.
-    """
+    """Return a parameter of the query, or None if it is absent; any value if none is `allowed`."""
     values = request.query_params.getlist(name)
     if not values:
         return None

@@ -17,18 +17,7 @@ _MAX_TRIED = 100
 
 
 def listen(host: str, port: int | None) -> socket.socket:
-    """Return a listening socket.
-
-    Args:
-        host: an address of this machine, or a name that resolves to one.
-        port: a port, 0 for any free one, or None for the default or the next
-            free one after it.
-
-    Raises:
-        PortInUse: another program is listening on the port.
-        EngineError: the address is not this machine's, the port does not
-            exist, or it may not be used.
-    """
+    """Return a listening socket; port 0 is any free one, None the default or the next free one."""
     if port is not None:
         return _bind(host, port)
     for candidate in range(DEFAULT_PORT, DEFAULT_PORT + _MAX_TRIED):
@@ -36,8 +25,7 @@ def listen(host: str, port: int | None) -> socket.socket:
             return _bind(host, candidate)
         except PortInUse:
             continue
-    last = DEFAULT_PORT + _MAX_TRIED - 1
-    raise PortInUse(f"ports {DEFAULT_PORT} to {last} are all in use; name one with --port")
+    raise PortInUse(f"ports {DEFAULT_PORT} to {candidate} are all in use; name one with --port")
 
 
 def is_loopback(listening: socket.socket) -> bool:

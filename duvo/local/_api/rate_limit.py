@@ -17,14 +17,7 @@ class RateLimit:
         self._count = 0
 
     def count(self, now: float) -> dict[str, str]:
-        """Count one request, and return its response headers.
-
-        Args:
-            now: Unix time in seconds.
-
-        Returns:
-            The headers; with `retry-after` if the request exceeds the limit.
-        """
+        """Count one request, and return its headers; `retry-after` if it exceeds the limit."""
         if now >= self._ends or self._ends - now > _WINDOW:
             self._ends, self._count = now + _WINDOW, 0
         self._count += 1

@@ -14,13 +14,9 @@ from starlette.types import ASGIApp
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: ASGIApp, listening: socket.socket, tls: ssl.SSLContext | None = None
+    app: ASGIApp, listening: socket.socket, tls: ssl.SSLContext | None
 ) -> AsyncIterator[None]:
-    """Serve on the running loop inside the block; then open connections have a second to end.
-
-    Args:
-        tls: the SSL context of the connections; None for plain HTTP.
-    """
+    """Serve on the running loop inside the block; then open connections have a second to end."""
     config = uvicorn.Config(
         app,
         loop="none",

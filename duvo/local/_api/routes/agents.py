@@ -9,6 +9,7 @@ from starlette.routing import Route
 from ..._execution.engine import Engine
 from ..._store import queries, shapes
 from ..._store.api_errors import ApiError
+from ...agents import Agent
 from .. import parameters
 
 
@@ -53,12 +54,13 @@ class AgentRoutes:
         )
 
     async def agent(self, request: Request) -> Response:
-        agent = self._engine.agents.get(parameters.path_id(request, "agent_id"))
-        if agent is None:
-            raise no_agent()
+        agent = find_agent(self._engine, request.path_params["agent_id"])
         return JSONResponse({"agent": shapes.agent(agent), "user_context": {"pinned_at": None}})
 
 
-def no_agent() -> ApiError:
-    """Return the error for an agent that does not exist."""
-    return ApiError(404, "there is no such agent, or its file was not given to this server")
+def find_agent(engine: Engine, agent_id: str) -> Agent:
+    """Return the agent with that id."""
+    agent = engine.agents.get(parameters.checked_uuid(agent_id, "agent_id"))
+    if agent is None:
+        raise ApiError(404, "there is no such agent, or its file was not given to this server")
+    return agent

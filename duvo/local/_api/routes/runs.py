@@ -18,7 +18,7 @@ from ..._store.appending import new_id
 from ..._store.commands import Change
 from .. import parameters
 from ..long_poll import LongPolls
-from .agents import no_agent
+from .agents import find_agent
 
 _MAX_SEARCH = 1000
 """Characters; databases refuse to search for much longer texts."""
@@ -57,12 +57,9 @@ class RunRoutes:
         agent_id = parameters.text_field(body, "agent_id")
         if agent_id is None:
             raise ApiError(400, "agent_id is missing")
-        agent = self._engine.agents.get(parameters.checked_uuid(agent_id, "agent_id"))
-        if agent is None:
-            raise no_agent()
         work = functools.partial(
             commands.start,
-            agent=agent,
+            agent=find_agent(self._engine, agent_id),
             run_id=new_id(),
             message=parameters.text_field(body, "message") or None,
             sandbox_id=parameters.text_field(body, "sandbox_id"),
@@ -143,11 +140,9 @@ class RunRoutes:
         is_due: Callable[[queries.View], bool],
     ) -> Response:
         work = functools.partial(read, run_id=run_id)
+        wait = parameters.wait(request)
         return await self._long_polls.respond(
-            run_id,
-            parameters.wait(request),
-            lambda: self._engine.transact(work),
-            is_due,
+            run_id, wait, lambda: self._engine.transact(work), is_due
         )
 
     async def _change(
