@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
 import functools
 import importlib.util
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from ._api import ports
@@ -139,7 +140,7 @@ class Server:
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 return
-            with contextlib.suppress(RuntimeError):  # the loop has just been closed
+            with suppress(RuntimeError):  # the loop has just been closed
                 self._stop_serving()
             self._thread.join(timeout)
             atexit.unregister(self.close)
@@ -158,11 +159,14 @@ class Server:
         from ._database.location import locate
         from ._store.shapes import TEAM_ID
 
-        resources = contextlib.ExitStack()
+        resources = ExitStack()
         try:
-            location = locate(self._named_database)
-            if location.temporary_folder is not None:
-                resources.callback(shutil.rmtree, location.temporary_folder, ignore_errors=True)
+            file = self._named_database
+            if file is None:
+                folder = tempfile.mkdtemp(prefix="duvo-")
+                resources.callback(shutil.rmtree, folder, ignore_errors=True)
+                file = Path(folder, "engine.sqlite")
+            location = locate(file)
             endpoint = self._make_endpoint()
             resources.callback(endpoint.close)
             if location.file is None and self._keys_file is None:
@@ -173,7 +177,7 @@ class Server:
             if self._keys_file is None:
                 self.api_key = read_or_create_key(location.key_file)
                 endpoint.keys.replace((self.api_key,))
-            started: Future[tuple[str, ...]] = Future()
+            started: Future[None] = Future()
             serve = functools.partial(self._serve, database, endpoint, started, resources)
             thread = threading.Thread(target=serve, name="duvo-engine", daemon=True)
             thread.start()
@@ -185,7 +189,6 @@ class Server:
             # The thread closes endpoint and database.
             thread.join()
             raise failure
-        self.waiting_for = started.result()
         self._thread, self._endpoint = thread, endpoint
         self.port, self.base_url = endpoint.port, endpoint.url
         self.team_id = TEAM_ID
@@ -193,15 +196,11 @@ class Server:
         atexit.register(self.close)
 
     def _serve(
-        self,
-        database: Database,
-        endpoint: Endpoint,
-        started: Future[tuple[str, ...]],
-        resources: contextlib.ExitStack,
+        self, database: Database, endpoint: Endpoint, started: Future[None], resources: ExitStack
     ) -> None:
         try:
             # Imported before the loop runs: it takes a while.
-            from ._api import app, serving  # noqa: F401
+            from ._api import app  # noqa: F401
             from ._execution import event_loop
             from ._execution.engine import Engine
 
@@ -218,15 +217,10 @@ class Server:
             resources.close()
 
     async def _serve_until_closed(
-        self,
-        engine: Engine,
-        database: Database,
-        endpoint: Endpoint,
-        started: Future[tuple[str, ...]],
+        self, engine: Engine, database: Database, endpoint: Endpoint, started: Future[None]
     ) -> None:
-        from ._api.app import make_app
+        from ._api.app import make_app, serving
         from ._api.long_poll import LongPolls
-        from ._api.serving import serving
 
         loop, closing = asyncio.get_running_loop(), asyncio.Event()
         self._stop_serving = functools.partial(loop.call_soon_threadsafe, closing.set)
@@ -244,7 +238,8 @@ class Server:
             await engine.launch()
             app = make_app(engine, long_polls, endpoint, self._rate_limit, monitoring)
             async with serving(app, endpoint.listening, endpoint.tls):
-                started.set_result(engine.waiting_for)
+                self.waiting_for = engine.waiting_for
+                started.set_result(None)
                 await closing.wait()
                 long_polls.close()
                 if monitoring is not None:
@@ -256,11 +251,7 @@ class Server:
 
 def _check_extra(monitoring_package: str | None) -> None:
     for package in filter(None, ("dbos", "starlette", "uvicorn", monitoring_package)):
-        try:
-            is_installed = importlib.util.find_spec(package) is not None
-        except ValueError:
-            is_installed = False
-        if not is_installed:
+        if importlib.util.find_spec(package) is None:
             raise MissingExtra(
                 f"the engine needs packages that are missing ({package}); "
                 f'install them: pip install "duvo[local]"'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import random
 import time
@@ -21,8 +22,6 @@ from .questions import Option, Question
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._store.turns import TurnStart
-
-_SYSTEM_RANDOM = random.SystemRandom()  # unaffected by an agent's `random.seed`
 
 
 class Turn(Protocol):
@@ -109,12 +108,8 @@ class RunContext:
             op = self._next_op()
             call_id = self._id_of(op)
             await self._turn.append(op, entries.tool_call(call_id, name, shown))
-            key = f"{self.id}/{op}"
-
-            async def call() -> dict[str, Any]:
-                may_start = self._turn.may_start_tool
-                return await _tool_calls.call_tool(function, arguments, key, may_start)
-
+            key, may_start = f"{self.id}/{op}", self._turn.may_start_tool
+            call = functools.partial(_tool_calls.call_tool, function, arguments, key, may_start)
             result = await self._turn.step(f"tool {name}", call)
             await self._turn.append(self._next_op(), entries.tool_result(call_id, **result))
             if "error" in result:
@@ -203,7 +198,8 @@ class RunContext:
     async def random(self) -> float:
         """Return a random number from 0 to 1; the same again on recovery."""
         with self._call("random"):
-            return float(await self._record("random", _SYSTEM_RANDOM.random))
+            # Unaffected by an agent's `random.seed`.
+            return float(await self._record("random", random.SystemRandom().random))
 
     async def uuid(self) -> uuid.UUID:
         """Return a random UUID; the same again on recovery."""
@@ -232,8 +228,7 @@ class RunContext:
         request_id = self._id_of(op)
         call = entries.tool_call(request_id, name, _tool_calls.json_object(shown))
         await self._turn.open_request(op, call, request_id, spec | {"description": description})
-        reply = json.loads(await self._turn.wait_for_reply(request_id))
-        assert isinstance(reply, dict)
+        reply: dict[str, Any] = json.loads(await self._turn.wait_for_reply(request_id))
         return reply
 
     def _next_op(self) -> int:

@@ -33,20 +33,16 @@ class Endpoint:
             raise EngineError("a certificate and its key go together: --tls-cert and --tls-key")
         self.tls = _new_context(*self._certificate) if self._certificate else None
         self.listening = ports.listen(host, port)
-        self.is_loopback = ports.is_loopback(self.listening)
-        # By which this machine connects.
-        self.url = ports.url_of(self.listening, "https" if self.tls else "http")
+        address, self.port = ports.address_of(self.listening)
+        self.is_loopback = address.is_loopback
+        scheme = "https" if self.tls else "http"
+        self.url = f"{scheme}://{ports.reachable(address)}:{self.port}"
         if not (self.is_loopback or self.tls or insecure):
             self.close()
             raise EngineError(
                 f"keys would cross the network unencrypted to {host}; give --tls-cert and "
                 f"--tls-key, or --insecure if something in front of it encrypts"
             )
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return int(self.listening.getsockname()[1])
 
     def reload(self) -> None:
         """Use the keys and the certificate that the files hold now; all, or none if one is bad."""
@@ -59,7 +55,6 @@ class Endpoint:
             self.keys.replace(keys)
 
     def close(self) -> None:
-        """Stop listening."""
         self.listening.close()
 
 
@@ -88,7 +83,7 @@ def _load(context: ssl.SSLContext, cert: str, key: str) -> None:
 
 
 class _HasPassphrase(Exception):
-    """The key is encrypted."""
+    pass
 
 
 def _refuse_passphrase() -> str:

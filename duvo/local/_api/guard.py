@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 import uuid
 from urllib.parse import quote, urlsplit
@@ -13,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .._store.api_errors import ApiError
+from .._text import logger
 from .endpoint import Endpoint
 from .long_poll import MAX_WAIT
 from .rate_limit import RateLimit
@@ -20,8 +20,6 @@ from .rate_limit import RateLimit
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._monitoring.routes import Monitoring
-
-logger = logging.getLogger("duvo.local")
 
 UNEXPECTED = ApiError(500, "the server failed; see its log")
 

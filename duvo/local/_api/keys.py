@@ -47,8 +47,7 @@ def read_keys_file(file: Path) -> tuple[str, ...]:
         key = line.decode("latin-1").strip(" \t")
         if not key or key.startswith("#"):
             continue
-        fault = _fault(key)
-        if fault is not None:
+        if fault := _fault(key):
             raise EngineError(f"{file}: line {number}: {fault}")
         keys.append(key)
     if not keys:
@@ -66,7 +65,7 @@ def read_or_create_key(file: Path) -> str:
         key = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise EngineError(f"{file}: the key cannot be kept there ({os_reason(error)})") from None
-    if _fault(key) is not None:
+    if _fault(key):
         raise EngineError(f"{file}: holds no key; remove the file, and a new one is made")
     make_private(file)
     return key

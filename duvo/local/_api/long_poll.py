@@ -58,8 +58,7 @@ class LongPolls:
                         while not changes.is_set() and time.monotonic() < deadline:
                             # Blanks may precede JSON; they also detect a lost client.
                             yield b" "
-                            left = deadline - time.monotonic()
-                            timeout = max(0.0, min(_HEARTBEAT, left))
+                            timeout = min(_HEARTBEAT, deadline - time.monotonic())
                             with contextlib.suppress(asyncio.TimeoutError):
                                 await asyncio.wait_for(changes.wait(), timeout)
                         if not changes.is_set():

@@ -9,8 +9,6 @@ _WINDOW = 60
 
 
 class RateLimit:
-    """Counts requests in windows of a minute."""
-
     def __init__(self, limit: int):
         self.limit = limit
         self._ends = 0.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import logging
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable
@@ -16,14 +15,12 @@ import sqlalchemy as sa
 from .._database.database import Database, EngineClosed
 from .._notifier import Notifier
 from .._store import queries, statuses
-from .._text import one_line
+from .._text import logger, one_line
 from . import broadcasts, membership
 from .broadcasts import Broadcast
 from .heartbeat import Heartbeat
 
 T = TypeVar("T")
-
-logger = logging.getLogger("duvo.local")
 
 _CHECK_INTERVAL = 0.5
 """Seconds between two checks for dead servers."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from .._text import one_line
+from .._text import logger, one_line
 from ..errors import EngineError
 from . import connections, schema
 from .files import make_private
@@ -22,8 +21,6 @@ from .location import Location
 from .lock import locked
 
 T = TypeVar("T")
-
-logger = logging.getLogger("duvo.local")
 
 _RETRY_AFTER = 0.3
 """Seconds between two attempts of a transaction."""
@@ -151,7 +148,6 @@ class Outage:
         self._lock = threading.Lock()
 
     def begin(self, error: Exception) -> None:
-        """Record that the database did not answer."""
         with self._lock:
             if self._since is not None or time.monotonic() - self._ended < _SETTLING:
                 return
@@ -159,7 +155,6 @@ class Outage:
         logger.warning("the database does not answer; waiting for it: %s", one_line(error))
 
     def end(self) -> None:
-        """Record that the database answered."""
         if self._since is None:
             return
         with self._lock:

@@ -14,8 +14,7 @@ _OWNER_ONLY = 0o600
 
 def state_folder() -> Path:
     """Return the folder for the engine's files: `DUVO_STATE_DIR`, or the system's place for it."""
-    named = os.environ.get("DUVO_STATE_DIR")
-    if named:
+    if named := os.environ.get("DUVO_STATE_DIR"):
         return Path(named)
     import platformdirs
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from .._text import logger
 from .._threads import in_thread
 from . import schema
 
 T = TypeVar("T")
-
-logger = logging.getLogger("duvo.local")
 
 _TIMEOUT = 1.0
 """Seconds that the database has to answer."""

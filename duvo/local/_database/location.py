@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 import attrs
@@ -23,7 +22,6 @@ class Location:
     url: URL
     file: Path | None  # None for PostgreSQL
     key_file: Path
-    temporary_folder: Path | None = None  # to be removed when the engine is closed
 
     @property
     def shown(self) -> str:
@@ -36,11 +34,8 @@ class Location:
         return written.difference_update_query(secret).render_as_string(hide_password=True)
 
 
-def locate(database: str | os.PathLike[str] | None) -> Location:
-    """Return the location of a file, of a URL, or for None of a new temporary file."""
-    if database is None:
-        folder = Path(tempfile.mkdtemp(prefix="duvo-"))
-        return attrs.evolve(_file(folder / "engine.sqlite"), temporary_folder=folder)
+def locate(database: str | os.PathLike[str]) -> Location:
+    """Return the location of a file or of a URL."""
     text = os.fspath(database)
     if "://" not in text:
         return _file(Path(text))

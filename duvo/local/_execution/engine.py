@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -18,7 +17,7 @@ from .._notifier import Notifier
 from .._store import idempotency, queries
 from .._store.commands import Change
 from .._store.turns import TurnTakenOver
-from .._text import one_line
+from .._text import logger, one_line
 from .._threads import agent_code
 from .._tool_calls import Postponed
 from ..agents import Agent
@@ -28,8 +27,6 @@ from .turn import RunningTurn
 from .workflows import Workflows
 
 T = TypeVar("T")
-
-logger = logging.getLogger("duvo.local")
 
 _CLEANUP_INTERVAL = 60.0
 """Seconds between two deletions of records that are no longer needed."""
@@ -112,17 +109,13 @@ class Engine:
         if not self._workflows.is_claimed:
             return
         self._commits.close()
-        try:
-            self._workflows.close()
-            if self._cluster is not None:
-                self._cluster.leave()
-        finally:
-            self._workflows.release()
+        self._workflows.close()
+        if self._cluster is not None:
+            self._cluster.leave()
 
     # Transactions.
 
     async def transact(self, work: Callable[[sa.Connection], T]) -> T:
-        """Do the work in a transaction."""
         return await self._in_pool(lambda: self._database.transact(work))
 
     async def commit(self, work: Callable[[sa.Connection], T], *, changes: str | None = None) -> T:
@@ -181,8 +174,7 @@ class Engine:
 
     def end_turn(self, run_id: str, number: int) -> None:
         """Cancel the turn if it runs here."""
-        turn = self.turns.get((run_id, number))
-        if turn is not None:
+        if turn := self.turns.get((run_id, number)):
             turn.end()
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:

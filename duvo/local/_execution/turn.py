@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -16,15 +16,13 @@ from .._store import appending, turns
 from .._store.appending import TurnEnded
 from .._store.entries import Entry
 from .._store.turns import AgentChanged, TurnTakenOver
-from .._text import describe
+from .._text import describe, logger
 from .._threads import in_agent_code
 from ..agents import Agent
 from ..context import RunContext
 from ..errors import CallOrderError
 
 T = TypeVar("T")
-
-logger = logging.getLogger("duvo.local")
 
 _END_TIMEOUT = 1.0
 """Seconds that an agent's function has to end after its turn has ended."""
@@ -94,12 +92,9 @@ class RunningTurn:
 
     async def run(self, agents: Mapping[str, Agent]) -> None:
         """Call the agent's function and record how it ended; return when the turn has ended."""
-        try:
-            # Before the turn is read, so that no change of the run is missed.
-            with self._subscription:
-                await self._run(agents)
-        except TurnEnded:
-            return
+        # Subscribed before the turn is read, so that no change of the run is missed.
+        with contextlib.suppress(TurnEnded), self._subscription:
+            await self._run(agents)
 
     async def _run(self, agents: Mapping[str, Agent]) -> None:
         context = await self._begin(agents)
@@ -205,13 +200,8 @@ class RunningTurn:
         return not self._ended and self._executor.may_start_tool()
 
     async def read_inbox(self) -> list[str]:
-        async def read() -> list[Any]:
-            texts, seq = await self._executor.commit(
-                functools.partial(turns.posted_since, run_id=self._run_id, seq=self._inbox)
-            )
-            return [texts, seq]
-
-        texts, self._inbox = await self.step("inbox", read)
+        read = functools.partial(turns.posted_since, run_id=self._run_id, seq=self._inbox)
+        texts, self._inbox = await self.step("inbox", lambda: self._executor.commit(read))
         return list(texts)
 
     def fail_with(self, error: CallOrderError) -> None:

@@ -52,12 +52,6 @@ class Workflows:
         self._loggers.enter_context(_silenced("dbos"))
         self._loggers.enter_context(_silenced("uvicorn.error"))
 
-    def release(self) -> None:
-        """Let another engine run in this process."""
-        global _current
-        self._loggers.close()
-        _current = None
-
     async def launch(self, server_id: str) -> None:
         """Run turns on the running loop, as the server with that id; recover its own."""
         config = DBOSConfig(
@@ -85,10 +79,15 @@ class Workflows:
         await in_thread(functools.partial(DBOS.destroy, workflow_completion_timeout_sec=0))
 
     def close(self) -> None:
-        """Stop for good."""
-        if self._client is not None:
-            self._client.destroy()
-        DBOS.destroy(workflow_completion_timeout_sec=0)
+        """Stop for good, and let another engine run in this process."""
+        global _current
+        try:
+            if self._client is not None:
+                self._client.destroy()
+            DBOS.destroy(workflow_completion_timeout_sec=0)
+        finally:
+            self._loggers.close()
+            _current = None
 
     async def start(self, run_id: str, number: int) -> None:
         """Start a turn; does nothing if it has been started."""

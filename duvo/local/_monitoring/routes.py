@@ -20,11 +20,7 @@ _OTHER = "other"
 
 
 class Monitoring:
-    """Serves `/health` and `/metrics`; `turns` and `held_polls` return the current numbers.
-
-    Attributes:
-        is_leaving: whether the server shuts down and takes no new work.
-    """
+    """Serves `/health` and `/metrics`; `turns` and `held_polls` return the current numbers."""
 
     HEALTH = "/health"
     METRICS = "/metrics"
@@ -32,7 +28,7 @@ class Monitoring:
     def __init__(
         self, database: sa.Engine, *, turns: Callable[[], int], held_polls: Callable[[], int]
     ):
-        self.is_leaving = False
+        self.is_leaving = False  # whether the server shuts down and takes no new work
         self._check = DatabaseCheck(database)
         self._metrics = Metrics(turns=turns, held_polls=held_polls)
         on_commit(database, self._metrics.count_committed)

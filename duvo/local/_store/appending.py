@@ -42,16 +42,9 @@ def append(
 ) -> sa.Row[Any] | None:
     """Update the run's row and append the entry; the row's lock orders all writers.
 
-    Args:
-        in_turn: the turn that must be current and not ended; else nothing is done.
-        op: the number of the agent's operation; nothing is done if the run's
-            counter has reached it already.
-        changes: columns of the run to set; a new `status` sets those that
-            depend on it too.
-
-    Returns:
-        The run's id, turn, messages and updated_at after the change, or None
-        if nothing was done.
+    Nothing is done and None returned if the turn `in_turn` is not current or has
+    ended, or if the run's counter of operations has reached `op` already.
+    `changes` are columns of the run; a new `status` sets those that depend on it.
     """
     status = changes.get("status")
     statement = _update(tuple(changes), status, in_turn is None, op is None)

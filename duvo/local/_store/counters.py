@@ -23,10 +23,7 @@ def on_commit(engine: sa.Engine, report: Callable[[Counter[str]], None]) -> None
 
     @sa.event.listens_for(engine, "commit")
     def committed(connection: sa.Connection) -> None:
-        counts = connection.info.pop(_KEY, None)
-        if counts:
+        if counts := connection.info.pop(_KEY, None):
             report(counts)
 
-    @sa.event.listens_for(engine, "rollback")
-    def rolled_back(connection: sa.Connection) -> None:
-        connection.info.pop(_KEY, None)
+    sa.event.listen(engine, "rollback", lambda connection: connection.info.pop(_KEY, None))

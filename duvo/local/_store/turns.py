@@ -71,7 +71,8 @@ def begin(
         entry = entries.session("started")
         after = append_op(connection, run_id, turn, op, entry, status=statuses.RUNNING)
     # A message posted before `session_started` starts the turn; later ones go to the inbox.
-    mark = connection.scalar(_SEQ, {"run": run_id, "op": op}) if after is None else after.messages
+    own_seq = sa.select(messages.c.seq).where(messages.c.run_id == run_id, messages.c.op == op)
+    mark = connection.scalar(own_seq) if after is None else after.messages
     first = connection.execute(
         _FIRST_POSTED, {"run": run_id, "after": row.turn_messages, "before": mark}
     ).one_or_none()
@@ -98,9 +99,6 @@ _TURN = sa.select(
     runs.c.id == sa.bindparam("run"),
     runs.c.turn == sa.bindparam("turn"),
     runs.c.status.not_in(statuses.ENDED),
-)
-_SEQ = sa.select(messages.c.seq).where(
-    messages.c.run_id == sa.bindparam("run"), messages.c.op == sa.bindparam("op")
 )
 _FIRST_POSTED = (
     sa.select(messages.c.seq, messages.c.text)
@@ -143,17 +141,14 @@ def open_request(
 
 def read_reply(connection: sa.Connection, request_id: str) -> str | None:
     """Return the reply as JSON text, or None while there is none."""
-    row = connection.execute(_REPLY, {"request": request_id}).one_or_none()
+    row = connection.execute(
+        sa.select(requests.c.status, requests.c.answer).where(requests.c.id == request_id)
+    ).one_or_none()
     if row is None:
         raise AgentChanged  # the request was never made
     if row.status == "cancelled":
         raise TurnEnded
     return str(row.answer) if row.status == "answered" else None
-
-
-_REPLY = sa.select(requests.c.status, requests.c.answer).where(
-    requests.c.id == sa.bindparam("request")
-)
 
 
 def posted_since(connection: sa.Connection, run_id: str, seq: int) -> tuple[list[str], int]:
@@ -167,7 +162,6 @@ def posted_since(connection: sa.Connection, run_id: str, seq: int) -> tuple[list
 
 
 def complete(connection: sa.Connection, run_id: str, turn: int, op: int) -> None:
-    """End the turn as completed."""
     entry = entries.session("completed")
     row = append_op(connection, run_id, turn, op, entry, status=statuses.COMPLETED)
     if row is None and connection.execute(_TURN, {"run": run_id, "turn": turn}).first():
@@ -184,15 +178,12 @@ def fail(connection: sa.Connection, run_id: str, turn: int, reason: str) -> None
 
 
 def _history(connection: sa.Connection, run_id: str, op: int) -> tuple[str, ...]:
-    rows = connection.execute(_OPS, {"run": run_id, "op": op})
+    rows = connection.execute(
+        sa.select(messages.c.type, messages.c.data)
+        .where(messages.c.run_id == run_id, messages.c.op >= op)
+        .order_by(messages.c.op)
+    )
     return tuple(kind_of(entries.Entry(row.type, "", data=_loaded(row.data))) for row in rows)
-
-
-_OPS = (
-    sa.select(messages.c.type, messages.c.data)
-    .where(messages.c.run_id == sa.bindparam("run"), messages.c.op >= sa.bindparam("op"))
-    .order_by(messages.c.op)
-)
 
 
 def _conversation(connection: sa.Connection, run_id: str, end: int) -> tuple[Message, ...]:

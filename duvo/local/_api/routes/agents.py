@@ -14,8 +14,6 @@ from .. import parameters
 
 
 class AgentRoutes:
-    """Serves `/v2/teams`, `/v2/profile` and the agents."""
-
     def __init__(self, engine: Engine):
         self._engine = engine
 
@@ -37,7 +35,7 @@ class AgentRoutes:
     async def agents(self, request: Request) -> Response:
         parameters.check_team(request)
         offset, limit = parameters.page(request, max_limit=100)
-        parameters.parameter(request, "include_schedules", ("true", "false"))
+        parameters.parameter(request, "include_schedules", "true", "false")
         automation = parameters.uuid_parameter(request, "automation_id")
         last_runs = await self._engine.transact(queries.last_runs)
         agents = [] if automation else list(self._engine.agents.values())
@@ -59,7 +57,6 @@ class AgentRoutes:
 
 
 def find_agent(engine: Engine, agent_id: str) -> Agent:
-    """Return the agent with that id."""
     agent = engine.agents.get(parameters.checked_uuid(agent_id, "agent_id"))
     if agent is None:
         raise ApiError(404, "there is no such agent, or its file was not given to this server")

@@ -25,8 +25,6 @@ _MAX_SEARCH = 1000
 
 
 class RunRoutes:
-    """Serves the runs."""
-
     def __init__(self, engine: Engine, long_polls: LongPolls):
         self._engine = engine
         self._long_polls = long_polls
@@ -69,8 +67,8 @@ class RunRoutes:
 
     async def runs(self, request: Request) -> Response:
         offset, limit = parameters.page(request, max_limit=100)
-        parameters.parameter(request, "sort_by", ("created_at",))
-        order = parameters.parameter(request, "sort_order", ("asc", "desc"))
+        parameters.parameter(request, "sort_by", "created_at")
+        order = parameters.parameter(request, "sort_order", "asc", "desc")
         work = functools.partial(
             queries.run_list,
             filters=_filters(request),
@@ -157,12 +155,8 @@ class RunRoutes:
 
 
 def _filters(request: Request) -> queries.Filters:
-    def text(name: str, *allowed: str) -> str | None:
-        return parameters.parameter(request, name, allowed)
-
-    def uuid(name: str) -> str | None:
-        return parameters.uuid_parameter(request, name)
-
+    text = functools.partial(parameters.parameter, request)
+    uuid = functools.partial(parameters.uuid_parameter, request)
     agent_id, user_id = uuid("agent_id"), uuid("user_id")
     # The engine has no queues, digests or evaluations: filters on them match no run.
     unmatched: list[Any] = [uuid("case_queue_id"), uuid("digest_id")]
