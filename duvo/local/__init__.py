@@ -14,7 +14,7 @@ _HOME = {
     "_loading": ("load_agents",),
     "_api.ports": ("DEFAULT_PORT",),
     "_server": ("Server",),
-    "_database.state_folder": ("default_database",),
+    "_database.files": ("default_database",),
     "agents": ("Agent", "agent"),
     "context": ("RunContext",),
     "errors": (
@@ -56,7 +56,7 @@ __all__ = [
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._api.ports import DEFAULT_PORT
-    from ._database.state_folder import default_database
+    from ._database.files import default_database
     from ._loading import load_agents
     from ._server import Server
     from .agents import Agent, agent
