@@ -127,6 +127,10 @@ class Batch:
         names = (self._inputs.name(*item) for item in enumerate(inputs))
         return (yield from block(self._journal.compare, names))
 
+    def drop_inputs(self) -> None:
+        """Take no more inputs: end the wait for the next one of an async iterable."""
+        self._inputs.drop()
+
     def finish(self, completions: Sequence[Completion]) -> None:
         """Record the last starts, and close the journal. It blocks.
 

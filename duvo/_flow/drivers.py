@@ -51,9 +51,9 @@ class Drive(Generic[T]):
 
 
 def run(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
-    """Run a flow and return its result."""
-    drive = Drive(flow)
+    """Perform a flow and return its result."""
     try:
+        drive = Drive(flow)
         while (step := drive.step) is not None:
             try:
                 result = perform(step)
@@ -61,16 +61,16 @@ def run(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
                 drive.fail(error)
             else:
                 drive.resume(result)
+        return drive.result
     finally:
-        # A traceback may keep an interrupted flow alive.
+        # After an exception from outside, whose traceback may be kept with this frame.
         flow.close()
-    return drive.result
 
 
 async def run_async(flow: Flow[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
-    """Run a flow and return its result."""
-    drive = Drive(flow)
+    """Perform a flow and return its result."""
     try:
+        drive = Drive(flow)
         while (step := drive.step) is not None:
             try:
                 result = await perform(step)
@@ -78,9 +78,10 @@ async def run_async(flow: Flow[T], perform: Callable[[Step], Awaitable[Any]]) ->
                 drive.fail(error)
             else:
                 drive.resume(result)
+        return drive.result
     finally:
+        # After a cancellation, whose traceback may be kept with this frame.
         flow.close()
-    return drive.result
 
 
 def convert(flow: Flow[T], change: Callable[[Sequence[Any]], Sequence[Any] | None]) -> Flow[T]:

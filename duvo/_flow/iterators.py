@@ -150,6 +150,7 @@ class ClosableIterator(_Items[T]):
     def _finish(self) -> None:
         if not self._is_finished:
             self._is_finished = True
+            self._flow.close()
             self._driver.finish()
 
     def __enter__(self) -> Self:
@@ -196,8 +197,7 @@ class AsyncClosableIterator(_Items[T]):
                 await self._finish()
 
     async def _advance(self) -> T:
-        if self._drive is None:
-            await self._driver.prepare()
+        await self._driver.prepare()
         while not self._closed.is_set():
             for item in self._items:
                 return item
@@ -232,7 +232,15 @@ class AsyncClosableIterator(_Items[T]):
     async def _finish(self) -> None:
         if not self._is_finished:
             self._is_finished = True
+            self._flow.close()
             await self._driver.finish()
+
+    def _abandon(self) -> None:
+        """End the iteration in the background: nobody will."""
+        if not self._is_finished:
+            self._is_finished = True
+            self._closed.set()
+            self._driver.abandon()
 
     async def __aenter__(self) -> Self:
         return self

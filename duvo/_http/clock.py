@@ -35,11 +35,13 @@ class Clock:
         """Sleep in an event loop, at most until `closed` is set."""
         import asyncio
 
+        from .._flow.asyncio_tasks import until
+
         if closed is None:
             await asyncio.sleep(max(0.0, seconds))
         elif seconds > 0:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(closed.wait(), seconds)
+                await until(closed.wait(), seconds=seconds)
 
 
 class Deadline:

@@ -45,7 +45,7 @@ class Environment:
         import requests
 
         proxy: str | None = requests.utils.select_proxy(self._base_url, self.proxies)
-        return proxy
+        return requests.utils.prepend_scheme_if_needed(proxy, "http") if proxy else None
 
 
 def _trusted(environ: Mapping[str, str]) -> tuple[ssl.SSLContext, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from urllib.parse import urlsplit
 
@@ -66,13 +67,16 @@ class Destination:
         """Return the innermost cause in a few words, without the key."""
         for cause in reversed(causes):
             if isinstance(cause, OSError) and cause.strerror:
-                return cause.strerror.replace(self.api_key, "[key]")
+                text = cause.strerror
+                if (cause.errno or 0) > 0 and not isinstance(cause, ssl.SSLError):
+                    text = os.strerror(cause.errno or 0)  # asyncio has a text of its own
+                return text.replace(self.api_key, "[key]")
         text = str(causes[-1]) or type(causes[-1]).__name__
         return " ".join(text.split())[:300].replace(self.api_key, "[key]")
 
 
 def causes_of(error: BaseException) -> list[BaseException]:
-    """Return the error and everything that it wraps: arguments, `reason`, causes.
+    """Return the error and everything that it wraps: arguments, a group, `reason`, causes.
 
     Without its context, which may be an earlier attempt.
     """
@@ -82,7 +86,8 @@ def causes_of(error: BaseException) -> list[BaseException]:
         cause = todo.pop(0)
         if isinstance(cause, BaseException) and not any(cause is known for known in causes):
             causes.append(cause)
-            todo += [*cause.args, getattr(cause, "reason", None), cause.__cause__]
+            todo += [*cause.args, *getattr(cause, "exceptions", ())]
+            todo += [getattr(cause, "reason", None), cause.__cause__]
     return causes
 
 
