@@ -158,7 +158,7 @@ def test_what_the_error_says_to_set_helps_whatever_was_set_before(
     monkeypatch.setenv(name, str(other))
     with pytest.raises(duvo.TLSError) as caught:
         teams(secured.base_url)
-    told = re.search(r"set (\w+) to the file that has your CA", str(caught.value))
+    told = re.search(r"set (\w+) to the file with your CA", str(caught.value))
     assert told is not None
     monkeypatch.setenv(told[1], ca_file)
     assert teams(secured.base_url) == [TEAM]
