@@ -122,22 +122,18 @@ class Conversation:
             self.total = page.total
         return page, new
 
-    def page(self, offset: int, limit: int) -> Flow[Page]:
-        """Read the page at this offset, without moving the cursor."""
-        return self.poller.repeat(lambda: self._read_page(offset, limit))
-
     def between(self, begin: int, end: int) -> Flow[Page]:
         """Read the messages between two offsets as one page, however many reads that takes."""
-        page = yield from self.page(begin, end - begin)
+        page = yield from self._page(begin, end - begin)
         raws = page.raws
         while page.messages and begin + len(raws) < end:
-            page = yield from self.page(begin + len(raws), end - begin - len(raws))
+            page = yield from self._page(begin + len(raws), end - begin - len(raws))
             raws = raws + page.raws
         return Page({"messages": raws, "total": page.total}, begin, end - begin)
 
     def end(self) -> Flow[int]:
         """Return the number of messages, even if the server's total is wrong or missing."""
-        first = yield from self.page(0, 1)
+        first = yield from self._page(0, 1)
         if not first.messages:
             return 0
         if first.total is None:
@@ -156,8 +152,11 @@ class Conversation:
                 missing = middle
         return missing
 
+    def _page(self, offset: int, limit: int) -> Flow[Page]:
+        return self.poller.repeat(lambda: self._read_page(offset, limit))
+
     def _exists(self, index: int) -> Flow[bool]:
-        page = yield from self.page(index, 1)
+        page = yield from self._page(index, 1)
         return bool(page.messages)
 
     def _read_page(self, offset: int, limit: int, hold: float = 0.0) -> Flow[Page]:

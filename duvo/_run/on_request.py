@@ -31,13 +31,10 @@ _WORDS = ("approve", "deny", "raise", "leave")
 
 
 class Responder:
-    """Handles each human request of a run exactly once.
+    """Handles each human request of a run exactly once, by standing answers or `on_request`.
 
-    Args:
-        on_request: as in `Run.wait`.
-        answers: standing answers, which take precedence.
-        warn: log an unanswered request at WARNING.
-        may_await: whether the callable may be a coroutine function.
+    `on_request` is as in `Run.wait`, and may be a coroutine function with
+    `may_await`. With `warn`, an unanswered request is logged at WARNING.
     """
 
     def __init__(self, on_request: Any, answers: Answers | None, *, warn: bool, may_await: bool):

@@ -7,21 +7,12 @@ import signal
 from argparse import Namespace
 from functools import partial
 
-from ..engine.server import (
-    agents_of,
-    check_port,
-    default_database,
-    say_stopping,
-    serving,
-    show,
-)
+from duvo import local
+
+from ..engine.server import agents_of, check_port, default_database, say_stopping, serving, show
 from ..errors import UsageError
 from ..output import logs, terminal
 from ..parser import Parser, count
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo.local import Server
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -85,9 +76,7 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _make(args: Namespace) -> Server:
-    from duvo import local
-
+def _make(args: Namespace) -> local.Server:
     return local.Server(
         agents_of(args.files),
         examples=False,
@@ -102,9 +91,7 @@ def _make(args: Namespace) -> Server:
     )
 
 
-def _reload(server: Server, what: str) -> None:
-    from duvo import local
-
+def _reload(server: local.Server, what: str) -> None:
     try:
         server.read_again()
     except local.EngineError as error:

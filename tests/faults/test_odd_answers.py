@@ -189,7 +189,7 @@ def test_a_request_that_was_answered_since_is_a_place_to_go_on_from(
     hosted.say(run_id, "posted")
     hosted.end(run_id)
     assert contents(run.messages(follow=True, after=asked)) == ["posted"]
-    with pytest.raises(duvo.NotFound, match="give the object"):
+    with pytest.raises(duvo.NotFound, match="give the object, or the message before it"):
         next(run.messages(follow=True, after=asked.id))
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+import duvo
+
 from ...client import client_of
 from ...output import details
+from ...output.command_line import command_line
 from ...parser import Parser
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo import Agent
 
 
 def register(parser: Parser) -> None:
@@ -27,8 +26,7 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _lines(agent: Agent, args: Namespace) -> list[str]:
-    from ...output.command_line import command_line
+def _lines(agent: duvo.Agent, args: Namespace) -> list[str]:
     from ...output.table import fields
     from ...output.times import local
 

@@ -51,7 +51,7 @@ def run(args: Namespace) -> int:
 
 def _key(args: Namespace) -> str:
     if args.key_stdin or not terminal.is_terminal(sys.stdin):
-        key = text.read_stdin().decode(errors="replace").strip()
+        key = text.stdin().read().decode(errors="replace").strip()
         if not key:
             raise CommandFailed("stdin has no key")
         return key

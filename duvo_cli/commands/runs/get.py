@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+import duvo
+
 from ...client import client_of
 from ...output import details
 from ...parser import Parser
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo import Run
 
 
 def register(parser: Parser) -> None:
@@ -32,7 +30,7 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _lines(found: Run, args: Namespace) -> list[str]:
+def _lines(found: duvo.Run, args: Namespace) -> list[str]:
     import sys
 
     from ...output import human_request, terminal

@@ -7,10 +7,12 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+import duvo
+
 from ...batch import executors
 from ...errors import CommandFailed, UsageError
 from ...input import text
-from ...output import terminal
+from ...output import json, terminal
 from ...parser import Parser, count
 from ...replying import options
 
@@ -112,12 +114,11 @@ def run(args: Namespace) -> int:
 
 
 def _message(args: Namespace) -> StartMessage:
-    from duvo import ConfigError
     from duvo._tables.start_message import StartMessage
 
     try:
         return StartMessage(args.message_template)
-    except ConfigError as error:
+    except duvo.ConfigError as error:
         raise UsageError(f"--message-template: {error}", _COMMAND) from None
 
 
@@ -146,15 +147,7 @@ def _journal(args: Namespace, table: Table) -> Path:
     return table.file.with_name(f"{table.file.name}.duvo-journal")
 
 
-def _show(
-    table: Table,
-    message: StartMessage,
-    key: Key | None,
-    total: int,
-    args: Namespace,
-) -> int:
-    from ...output import json
-
+def _show(table: Table, message: StartMessage, key: Key | None, total: int, args: Namespace) -> int:
     for index, row in enumerate(islice(table.values(), _SHOWN_BY_DRY_RUN)):
         message_text = message(row)
         if args.json:

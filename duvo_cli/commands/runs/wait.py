@@ -30,6 +30,6 @@ duvo runs wait "$RUN_ID" --json | jq -r .answer
 def run(args: Namespace) -> int:
     """Wait for the run; returns the exit code."""
     options.check_options(args, "runs wait")
-    limit = following.TimeLimit(args.timeout)
+    deadline = following.deadline_after(args.timeout)
     with client_of(args, waits=True) as client:
-        return following.wait(client, client.runs.run(args.run_id), args, limit)
+        return following.wait(client, client.runs.run(args.run_id), args, deadline)
