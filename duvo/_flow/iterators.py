@@ -75,12 +75,8 @@ class ClosableIterator(_Items[T]):
     """An iterator over items from the server. It can be closed from any thread.
 
     After an error, each further `next` raises it again. After an exception from
-    outside, such as Ctrl-C, the iteration resumes where it was.
-
-    Args:
-        flow: gives the items.
-        driver: performs the steps. Its `interrupt` is called when the iterator
-            is closed, and its `finish` once when the iteration has ended.
+    outside, such as Ctrl-C, the iteration resumes where it was. The driver's
+    `interrupt` is called by `close`, and its `finish` once at the end.
     """
 
     def __init__(self, flow: Flow[Any], driver: Any):
@@ -164,12 +160,8 @@ class AsyncClosableIterator(_Items[T]):
     """An async iterator over items from the server. Any task of its loop can close it.
 
     After an error, each further `anext` raises it again. After a cancellation,
-    the iteration resumes where it was.
-
-    Args:
-        flow: gives the items.
-        driver: performs the steps. Its `interrupt` is called when the iterator
-            is closed, and its `finish` once when the iteration has ended.
+    the iteration resumes where it was. The driver's `interrupt` is called by
+    `aclose`, and its `finish` once at the end.
     """
 
     def __init__(self, flow: Flow[Any], driver: Any):

@@ -67,7 +67,8 @@ class Driver:
             raise Closed
         kind = type(step)
         if kind is Send:
-            return self._send(step, closed)
+            check_interrupted(step, self.api)
+            return self.transport.send(step.request, closed)
         if kind is Sleep:
             log_sleep(step)
             self.api.clock.sleep(step.seconds, closed)
@@ -78,10 +79,6 @@ class Driver:
             return step.function(step.argument)
         assert kind is Block
         return step.function(*step.arguments)
-
-    def _send(self, step: Send, closed: threading.Event | None) -> Any:
-        check_interrupted(step, self.api)
-        return self.transport.send(step.request, closed)
 
     def interrupt(self) -> None:
         """Do nothing: a pending step sees that the iterator was closed."""

@@ -53,7 +53,10 @@ class AsyncDriver:
             raise Closed
         kind = type(step)
         if kind is Send:
-            return await self._send(step, closed)
+            check_interrupted(step, self.api)
+            sending = self._transport.send(step.request)
+            # A change that was sent is read to its end.
+            return await until(sending, None if step.request.is_change else closed)
         if kind is Sleep:
             log_sleep(step)
             await self.api.clock.sleep_async(step.seconds, closed)
@@ -69,18 +72,8 @@ class AsyncDriver:
         # A cancellation leaves it running.
         return await asyncio.shield(step.task)
 
-    async def _send(self, step: Send, closed: asyncio.Event | None) -> Any:
-        check_interrupted(step, self.api)
-        sending = self._transport.send(step.request)
-        # A change that was sent is read to its end.
-        return await until(sending, None if step.request.is_change else closed)
-
     async def prepare(self) -> None:
-        """Complete the API's settings before a flow is begun.
-
-        Raises:
-            ConfigError: a setting cannot work, or this is another event loop.
-        """
+        """Complete the API's settings before a flow is begun; refuse another event loop."""
         self._check_loop()
         if self._transport is None:
             if self._connecting is None or has_failed(self._connecting):

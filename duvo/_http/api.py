@@ -53,7 +53,6 @@ class Api:
     Attributes:
         may_hold: whether a held request would not block others.
         known_team_id: the team, or None while it is not known.
-        rate_limit: shared by all clients of the process with the same key.
         agent_ids: the ids of agents that were looked up, by name.
     """
 

@@ -62,13 +62,7 @@ class HttpxTransport:
         self._headers = default_headers(user_agent)
 
     async def send(self, request: Request) -> Response:
-        """Send a request, and return the response, unchecked.
-
-        Cancelling it closes the connection.
-
-        Raises:
-            DuvoError: no complete response arrived.
-        """
+        """Send a request, and return the response, unchecked. Cancelling closes the connection."""
         seconds = None
         if request.deadline is not None and request.deadline.timeout is not None:
             seconds = request.seconds(_FOREVER) + _GRACE
@@ -173,25 +167,16 @@ class HttpxTransport:
         return destination.broken(request, reason)
 
     def _refused(self, request: Request, reason: str) -> _errors.ConfigError:
-        return _errors.ConfigError(
-            f"{request.method} {request.path}: {reason}", method=request.method, path=request.path
-        )
+        return request.error(_errors.ConfigError, f": {reason}")
 
 
 class _Pool:
-    """A client of httpx2, which has a pool of connections.
-
-    Attributes:
-        client: the client.
-        busy: number of requests that use it.
-        used_at: when the last of them ended, on the loop's clock.
-    """
-
-    __slots__ = ("busy", "client", "used_at")
+    """A client of httpx2 with its pool of connections, and how many requests use it."""
 
     def __init__(self, client: httpx2.AsyncClient):
         self.client = client
         self.busy = 0
+        # When the last of them ended, on the loop's clock.
         self.used_at = 0.0
 
 
@@ -200,13 +185,6 @@ class _Pools:
 
     httpx2 examines all connections of a pool twice a request, which takes
     longer than the request where there are hundreds.
-
-    Args:
-        new_client: makes a client of httpx2.
-        environment: proxies and SSL context of all clients.
-
-    Attributes:
-        is_closed: whether `aclose` was called.
     """
 
     def __init__(self, new_client: Callable[[], httpx2.AsyncClient], environment: Environment):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from itertools import takewhile
 from typing import NamedTuple
 
 from .._flow.steps import Sleep
@@ -167,9 +166,7 @@ class RateLimit:
         if self._limit is not None and now >= self._ends:
             # The last requests may already count in the new window.
             began = self._ends - _LATE
-            late = sum(
-                1 for _ in takewhile(lambda moment: moment >= began, reversed(self._moments))
-            )
+            late = sum(moment >= began for moment in self._moments)
             self._remaining, self._reported_at = self._limit, self._sent - late
             self._ends, self._end_is_guessed = now + WINDOW, True
 

@@ -181,21 +181,13 @@ def _read(
 ) -> bytes:
     if request.deadline is None and (closed is None or request.read_at_once):
         return response.content
-    return b"".join(_pieces(response, request, closed, timeout))
-
-
-def _pieces(
-    response: requests.Response,
-    request: Request,
-    closed: threading.Event | None,
-    timeout: float,
-) -> Iterator[bytes]:
     # The response to a held request has a space now and then, and a slow server
     # sends byte by byte: check for the end after each piece.
     import requests
     import urllib3
 
     deadline = request.deadline
+    pieces: list[bytes] = []
     try:
         while True:
             if closed is not None and closed.is_set():
@@ -206,8 +198,8 @@ def _pieces(
                 _limit_wait(response, deadline.left(timeout))
             piece = response.raw.read1(_MOST_AT_ONCE, decode_content=True)
             if not piece:
-                return
-            yield piece
+                return b"".join(pieces)
+            pieces.append(piece)
     except urllib3.exceptions.ReadTimeoutError as error:
         raise requests.ReadTimeout(error) from error
     except urllib3.exceptions.HTTPError as error:

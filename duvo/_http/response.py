@@ -29,11 +29,11 @@ class Response:
 
     __slots__ = ("content", "data", "headers", "request_id", "status")
 
-    def __init__(self, status: int, headers: Mapping[str, str], content: bytes, data: Any = None):
+    def __init__(self, status: int, headers: Mapping[str, str], content: bytes):
         self.status = status
         self.headers = headers
         self.content = content
-        self.data = data
+        self.data: Any = None
         self.request_id = headers.get("x-request-id")
 
     def __repr__(self) -> str:

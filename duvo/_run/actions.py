@@ -8,8 +8,7 @@ from .._http.sender import get, post
 from .._models import wire
 from .._models.checks import expect_field, request_context
 from . import replies
-from .state import RunState
-from .status import Resumed
+from .state import Resumed, RunState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -45,10 +45,8 @@ _LONGEST_SLEEP = 3600.0
 def next_pause(last: float, *, activity: bool, fast: bool = False) -> float:
     """Return the seconds until the next poll, on a server that cannot hold a request.
 
-    Args:
-        last: the pause before the last poll, in seconds.
-        activity: whether that poll brought anything new.
-        fast: whether the server is near and has no rate limit.
+    The pause grows from `last` unless the last poll brought anything new. A `fast`
+    server is near and has no rate limit.
     """
     shortest, longest = (_FAST_SHORTEST, _FAST_LONGEST) if fast else (SHORTEST_PAUSE, LONGEST_PAUSE)
     return shortest if activity else min(longest, max(shortest, last * _GROWTH))

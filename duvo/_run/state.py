@@ -6,19 +6,37 @@ import weakref
 
 from .. import _errors
 from .._http import paths
-from .._models import wire
+from .._models import times, wire
 from .._models.checks import request_context
-from . import status as statuses
 from .answer import FinalAnswer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
     from .._models.human_requests import HumanRequest
     from .._models.runs import RunData
 
 _IN_LISTS_ONLY = ("agent_name", "title", "run_number", "user_id")
+
+_RESUME_GRACE = 10.0
+"""Seconds for which a run that was just resumed may still show its old status."""
+
+
+class Resumed:
+    """A message that was sent to a run: only an end after it counts.
+
+    Args:
+        message_at: the message's time on the server, or None if it sent none.
+        sent_at: when the message was sent, on the client's clock.
+        ended_before: the last known `completed_at` before the message, or None.
+    """
+
+    def __init__(self, message_at: datetime | None, sent_at: float, ended_before: object):
+        self.message_at = message_at
+        self.sent_at = sent_at
+        self.ended_before = ended_before
 
 
 class RunState:
@@ -45,7 +63,7 @@ class RunState:
         self.id = run_id
         self.listed = listed
         self.started_here_at = started_here_at
-        self.resumed: statuses.Resumed | None = None
+        self.resumed: Resumed | None = None
         self.final_answer = FinalAnswer()
         self._response = response
         self._from_list: dict[str, Any] = {}
@@ -103,11 +121,19 @@ class RunState:
     @property
     def is_finished(self) -> bool:
         """Whether the run had ended when it was last read."""
-        return statuses.is_finished(self.status)
+        return self.status in wire.FINISHED
 
     def has_ended(self, now: float) -> bool:
         """Whether the run has ended at `now`, and not only before this client resumed it."""
-        return statuses.has_ended(wire.run(self.raw_run), self.resumed, now)
+        if not self.is_finished:
+            return False
+        resumed = self.resumed
+        if resumed is None or now - resumed.sent_at > _RESUME_GRACE:
+            return True
+        ended_at = times.timestamp(self.completed_at)
+        if ended_at is None or resumed.message_at is None:
+            return self.completed_at != resumed.ended_before
+        return ended_at >= resumed.message_at
 
     @property
     def completed_at(self) -> object:
