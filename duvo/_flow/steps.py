@@ -53,15 +53,17 @@ class Sleep:
         seconds: how long.
         reason: logged when the sleep is long.
         polling: it is a pause between two polls, logged apart from others.
+        ends: when it ends, on the client's clock, once it was begun.
     """
 
-    __slots__ = ("polling", "reason", "seconds")
+    __slots__ = ("ends", "polling", "reason", "seconds")
     enters = (Closed,)
 
     def __init__(self, seconds: float, reason: str, *, polling: bool = False):
         self.seconds = seconds
         self.reason = reason
         self.polling = polling
+        self.ends: float | None = None
 
 
 class Call:
