@@ -103,7 +103,9 @@ class AsyncWorkers:
             if step.seconds is None:
                 await self._woken.wait()
             else:
-                await self._driver.api.clock.sleep_async(step.seconds, self._woken)
+                clock = self._driver.api.clock
+                step.ends = step.ends or clock.now() + step.seconds
+                await clock.sleep_async(step.ends - clock.now(), self._woken)
         while self._completed:
             spawn, completion = self._completed.popleft()
             self._starts.pop(spawn, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from .._errors import ConfigError
 from .drivers import run
 from .iterators import ClosableIterator
 from .steps import Block, Call, Closed, Send, Sleep
@@ -70,13 +71,12 @@ class Driver:
             check_interrupted(step, self.api)
             return self.transport.send(step.request, closed)
         if kind is Sleep:
-            log_sleep(step)
-            self.api.clock.sleep(step.seconds, closed)
+            self.api.clock.sleep(time_left(step, self.api.clock), closed)
             if closed is not None and closed.is_set():
                 raise Closed
             return None
         if kind is Call:
-            return step.function(step.argument)
+            return _refuse_awaitable(step.function(step.argument))
         assert kind is Block
         return step.function(*step.arguments)
 
@@ -94,13 +94,30 @@ class Driver:
         return self._origin
 
 
-def log_sleep(step: Sleep) -> None:
-    """Log a long sleep."""
+def time_left(step: Sleep, clock: Any) -> float:
+    """Return the seconds that a sleep takes; one that was interrupted continues."""
+    now: float = clock.now()
+    if step.ends is None:
+        step.ends = now + step.seconds
+        _log_sleep(step)
+    return step.ends - now
+
+
+def _log_sleep(step: Sleep) -> None:
     if step.seconds > LONG_SLEEP:
         if step.polling:
             poll_logger.info("polling again in %.0f s: %s", step.seconds, step.reason)
         else:
             logger.info("waiting %.0f s: %s", step.seconds, step.reason)
+
+
+def _refuse_awaitable(result: Any) -> Any:
+    """Return what a function of the user's returned, unless it would have to be awaited."""
+    if hasattr(result, "__await__"):
+        if hasattr(result, "close"):
+            result.close()
+        raise ConfigError("on_request returns a coroutine, which only AsyncClient can await")
+    return result
 
 
 def check_interrupted(step: Send, api: Any) -> None:

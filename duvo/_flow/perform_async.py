@@ -9,7 +9,7 @@ from .._errors import ConfigError
 from .asyncio_tasks import has_failed, in_thread, until
 from .drivers import run_async
 from .iterators import AsyncClosableIterator
-from .perform import check_interrupted, log_sleep
+from .perform import check_interrupted, time_left
 from .steps import Block, Call, Closed, Send, Sleep
 
 TYPE_CHECKING = False
@@ -58,8 +58,7 @@ class AsyncDriver:
             # A change that was sent is read to its end.
             return await until(sending, None if step.request.is_change else closed)
         if kind is Sleep:
-            log_sleep(step)
-            await self.api.clock.sleep_async(step.seconds, closed)
+            await self.api.clock.sleep_async(time_left(step, self.api.clock), closed)
             if closed is not None and closed.is_set():
                 raise Closed
             return None

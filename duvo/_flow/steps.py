@@ -45,15 +45,20 @@ class Send:
 
 
 class Sleep:
-    """Sleep for some seconds. The reason is logged when the sleep is long."""
+    """Sleep for some seconds. The reason is logged when the sleep is long.
 
-    __slots__ = ("polling", "reason", "seconds")
+    `ends` is when it ends, on the client's clock, once it was begun: after an
+    interruption only the rest is slept.
+    """
+
+    __slots__ = ("ends", "polling", "reason", "seconds")
     enters = (Closed,)
 
     def __init__(self, seconds: float, reason: str, *, polling: bool = False):
         self.seconds = seconds
         self.reason = reason
         self.polling = polling
+        self.ends: float | None = None
 
 
 class Call:
