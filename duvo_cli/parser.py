@@ -80,7 +80,11 @@ class Parser(argparse.ArgumentParser):
 
 
 def module_for(command: str) -> ModuleType:
-    """Import the module of a command, which has `register(parser)` and `run(args)`."""
+    """Import the module of a command.
+
+    It has `register(parser)`, which adds the command's arguments, and
+    `run(args)`, which carries it out and returns the exit code.
+    """
     return import_module(f".commands.{module_of(command)}", __package__)
 
 

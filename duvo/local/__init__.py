@@ -11,26 +11,18 @@ with Server([greeter]) as server:
 """
 
 _HOME = {
-    "_loading": ("load_agents",),
-    "_api.ports": ("DEFAULT_PORT",),
-    "_server": ("Server",),
-    "_database.files": ("default_database",),
-    "agents": ("Agent", "agent"),
-    "context": ("RunContext",),
-    "errors": (
-        "AgentFileError",
-        "CallOrderError",
-        "DatabaseDamaged",
-        "DatabaseLocked",
-        "EngineError",
-        "MissingExtra",
-        "PortInUse",
-        "ToolFailed",
-    ),
-    "messages": ("Message",),
-    "questions": ("Option", "Question"),
+    "_loading": "load_agents",
+    "_api.ports": "DEFAULT_PORT",
+    "_server": "Server",
+    "_database.files": "default_database",
+    "agents": "Agent agent",
+    "context": "RunContext",
+    "errors": "AgentFileError CallOrderError DatabaseDamaged DatabaseLocked EngineError "
+    "MissingExtra PortInUse ToolFailed",
+    "messages": "Message",
+    "questions": "Option Question",
 }
-_NAMES = {name: module for module, names in _HOME.items() for name in names}
+_NAMES = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
     "DEFAULT_PORT",

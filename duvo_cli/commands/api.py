@@ -17,7 +17,6 @@ from ..parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("method", metavar="METHOD", help="GET, POST, PUT, PATCH, DELETE, …")
     parser.add_argument("path", metavar="PATH", help="such as /v2/teams/{teamId}/runs")
     parser.add_argument(
@@ -55,7 +54,6 @@ duvo api POST "/v2/runs/$RUN_ID/messages" -f message=Hello
 
 
 def run(args: Namespace) -> int:
-    """Send the request; returns the exit code."""
     method = args.method.upper()
     if not method.isascii() or not method.isalpha():
         raise UsageError(f"{args.method!r} is not an HTTP method", "api")

@@ -23,7 +23,6 @@ PROFILE = "local"
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.usage = "duvo dev [OPTION …] [FILE.py …] [-- COMMAND …]"
     parser.add_argument("files", nargs="*", metavar="FILE.py", help="a file with agents")
     parser.add_argument(
@@ -50,7 +49,6 @@ duvo dev agents.py -- pytest
 
 
 def run(args: Namespace) -> int:
-    """Serve the agents; returns the exit code."""
     if args.program == []:
         raise UsageError("give a COMMAND after --", "dev")
     check_port(args, "dev")

@@ -18,7 +18,6 @@ _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("files", nargs="+", metavar="FILE.py", help="a file with agents")
     parser.add_argument(
         "--keys-file", required=True, metavar="FILE", help="the accepted keys, one per line"
@@ -55,7 +54,6 @@ duvo serve agents.py --keys-file keys.txt --database postgresql://duvo@db.intern
 
 
 def run(args: Namespace) -> int:
-    """Serve the agents; returns the exit code."""
     check_port(args, "serve")
     if (args.tls_cert is None) != (args.tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together", "serve")

@@ -12,12 +12,10 @@ from ..parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.explain(examples="duvo whoami\nduvo whoami --profile work --json")
 
 
 def run(args: Namespace) -> int:
-    """Show them; returns the exit code."""
     with client_of(args) as client:
         who = client.whoami()
         profile = client.settings.profile

@@ -13,13 +13,11 @@ from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("agent", metavar="AGENT", help="the agent's id or exact name")
     parser.explain(examples='duvo agents get "Invoice approver"')
 
 
 def run(args: Namespace) -> int:
-    """Show the agent; returns the exit code."""
     with client_of(args) as client:
         agent = client.agents.get(args.agent)
     details.show(args, {"agent": agent.raw}, lambda: _lines(agent, args))

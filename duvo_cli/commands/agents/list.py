@@ -18,7 +18,6 @@ _COLUMNS: dict[str, Callable[[duvo.Agent], str]] = {
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("--limit", type=count, metavar="N", help="at most N agents (all)")
     parser.explain(
         examples="""
@@ -29,7 +28,6 @@ duvo agents list --json | jq -r '.agents[] | .id + " " + .name'
 
 
 def run(args: Namespace) -> int:
-    """List the agents; returns the exit code."""
     with client_of(args) as client:
         agents = client.agents.list(limit=args.limit)
         found = list(agents)

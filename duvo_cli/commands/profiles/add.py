@@ -12,7 +12,6 @@ from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("name", metavar="NAME", help="the profile's name")
     parser.add_argument("--team-id", metavar="ID", help="the profile's team; same as --team")
     parser.add_argument(
@@ -30,7 +29,6 @@ duvo profiles add ci --team-id "$TEAM_ID" --default < key.txt
 
 
 def run(args: Namespace) -> int:
-    """Add the profile; returns the exit code."""
     from duvo import profiles
 
     added = profiles.add(

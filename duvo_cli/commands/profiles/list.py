@@ -9,12 +9,10 @@ from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.explain("A star marks the default. Only the last four characters of a key are shown.")
 
 
 def run(args: Namespace) -> int:
-    """List the profiles; returns the exit code."""
     from duvo import profiles
 
     known = profiles.load()

@@ -12,7 +12,6 @@ from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
     parser.explain(
         examples="""
@@ -23,7 +22,6 @@ duvo runs get "$RUN_ID" --json | jq -r '.run.status'
 
 
 def run(args: Namespace) -> int:
-    """Show the run; returns the exit code."""
     with client_of(args) as client:
         found = client.runs.get(args.run_id)
     details.show(args, found.to_dict(), lambda: _lines(found, args))

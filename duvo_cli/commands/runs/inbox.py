@@ -16,7 +16,6 @@ from ...replying.prompt import Prompt, check_terminal
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument(
         "--agent", metavar="AGENT", help="requests of this agent only: its id or exact name"
     )
@@ -37,7 +36,6 @@ duvo runs inbox --json | jq -r '.data[] | .pending_human_request.title + " " + .
 
 
 def run(args: Namespace) -> int:
-    """Show the requests, or prompt for each; returns the exit code."""
     if args.answer:
         check_terminal("--answer", "`duvo runs inbox` shows the commands that answer")
     with client_of(args) as client:

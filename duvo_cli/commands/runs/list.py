@@ -23,7 +23,6 @@ _COLUMNS: dict[str, Callable[[duvo.Run], str]] = {
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument(
         "--status", metavar="S", help="pending, running, waiting, completed, failed, stopped, …"
     )
@@ -62,7 +61,6 @@ duvo runs list --all --json | jq -r '.data[].id'
 
 
 def run(args: Namespace) -> int:
-    """List the runs; returns the exit code."""
     with client_of(args) as client:
         runs = client.runs.list(
             status=args.status,

@@ -15,7 +15,6 @@ from ...replying import options
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
     parser.add_argument("--follow", action="store_true", help="continue until the run ends")
     parser.add_argument("--limit", type=count, metavar="N", help="at most N messages")
@@ -41,7 +40,6 @@ duvo runs messages "$RUN_ID" --json | jq -r '.messages[] | select(.role=="assist
 
 
 def run(args: Namespace) -> int:
-    """Show the messages; returns the exit code."""
     if args.follow and args.limit is not None:
         raise UsageError("--limit does not go with --follow; --tail N does", "runs messages")
     options.check_options(args, "runs messages", waits=args.follow)

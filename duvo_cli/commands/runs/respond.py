@@ -18,7 +18,6 @@ _VERBS = {True: "approved", False: "denied", None: "answered"}
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("run_id", nargs="?", metavar="RUN", help="the run's id")
     parser.add_argument(
         "request_id", nargs="?", metavar="REQUEST", help="answer only if this request is pending"
@@ -53,7 +52,6 @@ duvo runs respond --all-pending --agent "Invoice approver" --approve
 
 
 def run(args: Namespace) -> int:
-    """Send the reply; returns the exit code."""
     _check(args)
     with client_of(args) as client:
         if args.all_pending:

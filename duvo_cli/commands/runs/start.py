@@ -17,7 +17,6 @@ from ...replying import options
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument(
         "--agent", required=True, metavar="AGENT", help="the agent's id or exact name"
     )
@@ -51,7 +50,6 @@ RUN_ID=$(duvo runs start --agent "$AGENT_ID" --json | jq -r '.run.id')
 
 
 def run(args: Namespace) -> int:
-    """Start the run; returns the exit code."""
     waits = args.follow or args.wait
     options.check_options(args, "runs start", waits=waits)
     message = None if args.message is None else text.text_of(args.message)

@@ -26,7 +26,6 @@ _SHOWN_BY_DRY_RUN = 5
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument(
         "--agent", required=True, metavar="AGENT", help="the agent's id or exact name"
     )
@@ -93,7 +92,6 @@ generate | duvo runs start-many --agent "$AGENT_ID" --input - --journal tonight.
 
 
 def run(args: Namespace) -> int:
-    """Start the runs and collect their results; returns the exit code."""
     from duvo._tables.start_message import Key
     from duvo._tables.table import Table
 

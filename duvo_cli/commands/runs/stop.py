@@ -16,7 +16,6 @@ _STOP_TIMEOUT = 10.0
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     parser.explain(
@@ -30,7 +29,6 @@ duvo runs list --status running --json | jq -r '.data[].id' | xargs -I ID duvo r
 
 
 def run(args: Namespace) -> int:
-    """Stop the run; returns the exit code."""
     with client_of(args) as client:
         handle = client.runs.run(args.run_id)
         if not args.yes and terminal.is_terminal(sys.stdin):

@@ -21,7 +21,6 @@ _ENDED = ("completed", "failed", "stopped", "interrupted")
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("run_ids", nargs="*", metavar="RUN", help="a run's id")
     parser.add_argument(
         "--agent",
@@ -56,7 +55,6 @@ duvo runs watch | jq -r 'select(.type=="finished") | .run.id + " " + .run.status
 
 
 def run(args: Namespace) -> int:
-    """Watch the runs; returns the exit code."""
     if args.run_ids and (args.agent is not None or args.status is not None):
         raise UsageError("give RUN, or --agent and --status", "runs watch")
     if args.status in _ENDED:
