@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from urllib.parse import urlsplit
 
 from .. import _errors
@@ -14,9 +15,12 @@ from .response import Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import httpx2
 
     from .environment import Environment
+    from .httpx_sessions import HttpxSessions
     from .request import Request
 
 
@@ -25,9 +29,6 @@ _FOREVER = 1e9
 
 _GRACE = 0.05
 """Seconds by which a deadline is enforced later than in the socket, which knows what was sent."""
-
-_KEPT = 60.0
-"""Seconds for which an unused connection is kept: longer than the pause between two polls."""
 
 
 class HttpxTransport:
@@ -56,7 +57,7 @@ class HttpxTransport:
         self._destination = Destination(base_url, api_key)
         self._timeout = timeout
         self._callers = session
-        self._own: dict[str, asyncio.Future[tuple[httpx2.AsyncClient, Environment]]] = {}
+        self._own: dict[str, asyncio.Future[HttpxSessions]] = {}
         self._environment: Environment | None = None
         self._headers = default_headers(user_agent)
 
@@ -84,17 +85,19 @@ class HttpxTransport:
     async def _exchange(self, request: Request) -> Response:
         redirects = Redirects(self._base_url, request)
         while True:
-            client = await self._client(redirects.url, request)
-            async with client.stream(
-                request.method,
-                redirects.url,
-                content=request.content,
-                headers={**self._headers, **request.headers},
-                # A callable beats both ~/.netrc and what the session itself has.
-                auth=self._authorize,
-                timeout=request.seconds(self._timeout),
-                follow_redirects=False,
-            ) as response:
+            async with (
+                self._client(redirects.url, request) as client,
+                client.stream(
+                    request.method,
+                    redirects.url,
+                    content=request.content,
+                    headers={**self._headers, **request.headers},
+                    # A callable beats both ~/.netrc and what the session itself has.
+                    auth=self._authorize,
+                    timeout=request.seconds(self._timeout),
+                    follow_redirects=False,
+                ) as response,
+            ):
                 if not redirects.follow(response.status_code, response.headers.get("location")):
                     content = await response.aread()
                     return Response(response.status_code, response.headers, content)
@@ -103,28 +106,32 @@ class HttpxTransport:
         request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
 
-    async def _client(self, url: str, request: Request) -> httpx2.AsyncClient:
+    @contextlib.asynccontextmanager
+    async def _client(self, url: str, request: Request) -> AsyncIterator[httpx2.AsyncClient]:
         if self._callers is not None:
             if self._callers.is_closed:
                 raise self._refused(request, "your `session` is closed")
-            return self._callers
+            yield self._callers
+            return
         scheme = urlsplit(url).scheme
         while True:
             opening = self._own.get(scheme)
             if opening is None or has_failed(opening):
                 # httpx2 and the SSL context take long to load.
-                opening = self._own[scheme] = in_thread(_new_client, url, self._timeout)
-            client, self._environment = await asyncio.shield(opening)
-            if not client.is_closed:
-                return client
+                opening = self._own[scheme] = in_thread(_open, url, self._timeout)
+            sessions = await asyncio.shield(opening)
+            if not sessions.is_closed:
+                break
+        self._environment = sessions.environment
+        async with sessions.one() as client:
+            yield client
 
     async def aclose(self) -> None:
-        """Close the connections; a caller's own session stays open."""
+        """Close the connections, each when its request has ended; a caller's session stays open."""
         own, self._own = self._own, {}
         for opening in own.values():
             if not has_failed(opening):
-                client, _ = await opening
-                await client.aclose()
+                await (await asyncio.shield(opening)).aclose()
 
     def _explain(self, error: Exception, request: Request) -> _errors.DuvoError | None:
         """Return the error of ours for an error of httpx2, or None for another's."""
@@ -167,35 +174,7 @@ class HttpxTransport:
         )
 
 
-def _new_client(url: str, timeout: float) -> tuple[httpx2.AsyncClient, Environment]:
-    try:
-        import httpx2
-    except ModuleNotFoundError:
-        raise _errors.ConfigError(
-            "AsyncClient needs the package httpx2: install it with `pip install 'duvo[async]'`"
-        ) from None
-    import ssl
+def _open(url: str, timeout: float) -> HttpxSessions:
+    from .httpx_sessions import HttpxSessions
 
-    from .environment import Environment
-
-    environment = Environment(url)
-    # Without TLS none is needed, and loading the CA file takes long; this one trusts nobody.
-    context = environment.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        client = httpx2.AsyncClient(
-            # Neither the environment nor ~/.netrc: they are read once, by the same rules
-            # as those of the blocking client.
-            trust_env=False,
-            timeout=timeout,
-            verify=context,
-            proxy=None if environment.proxy is None else httpx2.Proxy(environment.proxy),
-            # A limit would make other requests wait for those that the server holds.
-            limits=httpx2.Limits(
-                max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEPT
-            ),
-        )
-    except (ImportError, ValueError) as error:
-        raise _errors.ConfigError(
-            f"the proxy cannot be used: {error}; see HTTPS_PROXY and NO_PROXY"
-        ) from None
-    return client, environment
+    return HttpxSessions(url, timeout)

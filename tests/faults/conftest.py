@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.servers.engine_api import LocalApi
+from tests.support.clients import client, connect, loop_thread, use_both_clients
 from tests.support.command import DUVO
+
+__all__ = ["client", "connect", "loop_thread"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    use_both_clients(metafunc)
 
 
 @pytest.fixture(scope="session")

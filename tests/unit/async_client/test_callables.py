@@ -257,7 +257,7 @@ def test_the_blocking_client_refuses_a_coroutine_function(hosted: Hosted, name: 
     }
     with (
         duvo.Client(api_key="k", base_url=hosted.base_url, team_id="t") as client,
-        pytest.raises(duvo.ConfigError, match="coroutine.*, which only AsyncClient can await"),
+        pytest.raises(duvo.ConfigError, match=r"coroutine.*, which only AsyncClient can await"),
     ):
         calls[name](client)
     assert hosted.count("GET", "/runs/r") == 0
@@ -271,7 +271,7 @@ def test_the_blocking_client_refuses_what_makes_a_coroutine(
 ) -> None:
     with (
         duvo.Client(api_key="dv_test_0123456789abcdef", base_url=hosted.base_url) as client,
-        pytest.raises(duvo.ConfigError, match="coroutine.*, which only AsyncClient can await"),
+        pytest.raises(duvo.ConfigError, match=r"coroutine.*, which only AsyncClient can await"),
     ):
         client.runs.run(asking).wait(on_request=on_request)
     assert hosted.count("POST", "/respond") == 0
