@@ -9,6 +9,13 @@ import pytest
 
 from tests.servers.dev_process import running_dev
 from tests.servers.engine_api import LocalApi
+from tests.support.clients import client, connect, loop_thread, use_both_clients
+
+__all__ = ["client", "connect", "loop_thread"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    use_both_clients(metafunc)
 
 
 @pytest.fixture(scope="session")

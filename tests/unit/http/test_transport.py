@@ -16,7 +16,7 @@ import responses
 
 import duvo
 from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted, Seen, serving
-from tests.unit.conftest import Connect
+from tests.support.clients import Connect
 
 
 @pytest.mark.blocking_only
