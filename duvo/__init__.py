@@ -24,7 +24,7 @@ _HOME = {
     "_async.run": ("AsyncRun",),
     "_async.run_list": ("AsyncRunList",),
     "_batch.journal": ("Changes",),
-    "_batch.results": ("Progress",),
+    "_batch.entry": ("Progress",),
     "_client": ("Client",),
     "_errors": (
         "APIError",
@@ -165,8 +165,8 @@ if TYPE_CHECKING:
     from ._async.results import AsyncResults
     from ._async.run import AsyncRun
     from ._async.run_list import AsyncRunList
+    from ._batch.entry import Progress
     from ._batch.journal import Changes
-    from ._batch.results import Progress
     from ._client import Client
     from ._errors import (
         AmbiguousAgent,

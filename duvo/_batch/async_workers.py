@@ -7,7 +7,7 @@ from functools import partial
 
 from .._flow.drivers import run_async
 from .._flow.steps import Closed
-from .completions import Await, Completion, Spawn
+from .completions import LONGEST_END, Await, Completion, Spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,22 +19,14 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-_LONGEST_END = 5.0
-"""Seconds for which closing a batch waits for starts that were sent."""
-
 
 class AsyncWorkers:
-    """Performs the steps of a batch.
-
-    Args:
-        driver: performs all other steps.
-        batch: the batch.
-    """
+    """Performs the steps of a batch; the driver performs all others."""
 
     def __init__(self, driver: AsyncDriver, batch: Batch):
         self._driver = driver
         self._batch = batch
-        self._queue: asyncio.Queue[tuple[Spawn, Completion] | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[Completion | None] = asyncio.Queue()
         self._closed = asyncio.Event()
         self._tasks: set[asyncio.Task[Completion]] = set()
         # Starts whose completions the batch has not seen.
@@ -70,10 +62,10 @@ class AsyncWorkers:
         spawn.begun = True
         try:
             result = await run_async(spawn.flow, partial(self._driver.perform, closed=self._closed))
-            completion = Completion(spawn.kind, spawn.subject, result)
+            completion = Completion(spawn, result)
         except Exception as error:
-            completion = Completion(spawn.kind, spawn.subject, error=error)
-        self._queue.put_nowait((spawn, completion))
+            completion = Completion(spawn, error=error)
+        self._queue.put_nowait(completion)
         return completion
 
     async def _await(self, step: Await) -> list[Completion]:
@@ -90,10 +82,9 @@ class AsyncWorkers:
             self._record(self._queue.get_nowait(), completions)
         return completions
 
-    def _record(self, item: tuple[Spawn, Completion] | None, completions: list[Completion]) -> None:
-        if item is not None:
-            spawn, completion = item
-            self._starts.pop(spawn, None)
+    def _record(self, completion: Completion | None, completions: list[Completion]) -> None:
+        if completion is not None:
+            self._starts.pop(completion.spawn, None)
             completions.append(completion)
 
     def interrupt(self) -> None:
@@ -109,7 +100,7 @@ class AsyncWorkers:
             task.cancel()
         pending: set[asyncio.Task[Completion]] = set()
         if starts:
-            _, pending = await asyncio.wait(starts, timeout=_LONGEST_END)
+            _, pending = await asyncio.wait(starts, timeout=LONGEST_END)
         recording = asyncio.ensure_future(self._record_last(starts))
         if pending:
             self._tasks.add(recording)  # type: ignore[arg-type]
