@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .._models.human_requests import HumanRequest
     from .._run.on_request import OnRequest
     from .._run.replies import Answers
-    from .._watch.events import RunEvent
+    from .._watch.watched import RunEvent
     from .completions import Completion
     from .inputs import Inputs
     from .journal import Changes
