@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .._flow.perform_async import AsyncDriver
     from .._run.on_request import OnRequest
     from .._run.replies import Answers
-    from .._watch.events import RunEvent
+    from .._watch.watched import RunEvent
 
 
 class AsyncWatch(AsyncClosableIterator[Event[AsyncRun]]):

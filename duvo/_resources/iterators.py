@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .._flow.perform import Driver
     from .._run.on_request import OnRequest
     from .._run.replies import Answers
-    from .._watch.events import RunEvent
+    from .._watch.watched import RunEvent
 
 
 class Watch(ClosableIterator[Event[Run]]):
