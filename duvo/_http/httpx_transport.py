@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 from .. import _errors
 from .._flow.asyncio_tasks import has_failed, in_thread, until
 from .failures import Destination, causes_of, tls_reason
-from .redirects import Redirects
-from .request import default_headers
+from .request import Redirects, default_headers
 from .response import Response
 
 TYPE_CHECKING = False

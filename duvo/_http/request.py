@@ -1,9 +1,9 @@
-"""A request: the same for each attempt."""
+"""A request, the same for each attempt, and where it may be redirected to."""
 
 from __future__ import annotations
 
 import json
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from .. import _errors
 from .._version import __version__
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from .clock import Deadline
 
     E = TypeVar("E", bound=_errors.DuvoError)
+
+_MOST_REDIRECTS = 5
+_REDIRECTS = (301, 302, 307, 308)
+_PORTS = {"http": 80, "https": 443}
 
 
 class Request:
@@ -129,3 +133,43 @@ def _encode(body: Any) -> bytes:
         return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise _errors.DuvoError(f"the request's body cannot be sent as JSON: {error}") from None
+
+
+class Redirects:
+    """The redirects of one request; `url` is the next to request."""
+
+    def __init__(self, base_url: str, request: Request):
+        self.url = base_url + request.target
+        self._request = request
+        self._followed = 0
+
+    def follow(self, status: int, target: str | None) -> bool:
+        """Follow a response if it is a redirect to `target`; return whether it is."""
+        if status not in _REDIRECTS or not target:
+            return False
+        if not _same_host(self.url, target):
+            raise self._request.error(
+                ConfigError,
+                f" was redirected to {target[:200]!r}, which is "
+                "another host, to which the key must not be sent; check the base URL",
+            )
+        if self._followed == _MOST_REDIRECTS:
+            raise self._request.error(
+                _errors.ConfigError, f" was redirected more than {_MOST_REDIRECTS} times"
+            )
+        self._followed += 1
+        self.url = urljoin(self.url, target)
+        return True
+
+
+def _same_host(url: str, target: str) -> bool:
+    try:
+        here, there = urlsplit(url), urlsplit(urljoin(url, target))
+        port = there.port or _PORTS.get(there.scheme)
+    except ValueError:
+        return False
+    if here.hostname != there.hostname or there.scheme not in _PORTS:
+        return False
+    if here.scheme == there.scheme:
+        return port == (here.port or _PORTS[here.scheme])
+    return there.scheme == "https" and port == 443

@@ -9,8 +9,7 @@ import threading
 from .. import _errors
 from .._flow.steps import Closed
 from .failures import Destination, causes_of, tls_reason
-from .redirects import Redirects
-from .request import default_headers
+from .request import Redirects, default_headers
 from .response import Response
 
 TYPE_CHECKING = False
