@@ -149,7 +149,7 @@ class Redirects:
             return False
         if not _same_host(self.url, target):
             raise self._request.error(
-                ConfigError,
+                _errors.ConfigError,
                 f" was redirected to {target[:200]!r}, which is "
                 "another host, to which the key must not be sent; check the base URL",
             )
