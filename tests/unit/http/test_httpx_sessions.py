@@ -1,4 +1,4 @@
-"""The connection pools of the async transport, which stay small."""
+"""The connections of the async transport: kept for a while, and closed."""
 
 from __future__ import annotations
 
