@@ -26,8 +26,6 @@ class Settings:
     """The settings of a client. The repr never shows the key.
 
     Args:
-        api_key: the key.
-        base_url: the API's origin.
         team_id: the team, or None if it is yet to be found.
         profile: the profile that was used, or None.
         team_may_be_in_profile: whether the profile file was not read, and may name the team.
@@ -57,11 +55,7 @@ class Settings:
 
 
 def check_options(timeout: float, max_retries: int, user_agent: str | None) -> None:
-    """Check the arguments of a client that are not settings.
-
-    Raises:
-        ConfigError: an argument is invalid.
-    """
+    """Check the arguments of a client that are not settings."""
     if not 0 < timeout <= _LONGEST_TIMEOUT:
         raise ConfigError(
             f"timeout must be seconds above 0 and at most {_LONGEST_TIMEOUT:g}, not {timeout}"
@@ -84,10 +78,6 @@ def resolve(
     A profile given here is an argument: its key, base URL and team are used
     together and override the environment, so that a key is never sent to the
     host of another profile.
-
-    Raises:
-        MissingCredential: no API key was found.
-        ConfigError: a setting is invalid, or the profile file cannot be read.
     """
     named: Profile | None = None
     team_may_be_in_profile = False

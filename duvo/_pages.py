@@ -28,14 +28,10 @@ class Pages:
     returned once.
 
     Args:
-        api: the API.
-        path: the path of the call.
         name: the field with the items.
         params: the query without limit and offset.
         size: maximum number of items in a page.
-        offset: where to begin.
         limit: maximum number of items, or None.
-        deadline: when requests end, or None.
 
     Attributes:
         total: number of items in the whole list as last reported, or None.
@@ -55,7 +51,6 @@ class Pages:
         deadline: Deadline | None = None,
     ):
         self.total: int | None = None
-        self.more = False
         self._api = api
         self._path = path
         self._name = name
@@ -67,9 +62,7 @@ class Pages:
         self._recent: deque[str] = deque(maxlen=_REMEMBERED)
         self._returned = 0
         self._repeated = 0
-        self._is_done = limit == 0
-        if self._is_done:
-            self.more = True
+        self._is_done = self.more = limit == 0
 
     def next_page(self) -> Flow[list[dict[str, Any]] | None]:
         """Read a page; return its new items, or None at the end of the list."""
@@ -129,13 +122,8 @@ def joined(api: Api, path: str, params: Sequence[tuple[str, str]], size: int) ->
     A response without a list of items is returned unchanged.
 
     Args:
-        api: the API.
-        path: the path of the call.
         params: the query; its limit is the page size, its offset the beginning.
         size: the page size if `params` has no limit.
-
-    Raises:
-        ConfigError: the offset is not a number.
     """
     values = dict(params)
     offset = _offset(values.get("offset", "0"))

@@ -128,8 +128,7 @@ def add(
     profile = Profile(
         name, checked_key(api_key), checked_base_url(base_url) if base_url else None, team_id
     )
-    with _locked():
-        known = load()
+    with _locked() as known:
         first = default is None and not known.profiles
         _save(
             evolve(
@@ -148,8 +147,7 @@ def use(name: str) -> None:
         UnknownProfile: the file does not have it.
         ConfigError: the file cannot be written.
     """
-    with _locked():
-        known = load()
+    with _locked() as known:
         known.named(name)
         _save(evolve(known, default=name))
 
@@ -161,8 +159,7 @@ def remove(name: str) -> None:
         UnknownProfile: the file does not have it.
         ConfigError: the file cannot be written.
     """
-    with _locked():
-        known = load()
+    with _locked() as known:
         known.named(name)
         rest = {key: profile for key, profile in known.profiles.items() if key != name}
         _save(Profiles(None if known.default == name else known.default, rest))
@@ -196,8 +193,8 @@ def _from_toml(data: dict[str, object], file: Path) -> Profiles:
 
 
 @contextlib.contextmanager
-def _locked() -> Iterator[None]:
-    """Keep other processes from changing the file."""
+def _locked() -> Iterator[Profiles]:
+    """Load the profiles, and keep other processes from changing the file."""
     directory = path().parent
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -206,7 +203,7 @@ def _locked() -> Iterator[None]:
         raise ConfigError(f"cannot write the profile file {path()}: {error.strerror}") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield load()
     finally:
         os.close(lock)
 

@@ -24,7 +24,6 @@ from .._models.times import timestamp
 from .._pages import Pages
 from .._run.cursor import Page
 from .._run.state import RunState
-from .._run.status import is_finished
 from .opening import Opening, fit, opening
 
 TYPE_CHECKING = False
@@ -249,7 +248,7 @@ class _Search:
         read = opening(
             page.messages,
             is_cut=len(page.messages) >= _FIRST,
-            has_ended=is_finished(wire.run(candidate.raw)["status"]),
+            has_ended=wire.run(candidate.raw)["status"] in wire.FINISHED,
         )
         self._candidates[run_id] = _Candidate(candidate.raw, candidate.created, read)
 

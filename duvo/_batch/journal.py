@@ -18,7 +18,7 @@ import uuid
 from itertools import islice
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .._errors import JournalError
 from .fingerprints import is_key
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, Literal
 
-_COLUMNS = "id, occurrence, state, idempotency_key, run_id, sent_at, result, delivered"
+_COLUMNS = "id, name, occurrence, state, idempotency_key, run_id, sent_at, result, delivered"
 _COMPARED_AT_ONCE = 1000
 
 
@@ -38,22 +38,14 @@ class Row:
     """The row of an input, as it was when the input was taken.
 
     Attributes:
-        id: the row's id.
-        index: the input's place among the inputs.
-        name: the input's name.
         occurrence: number of earlier inputs with the same name.
-        state: how far the input is.
-        idempotency_key: the key of each attempt to start the run.
-        run_id: the run, if `started` or `finished`.
         sent_at: Unix time just before the start was first sent, or None.
-        result: the result, if `finished`.
         delivered: whether the result was returned to the user.
         repeated: whether an input with the same key was taken before: it is
             the same input again.
     """
 
     id: int
-    index: int
     name: str
     occurrence: int
     state: Literal["new", "sending", "started", "finished"]
@@ -61,8 +53,8 @@ class Row:
     run_id: str | None = None
     sent_at: float | None = None
     result: str | None = None
-    delivered: bool = False
-    repeated: bool = False
+    delivered: bool = field(default=False, converter=bool)
+    repeated: bool = field(default=False, kw_only=True)
 
 
 @frozen
@@ -90,12 +82,6 @@ class Journal:
         path: the file, created if missing; None for a journal that ends with
             the process.
         server: the API's origin.
-        team_id: the team.
-        agent_id: the agent whose runs are started.
-
-    Raises:
-        JournalError: the file cannot be used: it is in use, belongs to another
-            server, team or agent, is not a journal, or cannot be written.
     """
 
     def __init__(self, path: str | Path | None, server: str, team_id: str, agent_id: str):
@@ -119,41 +105,37 @@ class Journal:
         with self._transaction():
             self._execute("UPDATE batch SET mark = coalesce(mark, ?)", (json.dumps(value),))
 
-    def take(self, inputs: Sequence[tuple[int, str]]) -> list[Row]:
-        """Return the rows of the next inputs, in order; missing rows are added.
-
-        Args:
-            inputs: the index and the name of each.
-        """
+    def take(self, names: Sequence[str]) -> list[Row]:
+        """Return the rows of the next inputs, in order; missing rows are added."""
         with self._transaction():
             if self._pass is None:
                 self._execute("UPDATE batch SET passes = passes + 1")
             this_pass = self._execute("SELECT passes FROM batch").fetchone()[0]
-            rows = [self._take(index, name, this_pass) for index, name in inputs]
+            rows = [self._take(name, this_pass) for name in names]
         self._pass = this_pass
         return rows
 
-    def _take(self, index: int, name: str, this_pass: int) -> Row:
+    def _take(self, name: str, this_pass: int) -> Row:
         first = self._execute(
             f"SELECT pass, met, {_COLUMNS} FROM inputs WHERE name = ? AND occurrence = 0", (name,)
         ).fetchone()
         if first is None:
-            return self._add(index, name, 0, this_pass)
+            return self._add(name, 0, this_pass)
         last_pass, met, *values = first
         if last_pass != this_pass:
             self._execute(
                 "UPDATE inputs SET pass = ?, met = 1 WHERE id = ?", (this_pass, values[0])
             )
-            return _row(index, name, values)
+            return Row(*values)
         if is_key(name):
-            return _row(index, name, values, repeated=True)
+            return Row(*values, repeated=True)
         self._execute("UPDATE inputs SET met = met + 1 WHERE id = ?", (values[0],))
         same = self._execute(
             f"SELECT {_COLUMNS} FROM inputs WHERE name = ? AND occurrence = ?", (name, met)
         ).fetchone()
-        return self._add(index, name, met, this_pass) if same is None else _row(index, name, same)
+        return self._add(name, met, this_pass) if same is None else Row(*same)
 
-    def _add(self, index: int, name: str, occurrence: int, this_pass: int) -> Row:
+    def _add(self, name: str, occurrence: int, this_pass: int) -> Row:
         key = str(uuid.uuid4())
         made = self._execute(
             "INSERT INTO inputs (name, occurrence, pass, met, state, idempotency_key, delivered)"
@@ -161,7 +143,7 @@ class Journal:
             (name, occurrence, this_pass, key),
         )
         assert made.lastrowid is not None
-        return Row(made.lastrowid, index, name, occurrence, "new", key)
+        return Row(made.lastrowid, name, occurrence, "new", key)
 
     def sending(self, rows: Sequence[Row]) -> None:
         """Record that the starts of these rows are about to be sent, for the first time or again.
@@ -211,11 +193,7 @@ class Journal:
         return found is not None
 
     def compare(self, names: Iterable[str]) -> Changes:
-        """Compare all inputs with the journal, which is not changed.
-
-        Args:
-            names: the names of all inputs, in any order.
-        """
+        """Compare all inputs, by their names, with the journal, which is not changed."""
         all_names = iter(names)
         with self._connected():
             self._execute("DROP TABLE IF EXISTS temp.met")
@@ -277,20 +255,3 @@ class Journal:
 
     def __str__(self) -> str:
         return "the journal" if self._file is None else f"the journal {self._file}"
-
-
-def _row(index: int, name: str, values: Sequence[Any], *, repeated: bool = False) -> Row:
-    row_id, occurrence, state, key, run_id, sent_at, result, delivered = values
-    return Row(
-        row_id,
-        index,
-        name,
-        occurrence,
-        state,
-        key,
-        run_id,
-        sent_at,
-        result,
-        bool(delivered),
-        repeated,
-    )

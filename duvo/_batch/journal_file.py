@@ -59,30 +59,25 @@ def open_file(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
     """Open the journal in this file, created if missing, for this process alone.
 
     The lock is SQLite's own on the file: it does not need shared memory, and is
-    released however the process ends.
+    released however the process ends. A file that cannot be used is not changed.
 
     Args:
         file: the absolute path.
         owner: server, team and agent.
-
-    Raises:
-        JournalError: it cannot be used; the file is unchanged.
     """
-    attempt = 1
-    while True:
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            # Of two processes that open it at the same moment, one must succeed.
+            time.sleep(random.uniform(0.01, 0.04))
         try:
             return _opened(file, owner)
         except (sqlite3.Error, OSError, ValueError) as error:
             if not _is_locked(error):
                 raise _refusal(file, error) from None
-            # Of two processes that open it at the same moment, one must succeed.
-            if attempt == _ATTEMPTS:
-                raise JournalError(
-                    f"the journal {file} is in use by another process: "
-                    "wait until it has ended, stop it, or use another journal"
-                ) from None
-        attempt += 1
-        time.sleep(random.uniform(0.01, 0.04))
+    raise JournalError(
+        f"the journal {file} is in use by another process: "
+        "wait until it has ended, stop it, or use another journal"
+    )
 
 
 def open_private(owner: tuple[str, str, str]) -> sqlite3.Connection:

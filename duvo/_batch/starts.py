@@ -47,19 +47,11 @@ _REFUSED = (InvalidRequest, Conflict)
 
 
 @frozen
-class Started:
-    """An input whose run is known."""
+class Settled:
+    """The outcome of a start: the run, or the error for which there will be none."""
 
     entry: Entry
-    state: RunState
-
-
-@frozen
-class NotStarted:
-    """An input that will have no run."""
-
-    entry: Entry
-    error: DuvoError
+    outcome: RunState | DuvoError
 
 
 class Starts:
@@ -68,11 +60,6 @@ class Starts:
     A start of unknown outcome is sent again if the server honours idempotency
     keys. On other servers its run is searched for. Nothing is started during a
     search, which could mistake a new run for the missing run.
-
-    Args:
-        api: the API.
-        agent_id: the agent.
-        journal: records every start before it is sent.
     """
 
     def __init__(self, api: Api, agent_id: str, journal: Journal):
@@ -103,31 +90,31 @@ class Starts:
             # Starts that wait for a thread are recorded together, with one write to the disk.
             yield from self._send()
 
-    def record(self, completion: Completion) -> list[Started | NotStarted]:
-        """Record a completion of kind `start` or `search`; return the entries that it settles.
+    def record(self, completion: Completion) -> list[Settled]:
+        """Record a completion of kind `start` or `search`; return the starts that it settles.
 
         Raises:
             DuvoError: an error that concerns all starts.
         """
-        if completion.kind == "search":
+        subject = completion.spawn.subject
+        if completion.spawn.kind == "search":
             self._is_searching = False
-            return self._record_search(completion.subject, completion.result())
+            return self._record_search(subject, completion.result())
         self._in_progress -= 1
-        entry: Entry = completion.subject
         error = completion.error
         if error is None:
-            return [self._started(entry, completion.result())]
+            return [self._started(subject, completion.value)]
         if isinstance(error, OutcomeUnknown):
-            entry.sends += 1
-            if entry.sends >= _MOST_SENDS:
-                return [NotStarted(entry, error)]
-            self.add([entry])
+            subject.sends += 1
+            if subject.sends >= _MOST_SENDS:
+                return [Settled(subject, error)]
+            self.add([subject])
             return []
         if _made_no_run(error):
-            self._given_up.append(entry)
+            self._given_up.append(subject)
         if not isinstance(error, _REFUSED):
             raise error
-        return [NotStarted(entry, error)]
+        return [Settled(subject, error)]
 
     def write(self) -> Flow[None]:
         """Write what was recorded since the last time into the journal."""
@@ -139,16 +126,12 @@ class Starts:
             self._known = []
 
     def finish(self, completions: Sequence[Completion]) -> None:
-        """Record the last starts, and close the journal. It blocks.
-
-        Args:
-            completions: the starts that were not recorded.
-        """
+        """Record the last starts, and close the journal. It blocks."""
         for completion in completions:
             if completion.error is None:
-                self._known.append((completion.subject.row, completion.result().id))
+                self._started(completion.spawn.subject, completion.value)
             elif _made_no_run(completion.error):
-                self._given_up.append(completion.subject)
+                self._given_up.append(completion.spawn.subject)
         try:
             if self._known:
                 self._journal.started(self._known)
@@ -180,7 +163,7 @@ class Starts:
     def _start(self, entry: Entry) -> Flow[RunState]:
         # After an error that leaves no doubt, the poller sends the same start again.
         poller = Poller(self._api, None, None)
-        return poller.read(
+        return poller.repeat(
             lambda: actions.start(
                 self._api,
                 self._agent_id,
@@ -189,9 +172,9 @@ class Starts:
             )
         )
 
-    def _started(self, entry: Entry, state: RunState) -> Started:
+    def _started(self, entry: Entry, state: RunState) -> Settled:
         self._known.append((entry.row, state.id))
-        return Started(entry, state)
+        return Settled(entry, state)
 
     def _give_up(self, entries: Sequence[Entry]) -> None:
         # An earlier start of the same input may have made a run.
@@ -213,11 +196,11 @@ class Starts:
         if not self._api.server.honours_idempotency:
             # If this is the first request, its response shows what the server offers.
             path = paths.runs((yield from self._api.team_id()))
-            yield from poller.read(lambda: poller.get(path, [("limit", "1")]))
+            yield from poller.repeat(lambda: poller.get_once(path, [("limit", "1")]))
         found = [Found()] * len(entries)
         if not all(map(self._is_remembered, entries)):
             mark = yield from block(self._journal.read_mark)
-            found = yield from poller.read(
+            found = yield from poller.repeat(
                 lambda: find_runs(
                     self._api,
                     self._agent_id,
@@ -232,20 +215,18 @@ class Starts:
             for entry, result in zip(entries, found, strict=True)
         ]
 
-    def _record_search(
-        self, entries: Sequence[Entry], found: Sequence[Found]
-    ) -> list[Started | NotStarted]:
-        outcomes: list[Started | NotStarted] = []
+    def _record_search(self, entries: Sequence[Entry], found: Sequence[Found]) -> list[Settled]:
+        settled: list[Settled] = []
         for entry, result in zip(entries, found, strict=True):
             if result.state is not None:
-                outcomes.append(self._started(entry, result.state))
+                settled.append(self._started(entry, result.state))
             elif not result.undecided:
                 self._held.append(entry)
             elif entry.searches < _MOST_SEARCHES:
                 self._doubtful.append(entry)
             else:
-                outcomes.append(NotStarted(entry, _undecided(entry)))
-        return outcomes
+                settled.append(Settled(entry, _undecided(entry)))
+        return settled
 
     def _is_remembered(self, entry: Entry) -> bool:
         sent_at = entry.row.sent_at

@@ -43,16 +43,8 @@ def reply(
     """Handle a run's request; return whether a reply was sent.
 
     Args:
-        api: the API.
-        state: the run.
-        request: its request.
-        responder: handles the request.
         may_be_answered: whether another worker may have replied and been lost
             before it could report the reply.
-
-    Raises:
-        HumanRequestPending: the responder does not answer the request.
-        DuvoError: the reply does not fit, or cannot be sent.
     """
     # A copy: the batch may read a newer state in the meantime.
     own = copy(state)
@@ -73,7 +65,7 @@ def final_answer(api: Api, state: RunState) -> Flow[FinalAnswer]:
     return state.final_answer
 
 
-def reply_elsewhere(
+def reply_in_executor(
     driver: Driver,
     state: RunState,
     request: HumanRequest,
@@ -81,18 +73,18 @@ def reply_elsewhere(
     answers: Answers | None,
 ) -> bool:
     """Handle a run's request in an executor; see `reply`."""
-    driver = _here(driver)
+    driver = _kept(driver)
     responder = Responder(on_request, answers, warn=True, may_await=False)
     return driver.run(reply(driver.api, state, request, responder, may_be_answered=driver.is_copy))
 
 
-def final_answer_elsewhere(driver: Driver, state: RunState) -> FinalAnswer:
+def final_answer_in_executor(driver: Driver, state: RunState) -> FinalAnswer:
     """Read the final answer of a run in an executor; see `final_answer`."""
-    driver = _here(driver)
+    driver = _kept(driver)
     return driver.run(final_answer(driver.api, state))
 
 
-def _here(driver: Driver) -> Driver:
+def _kept(driver: Driver) -> Driver:
     """Return an equal driver whose connections are kept for further work.
 
     In another process, each piece of work comes with its own driver.

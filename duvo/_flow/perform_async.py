@@ -9,7 +9,7 @@ from .._errors import ConfigError
 from .asyncio_tasks import has_failed, in_thread, until
 from .drivers import run_async
 from .iterators import AsyncClosableIterator
-from .perform import check_interrupted, log_sleep
+from .perform import check_interrupted, time_left
 from .steps import Block, Call, Closed, Send, Sleep
 
 TYPE_CHECKING = False
@@ -25,14 +25,8 @@ if TYPE_CHECKING:
 class AsyncDriver:
     """Runs flows in the event loop that uses it first.
 
-    Args:
-        api: the API; its clock sleeps.
-        connect: completes the API's settings, and returns the transport. Called
-            in a thread, before the first step.
-
-    Attributes:
-        loop: the event loop, once one is known.
-        may_await: whether user functions may be coroutine functions.
+    `connect` completes the API's settings and returns the transport. It is called
+    in a thread, before the first step.
     """
 
     may_await = True
@@ -54,24 +48,17 @@ class AsyncDriver:
         return AsyncClosableIterator(flow, self)
 
     async def perform(self, step: Any, closed: asyncio.Event | None = None) -> Any:
-        """Perform one step.
-
-        Args:
-            step: the step.
-            closed: when set, the step ends early.
-
-        Raises:
-            Closed: the iterator was closed.
-            DuvoError: the request failed.
-        """
+        """Perform one step. It ends early with `Closed` when `closed` is set."""
         if closed is not None and closed.is_set():
             raise Closed
         kind = type(step)
         if kind is Send:
-            return await self._send(step, closed)
+            check_interrupted(step, self.api)
+            sending = self._transport.send(step.request)
+            # A change that was sent is read to its end.
+            return await until(sending, None if step.request.is_change else closed)
         if kind is Sleep:
-            log_sleep(step)
-            await self.api.clock.sleep_async(step.seconds, closed)
+            await self.api.clock.sleep_async(time_left(step, self.api.clock), closed)
             if closed is not None and closed.is_set():
                 raise Closed
             return None
@@ -84,18 +71,8 @@ class AsyncDriver:
         # A cancellation leaves it running.
         return await asyncio.shield(step.task)
 
-    async def _send(self, step: Send, closed: asyncio.Event | None) -> Any:
-        check_interrupted(step, self.api)
-        sending = self._transport.send(step.request)
-        # A change that was sent is read to its end.
-        return await until(sending, None if step.request.is_change else closed)
-
     async def prepare(self) -> None:
-        """Complete the API's settings before a flow is begun.
-
-        Raises:
-            ConfigError: a setting cannot work, or this is another event loop.
-        """
+        """Complete the API's settings before a flow is begun; refuse another event loop."""
         self._check_loop()
         if self._transport is None:
             if self._connecting is None or has_failed(self._connecting):

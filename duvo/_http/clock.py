@@ -45,12 +45,7 @@ class Clock:
 
 
 class Deadline:
-    """The moment by which something must be done, or none.
-
-    Args:
-        clock: the client's clock.
-        timeout: seconds from now; None for no deadline.
-    """
+    """The moment by which something must be done: `timeout` seconds from now, or never for None."""
 
     def __init__(self, clock: Clock, timeout: float | None):
         self._clock = clock

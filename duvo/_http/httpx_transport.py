@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from functools import partial
 from urllib.parse import urlsplit
 
 from .. import _errors
@@ -16,11 +15,12 @@ from .response import Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     import httpx2
 
     from .environment import Environment
+    from .httpx_sessions import HttpxSessions
     from .request import Request
 
 
@@ -30,23 +30,11 @@ _FOREVER = 1e9
 _GRACE = 0.05
 """Seconds by which a deadline is enforced later than in the socket, which knows what was sent."""
 
-_KEPT = 60.0
-"""Seconds for which an unused connection is kept: longer than the pause between two polls."""
-
-_MOST_IN_POOL = 16
-"""Requests that share a pool at the same time."""
-
 
 class HttpxTransport:
     """Sends requests, each once. Shared by the tasks of one event loop.
 
-    Args:
-        base_url: the API's origin.
-        api_key: the key.
-        timeout: seconds for each socket operation.
-        session: the caller's own `httpx2.AsyncClient`, used unchanged and never
-            closed; None to create one.
-        user_agent: a prefix for the `User-Agent` header.
+    A caller's own `session` is used unchanged and never closed.
     """
 
     def __init__(
@@ -63,18 +51,12 @@ class HttpxTransport:
         self._destination = Destination(base_url, api_key)
         self._timeout = timeout
         self._callers = session
-        self._own: dict[str, asyncio.Future[_Pools]] = {}
+        self._own: dict[str, asyncio.Future[HttpxSessions]] = {}
         self._environment: Environment | None = None
         self._headers = default_headers(user_agent)
 
     async def send(self, request: Request) -> Response:
-        """Send a request, and return the response, unchecked.
-
-        Cancelling it closes the connection.
-
-        Raises:
-            DuvoError: no complete response arrived.
-        """
+        """Send a request, and return the response, unchecked. Cancelling closes the connection."""
         seconds = None
         if request.deadline is not None and request.deadline.timeout is not None:
             seconds = request.seconds(_FOREVER) + _GRACE
@@ -98,7 +80,7 @@ class HttpxTransport:
                     redirects.url,
                     content=request.content,
                     headers={**self._headers, **request.headers},
-                    # A callable takes precedence over ~/.netrc and the auth of the session.
+                    # A callable beats both ~/.netrc and what the session itself has.
                     auth=self._authorize,
                     timeout=request.seconds(self._timeout),
                     follow_redirects=False,
@@ -119,29 +101,25 @@ class HttpxTransport:
                 raise self._refused(request, "your `session` is closed")
             yield self._callers
             return
-        pools = await self._open(url)
-        self._environment = pools.environment
-        async with pools.client() as client:
-            yield client
-
-    async def _open(self, url: str) -> _Pools:
         scheme = urlsplit(url).scheme
         while True:
             opening = self._own.get(scheme)
             if opening is None or has_failed(opening):
                 # httpx2 and the SSL context take long to load.
-                opening = self._own[scheme] = in_thread(_new_pools, url, self._timeout)
-            pools = await asyncio.shield(opening)
-            if not pools.is_closed:
-                return pools
+                opening = self._own[scheme] = in_thread(_open, url, self._timeout)
+            sessions = await asyncio.shield(opening)
+            if not sessions.is_closed:
+                break
+        self._environment = sessions.environment
+        async with sessions.one() as client:
+            yield client
 
     async def aclose(self) -> None:
-        """Close the connections; a caller's own session stays open."""
+        """Close the connections, each when its request has ended; a caller's session stays open."""
         own, self._own = self._own, {}
         for opening in own.values():
             if not has_failed(opening):
-                pools = await opening
-                await pools.aclose()
+                await (await asyncio.shield(opening)).aclose()
 
     def _explain(self, error: Exception, request: Request) -> _errors.DuvoError | None:
         """Return the error of ours for an error of httpx2, or None for another's."""
@@ -179,115 +157,10 @@ class HttpxTransport:
         return destination.broken(request, reason)
 
     def _refused(self, request: Request, reason: str) -> _errors.ConfigError:
-        return _errors.ConfigError(
-            f"{request.method} {request.path}: {reason}", method=request.method, path=request.path
-        )
+        return request.error(_errors.ConfigError, f": {reason}")
 
 
-class _Pool:
-    """A client of httpx2, which has a pool of connections.
+def _open(url: str, timeout: float) -> HttpxSessions:
+    from .httpx_sessions import HttpxSessions
 
-    Attributes:
-        client: the client.
-        busy: number of requests that use it.
-        used_at: when the last of them ended, on the loop's clock.
-    """
-
-    __slots__ = ("busy", "client", "used_at")
-
-    def __init__(self, client: httpx2.AsyncClient):
-        self.client = client
-        self.busy = 0
-        self.used_at = 0.0
-
-
-class _Pools:
-    """Pools of few connections, as many as are needed.
-
-    httpx2 examines all connections of a pool twice a request, which takes
-    longer than the request where there are hundreds.
-
-    Args:
-        new_client: makes a client of httpx2.
-        environment: proxies and SSL context of all clients.
-
-    Attributes:
-        is_closed: whether `aclose` was called.
-    """
-
-    def __init__(self, new_client: Callable[[], httpx2.AsyncClient], environment: Environment):
-        self.environment = environment
-        self.is_closed = False
-        self._new_client = new_client
-        self._all = [_Pool(new_client())]
-
-    @contextlib.asynccontextmanager
-    async def client(self) -> AsyncIterator[httpx2.AsyncClient]:
-        """Yield a client for one request."""
-        pool = self._with_room()
-        pool.busy += 1
-        try:
-            await self._close_unused()
-            yield pool.client
-        finally:
-            pool.busy -= 1
-            pool.used_at = _now()
-
-    def _with_room(self) -> _Pool:
-        for pool in self._all:
-            if pool.busy < _MOST_IN_POOL:
-                return pool
-        self._all.append(_Pool(self._new_client()))
-        return self._all[-1]
-
-    async def _close_unused(self) -> None:
-        # The first pool with room is taken, so the last one is the first without use.
-        last = self._all[-1]
-        if len(self._all) > 1 and not last.busy and _now() - last.used_at > _KEPT:
-            self._all.pop()
-            await last.client.aclose()
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        self.is_closed = True
-        for pool in self._all:
-            await pool.client.aclose()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _new_pools(url: str, timeout: float) -> _Pools:
-    try:
-        import httpx2
-    except ModuleNotFoundError:
-        raise _errors.ConfigError(
-            "AsyncClient needs the package httpx2: install it with `pip install 'duvo[async]'`"
-        ) from None
-    import ssl
-
-    from .environment import Environment
-
-    environment = Environment(url)
-    # Without TLS none is needed, and loading the CA file takes long; this one trusts nobody.
-    context = environment.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        new_client = partial(
-            httpx2.AsyncClient,
-            # Neither the environment nor ~/.netrc: they are read once, by the same rules
-            # as those of the blocking client.
-            trust_env=False,
-            timeout=timeout,
-            verify=context,
-            proxy=None if environment.proxy is None else httpx2.Proxy(environment.proxy),
-            # A limit would make other requests wait for those that the server holds.
-            limits=httpx2.Limits(
-                max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEPT
-            ),
-        )
-        return _Pools(new_client, environment)
-    except (ImportError, ValueError) as error:
-        raise _errors.ConfigError(
-            f"the proxy cannot be used: {error}; see HTTPS_PROXY and NO_PROXY"
-        ) from None
+    return HttpxSessions(url, timeout)

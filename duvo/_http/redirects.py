@@ -16,11 +16,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Redirects:
-    """The redirects of one request.
-
-    Attributes:
-        url: the URL of the next request.
-    """
+    """The redirects of one request; `url` is the next to request."""
 
     def __init__(self, base_url: str, request: Request):
         self.url = base_url + request.target
@@ -28,29 +24,17 @@ class Redirects:
         self._followed = 0
 
     def follow(self, status: int, target: str | None) -> bool:
-        """Follow a response if it is a redirect; return whether it is.
-
-        Args:
-            status: the response's status.
-            target: the response's `Location` header, or None.
-
-        Raises:
-            ConfigError: it leads to another host, or follows too many others.
-        """
+        """Follow a response if it is a redirect to `target`; return whether it is."""
         if status not in _STATUSES or not target:
             return False
-        method, path = self._request.method, self._request.path
         if not _same_host(self.url, target):
-            raise ConfigError(
-                f"{method} {path} was redirected to {target[:200]!r}, which is "
+            raise self._request.error(
+                ConfigError,
+                f" was redirected to {target[:200]!r}, which is "
                 "another host, to which the key must not be sent; check the base URL",
-                method=method,
-                path=path,
             )
         if self._followed == _MOST:
-            raise ConfigError(
-                f"{method} {path} was redirected more than {_MOST} times", method=method, path=path
-            )
+            raise self._request.error(ConfigError, f" was redirected more than {_MOST} times")
         self._followed += 1
         self.url = urljoin(self.url, target)
         return True

@@ -12,19 +12,18 @@ from .rate_limit import CHANGE, POLL, READ
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from .clock import Deadline
+
+    E = TypeVar("E", bound=_errors.DuvoError)
 
 
 class Request:
     """One request of the API.
 
     Args:
-        method: the HTTP method, in upper case.
         path: the path, escaped.
-        params: the query, as pairs.
-        body: any JSON value; None for no body.
         repeatable: whether sending it twice does no harm; None: if it is a GET
             or HEAD.
         find_out: how to find out whether a change happened, for `OutcomeUnknown`.
@@ -34,24 +33,7 @@ class Request:
         read_at_once: whether to read the body in one go, which is faster but
             cannot be ended early.
         idempotency_key: the key of a change; None creates one.
-
-    Raises:
-        DuvoError: the body cannot be sent as JSON.
     """
-
-    __slots__ = (
-        "content",
-        "deadline",
-        "find_out",
-        "idempotency_key",
-        "kind",
-        "method",
-        "path",
-        "read_at_once",
-        "repeatable",
-        "retries",
-        "target",
-    )
 
     def __init__(
         self,
@@ -100,11 +82,7 @@ class Request:
         return headers
 
     def seconds(self, timeout: float) -> float:
-        """Return the seconds that a socket operation may take at most.
-
-        Raises:
-            TimeoutError: no time is left.
-        """
+        """Return the seconds that a socket operation may take; `TimeoutError` if none are left."""
         if self.deadline is None:
             return timeout
         seconds = self.deadline.left(timeout)
@@ -112,31 +90,26 @@ class Request:
             raise self.out_of_time("no time was left to send it")
         return seconds
 
+    def error(self, kind: type[E], text: str, **fields: Any) -> E:
+        """Return an error about this request; `fields` are the kind's own."""
+        text = f"{self.method} {self.path}{text}"
+        return kind(text, method=self.method, path=self.path, **fields)
+
     def out_of_time(self, reason: str) -> _errors.TimeoutError:
         """Return the error for a request that ran out of time before it was sent."""
-        return _errors.TimeoutError(
-            f"{self.method} {self.path}: {reason}",
-            method=self.method,
-            path=self.path,
-            arrived=False,
-        )
+        return self.error(_errors.TimeoutError, f": {reason}", arrived=False)
 
     def outcome_unknown(self, error: object) -> _errors.OutcomeUnknown:
         """Return the error for a change that may or may not have happened."""
-        return _errors.OutcomeUnknown(
-            f"{self.method} {self.path} may or may not have happened: {error}; it was not retried, "
+        return self.error(
+            _errors.OutcomeUnknown,
+            f" may or may not have happened: {error}; it was not retried, "
             f"since that could do it twice{'; ' + self.find_out if self.find_out else ''}",
-            method=self.method,
-            path=self.path,
         )
 
 
 def default_headers(user_agent: str | None) -> dict[str, str]:
-    """Return the headers of every request.
-
-    Args:
-        user_agent: a prefix for the `User-Agent` header.
-    """
+    """Return the headers of every request; `user_agent` is a prefix for `User-Agent`."""
     ours = f"duvo-python/{__version__}"
     return {
         "Accept": "application/json",

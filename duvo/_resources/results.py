@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from .._batch.entry import Entry
+    from .._batch.entry import Entry, Progress
     from .._batch.journal import Changes
-    from .._batch.results import Progress
 
 
 class Results(ClosableIterator[Result[Run]]):

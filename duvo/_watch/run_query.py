@@ -31,19 +31,15 @@ class RunQuery:
     a filter: that list is merged from two.
 
     Args:
-        api: the API.
-        agent_id: finds the agent's id, or None for all agents.
+        find_agent: finds the agent's id, or None for all agents.
         params: the other filters.
         status: one of our statuses, or None.
-        sort_order: `asc` or `desc`.
-        limit: maximum number of runs, or None.
-        offset: runs to skip.
     """
 
     def __init__(
         self,
         api: Api,
-        agent_id: Callable[[], Flow[str]] | None,
+        find_agent: Callable[[], Flow[str]] | None,
         params: list[tuple[str, str]],
         status: str | None,
         sort_order: str,
@@ -53,7 +49,8 @@ class RunQuery:
         if offset < 0 or (limit is not None and limit < 0):
             raise _errors.ConfigError("offset and limit must not be negative")
         self._api = api
-        self._agent_id = agent_id
+        self._find_agent = find_agent
+        self._agent_id: str | None = None
         self._params = [*params, ("sort_order", sort_order)]
         self._status = status
         self._newest_first = sort_order == "desc"
@@ -80,8 +77,9 @@ class RunQuery:
     def prepare(self) -> Flow[None]:
         """Find the team and the agent."""
         params = list(self._params)
-        if self._agent_id is not None:
-            params.insert(0, ("agent_id", (yield from self._agent_id())))
+        if self._find_agent is not None:
+            self._agent_id = yield from self._find_agent()
+            params.insert(0, ("agent_id", self._agent_id))
         path = paths.runs((yield from self._api.team_id()))
         is_merged = self._status in ("stopped", "interrupted")
         words = ("interrupted", "stopped") if is_merged else (self._status,)
@@ -98,11 +96,7 @@ class RunQuery:
         ]
 
     def give(self, make_run: MakeRun) -> Flow[None]:
-        """Give the runs.
-
-        Args:
-            make_run: makes the user's object for a run.
-        """
+        """Give the runs, each as the user's object for it."""
         if not self._pages:
             yield from self.prepare()
         if len(self._pages) > 1:

@@ -1,24 +1,36 @@
-"""A run that is watched."""
+"""A run that is watched, and its events."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from .._models import wire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
+    from .._models.human_requests import HumanRequest
+    from .._models.messages import Message
     from .._run.conversation import Conversation
     from .._run.state import RunState
 
     Stamp = tuple[str, object]
 
 
+class RunEvent(NamedTuple):
+    """A change of one run; only its type's field is set besides the run."""
+
+    type: Literal["status", "message", "human_request", "finished"]
+    state: RunState
+    message: Message | None = None
+    request: HumanRequest | None = None
+
+
 class Watched:
     """A run that is watched.
 
     Attributes:
-        state: the run.
         conversation: reads the run's messages, or None if they are not wanted.
         created_at: the time of creation, as the server reports it, or None.
         status: as last seen, or None.
@@ -70,11 +82,7 @@ class Watched:
         )
 
     def needs_read(self, now: float) -> bool:
-        """Whether the run itself must be read, besides its messages.
-
-        Args:
-            now: the time on the client's clock.
-        """
+        """Whether the run itself must be read, besides its messages."""
         if self.stamp is None or not self.is_listed or self.status == "waiting":
             return True
         return self.state.is_finished and not self.state.has_ended(now)

@@ -11,9 +11,8 @@ from .._models import wire
 from .._run.actions import poll
 from .._run.conversation import Conversation
 from .._run.polling import NEW_RUN_GRACE
-from .events import RunEvent
 from .rounds import Rounds
-from .watched import Watched, stamp_of
+from .watched import RunEvent, Watched, stamp_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ class Watcher:
     trusted, and every run is read in turn.
 
     Args:
-        poller: repeats reads until its deadline.
         messages: whether the runs' messages are wanted.
         tolerates_lost: whether to collect runs that no longer exist in `lost`,
             and not to raise an error.
@@ -108,12 +106,7 @@ class Watcher:
             watched.was_answered = True
 
     def step(self) -> Flow[None]:
-        """Give the events of one read, if any is due, and set `rest`.
-
-        Raises:
-            WaitTimeout: time is up.
-            DuvoError: a run cannot be read.
-        """
+        """Give the events of one read, if any is due, and set `rest`."""
         self._poller.check_deadline()
         self.rest = 0.0
         if self._pending:

@@ -120,6 +120,23 @@ async def test_a_follow_continues_after_a_cancellation_where_it_was(
         assert [message.content async for message in messages] == ["second"]
 
 
+async def test_a_pause_that_is_cancelled_again_and_again_ends(
+    hosted: Hosted, client: duvo.AsyncClient
+) -> None:
+    run_id = hosted.start()
+    messages = client.runs.run(run_id).messages(follow=True)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            assert (await asyncio.wait_for(anext(messages), 0.1)).content == "late"
+            break
+        except asyncio.TimeoutError:
+            if len(hosted.requests) == 2:
+                hosted.say(run_id, "late")
+    else:
+        raise AssertionError("the pause never ended")
+
+
 async def test_a_change_that_was_cancelled_is_not_sent_again(
     hosted: Hosted, client: duvo.AsyncClient, held: Held
 ) -> None:
