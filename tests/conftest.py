@@ -1,4 +1,4 @@
-"""What tests of every kind are given."""
+"""Options and fixtures of all tests."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def hosted() -> Iterator[Hosted]:
-    """A running server that speaks the hosted API's shapes only."""
+    """A running server with the hosted API's shapes."""
     with serving(Hosted()) as server:
         yield server
 
@@ -78,7 +78,7 @@ def client(hosted: Hosted) -> Iterator[duvo.Client]:
 
 @pytest.fixture
 def clock(client: duvo.Client) -> StoppedClock:
-    """The client's clock, which passes only by its sleeping."""
+    """The client's clock, on which time passes only while it sleeps."""
     clock = StoppedClock()
     client._driver.api.clock = clock
     return clock

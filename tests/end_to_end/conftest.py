@@ -1,4 +1,4 @@
-"""Servers that the installed command talks to, and the programs that scripts need."""
+"""The installed command, servers for it, and programs that scripts need."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def dev_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
 
 @pytest.fixture
 def run_duvo(dev_settings: dict[str, str]) -> Command:
-    """The command, with the engine's settings in the environment."""
+    """The command, with the settings of a running `duvo dev`."""
     return Command(dev_settings)
 
 
 @pytest.fixture
 def dev_client(dev_settings: dict[str, str]) -> Iterator[duvo.Client]:
-    """A client of the engine."""
+    """A client of the same engine."""
     with duvo.Client(
         dev_settings["DUVO_API_KEY"],
         dev_settings["DUVO_API_BASE_URL"],
@@ -61,7 +61,7 @@ def dev_client(dev_settings: dict[str, str]) -> Iterator[duvo.Client]:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
-    """A PostgreSQL server; whoever stops it starts it again."""
+    """A PostgreSQL server. A test that stops it must start it again."""
     with running() as server:
         yield server
 
@@ -82,7 +82,7 @@ def agents_to_serve(tmp_path: Path) -> str:
 
 @pytest.fixture
 def keys_file(tmp_path: Path) -> Path:
-    """A file with two keys, for its owner alone."""
+    """A file with two keys, private to its owner."""
     file = tmp_path / "keys.txt"
     file.write_text(f"# of the batch\n{SERVED_KEY}\n\n  # of the dashboard\n{OTHER}\n")
     file.chmod(0o600)
@@ -93,7 +93,7 @@ def keys_file(tmp_path: Path) -> Path:
 def serve(
     run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
 ) -> Iterator[Callable[..., Served]]:
-    """Starts `duvo serve` with these agents and keys; whatever still runs is killed."""
+    """Start `duvo serve` with these agents and keys; what still runs at the end is killed."""
     processes = []
 
     def start(*arguments: str) -> Served:
@@ -112,7 +112,7 @@ def serve(
 
 @pytest.fixture
 def run_duvo_hosted(hosted: Hosted) -> Command:
-    """The command, with the settings of a server of the hosted shapes in the environment."""
+    """The command, with the settings of the fake API."""
     return Command(
         {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": hosted.base_url, "DUVO_TEAM_ID": TEAM}
     )
@@ -120,17 +120,17 @@ def run_duvo_hosted(hosted: Hosted) -> Command:
 
 @pytest.fixture
 def run_duvo_alone() -> Command:
-    """The command, without any settings."""
+    """The command, without settings."""
     return Command({})
 
 
 @pytest.fixture
 def jq_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program `jq`: the machine's, or a small one over its Python package."""
+    """The machine's `jq`, or a small one made of its Python package."""
     if shutil.which("jq"):
         return
     if importlib.util.find_spec("jq") is None:
-        pytest.skip("neither the program nor the Python package jq is there")
+        pytest.skip("neither the program nor the Python package jq is installed")
     folder = tmp_path / "jq"
     folder.mkdir()
     shim = folder / "jq"

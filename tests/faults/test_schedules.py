@@ -1,4 +1,4 @@
-"""All that can go wrong between the SDK and a server, by seeds: nothing is lost or doubled."""
+"""Faults between the SDK and a server, chosen by seeds, lose and repeat nothing."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.mark.seeds
-def test_nothing_is_lost_or_doubled(engine: LocalApi, name: str, first: int) -> None:
+def test_faults_lose_and_repeat_nothing(engine: LocalApi, name: str, first: int) -> None:
     failed = play_all(engine, [name], range(first, first + AT_ONCE))
     if failed:
         raise failed[0]
 
 
 @pytest.mark.parametrize(("name", "seed"), FOUND)
-def test_what_was_found_once_stays_mended(engine: LocalApi, name: str, seed: int) -> None:
+def test_seeds_that_once_failed_pass(engine: LocalApi, name: str, seed: int) -> None:
     play(engine, name, seed)

@@ -16,10 +16,10 @@ from tests.support.command import DUVO, Command
 
 
 class DevProcess:
-    """A process, and how it is reached.
+    """The process, and how to reach it.
 
     Attributes:
-        command: the command, with the profile and the state that the process wrote.
+        command: the command, with the profile and state of the process.
     """
 
     def __init__(self, command: Command, process: subprocess.Popen[str]):
@@ -28,7 +28,7 @@ class DevProcess:
 
     @functools.cached_property
     def output(self) -> str:
-        """What it prints once it has started: a line of JSON, or lines that end with Ctrl-C."""
+        """What it prints once it has started: a line of JSON, or lines up to "Ctrl-C"."""
         assert self.process.stdout is not None
         text = ""
         while not text.startswith("{") and "Ctrl-C" not in text:
@@ -55,9 +55,9 @@ class DevProcess:
 
 @contextlib.contextmanager
 def running_dev(folder: Path, *arguments: str) -> Iterator[DevProcess]:
-    """Run `duvo dev` with its profile, its state and its errors in a folder."""
+    """Run `duvo dev` for the length of a block, with profile, state and stderr in a folder."""
     state = {"DUVO_CONFIG_DIR": str(folder / "config"), "DUVO_STATE_DIR": str(folder / "state")}
-    # Fixtures of a session do not have the environment of a test.
+    # A fixture of the session does not see the environment of a test.
     others = {name: value for name, value in os.environ.items() if not name.startswith("DUVO_")}
     with (folder / "stderr.txt").open("w+") as errors:
         process = subprocess.Popen(

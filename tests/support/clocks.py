@@ -1,4 +1,4 @@
-"""A clock that stands still unless it is slept on."""
+"""Clocks that tests put in place of the machine's."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from duvo._http.clock import Clock
 
 
 class StoppedClock(Clock):
-    """Time passes only by sleeping; each sleep is written down.
+    """Time passes only while somebody sleeps; `sleeps` records how long.
 
     Args:
-        on_sleep: called after each sleep, with the time that it then is.
+        on_sleep: called after each sleep with the new time.
     """
 
     def __init__(self, on_sleep: Callable[[float], object] = lambda now: None):
@@ -39,7 +39,7 @@ class StoppedClock(Clock):
 
 
 class HurriedClock(Clock):
-    """Passes as time does, and what is slept on it takes a hundredth of that or less.
+    """Real time, but a sleep takes at most a hundredth of its seconds.
 
     Args:
         on_sleep: called after each sleep.
@@ -102,7 +102,7 @@ class CommonClock(Clock):
             self._changed.wait_for(lambda: alarm <= self._time)
 
     def leave(self) -> None:
-        """End the part of the calling thread."""
+        """Stop waiting for the calling thread."""
         with self._changed:
             self._fall_asleep()
 
