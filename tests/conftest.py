@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 import duvo
-from tests.servers.fake_api import KEY, TEAM, Hosted, serving
+from tests.servers.fake_api import KEY, TEAM, FakeAPI, serving
 from tests.support.clocks import StoppedClock
 
 # The same examples each time; HYPOTHESIS_PROFILE=search looks for new ones, and longer.
@@ -63,16 +63,16 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def hosted() -> Iterator[Hosted]:
+def fake_api() -> Iterator[FakeAPI]:
     """A running server with the hosted API's shapes."""
-    with serving(Hosted()) as server:
+    with serving(FakeAPI()) as server:
         yield server
 
 
 @pytest.fixture
-def client(hosted: Hosted) -> Iterator[duvo.Client]:
-    """A client of the hosted server."""
-    with duvo.Client(api_key=KEY, base_url=hosted.base_url, team_id=TEAM) as client:
+def client(fake_api: FakeAPI) -> Iterator[duvo.Client]:
+    """A client of the fake API."""
+    with duvo.Client(api_key=KEY, base_url=fake_api.base_url, team_id=TEAM) as client:
         yield client
 
 

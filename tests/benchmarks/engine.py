@@ -23,7 +23,7 @@ import requests
 
 from tests.benchmarks.engine_process import AGENTS, EngineProcess
 from tests.benchmarks.figures import show, status_field, time_limit
-from tests.servers.postgresql import running
+from tests.servers.postgresql import running_postgresql
 
 CLIENTS = 8
 
@@ -81,7 +81,7 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         new_database: Callable[[], str]
         if options.postgresql:
-            new_database = stack.enter_context(running(fsync=True)).database
+            new_database = stack.enter_context(running_postgresql(fsync=True)).database
         else:
             numbers = itertools.count()
 

@@ -10,21 +10,21 @@ import requests
 
 import duvo
 from tests.benchmarks.figures import show, time_limit
-from tests.servers.fake_api import KEY, TEAM, Hosted, serving
+from tests.servers.fake_api import KEY, TEAM, FakeAPI, serving
 
 ROUNDS = 400
 
 
 def main() -> None:
     """Read the same page both ways in turn, and print the ratio of the medians."""
-    with time_limit(300), serving(Hosted()) as hosted, requests.Session() as session:
-        run_id = hosted.start()
+    with time_limit(300), serving(FakeAPI()) as fake_api, requests.Session() as session:
+        run_id = fake_api.start()
         for number in range(50):
-            hosted.say(run_id, f"This is what I found in document {number}. " * 4)
-        hosted.conversations[run_id] *= 40
-        client = duvo.Client(api_key=KEY, base_url=hosted.base_url, team_id=TEAM)
+            fake_api.say(run_id, f"This is what I found in document {number}. " * 4)
+        fake_api.conversations[run_id] *= 40
+        client = duvo.Client(api_key=KEY, base_url=fake_api.base_url, team_id=TEAM)
         run = client.runs.run(run_id)
-        url = f"{hosted.base_url}/v2/runs/{run_id}/messages?limit=50&offset=0"
+        url = f"{fake_api.base_url}/v2/runs/{run_id}/messages?limit=50&offset=0"
 
         def typed() -> int:
             return sum(1 for _ in run.messages(limit=50))

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.figures import show, time_limit
-from tests.servers.fake_api import KEY, TEAM, Hosted, serving
+from tests.servers.fake_api import KEY, TEAM, FakeAPI, serving
 
 ROUNDS = 25
 
@@ -74,16 +74,16 @@ def timed(command: list[str], environment: dict[str, str]) -> float:
 def main() -> None:
     """Run all commands, and print the ratios."""
     duvo = str(Path(sys.executable).with_name("duvo"))
-    with time_limit(600), serving(Hosted()) as hosted, tempfile.TemporaryDirectory() as folder:
-        run_id = hosted.start()
+    with time_limit(600), serving(FakeAPI()) as fake_api, tempfile.TemporaryDirectory() as folder:
+        run_id = fake_api.start()
         environment = {
             **os.environ,
             "DUVO_API_KEY": KEY,
-            "DUVO_API_BASE_URL": hosted.base_url,
+            "DUVO_API_BASE_URL": fake_api.base_url,
             "DUVO_TEAM_ID": TEAM,
             "DUVO_CONFIG_DIR": folder,
         }
-        url = f"{hosted.base_url}/v2/runs/{run_id}"
+        url = f"{fake_api.base_url}/v2/runs/{run_id}"
         commands = {
             "python -c pass": [sys.executable, "-c", "pass"],
             "duvo --version": [duvo, "--version"],

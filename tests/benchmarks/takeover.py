@@ -17,9 +17,9 @@ from pathlib import Path
 import psycopg
 
 from tests.benchmarks.figures import show, time_limit
-from tests.servers.cluster import Fleet, ServerProcess
+from tests.servers.cluster import Cluster, ServerProcess
 from tests.servers.engine_api import wait_until
-from tests.servers.postgresql import running
+from tests.servers.postgresql import running_postgresql
 
 RUNS = 200
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    with time_limit(900), running() as postgresql:
+    with time_limit(900), running_postgresql() as postgresql:
         figures = [measure(postgresql.database()) for _ in range(rounds)]
     report("runs of the killed server continued after", [continued for continued, _ in figures])
     report("all runs ended after", [ended for _, ended in figures])
@@ -51,13 +51,13 @@ def measure(database: str) -> tuple[float, float]:
     """Return the seconds until a run of the killed server continued, and until all had ended."""
     with tempfile.TemporaryDirectory() as folder, psycopg.connect(database) as connection:
         connection.autocommit = True
-        fleet = Fleet(Path(folder), database)
+        cluster = Cluster(Path(folder), database)
         try:
-            first, second = fleet.start(2)
+            first, second = cluster.start(2)
             waiting = start_runs(first)
             last_sign, now = connection.execute(LAST_SIGN).fetchone() or (0, 0)
             first.kill()
-            fleet.open_the_gate()
+            cluster.open_the_gate()
             for run_id in waiting:
                 request = second.api.run(run_id)["pending_human_request"]
                 second.api.respond(run_id, request["id"], approved=True)
@@ -68,7 +68,7 @@ def measure(database: str) -> tuple[float, float]:
             [ended] = connection.execute(ENDED).fetchone() or (0,)
             return float(continued - last_sign), float(ended - last_sign)
         finally:
-            fleet.close()
+            cluster.close()
 
 
 def start_runs(server: ServerProcess) -> list[str]:

@@ -15,7 +15,7 @@ from attrs import frozen
 import duvo
 from tests.benchmarks.figures import show, time_limit
 from tests.servers.fake_api import KEY, TEAM
-from tests.servers.simulated_api import Simulated, SimulatedRun, lives
+from tests.servers.simulated_api import SimulatedAPI, SimulatedRun, lives
 from tests.support.clocks import StoppedClock
 
 LIMIT = 300
@@ -39,7 +39,7 @@ class Figures:
     refused: int
 
 
-def watched(runs: list[SimulatedRun], clock: StoppedClock, server: Simulated) -> Figures:
+def watched(runs: list[SimulatedRun], clock: StoppedClock, server: SimulatedAPI) -> Figures:
     """Watch runs with the library."""
     with duvo.Client(
         api_key=KEY, base_url=server.base_url, team_id=TEAM, session=server.session
@@ -56,7 +56,7 @@ def watched(runs: list[SimulatedRun], clock: StoppedClock, server: Simulated) ->
     return _figures(runs, clock, server, delays, ends)
 
 
-def read_in_turn(runs: list[SimulatedRun], clock: StoppedClock, server: Simulated) -> Figures:
+def read_in_turn(runs: list[SimulatedRun], clock: StoppedClock, server: SimulatedAPI) -> Figures:
     """Read the state and the new messages of each run in turn, as fast as the limit allows."""
     session = server.session
     seen = {run.id: 0 for run in runs}
@@ -85,7 +85,7 @@ def read_in_turn(runs: list[SimulatedRun], clock: StoppedClock, server: Simulate
 def _figures(
     runs: list[SimulatedRun],
     clock: StoppedClock,
-    server: Simulated,
+    server: SimulatedAPI,
     delays: list[float],
     ends: list[float],
 ) -> Figures:
@@ -105,7 +105,7 @@ def compare(
     *,
     every: float = 300.0,
     minutes: float = MINUTES,
-    tells_messages: bool = True,
+    reports_messages: bool = True,
     seed: int = 4,
 ) -> tuple[Figures, Figures]:
     """Return the figures of watching with the library, and of reading in turn.
@@ -114,7 +114,7 @@ def compare(
         count: number of runs.
         every: mean seconds between two messages of a run.
         minutes: minutes until the last run ends.
-        tells_messages: whether a run's `updated_at` changes with its messages.
+        reports_messages: whether a run's `updated_at` changes with its messages.
         seed: for the random times.
     """
     figures = []
@@ -122,7 +122,7 @@ def compare(
     for way in ways:
         clock = StoppedClock()
         runs = lives(count, every=every, ends=(minutes * 30.0, minutes * 60.0), seed=seed)
-        server = Simulated(runs, clock, limit=LIMIT, tells_messages=tells_messages)
+        server = SimulatedAPI(runs, clock, limit=LIMIT, reports_messages=reports_messages)
         figures.append(way(runs, clock, server))
     return figures[0], figures[1]
 
@@ -133,16 +133,16 @@ def main() -> None:
     parser.add_argument("--runs", type=int, nargs="+", default=[100, 1000])
     options = parser.parse_args()
     with time_limit(900):
-        for tells_messages in (True, False):
-            if not tells_messages:
+        for reports_messages in (True, False):
+            if not reports_messages:
                 print("where updated_at does not change with messages:")
             for count in options.runs:
-                report(count, tells_messages)
+                report(count, reports_messages)
 
 
-def report(count: int, tells_messages: bool) -> None:
+def report(count: int, reports_messages: bool) -> None:
     """Print the figures for one number of runs."""
-    ours, theirs = compare(count, tells_messages=tells_messages)
+    ours, theirs = compare(count, reports_messages=reports_messages)
     for name, figures in (("watched", ours), ("read in turn", theirs)):
         show(
             f"{count} runs {name}",
@@ -150,7 +150,7 @@ def report(count: int, tells_messages: bool) -> None:
             f"{figures.requests:.0f} requests a minute",
         )
     ratio = f"{ours.message / theirs.message:.2f}"
-    if not tells_messages:
+    if not reports_messages:
         show(f"delay of messages, {count} runs watched beside read in turn", ratio)
         return
     target = "0.3" if count <= 100 else "0.45"

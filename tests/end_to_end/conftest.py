@@ -13,9 +13,9 @@ import pytest
 
 import duvo
 from tests.servers.dev_process import running_dev
-from tests.servers.fake_api import KEY, TEAM, Hosted
-from tests.servers.postgresql import PostgreSQL, running
-from tests.servers.serve_process import AGENTS, OTHER, Served
+from tests.servers.fake_api import KEY, TEAM, FakeAPI
+from tests.servers.postgresql import PostgreSQL, running_postgresql
+from tests.servers.serve_process import AGENTS, OTHER, ServeProcess
 from tests.servers.serve_process import KEY as SERVED_KEY
 from tests.support.command import Command
 
@@ -62,7 +62,7 @@ def dev_client(dev_settings: dict[str, str]) -> Iterator[duvo.Client]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
     """A PostgreSQL server. A test that stops it must start it again."""
-    with running() as server:
+    with running_postgresql() as server:
         yield server
 
 
@@ -91,18 +91,18 @@ def keys_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def serve(
-    run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
-) -> Iterator[Callable[..., Served]]:
+    run_duvo_unconfigured: Command, agents_to_serve: str, keys_file: Path
+) -> Iterator[Callable[..., ServeProcess]]:
     """Start `duvo serve` with these agents and keys; what still runs at the end is killed."""
     processes = []
 
-    def start(*arguments: str) -> Served:
+    def start(*arguments: str) -> ServeProcess:
         port = () if "--port" in arguments else ("--port", "0")
-        process = run_duvo_alone.start(
+        process = run_duvo_unconfigured.start(
             "serve", agents_to_serve, "--keys-file", str(keys_file), "--json", *port, *arguments
         )
         processes.append(process)
-        return Served(process)
+        return ServeProcess(process)
 
     yield start
     for process in processes:
@@ -111,15 +111,15 @@ def serve(
 
 
 @pytest.fixture
-def run_duvo_hosted(hosted: Hosted) -> Command:
+def run_duvo_with_fake_api(fake_api: FakeAPI) -> Command:
     """The command, with the settings of the fake API."""
     return Command(
-        {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": hosted.base_url, "DUVO_TEAM_ID": TEAM}
+        {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": fake_api.base_url, "DUVO_TEAM_ID": TEAM}
     )
 
 
 @pytest.fixture
-def run_duvo_alone() -> Command:
+def run_duvo_unconfigured() -> Command:
     """The command, without settings."""
     return Command({})
 

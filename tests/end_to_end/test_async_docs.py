@@ -17,7 +17,7 @@ import requests
 
 import duvo
 from duvo.local import Server
-from tests.servers.engine_api import LocalApi, wait_until
+from tests.servers.engine_api import EngineAPI, wait_until
 
 pytestmark = pytest.mark.skipif(
     not hasattr(duvo, "AsyncClient"), reason="duvo.AsyncClient is missing"
@@ -67,9 +67,9 @@ def environment(engine: Server) -> dict[str, str]:
 
 
 @pytest.fixture
-def api(engine: Server) -> Iterator[LocalApi]:
+def api(engine: Server) -> Iterator[EngineAPI]:
     """Raw requests to the engine."""
-    api = LocalApi.of(engine)
+    api = EngineAPI.of(engine)
     yield api
     api.close()
 
@@ -112,7 +112,7 @@ def test_the_notebook_cell_runs_with_await_at_the_top_level(
 
 
 def test_the_bot_answers_requests_until_it_is_interrupted(
-    environment: dict[str, str], api: LocalApi
+    environment: dict[str, str], api: EngineAPI
 ) -> None:
     approved, denied = (
         api.start("Invoice approver", f"Process {number}") for number in ("INV-1042", "INV-1043")
@@ -198,7 +198,7 @@ def events(response: requests.Response) -> Iterator[dict[str, Any]]:
             fields = {}
 
 
-def approve(api: LocalApi, run_id: str) -> None:
+def approve(api: EngineAPI, run_id: str) -> None:
     api.respond(run_id, api.wait_for_request(run_id)["id"], approved=True)
 
 
@@ -208,7 +208,7 @@ def held_polls(engine: Server) -> int:
     return int(held)
 
 
-def test_a_viewer_gets_every_message_and_then_the_end(application: str, api: LocalApi) -> None:
+def test_a_viewer_gets_every_message_and_then_the_end(application: str, api: EngineAPI) -> None:
     run_id = start(application, "Process INV-1042")
     approve(api, run_id)
     received = list(events(view(application, run_id)))
@@ -219,7 +219,7 @@ def test_a_viewer_gets_every_message_and_then_the_end(application: str, api: Loc
 
 
 def test_a_viewer_that_reconnects_resumes_after_the_last_message(
-    application: str, api: LocalApi
+    application: str, api: EngineAPI
 ) -> None:
     run_id = start(application, "Process INV-1042")
     with view(application, run_id) as response:
@@ -245,7 +245,7 @@ def test_an_unknown_run_is_not_found(application: str) -> None:
 
 
 def test_following_stops_when_the_viewers_have_left(
-    application: str, engine: Server, api: LocalApi
+    application: str, engine: Server, api: EngineAPI
 ) -> None:
     run_id = start(application, "Process INV-1042")
     api.wait_for_request(run_id)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.fake_api import KEY, TEAM, Hosted
+from tests.servers.fake_api import KEY, TEAM, FakeAPI
 from tests.support.command import Command
 
 GIVING_UP_AND_A_START = 2.5
@@ -69,16 +69,16 @@ class Bash:
 
 
 @pytest.fixture
-def bash(run_duvo_hosted: Command, tmp_path: Path) -> Bash:
-    """A bash whose completion asks the hosted server."""
+def bash(run_duvo_with_fake_api: Command, tmp_path: Path) -> Bash:
+    """A bash whose completion asks the fake API."""
     pytest.importorskip("shtab")
     if shutil.which("bash") is None:
         pytest.skip("bash is not installed")
-    made = run_duvo_hosted("completion", "bash")
+    made = run_duvo_with_fake_api("completion", "bash")
     assert (made.returncode, made.stderr) == (0, "")
     script = tmp_path / "duvo.bash"
     script.write_text(made.stdout)
-    return Bash(run_duvo_hosted, script)
+    return Bash(run_duvo_with_fake_api, script)
 
 
 @pytest.fixture
@@ -124,29 +124,33 @@ def agents_called(*names: str) -> list[dict[str, str]]:
     return [{"id": str(uuid.uuid4()), "name": name} for name in names]
 
 
-def test_complete_prints_the_newest_fifty_runs(hosted: Hosted, run_duvo_hosted: Command) -> None:
-    runs = [hosted.start() for _ in range(60)]
-    assert words_of(run_duvo_hosted, "runs").splitlines() == runs[:-51:-1]
+def test_complete_prints_the_newest_fifty_runs(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    runs = [fake_api.start() for _ in range(60)]
+    assert words_of(run_duvo_with_fake_api, "runs").splitlines() == runs[:-51:-1]
 
 
 def test_complete_prints_agent_names_that_fit_a_line(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    hosted.agents = agents_called(
+    fake_api.agents = agents_called(
         "Invoice approver", "Účetní", "a\nb", "\x1b[31mred", "", "Invoice approver"
     )
-    assert words_of(run_duvo_hosted, "agents") == "Invoice approver\nÚčetní\n"
+    assert words_of(run_duvo_with_fake_api, "agents") == "Invoice approver\nÚčetní\n"
 
 
-def test_complete_uses_the_settings_on_the_line(hosted: Hosted, run_duvo_alone: Command) -> None:
-    run_id = hosted.start()
-    add = ("profiles", "add", "--base-url", hosted.base_url, "--team", TEAM)
-    run_duvo_alone(*add, "work", input=KEY)
-    run_duvo_alone("profiles", "add", "other", "--default", input="another-key")
-    assert run_duvo_alone("complete", "runs").stdout == ""
+def test_complete_uses_the_settings_on_the_line(
+    fake_api: FakeAPI, run_duvo_unconfigured: Command
+) -> None:
+    run_id = fake_api.start()
+    add = ("profiles", "add", "--base-url", fake_api.base_url, "--team", TEAM)
+    run_duvo_unconfigured(*add, "work", input=KEY)
+    run_duvo_unconfigured("profiles", "add", "other", "--default", input="another-key")
+    assert run_duvo_unconfigured("complete", "runs").stdout == ""
     line = "duvo --profile work runs get "
-    assert words_of(run_duvo_alone, "runs", line) == f"{run_id}\n"
-    assert words_of(run_duvo_alone, "profiles") == "work\nother\n"
+    assert words_of(run_duvo_unconfigured, "runs", line) == f"{run_id}\n"
+    assert words_of(run_duvo_unconfigured, "profiles") == "work\nother\n"
 
 
 @pytest.mark.parametrize(
@@ -162,9 +166,9 @@ def test_complete_uses_the_settings_on_the_line(hosted: Hosted, run_duvo_alone: 
 )
 @pytest.mark.parametrize("arguments", ["runs", "agents", "profiles", "", "nonsense", "runs a b"])
 def test_complete_prints_nothing_on_failure(
-    arguments: str, settings: dict[str, str], run_duvo_alone: Command
+    arguments: str, settings: dict[str, str], run_duvo_unconfigured: Command
 ) -> None:
-    done = run_duvo_alone("complete", *arguments.split(), **settings)
+    done = run_duvo_unconfigured("complete", *arguments.split(), **settings)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -172,47 +176,53 @@ def test_complete_prints_nothing_on_failure(
     "answer", [(401, {"error": "unauthorized"}), (500, b"<html>"), (200, b"<html>"), (200, [])]
 )
 def test_complete_prints_nothing_and_does_not_retry_after_an_error_response(
-    hosted: Hosted, run_duvo_hosted: Command, answer: tuple[int, object]
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, answer: tuple[int, object]
 ) -> None:
-    hosted.before = lambda seen: answer
+    fake_api.before = lambda seen: answer
     for _ in range(ATTEMPTS):
-        if not hosted.requests:
-            done = run_duvo_hosted("complete", "runs")
+        if not fake_api.requests:
+            done = run_duvo_with_fake_api("complete", "runs")
             assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert len(hosted.requests) == 1
+    assert len(fake_api.requests) == 1
 
 
 def test_complete_prints_nothing_with_a_damaged_profile_file(
-    run_duvo_alone: Command, tmp_path: Path
+    run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:
     (tmp_path / "profiles.toml").write_text("[[[")
     for kind in ("runs", "profiles"):
-        done = run_duvo_alone("complete", kind, DUVO_CONFIG_DIR=str(tmp_path))
+        done = run_duvo_unconfigured("complete", kind, DUVO_CONFIG_DIR=str(tmp_path))
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_complete_gives_up_on_a_silent_server(silent_server: str, run_duvo_alone: Command) -> None:
+def test_complete_gives_up_on_a_silent_server(
+    silent_server: str, run_duvo_unconfigured: Command
+) -> None:
     begun = time.monotonic()
-    done = run_duvo_alone("complete", "runs", DUVO_API_KEY=KEY, DUVO_API_BASE_URL=silent_server)
+    done = run_duvo_unconfigured(
+        "complete", "runs", DUVO_API_KEY=KEY, DUVO_API_BASE_URL=silent_server
+    )
     assert time.monotonic() - begun < GIVING_UP_AND_A_START
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_complete_gives_up_on_a_trickling_server(
-    trickling_server: str, run_duvo_alone: Command
+    trickling_server: str, run_duvo_unconfigured: Command
 ) -> None:
     begun = time.monotonic()
-    done = run_duvo_alone("complete", "runs", DUVO_API_KEY=KEY, DUVO_API_BASE_URL=trickling_server)
+    done = run_duvo_unconfigured(
+        "complete", "runs", DUVO_API_KEY=KEY, DUVO_API_BASE_URL=trickling_server
+    )
     assert time.monotonic() - begun < GIVING_UP_AND_A_START
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_complete_gives_up_on_a_profile_file_that_blocks(
-    run_duvo_alone: Command, tmp_path: Path
+    run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "profiles.toml")
     begun = time.monotonic()
-    done = run_duvo_alone("complete", "profiles", DUVO_CONFIG_DIR=str(tmp_path))
+    done = run_duvo_unconfigured("complete", "profiles", DUVO_CONFIG_DIR=str(tmp_path))
     assert time.monotonic() - begun < GIVING_UP_AND_A_START
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -231,14 +241,14 @@ def test_bash_offers_commands_options_and_words(bash: Bash) -> None:
 @pytest.mark.parametrize(
     "command", ["get", "messages", "wait", "watch", "send-message", "respond", "stop", "get --json"]
 )
-def test_bash_offers_ids_of_runs(hosted: Hosted, bash: Bash, command: str) -> None:
-    runs = [hosted.start() for _ in range(3)]
+def test_bash_offers_ids_of_runs(fake_api: FakeAPI, bash: Bash, command: str) -> None:
+    runs = [fake_api.start() for _ in range(3)]
     assert bash.offers("duvo", "runs", *command.split(), "") == runs[::-1]
     assert bash.offers("duvo", "runs", *command.split(), runs[1][:13]) == [runs[1]]
 
 
-def test_bash_offers_the_second_of_several_runs(hosted: Hosted, bash: Bash) -> None:
-    runs = [hosted.start() for _ in range(3)]
+def test_bash_offers_the_second_of_several_runs(fake_api: FakeAPI, bash: Bash) -> None:
+    runs = [fake_api.start() for _ in range(3)]
     assert bash.offers("duvo", "runs", "watch", runs[0], runs[1][:13]) == [runs[1]]
 
 
@@ -267,17 +277,17 @@ def test_bash_offers_the_second_of_several_runs(hosted: Hosted, bash: Bash) -> N
     ],
 )
 def test_bash_quotes_the_names_of_agents(
-    hosted: Hosted, bash: Bash, before: str, typed: str, offered: list[str]
+    fake_api: FakeAPI, bash: Bash, before: str, typed: str, offered: list[str]
 ) -> None:
-    hosted.agents = agents_called("Invoice approver", "$(touch pwned)'; x", "Other")
+    fake_api.agents = agents_called("Invoice approver", "$(touch pwned)'; x", "Other")
     offers = bash.offers if offered else bash.offers_once
     assert offers("duvo", *before.split(), typed) == offered
 
 
 def test_bash_offers_profiles_and_files(
-    bash: Bash, tmp_path: Path, run_duvo_alone: Command
+    bash: Bash, tmp_path: Path, run_duvo_unconfigured: Command
 ) -> None:
-    run_duvo_alone("profiles", "add", "work", input=KEY)
+    run_duvo_unconfigured("profiles", "add", "work", input=KEY)
     assert bash.offers("duvo", "--profile", "w") == ["work"]
     assert bash.offers("duvo", "profiles", "use", "") == ["work"]
     (tmp_path / "agents.py").touch()
@@ -297,10 +307,10 @@ def test_bash_offers_nothing_when_the_api_fails(bash: Bash) -> None:
 
 
 def test_without_the_extra_completion_says_how_to_install_it(
-    run_duvo_alone: Command, tmp_path: Path
+    run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:
     (tmp_path / "shtab.py").write_text("raise ImportError('not here')")
-    done = run_duvo_alone("completion", "bash", PYTHONPATH=str(tmp_path))
+    done = run_duvo_unconfigured("completion", "bash", PYTHONPATH=str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
     assert 'pip install "duvo[completion]"' in done.stderr

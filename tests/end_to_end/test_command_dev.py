@@ -95,13 +95,13 @@ def test_files_of_dev_are_private_to_their_owner(dev: DevProcess) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_dev_ends_within_5_s_and_waiting_runs_continue_at_the_next_start(
-    number: signal.Signals, run_duvo_alone: Command
+    number: signal.Signals, run_duvo_unconfigured: Command
 ) -> None:
-    first = started(run_duvo_alone.start("dev", "--port", "0"))
+    first = started(run_duvo_unconfigured.start("dev", "--port", "0"))
     with duvo.Client(profile="local") as client:
         runs = [client.runs.start("Invoice approver") for _ in range(100)]
         wait_for(lambda: runs[-1].refresh().pending_request)
-    follower = run_duvo_alone.start("--profile", "local", "runs", "wait", runs[0].id)
+    follower = run_duvo_unconfigured.start("--profile", "local", "runs", "wait", runs[0].id)
     assert follower.stderr is not None
     follower.stderr.readline()
     began = time.monotonic()
@@ -110,7 +110,7 @@ def test_dev_ends_within_5_s_and_waiting_runs_continue_at_the_next_start(
     assert time.monotonic() - began < 5
     assert first.returncode == 0
     assert "Traceback" not in errors
-    second = started(run_duvo_alone.start("dev", "--port", "0"))
+    second = started(run_duvo_unconfigured.start("dev", "--port", "0"))
     try:
         with duvo.Client(profile="local") as client:
             run = client.runs.get(runs[-1].id)
@@ -129,14 +129,14 @@ def test_dev_ends_within_5_s_and_waiting_runs_continue_at_the_next_start(
 def test_a_signal_ends_dev_while_a_file_is_imported(
     number: signal.Signals,
     program: tuple[str, ...],
-    run_duvo_alone: Command,
+    run_duvo_unconfigured: Command,
     tmp_path: Path,
     own_temporary_folder: Path,
 ) -> None:
     reached = tmp_path / "reached"
     file = tmp_path / "agents.py"
     file.write_text(f"import time\nopen({str(reached)!r}, 'w').close()\ntime.sleep(60)\n")
-    process = run_duvo_alone.start("dev", str(file), *program)
+    process = run_duvo_unconfigured.start("dev", str(file), *program)
     wait_for(reached.exists)
     began = time.monotonic()
     process.send_signal(number)
@@ -150,12 +150,12 @@ def test_a_signal_ends_dev_while_a_file_is_imported(
 
 
 def test_a_signal_ends_dev_while_the_database_is_locked(
-    run_duvo_alone: Command, tmp_path: Path
+    run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:
     database = tmp_path / "held.sqlite"
     holding = sqlite3.connect(database, isolation_level=None)
     holding.execute("BEGIN EXCLUSIVE")
-    process = run_duvo_alone.start("dev", "--port", "0", "--database", str(database))
+    process = run_duvo_unconfigured.start("dev", "--port", "0", "--database", str(database))
     # The lock file is made before the database is opened.
     wait_for((tmp_path / "held.sqlite.lock").exists)
     began = time.monotonic()
@@ -169,8 +169,10 @@ def test_a_signal_ends_dev_while_the_database_is_locked(
     assert (process.returncode, *output) == (143, "", "")
 
 
-def test_dev_ends_while_a_tool_blocks_a_thread(run_duvo_alone: Command, agents_file: str) -> None:
-    process = started(run_duvo_alone.start("dev", agents_file, "--port", "0"))
+def test_dev_ends_while_a_tool_blocks_a_thread(
+    run_duvo_unconfigured: Command, agents_file: str
+) -> None:
+    process = started(run_duvo_unconfigured.start("dev", agents_file, "--port", "0"))
     with duvo.Client(profile="local") as client:
         run = client.runs.start("Slow tool")
         wait_for(lambda: any(message.tool_call for message in run.messages()))
@@ -182,9 +184,9 @@ def test_dev_ends_while_a_tool_blocks_a_thread(run_duvo_alone: Command, agents_f
 
 
 def test_agents_of_files_are_served_without_examples_on_request(
-    run_duvo_alone: Command, agents_file: str
+    run_duvo_unconfigured: Command, agents_file: str
 ) -> None:
-    done = run_duvo_alone(
+    done = run_duvo_unconfigured(
         "dev", agents_file, "--no-examples", "--", DUVO, "agents", "list", "--json"
     )
     names = [agent["name"] for agent in json.loads(done.stdout)["agents"]]
@@ -202,22 +204,22 @@ def test_agents_of_files_are_served_without_examples_on_request(
     ],
 )
 def test_a_bad_file_of_agents_is_one_line(
-    content: str | None, reason: str, run_duvo_alone: Command, tmp_path: Path
+    content: str | None, reason: str, run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:
     file = tmp_path / "agents.py"
     if content is not None:
         file.write_text(content)
-    done = run_duvo_alone("dev", str(file))
+    done = run_duvo_unconfigured("dev", str(file))
     assert (done.stdout, done.returncode) == ("", 1)
     assert done.stderr.startswith("duvo: ")
     assert len(done.stderr.splitlines()) == 1
     assert reason in done.stderr
 
 
-def test_a_port_in_use_is_one_line_that_names_it(run_duvo_alone: Command) -> None:
+def test_a_port_in_use_is_one_line_that_names_it(run_duvo_unconfigured: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = run_duvo_alone("dev", "--port", str(port))
+        done = run_duvo_unconfigured("dev", "--port", str(port))
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert str(port) in done.stderr
@@ -230,35 +232,35 @@ def test_a_second_engine_on_one_database_is_refused(dev: DevProcess) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_an_unusable_database_is_one_line(run_duvo_alone: Command, tmp_path: Path) -> None:
+def test_an_unusable_database_is_one_line(run_duvo_unconfigured: Command, tmp_path: Path) -> None:
     junk = tmp_path / "junk.sqlite"
     junk.write_bytes(b"not a database" * 500)
     for database in (str(junk), str(tmp_path / "nowhere" / "x.sqlite"), "mysql://x/y"):
-        done = run_duvo_alone("dev", "--database", database)
+        done = run_duvo_unconfigured("dev", "--database", database)
         assert done.returncode == 1
         assert done.stderr.startswith("duvo: ")
         assert len(done.stderr.splitlines()) == 1
 
 
 def test_without_the_extra_the_error_says_how_to_install_it(
-    run_duvo_alone: Command, tmp_path: Path
+    run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nfor name in ('dbos', 'starlette', 'uvicorn', 'sqlalchemy'):\n"
         "    sys.modules[name] = None\n"
     )
     for arguments in (("dev",), ("dev", "--", "true")):
-        done = run_duvo_alone(*arguments, PYTHONPATH=str(tmp_path))
+        done = run_duvo_unconfigured(*arguments, PYTHONPATH=str(tmp_path))
         assert done.returncode == 1
         assert len(done.stderr.splitlines()) == 1
         assert "duvo[local]" in done.stderr
 
 
 def test_a_program_gets_the_settings_and_no_files_remain(
-    run_duvo_alone: Command, own_temporary_folder: Path
+    run_duvo_unconfigured: Command, own_temporary_folder: Path
 ) -> None:
     script = 'printf "%s\\n" "$DUVO_API_BASE_URL" "${DUVO_PROFILE-none}"; duvo agents list --json'
-    done = run_duvo_alone(
+    done = run_duvo_unconfigured(
         "dev", "--", "bash", "-c", script, DUVO_PROFILE="work", HTTP_PROXY="http://127.0.0.1:1"
     )
     address, profile, *rest = done.stdout.splitlines()
@@ -284,9 +286,9 @@ def test_a_program_gets_the_settings_and_no_files_remain(
     ],
 )
 def test_dev_exits_with_the_exit_code_of_the_program(
-    program: list[str], code: int, run_duvo_alone: Command, own_temporary_folder: Path
+    program: list[str], code: int, run_duvo_unconfigured: Command, own_temporary_folder: Path
 ) -> None:
-    done = run_duvo_alone("dev", "--", *program)
+    done = run_duvo_unconfigured("dev", "--", *program)
     assert (done.stdout, done.returncode) == ("", code)
     assert "Traceback" not in done.stderr
     assert list(own_temporary_folder.iterdir()) == []
@@ -294,7 +296,7 @@ def test_dev_exits_with_the_exit_code_of_the_program(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signals_are_forwarded_to_the_program(
-    number: signal.Signals, run_duvo_alone: Command, own_temporary_folder: Path
+    number: signal.Signals, run_duvo_unconfigured: Command, own_temporary_folder: Path
 ) -> None:
     script = (
         "import signal, sys\n"
@@ -303,7 +305,7 @@ def test_signals_are_forwarded_to_the_program(
         "print('ready', flush=True)\n"
         "signal.pause()\n"
     )
-    process = run_duvo_alone.start("dev", "--", sys.executable, "-c", script)
+    process = run_duvo_unconfigured.start("dev", "--", sys.executable, "-c", script)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     process.send_signal(number)
@@ -312,13 +314,15 @@ def test_signals_are_forwarded_to_the_program(
     assert list(own_temporary_folder.iterdir()) == []
 
 
-def test_everything_after_the_first_dashes_is_the_program(run_duvo_alone: Command) -> None:
-    done = run_duvo_alone("dev", "--no-examples", "--", "printf", "%s|", "--json", "--", "-x")
+def test_everything_after_the_first_dashes_is_the_program(run_duvo_unconfigured: Command) -> None:
+    done = run_duvo_unconfigured(
+        "dev", "--no-examples", "--", "printf", "%s|", "--json", "--", "-x"
+    )
     assert done.stdout == "--json|--|-x|"
-    assert run_duvo_alone("dev", "--").returncode == 1
+    assert run_duvo_unconfigured("dev", "--").returncode == 1
 
 
-def test_the_rate_limit_is_enforced(run_duvo_alone: Command) -> None:
+def test_the_rate_limit_is_enforced(run_duvo_unconfigured: Command) -> None:
     script = (
         "import duvo\n"
         "with duvo.Client(max_retries=0) as client:\n"
@@ -329,5 +333,5 @@ def test_the_rate_limit_is_enforced(run_duvo_alone: Command) -> None:
         "    except duvo.RateLimited as error:\n"
         "        print(error.status, error.retry_after > 0)\n"
     )
-    done = run_duvo_alone("dev", "--rate-limit", "3", "--", sys.executable, "-c", script)
+    done = run_duvo_unconfigured("dev", "--rate-limit", "3", "--", sys.executable, "-c", script)
     assert done.stdout.splitlines() == ["2", "1", "0", "429 True"], done.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.fake_api import KEY, TEAM, Hosted
+from tests.servers.fake_api import KEY, TEAM, FakeAPI
 from tests.support.command import Command
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
@@ -81,36 +81,36 @@ NOWHERE = "99999999-9999-4999-8999-999999999999"
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(
-    arguments: str, settings: dict[str, str], code: int, run_duvo_hosted: Command
+    arguments: str, settings: dict[str, str], code: int, run_duvo_with_fake_api: Command
 ) -> None:
-    done = run_duvo_hosted(*arguments.split(), **settings)
+    done = run_duvo_with_fake_api(*arguments.split(), **settings)
     assert done.returncode == code, done.stderr
     assert done.stderr.startswith("duvo: ")
     assert len(done.stderr.splitlines()) == 1
     assert KEY not in done.stderr
 
 
-def test_a_failing_server_is_one_line(hosted: Hosted, run_duvo_hosted: Command) -> None:
-    hosted.before = lambda seen: (500, {"error": "internal", "message": "\x1b[31mred\nlines"})
-    done = run_duvo_hosted("api", "POST", "/v2/x")
+def test_a_failing_server_is_one_line(fake_api: FakeAPI, run_duvo_with_fake_api: Command) -> None:
+    fake_api.before = lambda seen: (500, {"error": "internal", "message": "\x1b[31mred\nlines"})
+    done = run_duvo_with_fake_api("api", "POST", "/v2/x")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "\x1b" not in done.stderr
 
 
-def test_debug_logs_each_request_without_the_key(run_duvo_hosted: Command) -> None:
+def test_debug_logs_each_request_without_the_key(run_duvo_with_fake_api: Command) -> None:
     for arguments, settings in ((("--debug",), {}), ((), {"DUVO_DEBUG": "1"})):
-        done = run_duvo_hosted("runs", "list", *arguments, **settings)
+        done = run_duvo_with_fake_api("runs", "list", *arguments, **settings)
         assert re.search(rf"duvo: GET /v2/teams/{TEAM}/runs.* 200 ", done.stderr)
         assert "req-" in done.stderr
         assert KEY not in done.stderr
-    quiet = run_duvo_hosted("runs", "list", DUVO_DEBUG="0")
+    quiet = run_duvo_with_fake_api("runs", "list", DUVO_DEBUG="0")
     assert quiet.stderr == ""
 
 
 @pytest.mark.parametrize("config", ["none", "invalid", "unreadable", "folder"])
 def test_help_and_version_work_without_settings_or_network(
-    config: str, run_duvo_alone: Command, tmp_path: Path
+    config: str, run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:
     folder = Path(os.environ["DUVO_CONFIG_DIR"])
     folder.mkdir()
@@ -132,16 +132,18 @@ def test_help_and_version_work_without_settings_or_network(
         "help runs list",
         "dev --help",
     ):
-        done = run_duvo_alone(*arguments.split(), HOME="", COLUMNS="80")
+        done = run_duvo_unconfigured(*arguments.split(), HOME="", COLUMNS="80")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout
-        again = run_duvo_alone(*arguments.split(), COLUMNS="80")
+        again = run_duvo_unconfigured(*arguments.split(), COLUMNS="80")
         assert again.stdout == done.stdout
 
 
-def test_the_help_option_and_the_help_command_print_the_same(run_duvo_alone: Command) -> None:
+def test_the_help_option_and_the_help_command_print_the_same(
+    run_duvo_unconfigured: Command,
+) -> None:
     assert (
-        run_duvo_alone("help", "runs", "start").stdout
-        == run_duvo_alone("runs", "start", "--help").stdout
+        run_duvo_unconfigured("help", "runs", "start").stdout
+        == run_duvo_unconfigured("runs", "start", "--help").stdout
     )
-    assert run_duvo_alone("help").stdout == run_duvo_alone("--help").stdout
+    assert run_duvo_unconfigured("help").stdout == run_duvo_unconfigured("--help").stdout

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import duvo
-from tests.servers.fake_api import AGENT, Hosted
+from tests.servers.fake_api import AGENT, FakeAPI
 from tests.support.command import Command, rest_of, wait_for
 
 
@@ -158,17 +158,21 @@ def test_following_messages_shows_all_of_them_or_the_tail(
 
 
 def test_messages_as_json_are_the_response_of_the_api_with_the_documented_names(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(60):
-        hosted.say(run_id, f"line {number}")
-    request_id = hosted.ask(run_id)
-    whole = json.loads(run_duvo_hosted("runs", "messages", run_id, "--json").stdout)
+        fake_api.say(run_id, f"line {number}")
+    request_id = fake_api.ask(run_id)
+    whole = json.loads(run_duvo_with_fake_api("runs", "messages", run_id, "--json").stdout)
     page = json.loads(
-        run_duvo_hosted("--json", "runs", "messages", run_id, "--limit=2", "--offset=3").stdout
+        run_duvo_with_fake_api(
+            "--json", "runs", "messages", run_id, "--limit=2", "--offset=3"
+        ).stdout
     )
-    last = json.loads(run_duvo_hosted("runs", "--json", "messages", run_id, "--tail=1").stdout)
+    last = json.loads(
+        run_duvo_with_fake_api("runs", "--json", "messages", run_id, "--tail=1").stdout
+    )
     assert [whole[name] for name in ("total", "limit", "offset")] == [60, 60, 0]
     assert [message["content"] for message in whole["messages"][:60]] == [
         f"line {n}" for n in range(60)
@@ -211,16 +215,16 @@ def test_ctrl_c_while_waiting_detaches(run_duvo: Command, dev_client: duvo.Clien
 
 
 def test_a_closed_output_pipe_ends_messages_quietly(
-    hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, tmp_path: Path
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for _ in range(100):
-        hosted.say(run_id, "x" * 5000)
-    hosted.end(run_id)
+        fake_api.say(run_id, "x" * 5000)
+    fake_api.end(run_id)
     for flags in ("", "--json", "--follow", "--follow --json"):
         done = subprocess.run(
             ["bash", "-c", f"duvo runs messages {run_id} {flags} | head -1"],
-            env=run_duvo_hosted.environment,
+            env=run_duvo_with_fake_api.environment,
             capture_output=True,
             text=True,
             timeout=30,
@@ -229,11 +233,11 @@ def test_a_closed_output_pipe_ends_messages_quietly(
         assert done.stdout.count("\n") == 1
 
 
-def test_a_full_disk_is_one_line(run_duvo_hosted: Command) -> None:
+def test_a_full_disk_is_one_line(run_duvo_with_fake_api: Command) -> None:
     for arguments in ("agents list", "--help", "--version", "runs list --help"):
         done = subprocess.run(
             ["bash", "-c", f"duvo {arguments} > /dev/full"],
-            env=run_duvo_hosted.environment,
+            env=run_duvo_with_fake_api.environment,
             capture_output=True,
             text=True,
             timeout=30,
@@ -244,11 +248,11 @@ def test_a_full_disk_is_one_line(run_duvo_hosted: Command) -> None:
         ]
 
 
-def test_closed_streams_cause_no_traceback(run_duvo_hosted: Command) -> None:
+def test_closed_streams_cause_no_traceback(run_duvo_with_fake_api: Command) -> None:
     for closed in (">&-", "2>&-", "<&-", ">&- 2>&- <&-"):
         done = subprocess.run(
             ["bash", "-c", f"duvo agents list {closed}; duvo runs get nope {closed}"],
-            env=run_duvo_hosted.environment,
+            env=run_duvo_with_fake_api.environment,
             capture_output=True,
             text=True,
             timeout=30,
@@ -258,24 +262,24 @@ def test_closed_streams_cause_no_traceback(run_duvo_hosted: Command) -> None:
 
 
 def test_the_message_of_a_start_can_come_from_stdin_or_a_file(
-    hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, tmp_path: Path
 ) -> None:
     file = tmp_path / "task.txt"
     file.write_text("from a file, žluťoučký\n", encoding="utf-8")
     start = ("runs", "start", "--agent", AGENT, "--message")
-    assert run_duvo_hosted(*start, "-", input="from stdin\n").returncode == 0
-    assert run_duvo_hosted(*start, f"@{file}").returncode == 0
-    assert run_duvo_hosted(*start, "@@ada please").returncode == 0
-    assert run_duvo_hosted(*start, "-x").returncode == 0
-    refused = run_duvo_hosted(*start, "@nowhere")
-    sent = [seen.json["message"] for seen in hosted.requests if seen.method == "POST"]
+    assert run_duvo_with_fake_api(*start, "-", input="from stdin\n").returncode == 0
+    assert run_duvo_with_fake_api(*start, f"@{file}").returncode == 0
+    assert run_duvo_with_fake_api(*start, "@@ada please").returncode == 0
+    assert run_duvo_with_fake_api(*start, "-x").returncode == 0
+    refused = run_duvo_with_fake_api(*start, "@nowhere")
+    sent = [seen.json["message"] for seen in fake_api.requests if seen.method == "POST"]
     assert sent == ["from stdin\n", "from a file, žluťoučký\n", "@ada please", "-x"]
     assert refused.returncode == 1
     assert refused.stderr.startswith("duvo: cannot read 'nowhere': No such file")
 
 
 def test_nothing_is_started_when_an_option_cannot_work(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
     start = ("runs", "start", "--agent", AGENT, "--follow")
     for wrong in (
@@ -286,39 +290,39 @@ def test_nothing_is_started_when_an_option_cannot_work(
         ("--wait",),
         ("--message", "@nowhere"),
     ):
-        done = run_duvo_hosted(*start, *wrong)
+        done = run_duvo_with_fake_api(*start, *wrong)
         assert done.returncode == 1
         assert done.stderr.startswith("duvo: ")
         assert len(done.stderr.splitlines()) == 1
-    assert hosted.requests == []
+    assert fake_api.requests == []
 
 
 def test_a_start_with_an_unknown_outcome_says_how_to_find_out(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    from tests.servers.fake_api import Drop
+    from tests.servers.fake_api import DropConnection
 
     def drop(seen: object) -> None:
-        raise Drop
+        raise DropConnection
 
-    hosted.after = drop
-    done = run_duvo_hosted("runs", "start", "--agent", AGENT)
+    fake_api.after = drop
+    done = run_duvo_with_fake_api("runs", "start", "--agent", AGENT)
     assert done.returncode == 1
     assert f"duvo runs list --agent {AGENT} --since 5m" in done.stderr
-    assert len(hosted.runs) == 1
+    assert len(fake_api.runs) == 1
 
 
 def test_an_outage_is_two_lines_and_loses_no_message(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(3):
-        hosted.say(run_id, f"line {number}")
-    hosted.end(run_id)
-    hosted.before = lambda seen: (
-        (502, b"<html>bad gateway</html>") if 1 < len(hosted.requests) < 6 else None
+        fake_api.say(run_id, f"line {number}")
+    fake_api.end(run_id)
+    fake_api.before = lambda seen: (
+        (502, b"<html>bad gateway</html>") if 1 < len(fake_api.requests) < 6 else None
     )
-    done = run_duvo_hosted("runs", "messages", run_id, "--follow")
+    done = run_duvo_with_fake_api("runs", "messages", run_id, "--follow")
     assert [line[-6:] for line in done.stdout.splitlines()[1:]] == ["line 0", "line 1", "line 2"]
     begin, end = (line for line in done.stderr.splitlines() if "read" in line)
     assert "cannot be read, still trying" in begin

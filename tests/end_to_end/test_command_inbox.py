@@ -6,16 +6,16 @@ import json
 import uuid
 
 import duvo
-from tests.servers.fake_api import AGENT, Hosted, Seen
+from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 from tests.support.command import DUVO, Command, wait_for
 from tests.support.pseudo_terminal import PseudoTerminal
 
 
-def asking(hosted: Hosted, count: int = 1) -> list[str]:
+def asking(fake_api: FakeAPI, count: int = 1) -> list[str]:
     """Runs that each wait for an approval: `Post 0?`, `Post 1?`, …"""
-    runs = [hosted.start() for _ in range(count)]
+    runs = [fake_api.start() for _ in range(count)]
     for number, run_id in enumerate(runs):
-        hosted.ask(run_id, title=f"Post {number}?", description="Total 12\x1b[31m")
+        fake_api.ask(run_id, title=f"Post {number}?", description="Total 12\x1b[31m")
     return runs
 
 
@@ -23,19 +23,19 @@ def answering(command: Command, *arguments: str) -> PseudoTerminal:
     return PseudoTerminal([DUVO, "runs", "inbox", "--answer", *arguments], command.environment)
 
 
-def replies(hosted: Hosted) -> list[tuple[str, object]]:
+def replies(fake_api: FakeAPI) -> list[tuple[str, object]]:
     return [
         (seen.path.split("/")[3], seen.json)
-        for seen in hosted.requests
+        for seen in fake_api.requests
         if seen.path.endswith("/respond")
     ]
 
 
 def test_inbox_shows_age_agent_request_and_the_commands_that_answer(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    first, second = asking(hosted, 2)
-    done = run_duvo_hosted("runs", "inbox")
+    first, second = asking(fake_api, 2)
+    done = run_duvo_with_fake_api("runs", "inbox")
     assert done.returncode == 0
     assert done.stdout.index(first) < done.stdout.index(second)
     head, title, description, approve = done.stdout.splitlines()[:4]
@@ -46,15 +46,15 @@ def test_inbox_shows_age_agent_request_and_the_commands_that_answer(
     assert approve == f"  approve: duvo runs respond {first} --approve"
 
 
-def test_inbox_as_json_is_one_document(hosted: Hosted, run_duvo_hosted: Command) -> None:
-    assert json.loads(run_duvo_hosted("runs", "inbox", "--json").stdout) == {
+def test_inbox_as_json_is_one_document(fake_api: FakeAPI, run_duvo_with_fake_api: Command) -> None:
+    assert json.loads(run_duvo_with_fake_api("runs", "inbox", "--json").stdout) == {
         "data": [],
         "total": 0,
     }
-    assert run_duvo_hosted("runs", "inbox").stdout == "no pending human requests\n"
-    (run_id,) = asking(hosted)
-    document = json.loads(run_duvo_hosted("runs", "inbox", "--json").stdout)
-    run, request = hosted.runs[run_id], hosted.pending[run_id]
+    assert run_duvo_with_fake_api("runs", "inbox").stdout == "no pending human requests\n"
+    (run_id,) = asking(fake_api)
+    document = json.loads(run_duvo_with_fake_api("runs", "inbox", "--json").stdout)
+    run, request = fake_api.runs[run_id], fake_api.pending[run_id]
     assert document == {"data": [{"run": run, "pending_human_request": request}], "total": 1}
 
 
@@ -67,20 +67,22 @@ def test_inbox_can_be_limited_to_an_agent(run_duvo: Command, dev_client: duvo.Cl
     assert runs[0].id not in out
 
 
-def test_answering_the_inbox_needs_a_terminal(hosted: Hosted, run_duvo_hosted: Command) -> None:
-    asking(hosted)
-    done = run_duvo_hosted("runs", "inbox", "--answer", input="y\n")
+def test_answering_the_inbox_needs_a_terminal(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    asking(fake_api)
+    done = run_duvo_with_fake_api("runs", "inbox", "--answer", input="y\n")
     assert (done.stdout, done.returncode) == ("", 1)
     assert done.stderr.startswith("duvo: --answer needs a terminal")
     assert len(done.stderr.splitlines()) == 1
-    assert replies(hosted) == []
+    assert replies(fake_api) == []
 
 
 def test_requests_of_the_inbox_can_be_answered_or_skipped(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    runs = asking(hosted, 4)
-    with answering(run_duvo_hosted) as tty:
+    runs = asking(fake_api, 4)
+    with answering(run_duvo_with_fake_api) as tty:
         for number, keys in enumerate(("y\n", "s\n", "\n", "n\n")):
             tty.expect(f"run {runs[number]}")
             tty.expect(rf"Post {number}\?")
@@ -88,73 +90,75 @@ def test_requests_of_the_inbox_can_be_answered_or_skipped(
             tty.type(keys)
         tty.expect("2 answered, 2 left")
         assert tty.end() == 0
-    assert replies(hosted) == [(runs[0], {"approved": True}), (runs[3], {"approved": False})]
+    assert replies(fake_api) == [(runs[0], {"approved": True}), (runs[3], {"approved": False})]
 
 
 def test_the_inbox_ends_on_q_and_on_the_end_of_input(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    asking(hosted, 2)
+    asking(fake_api, 2)
     for keys in ("q\n", "\x04"):
-        with answering(run_duvo_hosted) as tty:
+        with answering(run_duvo_with_fake_api) as tty:
             tty.expect(r"Approve\? \[y/n\] ")
             tty.type(keys)
             tty.expect("0 answered")
             assert tty.end() == 0
             assert "Approve?" not in tty.seen
-    assert replies(hosted) == []
+    assert replies(fake_api) == []
 
 
 def test_free_text_may_be_a_word_that_skips_other_prompts(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     questions = [{"question": "Which letter?"}, {"question": "And?", "options": [{"label": "q"}]}]
-    hosted.ask(run_id, type="question", questions=questions)
-    with answering(run_duvo_hosted) as tty:
+    fake_api.ask(run_id, type="question", questions=questions)
+    with answering(run_duvo_with_fake_api) as tty:
         tty.expect("Answer: ")
         tty.type("s\n")
         tty.expect("Number: ")
         tty.type("q\n")
         tty.expect("1 answered, 0 left")
         assert tty.end() == 0
-    assert replies(hosted) == [(run_id, {"answers": {"Which letter?": "s", "And?": "q"}})]
+    assert replies(fake_api) == [(run_id, {"answers": {"Which letter?": "s", "And?": "q"}})]
 
 
 def test_the_inbox_reports_requests_that_were_answered_elsewhere(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    runs = asking(hosted, 3)
-    with answering(run_duvo_hosted) as tty:
+    runs = asking(fake_api, 3)
+    with answering(run_duvo_with_fake_api) as tty:
         tty.expect(r"Post 0\?")
         tty.expect(r"Approve\? \[y/n\] ")
-        hosted.end(runs[0])
-        hosted.end(runs[1])
+        fake_api.end(runs[0])
+        fake_api.end(runs[1])
         tty.type("y\n")
         tty.expect("the request was answered elsewhere")
         tty.expect(r"Post 2\?")
         tty.expect(r"Approve\? \[y/n\] ")
-        hosted.end(runs[2])
+        fake_api.end(runs[2])
         tty.expect("the request was answered elsewhere")
         tty.expect("0 answered, 0 left, 3 answered elsewhere")
         assert tty.end() == 0
-    assert replies(hosted) == []
+    assert replies(fake_api) == []
 
 
 def test_the_inbox_shows_requests_of_unknown_types(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    hosted.ask(hosted.start(), type="login", title="Log in to the bank")
-    with answering(run_duvo_hosted) as tty:
+    fake_api.ask(fake_api.start(), type="login", title="Log in to the bank")
+    with answering(run_duvo_with_fake_api) as tty:
         tty.expect("Log in to the bank")
         tty.expect("in the web app")
         tty.expect("0 answered, 1 left")
         assert tty.end() == 0
 
 
-def test_ctrl_c_ends_the_inbox_with_a_summary(hosted: Hosted, run_duvo_hosted: Command) -> None:
-    first, _ = asking(hosted, 2)
-    with answering(run_duvo_hosted) as tty:
+def test_ctrl_c_ends_the_inbox_with_a_summary(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    first, _ = asking(fake_api, 2)
+    with answering(run_duvo_with_fake_api) as tty:
         tty.expect(r"Approve\? \[y/n\] ")
         tty.type("y\n")
         tty.expect(r"Approve\? \[y/n\] ")
@@ -162,80 +166,82 @@ def test_ctrl_c_ends_the_inbox_with_a_summary(hosted: Hosted, run_duvo_hosted: C
         tty.expect("1 answered, 0 left")
         assert tty.end() == 130
         assert "Traceback" not in tty.seen
-    assert replies(hosted) == [(first, {"approved": True})]
+    assert replies(fake_api) == [(first, {"approved": True})]
 
 
 def test_all_pending_answers_only_the_approvals_of_the_agent(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    approvals = asking(hosted, 3)
+    approvals = asking(fake_api, 3)
     question, login, others = (
-        hosted.start(),
-        hosted.start(),
-        hosted.start(agent_id=str(uuid.uuid4())),
+        fake_api.start(),
+        fake_api.start(),
+        fake_api.start(agent_id=str(uuid.uuid4())),
     )
-    hosted.ask(question, type="question", questions=[{"question": "Why?"}])
-    hosted.ask(login, type="login")
-    hosted.ask(others)
-    done = run_duvo_hosted("runs", "respond", "--all-pending", "--agent", AGENT, "--approve")
+    fake_api.ask(question, type="question", questions=[{"question": "Why?"}])
+    fake_api.ask(login, type="login")
+    fake_api.ask(others)
+    done = run_duvo_with_fake_api("runs", "respond", "--all-pending", "--agent", AGENT, "--approve")
     assert done.returncode == 0
     assert [line.split("?")[0] for line in done.stdout.splitlines()] == [
         f"approved: Post {number}" for number in range(3)
     ]
     assert done.stderr.startswith("duvo: 3 approved, 2 left (not approvals; `duvo runs inbox")
-    assert replies(hosted) == [(run_id, {"approved": True}) for run_id in approvals]
-    assert set(hosted.pending) == {question, login, others}
+    assert replies(fake_api) == [(run_id, {"approved": True}) for run_id in approvals]
+    assert set(fake_api.pending) == {question, login, others}
 
 
 def test_all_pending_as_json_prints_answered_requests_and_left_runs(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    (approval,) = asking(hosted)
-    question = hosted.start()
-    hosted.ask(question, type="question", questions=[{"question": "Why?"}])
+    (approval,) = asking(fake_api)
+    question = fake_api.start()
+    fake_api.ask(question, type="question", questions=[{"question": "Why?"}])
     arguments = ("--all-pending", "--agent", "Invoice approver", "--deny", "--json")
-    document = json.loads(run_duvo_hosted("runs", "respond", *arguments).stdout)
+    document = json.loads(run_duvo_with_fake_api("runs", "respond", *arguments).stdout)
     assert [request["run_id"] for request in document["answered"]] == [approval]
     assert [left["run"]["id"] for left in document["left"]] == [question]
-    assert replies(hosted) == [(approval, {"approved": False})]
+    assert replies(fake_api) == [(approval, {"approved": False})]
 
 
 def test_all_pending_skips_a_request_that_was_answered_elsewhere(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    runs = asking(hosted, 3)
+    runs = asking(fake_api, 3)
 
-    def answer_the_second(seen: Seen) -> None:
+    def answer_the_second(seen: ReceivedRequest) -> None:
         if seen.path.endswith("/respond"):
-            hosted.pending.pop(runs[1], None)
+            fake_api.pending.pop(runs[1], None)
 
-    hosted.before = answer_the_second
-    done = run_duvo_hosted("runs", "respond", "--all-pending", "--agent", AGENT, "--approve")
+    fake_api.before = answer_the_second
+    done = run_duvo_with_fake_api("runs", "respond", "--all-pending", "--agent", AGENT, "--approve")
     assert done.returncode == 0, done.stderr
-    assert [run_id for run_id, _ in replies(hosted)] == [runs[0], runs[2]]
+    assert [run_id for run_id, _ in replies(fake_api)] == [runs[0], runs[2]]
 
 
 def test_a_reply_that_comes_too_late_is_not_an_error(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    (run_id,) = asking(hosted)
+    (run_id,) = asking(fake_api)
 
-    def answer_it(seen: Seen) -> None:
+    def answer_it(seen: ReceivedRequest) -> None:
         if seen.path.endswith("/respond"):
-            hosted.end(run_id)
+            fake_api.end(run_id)
 
-    hosted.before = answer_it
-    done = run_duvo_hosted("runs", "respond", "--all-pending", "--agent", AGENT, "--approve")
+    fake_api.before = answer_it
+    done = run_duvo_with_fake_api("runs", "respond", "--all-pending", "--agent", AGENT, "--approve")
     assert (done.returncode, done.stdout) == (0, "")
     assert "0 approved, 0 left, 1 answered elsewhere" in done.stderr
 
 
-def test_approvals_before_a_failure_are_reported(hosted: Hosted, run_duvo_hosted: Command) -> None:
-    runs = asking(hosted, 2)
-    hosted.before = lambda seen: (
+def test_approvals_before_a_failure_are_reported(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    runs = asking(fake_api, 2)
+    fake_api.before = lambda seen: (
         (403, {"error": "forbidden"}) if f"{runs[1]}/human" in seen.path else None
     )
-    done = run_duvo_hosted("runs", "respond", "--all-pending", "--agent", AGENT, "--approve")
+    done = run_duvo_with_fake_api("runs", "respond", "--all-pending", "--agent", AGENT, "--approve")
     assert done.returncode == 1
     assert f"(run {runs[0]})" in done.stdout
     first, second = done.stderr.splitlines()

@@ -7,14 +7,14 @@ import os
 import stat
 from pathlib import Path
 
-from tests.servers.fake_api import KEY, Hosted
+from tests.servers.fake_api import KEY, FakeAPI
 from tests.support.command import Command
 
 
 def test_the_key_is_read_from_stdin_and_saved_in_a_private_file(
-    run_duvo_alone: Command,
+    run_duvo_unconfigured: Command,
 ) -> None:
-    done = run_duvo_alone("profiles", "add", "work", "--team-id", "t1", input=f"  {KEY}\n")
+    done = run_duvo_unconfigured("profiles", "add", "work", "--team-id", "t1", input=f"  {KEY}\n")
     file = Path(os.environ["DUVO_CONFIG_DIR"]) / "profiles.toml"
     assert done.returncode == 0, done.stderr
     assert KEY not in done.stdout + done.stderr
@@ -23,62 +23,62 @@ def test_the_key_is_read_from_stdin_and_saved_in_a_private_file(
 
 
 def test_the_first_profile_is_the_default_until_another_is_chosen(
-    hosted: Hosted, run_duvo_alone: Command
+    fake_api: FakeAPI, run_duvo_unconfigured: Command
 ) -> None:
     add = ("profiles", "add")
-    run_duvo_alone(*add, "work", "--base-url", hosted.base_url, input=KEY)
-    run_duvo_alone(*add, "other", "--base-url", "http://127.0.0.1:9", input="other-key")
-    assert run_duvo_alone("whoami").returncode == 0
-    listed = run_duvo_alone("profiles", "list")
+    run_duvo_unconfigured(*add, "work", "--base-url", fake_api.base_url, input=KEY)
+    run_duvo_unconfigured(*add, "other", "--base-url", "http://127.0.0.1:9", input="other-key")
+    assert run_duvo_unconfigured("whoami").returncode == 0
+    listed = run_duvo_unconfigured("profiles", "list")
     assert [line.split()[:2] for line in listed.stdout.splitlines()[1:]] == [
         ["*", "work"],
         ["other", "…"],
     ]
-    run_duvo_alone("profiles", "use", "other")
-    assert run_duvo_alone("whoami").returncode == 1
-    assert run_duvo_alone("whoami", DUVO_PROFILE="work").returncode == 0
-    run_duvo_alone("profiles", "remove", "other")
-    document = json.loads(run_duvo_alone("profiles", "list", "--json").stdout)
+    run_duvo_unconfigured("profiles", "use", "other")
+    assert run_duvo_unconfigured("whoami").returncode == 1
+    assert run_duvo_unconfigured("whoami", DUVO_PROFILE="work").returncode == 0
+    run_duvo_unconfigured("profiles", "remove", "other")
+    document = json.loads(run_duvo_unconfigured("profiles", "list", "--json").stdout)
     assert document["default"] is None
     assert [profile["name"] for profile in document["profiles"]] == ["work"]
-    assert run_duvo_alone("whoami").returncode == 2
+    assert run_duvo_unconfigured("whoami").returncode == 2
 
 
-def test_lists_do_not_show_keys(run_duvo_alone: Command) -> None:
+def test_lists_do_not_show_keys(run_duvo_unconfigured: Command) -> None:
     key = "dv_abcdefghijklmnopqrstuvwxyz"
-    run_duvo_alone("profiles", "add", "long", input=key)
-    run_duvo_alone("profiles", "add", "short", input="abc123")
+    run_duvo_unconfigured("profiles", "add", "long", input=key)
+    run_duvo_unconfigured("profiles", "add", "short", input="abc123")
     for arguments in (("profiles", "list"), ("profiles", "list", "--json")):
-        out = run_duvo_alone(*arguments).stdout
+        out = run_duvo_unconfigured(*arguments).stdout
         assert key[:8] not in out
         assert "abc123" not in out
-    assert "…wxyz" in run_duvo_alone("profiles", "list").stdout
+    assert "…wxyz" in run_duvo_unconfigured("profiles", "list").stdout
 
 
-def test_a_missing_or_malformed_key_is_one_line(run_duvo_alone: Command) -> None:
+def test_a_missing_or_malformed_key_is_one_line(run_duvo_unconfigured: Command) -> None:
     for key in ("", "\n", "a b", "klíč"):
-        done = run_duvo_alone("profiles", "add", "work", input=key)
+        done = run_duvo_unconfigured("profiles", "add", "work", input=key)
         assert done.returncode == 1
         assert len(done.stderr.splitlines()) == 1
     assert not Path(os.environ["DUVO_CONFIG_DIR"]).exists()
 
 
 def test_a_named_profile_overrides_the_environment_with_a_warning(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    run_duvo_hosted("profiles", "add", "work", "--base-url", hosted.base_url, input=KEY)
-    done = run_duvo_hosted("whoami", "--profile", "work", DUVO_API_KEY="wrong")
+    run_duvo_with_fake_api("profiles", "add", "work", "--base-url", fake_api.base_url, input=KEY)
+    done = run_duvo_with_fake_api("whoami", "--profile", "work", DUVO_API_KEY="wrong")
     assert done.returncode == 0
     assert "DUVO_API_KEY" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_broken_profile_file_is_one_line(run_duvo_alone: Command) -> None:
+def test_a_broken_profile_file_is_one_line(run_duvo_unconfigured: Command) -> None:
     folder = Path(os.environ["DUVO_CONFIG_DIR"])
     folder.mkdir()
     (folder / "profiles.toml").write_text("[profiles.x]\napi_key = 3\n")
     for arguments in (("profiles", "list"), ("runs", "list"), ("profiles", "use", "x")):
-        done = run_duvo_alone(*arguments)
+        done = run_duvo_unconfigured(*arguments)
         assert (done.stdout, done.returncode) == ("", 1)
         assert "profiles.toml" in done.stderr
         assert len(done.stderr.splitlines()) == 1

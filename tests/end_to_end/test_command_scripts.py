@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.fake_api import AGENT, Hosted, Seen
+from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 from tests.support.command import Command, wait_for
 
 WAIT = """\
@@ -82,17 +82,17 @@ def test_the_waiting_script_sees_a_run_fail(run_duvo: Command, tmp_path: Path) -
 
 
 def test_the_waiting_script_sees_a_stop_on_a_server_that_says_interrupted(
-    hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, tmp_path: Path
 ) -> None:
-    def stop_when_read(seen: Seen) -> None:
-        for run_id, run in hosted.runs.items():
+    def stop_when_read(seen: ReceivedRequest) -> None:
+        for run_id, run in fake_api.runs.items():
             if seen.path.endswith(run_id) and run["status"] == "running":
-                hosted.end(run_id, "interrupted")
+                fake_api.end(run_id, "interrupted")
             elif seen.path.endswith(run_id) and run["status"] == "pending":
                 run["status"] = "running"
 
-    hosted.after = stop_when_read
-    out = bash(WAIT, run_duvo_hosted, tmp_path, AGENT_ID=AGENT)
+    fake_api.after = stop_when_read
+    out = bash(WAIT, run_duvo_with_fake_api, tmp_path, AGENT_ID=AGENT)
     assert out.endswith("finished with status: stopped\n")
 
 
@@ -106,22 +106,22 @@ def test_the_approving_script_lets_the_run_continue(run_duvo: Command, tmp_path:
 
 
 def test_the_approving_script_works_on_a_server_of_the_hosted_shapes(
-    hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, tmp_path: Path
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
-    bash(APPROVE, run_duvo_hosted, tmp_path, RUN_ID=run_id)
-    sent = [seen.json for seen in hosted.requests if seen.path.endswith("/respond")]
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
+    bash(APPROVE, run_duvo_with_fake_api, tmp_path, RUN_ID=run_id)
+    sent = [seen.json for seen in fake_api.requests if seen.path.endswith("/respond")]
     assert sent == [{"approved": True}]
 
 
 def test_the_approving_script_does_nothing_without_a_pending_request(
-    hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, tmp_path: Path
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "Hello")
-    bash(APPROVE, run_duvo_hosted, tmp_path, RUN_ID=run_id)
-    assert hosted.count("POST", "/respond") == 0
+    run_id = fake_api.start()
+    fake_api.say(run_id, "Hello")
+    bash(APPROVE, run_duvo_with_fake_api, tmp_path, RUN_ID=run_id)
+    assert fake_api.count("POST", "/respond") == 0
 
 
 def test_the_saving_script_saves_only_what_the_assistant_said(
@@ -135,12 +135,12 @@ def test_the_saving_script_saves_only_what_the_assistant_said(
 
 
 def test_the_saving_script_saves_messages_of_every_page(
-    hosted: Hosted, run_duvo_hosted: Command, tmp_path: Path
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, tmp_path: Path
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(120):
-        hosted.say(run_id, f"line {number}")
-    hosted.end(run_id)
-    bash(SAVE, run_duvo_hosted, tmp_path, RUN_ID=run_id)
+        fake_api.say(run_id, f"line {number}")
+    fake_api.end(run_id)
+    bash(SAVE, run_duvo_with_fake_api, tmp_path, RUN_ID=run_id)
     saved = (tmp_path / "run-output.log").read_text()
     assert saved == "".join(f"line {number}\n" for number in range(120))

@@ -20,10 +20,10 @@ import requests
 import trustme
 
 import duvo
-from tests.servers.serve_process import KEY, OTHER, Served
+from tests.servers.serve_process import KEY, OTHER, ServeProcess
 from tests.support.command import Command, wait_for
 
-Start = Callable[..., Served]
+Start = Callable[..., ServeProcess]
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +58,9 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
 
 def test_serve_offers_the_agents_of_the_files_to_every_key(serve: Start) -> None:
     served = serve()
-    assert set(served.told) == {"base_url", "team_id", "database", "agents"}
-    assert [agent["name"] for agent in served.told["agents"]] == ["Greeter", "Asker"]
-    assert served.told["database"].endswith("serve.sqlite")
+    assert set(served.printed) == {"base_url", "team_id", "database", "agents"}
+    assert [agent["name"] for agent in served.printed["agents"]] == ["Greeter", "Asker"]
+    assert served.printed["database"].endswith("serve.sqlite")
     for key in (KEY, OTHER):
         with duvo.Client(key, served.base_url) as client:
             run = client.runs.start("Greeter", "world")
@@ -71,9 +71,9 @@ def test_serve_offers_the_agents_of_the_files_to_every_key(serve: Start) -> None
 
 
 def test_serve_prints_its_address_and_writes_neither_profile_nor_key(
-    run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
+    run_duvo_unconfigured: Command, agents_to_serve: str, keys_file: Path
 ) -> None:
-    process = run_duvo_alone.start(
+    process = run_duvo_unconfigured.start(
         "serve", agents_to_serve, "--keys-file", str(keys_file), "--port", "0"
     )
     assert process.stdout is not None
@@ -94,10 +94,10 @@ def test_serve_prints_its_address_and_writes_neither_profile_nor_key(
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
 def test_a_keys_file_that_others_can_access_is_refused(
-    mode: int, run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
+    mode: int, run_duvo_unconfigured: Command, agents_to_serve: str, keys_file: Path
 ) -> None:
     keys_file.chmod(mode)
-    done = run_duvo_alone("serve", agents_to_serve, "--keys-file", str(keys_file))
+    done = run_duvo_unconfigured("serve", agents_to_serve, "--keys-file", str(keys_file))
     assert f"chmod 600 {keys_file}" in refused(done)
 
 
@@ -114,24 +114,28 @@ def test_a_keys_file_that_others_can_access_is_refused(
     ],
 )
 def test_a_bad_keys_file_is_one_line_without_the_key(
-    content: bytes | None, says: str, run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
+    content: bytes | None,
+    says: str,
+    run_duvo_unconfigured: Command,
+    agents_to_serve: str,
+    keys_file: Path,
 ) -> None:
     if content is None:
         keys_file.unlink()
     else:
         keys_file.write_bytes(content)
-    line = refused(run_duvo_alone("serve", agents_to_serve, "--keys-file", str(keys_file)))
+    line = refused(run_duvo_unconfigured("serve", agents_to_serve, "--keys-file", str(keys_file)))
     assert says in line
     assert str(keys_file) in line
     assert "short\n" not in line
 
 
 def test_a_pipe_or_a_directory_is_not_a_keys_file(
-    run_duvo_alone: Command, agents_to_serve: str, tmp_path: Path
+    run_duvo_unconfigured: Command, agents_to_serve: str, tmp_path: Path
 ) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     for name, says in (("pipe", "not a file"), (".", "Is a directory")):
-        done = run_duvo_alone("serve", agents_to_serve, "--keys-file", str(tmp_path / name))
+        done = run_duvo_unconfigured("serve", agents_to_serve, "--keys-file", str(tmp_path / name))
         assert says in refused(done)
 
 
@@ -142,14 +146,14 @@ def test_sighup_reloads_the_keys_unless_they_are_bad(serve: Start, keys_file: Pa
     keys_file.write_text("dv_new_0123456789abcdef\n")
     assert new.send("GET", "/v2/teams").status_code == 401
     served.process.send_signal(signal.SIGHUP)
-    assert "reloaded the keys" in served.says()
+    assert "reloaded the keys" in served.next_error_line()
     assert new.send("GET", "/v2/teams").status_code == 200
     assert old.send("GET", "/v2/teams").status_code == 401
     for content, mode in (("", 0o600), ("dv_third_0123456789abcdef", 0o644)):
         keys_file.write_text(content)
         keys_file.chmod(mode)
         served.process.send_signal(signal.SIGHUP)
-        line = served.says()
+        line = served.next_error_line()
         assert str(keys_file) in line
         assert "keeping the keys as before" in line
         assert "third" not in line
@@ -158,10 +162,10 @@ def test_sighup_reloads_the_keys_unless_they_are_bad(serve: Start, keys_file: Pa
 
 
 def test_plain_http_to_other_machines_needs_insecure(
-    run_duvo_alone: Command, agents_to_serve: str, keys_file: Path, serve: Start
+    run_duvo_unconfigured: Command, agents_to_serve: str, keys_file: Path, serve: Start
 ) -> None:
     for host in ("0.0.0.0", "::"):
-        done = run_duvo_alone(
+        done = run_duvo_unconfigured(
             "serve", agents_to_serve, "--keys-file", str(keys_file), "--host", host, "--port", "0"
         )
         line = refused(done)
@@ -196,18 +200,18 @@ def test_serve_uses_tls_and_reloads_the_certificate(
     pair: tuple[str, str],
     authority: trustme.CA,
     tmp_path: Path,
-    run_duvo_alone: Command,
+    run_duvo_unconfigured: Command,
 ) -> None:
     served = serve("--host", "0.0.0.0", "--tls-cert", pair[0], "--tls-key", pair[1])
     assert served.base_url.startswith("https://127.0.0.1:")
     ca_file = str(tmp_path / "ca.pem")
     authority.cert_pem.write_to_path(ca_file)
     settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": served.base_url, "SSL_CERT_FILE": ca_file}
-    done = run_duvo_alone(
+    done = run_duvo_unconfigured(
         "runs", "start", "--agent", "Greeter", "--message", "you", "--wait", **settings
     )
     assert done.stdout == "Hello, you\n", done.stderr
-    assert run_duvo_alone("whoami", **{**settings, "SSL_CERT_FILE": ""}).returncode == 1
+    assert run_duvo_unconfigured("whoami", **{**settings, "SSL_CERT_FILE": ""}).returncode == 1
     plain = f"http{served.base_url[5:]}/health"
     with pytest.raises(requests.ConnectionError):
         requests.get(plain, timeout=5)
@@ -215,20 +219,20 @@ def test_serve_uses_tls_and_reloads_the_certificate(
     newer = trustme.CA()
     write_pair(newer, tmp_path)
     served.process.send_signal(signal.SIGHUP)
-    assert "reloaded the keys" in served.says()
-    assert run_duvo_alone("whoami", **settings).returncode == 1
+    assert "reloaded the keys" in served.next_error_line()
+    assert run_duvo_unconfigured("whoami", **settings).returncode == 1
     newer.cert_pem.write_to_path(ca_file)
-    assert run_duvo_alone("whoami", **settings).returncode == 0
+    assert run_duvo_unconfigured("whoami", **settings).returncode == 0
     key = Path(pair[1]).read_bytes()
     write_pair(newer, tmp_path)
     Path(pair[1]).write_bytes(key)
     served.process.send_signal(signal.SIGHUP)
-    assert "keeping the keys and the certificate as before" in served.says()
-    assert run_duvo_alone("whoami", **settings).returncode == 0
+    assert "keeping the keys and the certificate as before" in served.next_error_line()
+    assert run_duvo_unconfigured("whoami", **settings).returncode == 0
 
 
 def test_a_bad_certificate_or_key_is_one_line(
-    run_duvo_alone: Command,
+    run_duvo_unconfigured: Command,
     agents_to_serve: str,
     keys_file: Path,
     pair: tuple[str, str],
@@ -236,7 +240,7 @@ def test_a_bad_certificate_or_key_is_one_line(
 ) -> None:
     def serving_with(cert: str, key: str) -> str:
         return refused(
-            run_duvo_alone(
+            run_duvo_unconfigured(
                 "serve",
                 agents_to_serve,
                 "--keys-file",
@@ -262,7 +266,7 @@ def test_a_bad_certificate_or_key_is_one_line(
     assert "not a certificate and its key" in serving_with(agents_to_serve, key)
     assert "nowhere.pem: cannot be read" in serving_with(cert, str(tmp_path / "nowhere.pem"))
     assert "passphrase" in serving_with(cert, str(secret))
-    done = run_duvo_alone(
+    done = run_duvo_unconfigured(
         "serve", agents_to_serve, "--keys-file", str(keys_file), "--tls-cert", cert
     )
     assert "go together" in refused(done)
@@ -277,11 +281,13 @@ def test_hosts_can_be_names_and_ipv6_addresses(host: str, serve: Start) -> None:
 
 
 def test_an_unusable_address_is_one_line_that_names_it_and_the_flag(
-    run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
+    run_duvo_unconfigured: Command, agents_to_serve: str, keys_file: Path
 ) -> None:
     def error_of(*arguments: str) -> str:
         return refused(
-            run_duvo_alone("serve", agents_to_serve, "--keys-file", str(keys_file), *arguments)
+            run_duvo_unconfigured(
+                "serve", agents_to_serve, "--keys-file", str(keys_file), *arguments
+            )
         )
 
     for host in ("192.0.2.1", "no-such-host.invalid", "", "a" * 300):
@@ -295,8 +301,8 @@ def test_an_unusable_address_is_one_line_that_names_it_and_the_flag(
     assert "127.0.0.1" in line
     assert "--port" in line
     assert "--port is at most 65535, not 70000" in error_of("--port", "70000")
-    assert "--keys-file" in refused(run_duvo_alone("serve", agents_to_serve))
-    assert "FILE.py" in refused(run_duvo_alone("serve", "--keys-file", str(keys_file)))
+    assert "--keys-file" in refused(run_duvo_unconfigured("serve", agents_to_serve))
+    assert "FILE.py" in refused(run_duvo_unconfigured("serve", "--keys-file", str(keys_file)))
 
 
 def test_metrics_count_runs_messages_and_requests(serve: Start) -> None:

@@ -10,10 +10,10 @@ import psycopg
 import requests
 
 from tests.servers.postgresql import PostgreSQL
-from tests.servers.serve_process import Served
+from tests.servers.serve_process import ServeProcess
 from tests.support.command import wait_for
 
-Start = Callable[..., Served]
+Start = Callable[..., ServeProcess]
 
 UNAVAILABLE = (503, {"status": "unavailable", "reason": "the database does not answer"})
 OK = (200, {"status": "ok"})
@@ -24,8 +24,8 @@ def test_several_processes_can_start_on_an_empty_database_at_once(
 ) -> None:
     servers = [serve("--database", postgresql_url) for _ in range(3)]
     for server in servers:
-        assert "secret" not in server.told["database"]
-        assert server.told["agents"] == servers[0].told["agents"]
+        assert "secret" not in server.printed["database"]
+        assert server.printed["agents"] == servers[0].printed["agents"]
         assert server.health() == OK
     run_id = servers[0].api().start("Greeter", "all")
     servers[0].api().wait_for_end(run_id)
@@ -45,13 +45,13 @@ def test_health_and_metrics_report_a_database_that_does_not_answer(
     with psycopg.connect(postgresql_url) as holding:
         holding.execute("LOCK TABLE duvo_meta IN ACCESS EXCLUSIVE MODE")
         assert served.health() == UNAVAILABLE
-        assert "the database does not answer" in served.says()
+        assert "the database does not answer" in served.next_error_line()
         assert served.health() == UNAVAILABLE
         metrics = served.metrics()
         assert metrics["duvo_database_up",] == 0
         assert ("duvo_runs", "completed") not in metrics
     wait_for(lambda: served.health() == OK)
-    assert "answers again" in served.says()
+    assert "answers again" in served.next_error_line()
     assert served.metrics()["duvo_runs", "completed"] == 0
 
 

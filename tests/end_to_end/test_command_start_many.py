@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.servers.fake_api import AGENT, Hosted, Seen
+from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 from tests.support.command import DUVO, Command, wait_for
 from tests.support.pseudo_terminal import PseudoTerminal
 
@@ -240,41 +240,41 @@ def test_the_exit_code_and_the_summary_reflect_the_outcome(
 
 
 def test_a_row_refused_by_the_server_is_reported_and_the_others_finish(
-    hosted: Hosted, run_duvo_hosted: Command, folder: Path
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, folder: Path
 ) -> None:
-    batch = Batch(folder, run_duvo_hosted, 3)
+    batch = Batch(folder, run_duvo_with_fake_api, 3)
 
-    def refuse_the_second(seen: Seen) -> Any:
+    def refuse_the_second(seen: ReceivedRequest) -> Any:
         if seen.method == "POST" and "INV-1 " in seen.json["message"]:
             return 422, {"error": "invalid", "message": "not this one"}
         return None
 
-    def end_at_once(seen: Seen) -> None:
-        for run_id, run in hosted.runs.items():
+    def end_at_once(seen: ReceivedRequest) -> None:
+        for run_id, run in fake_api.runs.items():
             if run["status"] == "pending":
-                hosted.end(run_id)
+                fake_api.end(run_id)
 
-    hosted.before, hosted.after = refuse_the_second, end_at_once
+    fake_api.before, fake_api.after = refuse_the_second, end_at_once
     done = batch(agent=AGENT)
     assert done.returncode == 1
     assert numbers_of(done.stdout) == ["INV-0", "INV-2"]
     assert "not this one" in done.stderr
     assert {"completed  2", "not done   1"} <= set(done.stderr.splitlines())
-    hosted.before = lambda seen: None
+    fake_api.before = lambda seen: None
     assert numbers_of(batch(agent=AGENT).stdout) == ["INV-1"]
 
 
 def test_an_error_that_ends_a_batch_says_how_to_continue(
-    hosted: Hosted, run_duvo_hosted: Command, folder: Path
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, folder: Path
 ) -> None:
-    batch = Batch(folder, run_duvo_hosted, 3)
+    batch = Batch(folder, run_duvo_with_fake_api, 3)
 
-    def revoke_the_key(seen: Seen) -> Any:
-        if hosted.runs and seen.method == "POST":
+    def revoke_the_key(seen: ReceivedRequest) -> Any:
+        if fake_api.runs and seen.method == "POST":
             return 401, {"error": "unauthorized"}
         return None
 
-    hosted.before = revoke_the_key
+    fake_api.before = revoke_the_key
     done = batch(agent=AGENT)
     assert (done.stdout, done.returncode) == ("", 2)
     assert f"the same command picks up from {batch.journal}" in done.stderr
@@ -299,12 +299,12 @@ def test_stdin_can_be_json_lines_or_csv(
 
 
 def test_bad_rows_are_reported_with_their_lines_and_nothing_is_started(
-    hosted: Hosted, run_duvo_hosted: Command, folder: Path
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, folder: Path
 ) -> None:
     file = folder / "rows.csv"
     file.write_bytes(b'number,supplier\n1,ACME\n2\n3,\xff\n"4,x\n')
     row = ["--input", str(file), "--message-template", TEMPLATE]
-    done = run_duvo_hosted("runs", "start-many", "--agent", AGENT, *row)
+    done = run_duvo_with_fake_api("runs", "start-many", "--agent", AGENT, *row)
     assert (done.stdout, done.returncode) == ("", 1)
     assert [line.removeprefix(f"duvo: {file}, ") for line in done.stderr.splitlines()] == [
         "line 3: 1 cell, but the header has 2 columns",
@@ -312,14 +312,14 @@ def test_bad_rows_are_reported_with_their_lines_and_nothing_is_started(
         "line 5: the quote that opens here is never closed",
         f"duvo: 3 rows of {file} cannot be used; nothing was started",
     ]
-    assert hosted.requests == []
+    assert fake_api.requests == []
     assert list(folder.iterdir()) == [file]
 
 
 def test_rows_that_are_bad_for_the_same_reason_share_a_line(
-    run_duvo_alone: Command, folder: Path
+    run_duvo_unconfigured: Command, folder: Path
 ) -> None:
-    batch = Batch(folder, run_duvo_alone, 30)
+    batch = Batch(folder, run_duvo_unconfigured, 30)
     done = batch("--key", "invoice")
     *most, last = (str(line) for line in range(2, 22))
     assert done.stderr.splitlines() == [
@@ -362,8 +362,8 @@ def test_input_that_cannot_work_is_one_line_and_starts_nothing(
     text: str,
     options: str,
     message: str,
-    hosted: Hosted,
-    run_duvo_hosted: Command,
+    fake_api: FakeAPI,
+    run_duvo_with_fake_api: Command,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -371,20 +371,22 @@ def test_input_that_cannot_work_is_one_line_and_starts_nothing(
     Path("rows.csv").write_text(text)
     Path("notes.txt").write_text("of mine")
     words = f"runs start-many --agent {AGENT} --input rows.csv {options}"
-    done = run_duvo_hosted(*words.split())
+    done = run_duvo_with_fake_api(*words.split())
     assert (done.stdout, done.returncode) == ("", 1)
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert hosted.count("POST", "/runs") == 0
+    assert fake_api.count("POST", "/runs") == 0
     assert Path("notes.txt").read_text() == "of mine"
 
 
-def test_an_input_without_rows_starts_nothing(run_duvo_hosted: Command, folder: Path) -> None:
+def test_an_input_without_rows_starts_nothing(
+    run_duvo_with_fake_api: Command, folder: Path
+) -> None:
     (folder / "rows.csv").write_text("number\n")
     (folder / "rows.jsonl").write_text("\n")
     for file in ("rows.csv", "rows.jsonl"):
         words = ["runs", "start-many", "--agent", AGENT, "--input", str(folder / file)]
-        done = run_duvo_hosted(*words)
+        done = run_duvo_with_fake_api(*words)
         assert (done.stdout, done.returncode) == ("", 0)
         assert done.stderr == f"duvo: {folder / file} has no rows; nothing was started\n"
 
@@ -401,9 +403,9 @@ def test_rows_with_the_same_key_share_a_run(
 
 
 def test_a_dry_run_shows_messages_without_settings_or_a_server(
-    run_duvo_alone: Command, folder: Path
+    run_duvo_unconfigured: Command, folder: Path
 ) -> None:
-    batch = Batch(folder, run_duvo_alone, 9)
+    batch = Batch(folder, run_duvo_unconfigured, 9)
     done = batch("--dry-run")
     assert done.returncode == 0
     assert done.stdout.splitlines() == [

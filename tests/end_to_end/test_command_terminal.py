@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import duvo
-from tests.servers.fake_api import Hosted
+from tests.servers.fake_api import FakeAPI
 from tests.support.command import DUVO, Command, wait_for
 from tests.support.pseudo_terminal import PseudoTerminal
 
@@ -119,18 +119,18 @@ def test_there_is_no_status_line_without_a_terminal(
 
 
 def test_colours_are_for_terminals_without_no_color(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "Hello")
-    hosted.end(run_id)
-    with terminal(run_duvo_hosted, "runs", "messages", run_id) as tty:
+    run_id = fake_api.start()
+    fake_api.say(run_id, "Hello")
+    fake_api.end(run_id)
+    with terminal(run_duvo_with_fake_api, "runs", "messages", run_id) as tty:
         assert tty.end() == 0
         assert "\x1b[32massistant" in tty.seen
-    with terminal(run_duvo_hosted, "runs", "messages", run_id, NO_COLOR="1") as tty:
+    with terminal(run_duvo_with_fake_api, "runs", "messages", run_id, NO_COLOR="1") as tty:
         assert tty.end() == 0
         assert "\x1b" not in tty.seen
-    assert "\x1b" not in run_duvo_hosted("runs", "messages", run_id).stdout
+    assert "\x1b" not in run_duvo_with_fake_api("runs", "messages", run_id).stdout
 
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x00\x7f\u202egnp.exe\r\nnext\rline"
@@ -152,23 +152,25 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x00\x7f\u202egnp.exe\r\nnext\rline"
     ],
 )
 def test_control_characters_from_the_api_never_reach_the_terminal(
-    command: str, hosted: Hosted, run_duvo_hosted: Command
+    command: str, fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
     waits = "get" in command or "inbox" in command
-    run_id = hosted.start("waiting" if waits else "running", source=EVIL)
-    hosted.agents[0]["name"] = EVIL
+    run_id = fake_api.start("waiting" if waits else "running", source=EVIL)
+    fake_api.agents[0]["name"] = EVIL
     call = {"id": "c", "name": EVIL, "arguments": {EVIL: EVIL}}
-    hosted.say(run_id, EVIL, type="tool_call", text_content=None, tool_call=call)
+    fake_api.say(run_id, EVIL, type="tool_call", text_content=None, tool_call=call)
     result = {"tool_call_id": "c", "error": EVIL}
-    hosted.say(run_id, EVIL, type="tool_result", text_content=None, tool_result=result)
-    hosted.say(run_id, EVIL, type=EVIL, role=EVIL)
-    hosted.say(run_id, EVIL)
+    fake_api.say(run_id, EVIL, type="tool_result", text_content=None, tool_result=result)
+    fake_api.say(run_id, EVIL, type=EVIL, role=EVIL)
+    fake_api.say(run_id, EVIL)
     if waits:
         question = {"question": EVIL, "header": EVIL, "options": [{"label": EVIL}]}
-        hosted.ask(run_id, type="question", title=EVIL, description=EVIL, questions=[question])
+        fake_api.ask(run_id, type="question", title=EVIL, description=EVIL, questions=[question])
     else:
-        hosted.end(run_id)
-    with terminal(run_duvo_hosted, *command.replace("RUN", run_id).split(), NO_COLOR="1") as tty:
+        fake_api.end(run_id)
+    with terminal(
+        run_duvo_with_fake_api, *command.replace("RUN", run_id).split(), NO_COLOR="1"
+    ) as tty:
         assert tty.end() == 0
     shown = tty.seen.replace("\r\n", "\n").replace("\r\x1b[K", "").replace("\x1b[1A\x1b[K", "")
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
@@ -176,32 +178,34 @@ def test_control_characters_from_the_api_never_reach_the_terminal(
 
 
 def test_long_lines_are_wrapped_under_their_column(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "word " * 60)
-    hosted.end(run_id)
-    with terminal(run_duvo_hosted, "runs", "messages", run_id, NO_COLOR="1") as tty:
+    run_id = fake_api.start()
+    fake_api.say(run_id, "word " * 60)
+    fake_api.end(run_id)
+    with terminal(run_duvo_with_fake_api, "runs", "messages", run_id, NO_COLOR="1") as tty:
         tty.end()
     lines = tty.seen.splitlines()
     assert all(len(line) <= 100 for line in lines)
     assert [line for line in lines if line.startswith(" " * 21 + "word")]
 
 
-def test_stop_asks_for_confirmation_in_a_terminal(hosted: Hosted, run_duvo_hosted: Command) -> None:
-    run_id = hosted.start()
+def test_stop_asks_for_confirmation_in_a_terminal(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    run_id = fake_api.start()
     for keys, code in (("n\n", 1), ("\n", 1), ("\x04", 1), ("\x03", 130), ("y\n", 0)):
-        with terminal(run_duvo_hosted, "runs", "stop", run_id) as tty:
+        with terminal(run_duvo_with_fake_api, "runs", "stop", run_id) as tty:
             tty.expect(r"Stop run \S+ \(running\)\? \[y/N\] ")
             tty.type(keys)
             assert tty.end() == code
-    assert hosted.count("POST", "/stop") == 1
-    with terminal(run_duvo_hosted, "runs", "stop", "-y", hosted.start()) as tty:
+    assert fake_api.count("POST", "/stop") == 1
+    with terminal(run_duvo_with_fake_api, "runs", "stop", "-y", fake_api.start()) as tty:
         assert tty.end() == 0
 
 
-def test_the_key_of_a_profile_is_prompted_for_and_not_shown(run_duvo_alone: Command) -> None:
-    with terminal(run_duvo_alone, "profiles", "add", "work") as tty:
+def test_the_key_of_a_profile_is_prompted_for_and_not_shown(run_duvo_unconfigured: Command) -> None:
+    with terminal(run_duvo_unconfigured, "profiles", "add", "work") as tty:
         tty.expect("API key")
         tty.type("dv_secret_of_mine_1234\n")
         assert tty.end() == 0
@@ -210,7 +214,7 @@ def test_the_key_of_a_profile_is_prompted_for_and_not_shown(run_duvo_alone: Comm
     assert "dv_secret_of_mine_1234" in file.read_text()
 
 
-def test_ctrl_c_reaches_the_program_of_dev_once(run_duvo_alone: Command) -> None:
+def test_ctrl_c_reaches_the_program_of_dev_once(run_duvo_unconfigured: Command) -> None:
     script = (
         "import signal, time\n"
         "got = []\n"
@@ -220,7 +224,7 @@ def test_ctrl_c_reaches_the_program_of_dev_once(run_duvo_alone: Command) -> None
         "time.sleep(0.3)\n"
         "print('got', len(got))\n"
     )
-    with terminal(run_duvo_alone, "dev", "--", sys.executable, "-c", script) as tty:
+    with terminal(run_duvo_unconfigured, "dev", "--", sys.executable, "-c", script) as tty:
         tty.expect("ready")
         tty.type("\x03")
         assert tty.end() == 0

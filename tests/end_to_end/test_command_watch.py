@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.servers.fake_api import Hosted, Seen
+from tests.servers.fake_api import FakeAPI, ReceivedRequest
 from tests.support.command import DUVO, Command, rest_of, wait_for
 from tests.support.pseudo_terminal import PseudoTerminal
 
@@ -68,17 +68,17 @@ def test_the_exit_code_of_watch_reflects_the_outcome_only_on_request(
 
 
 def test_all_unfinished_runs_are_watched_by_default(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    asking, working, ended = hosted.start(), hosted.start(), hosted.start()
-    hosted.ask(asking)
-    hosted.end(ended)
-    process = run_duvo_hosted.start("runs", "watch")
+    asking, working, ended = fake_api.start(), fake_api.start(), fake_api.start()
+    fake_api.ask(asking)
+    fake_api.end(ended)
+    process = run_duvo_with_fake_api.start("runs", "watch")
     assert process.stdout is not None
     seen = {json.loads(process.stdout.readline())["run"]["id"] for _ in range(2)}
     assert seen == {asking, working}
-    hosted.end(asking)
-    hosted.end(working, "interrupted")
+    fake_api.end(asking)
+    fake_api.end(working, "interrupted")
     rest, errors = rest_of(process)
     assert (process.returncode, errors) == (0, "")
     ends = {event["run"]["id"]: event["run"]["status"] for event in lines_of(rest)}
@@ -86,63 +86,71 @@ def test_all_unfinished_runs_are_watched_by_default(
 
 
 def test_a_run_whose_status_changes_while_lists_are_read_is_watched(
-    hosted: Hosted, run_duvo_hosted: Command
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    run_id, working = hosted.start(), hosted.start()
-    hosted.ask(run_id)
+    run_id, working = fake_api.start(), fake_api.start()
+    fake_api.ask(run_id)
 
-    def before(seen: Seen) -> None:
+    def before(seen: ReceivedRequest) -> None:
         if seen.query.get("status") == "waiting":
-            hosted.runs[run_id]["status"] = "running"
+            fake_api.runs[run_id]["status"] = "running"
         elif "status" not in seen.query:
-            hosted.end(run_id)
-            hosted.end(working)
+            fake_api.end(run_id)
+            fake_api.end(working)
 
-    hosted.before = before
-    done = run_duvo_hosted("runs", "watch")
+    fake_api.before = before
+    done = run_duvo_with_fake_api("runs", "watch")
     ends = [event["run"]["id"] for event in lines_of(done.stdout) if event["type"] == "finished"]
     assert sorted(ends) == sorted([run_id, working])
 
 
-def test_filters_choose_the_watched_runs(hosted: Hosted, run_duvo_hosted: Command) -> None:
-    asking = hosted.start()
-    hosted.start()
-    hosted.ask(asking)
-    done = run_duvo_hosted("runs", "watch", "--status", "waiting", "--timeout", "1")
+def test_filters_choose_the_watched_runs(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    asking = fake_api.start()
+    fake_api.start()
+    fake_api.ask(asking)
+    done = run_duvo_with_fake_api("runs", "watch", "--status", "waiting", "--timeout", "1")
     assert {event["run"]["id"] for event in lines_of(done.stdout)} == {asking}
     assert done.returncode == 124
     assert "duvo runs watch --status waiting" in done.stderr
-    none = run_duvo_hosted("runs", "watch", "--agent", "Invoice approver", "--status", "pending")
+    none = run_duvo_with_fake_api(
+        "runs", "watch", "--agent", "Invoice approver", "--status", "pending"
+    )
     assert (none.stdout, none.returncode) == ("", 0)
     assert none.stderr == "duvo: no runs to watch\n"
-    before = len(hosted.requests)
-    ended = run_duvo_hosted("runs", "watch", "--status", "failed")
+    before = len(fake_api.requests)
+    ended = run_duvo_with_fake_api("runs", "watch", "--status", "failed")
     assert (ended.stdout, ended.returncode) == ("", 1)
     assert ended.stderr == (
         "duvo: runs that are failed have ended; "
         "`duvo runs list --status failed` shows them; see `duvo runs watch --help`\n"
     )
-    assert len(hosted.requests) == before
+    assert len(fake_api.requests) == before
 
 
-def test_the_table_is_updated_in_place_and_stays(hosted: Hosted, run_duvo_hosted: Command) -> None:
-    first, second = hosted.start(), hosted.start()
-    with watching(run_duvo_hosted) as tty:
+def test_the_table_is_updated_in_place_and_stays(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    first, second = fake_api.start(), fake_api.start()
+    with watching(run_duvo_with_fake_api) as tty:
         tty.expect("ID +STATUS +AGENT +AGE +WHAT")
         tty.expect("2 runs: 2 running")
-        hosted.ask(first)
+        fake_api.ask(first)
         tty.expect("Post INV-1042")
         tty.expect("2 runs: 1 running, 1 waiting")
-        hosted.end(first)
-        hosted.end(second, "failed")
+        fake_api.end(first)
+        fake_api.end(second, "failed")
         assert tty.end() == 0
         assert tty.seen.endswith("2 runs: 1 completed, 1 failed\r\n")
 
 
-def test_the_table_fits_a_small_terminal(hosted: Hosted, run_duvo_hosted: Command) -> None:
+def test_the_table_fits_a_small_terminal(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
     for _ in range(60):
-        hosted.start()
-    with watching(run_duvo_hosted, columns=60) as tty:
+        fake_api.start()
+    with watching(run_duvo_with_fake_api, columns=60) as tty:
         tty.expect("… and 34 more")
         tty.expect("60 runs: 60 running")
         tty.type("\x03")
@@ -151,9 +159,11 @@ def test_the_table_fits_a_small_terminal(hosted: Hosted, run_duvo_hosted: Comman
         assert not [line for line in drawn.splitlines() if len(line) >= 60 and "duvo:" not in line]
 
 
-def test_ctrl_c_detaches_and_leaves_the_table(hosted: Hosted, run_duvo_hosted: Command) -> None:
-    run_id = hosted.start()
-    with watching(run_duvo_hosted, run_id, "--messages") as tty:
+def test_ctrl_c_detaches_and_leaves_the_table(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    run_id = fake_api.start()
+    with watching(run_duvo_with_fake_api, run_id, "--messages") as tty:
         tty.expect("1 run: 1 running")
         tty.type("\x03")
         assert tty.end() == 130
@@ -164,11 +174,13 @@ def test_ctrl_c_detaches_and_leaves_the_table(hosted: Hosted, run_duvo_hosted: C
         )
         assert "\x1b" not in rest.replace("\x1b[K", "")
         assert "Traceback" not in rest
-    assert hosted.runs[run_id]["status"] == "running"
+    assert fake_api.runs[run_id]["status"] == "running"
 
 
-def test_ctrl_c_detaches_without_a_terminal(hosted: Hosted, run_duvo_hosted: Command) -> None:
-    process = run_duvo_hosted.start("runs", "watch", hosted.start())
+def test_ctrl_c_detaches_without_a_terminal(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    process = run_duvo_with_fake_api.start("runs", "watch", fake_api.start())
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)

@@ -15,16 +15,16 @@ import requests
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 
 from duvo.local import Server
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 
 DESCRIPTION = Path(__file__).parents[3] / "shared" / "contract" / "duvo-openapi-v2.json"
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[LocalApi]:
+def api() -> Iterator[EngineAPI]:
     """A running engine with the examples."""
     with Server(port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         yield api
         api.close()
 
@@ -58,7 +58,7 @@ def check(response: requests.Response) -> Any:
     return made
 
 
-def test_a_field_that_is_not_in_the_api_description_fails_the_check(api: LocalApi) -> None:
+def test_a_field_that_is_not_in_the_api_description_fails_the_check(api: EngineAPI) -> None:
     response = api.send("GET", "/v2/teams")
     broken = json.loads(response.content)
     broken["teams"][0]["surprise"] = 1
@@ -67,7 +67,7 @@ def test_a_field_that_is_not_in_the_api_description_fails_the_check(api: LocalAp
         check(response)
 
 
-def test_teams_profile_and_agents_have_the_hosted_shapes(api: LocalApi) -> None:
+def test_teams_profile_and_agents_have_the_hosted_shapes(api: EngineAPI) -> None:
     teams = check(api.send("GET", "/v2/teams"))["teams"]
     assert [team["id"] for team in teams] == [api.team]
     assert check(api.send("GET", "/v2/profile"))["profile"]["teamId"] == api.team
@@ -78,7 +78,7 @@ def test_teams_profile_and_agents_have_the_hosted_shapes(api: LocalApi) -> None:
     assert agent["name"] == item["name"] == "Invoice approver"
 
 
-def test_a_run_from_start_to_stop_has_the_hosted_shapes(api: LocalApi) -> None:
+def test_a_run_from_start_to_stop_has_the_hosted_shapes(api: EngineAPI) -> None:
     body = {
         "agent_id": api.agent_id("Travel booker"),
         "message": "Somewhere\nnice",
@@ -113,7 +113,7 @@ def test_a_run_from_start_to_stop_has_the_hosted_shapes(api: LocalApi) -> None:
     assert listed["data"][0]["submitted_prompt_count"] == 2
 
 
-def test_an_approval_and_a_failed_run_have_the_hosted_shapes(api: LocalApi) -> None:
+def test_an_approval_and_a_failed_run_have_the_hosted_shapes(api: EngineAPI) -> None:
     run_id = api.start("Invoice approver")
     request = api.wait_for_request(run_id)
     check(api.send("GET", f"/v2/runs/{run_id}"))
@@ -127,7 +127,7 @@ def test_an_approval_and_a_failed_run_have_the_hosted_shapes(api: LocalApi) -> N
     check(api.send("GET", f"/v2/runs/{failed}/messages"))
 
 
-def test_every_filter_narrows_the_list_of_runs(api: LocalApi) -> None:
+def test_every_filter_narrows_the_list_of_runs(api: EngineAPI) -> None:
     done = api.start("Talker", "A 100%_sure thing")
     api.wait_for_end(done)
     waiting = api.start("Invoice approver", "Wait for me")
@@ -165,7 +165,7 @@ def test_every_filter_narrows_the_list_of_runs(api: LocalApi) -> None:
     assert found(since="2999-01-01") == []
 
 
-def test_pages_of_a_list_have_no_gap_and_no_overlap(api: LocalApi) -> None:
+def test_pages_of_a_list_have_no_gap_and_no_overlap(api: EngineAPI) -> None:
     for number in range(3):
         api.start("Talker", f"run {number}")
     path = f"/v2/teams/{api.team}/runs"
@@ -176,7 +176,7 @@ def test_pages_of_a_list_have_no_gap_and_no_overlap(api: LocalApi) -> None:
     assert (beyond["data"], beyond["total"]) == ([], whole["total"])
 
 
-def test_every_response_announces_idempotency_and_long_polling(api: LocalApi) -> None:
+def test_every_response_announces_idempotency_and_long_polling(api: EngineAPI) -> None:
     paths = ["/v2/teams", "/v2/nowhere", "/v2/runs/x", "/"]
     responses = [api.send("GET", path) for path in paths]
     responses.append(api.send("GET", "/v2/teams", headers={"Authorization": "Bearer no"}))

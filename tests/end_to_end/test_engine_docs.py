@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from duvo.local import Server, load_agents
-from tests.servers.engine_api import LocalApi, wait_until
+from tests.servers.engine_api import EngineAPI, wait_until
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = re.findall(r"```python\n(.*?)```", (DOCS / "writing-agents.md").read_text(), re.S)
@@ -37,7 +37,7 @@ def test_an_example_runs_as_a_file(text: str, tmp_path: Path) -> None:
     file.write_text(text)
     (agent,) = load_agents(file)
     with Server([agent], port=0, examples=False) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         run_id = api.start(agent.name, "Ada")
 
         def answered_and_ended() -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from duvo.local import RunContext, Server, agent
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 
 DUMP = Path(__file__).with_name("engine_database.sql")
 
@@ -48,22 +48,22 @@ def database(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def api(database: Path) -> Iterator[LocalApi]:
+def api(database: Path) -> Iterator[EngineAPI]:
     """An engine on the earlier database."""
     called.clear()
     with Server([buyer], database=database, port=0, examples=False) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         yield api
         api.close()
 
 
-def run_titled(api: LocalApi, title: str) -> str:
+def run_titled(api: EngineAPI, title: str) -> str:
     runs = api.get(f"/v2/teams/{api.team}/runs")["data"]
     return str({run["title"]: run["id"] for run in runs}[title])
 
 
 def test_a_waiting_run_of_an_earlier_database_resumes_from_its_recorded_steps(
-    api: LocalApi,
+    api: EngineAPI,
 ) -> None:
     run_id = run_titled(api, "waiting")
     request = api.wait_for_request(run_id)
@@ -73,14 +73,14 @@ def test_a_waiting_run_of_an_earlier_database_resumes_from_its_recorded_steps(
     assert called == []
 
 
-def test_an_answer_recorded_in_an_earlier_database_reaches_its_run(api: LocalApi) -> None:
+def test_an_answer_recorded_in_an_earlier_database_reaches_its_run(api: EngineAPI) -> None:
     run_id = run_titled(api, "answered")
     assert api.wait_for_end(run_id)["run"]["status"] == "completed"
     assert api.texts(run_id) == ["bought for 12"]
     assert called == []
 
 
-def test_an_ended_run_of_an_earlier_database_can_be_read_and_resumed(api: LocalApi) -> None:
+def test_an_ended_run_of_an_earlier_database_can_be_read_and_resumed(api: EngineAPI) -> None:
     run_id = run_titled(api, "declined")
     assert len(api.conversation(run_id)) == 8
     api.say(run_id, "again")
@@ -90,7 +90,7 @@ def test_an_ended_run_of_an_earlier_database_can_be_read_and_resumed(api: LocalA
     assert api.texts(run_id) == ["bought for 99"]
 
 
-def test_an_idempotency_key_of_an_earlier_database_is_remembered(api: LocalApi) -> None:
+def test_an_idempotency_key_of_an_earlier_database_is_remembered(api: EngineAPI) -> None:
     body = {"agent_id": api.agent_id("Buyer"), "message": "waiting"}
     headers = {"Idempotency-Key": "waiting"}
     started = api.post(f"/v2/teams/{api.team}/runs", body, status=201, headers=headers)
@@ -103,7 +103,7 @@ def test_tables_columns_workflows_and_steps_keep_their_names(
 ) -> None:
     new = tmp_path / "new.sqlite"
     with Server([buyer], database=new, port=0, examples=False) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         api.wait_for_request(api.start("Buyer", "waiting"))
         assert api.team == "3b3679b7-37d7-5dbb-84bb-df6da56f6eb3"
         api.close()

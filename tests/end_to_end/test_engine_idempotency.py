@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from duvo.local import Server
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +20,9 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def api(server: Server) -> Iterator[LocalApi]:
+def api(server: Server) -> Iterator[EngineAPI]:
     """A session with the engine."""
-    api = LocalApi.of(server)
+    api = EngineAPI.of(server)
     yield api
     api.close()
 
@@ -33,7 +33,7 @@ def key() -> dict[str, str]:
     return {"Idempotency-Key": str(uuid.uuid4())}
 
 
-def test_a_repeated_start_starts_one_run(api: LocalApi, key: dict[str, str]) -> None:
+def test_a_repeated_start_starts_one_run(api: EngineAPI, key: dict[str, str]) -> None:
     path = f"/v2/teams/{api.team}/runs"
     before = api.get(path)["total"]
     body = {"agent_id": api.agent_id("Talker")}
@@ -44,13 +44,13 @@ def test_a_repeated_start_starts_one_run(api: LocalApi, key: dict[str, str]) -> 
 
 
 def test_concurrent_starts_with_one_key_start_one_run(
-    server: Server, api: LocalApi, key: dict[str, str]
+    server: Server, api: EngineAPI, key: dict[str, str]
 ) -> None:
     path = f"/v2/teams/{api.team}/runs"
     body = {"agent_id": api.agent_id("Talker")}
 
     def start(_: int) -> str:
-        own = LocalApi.of(server)
+        own = EngineAPI.of(server)
         run_id = own.post(path, body, status=201, headers=key)["run"]["id"]
         own.close()
         return str(run_id)
@@ -60,7 +60,7 @@ def test_concurrent_starts_with_one_key_start_one_run(
 
 
 def test_a_repeated_message_reply_and_stop_take_effect_once(
-    api: LocalApi, key: dict[str, str]
+    api: EngineAPI, key: dict[str, str]
 ) -> None:
     run_id = api.start("Talker")
     api.wait_for_end(run_id)
@@ -82,7 +82,7 @@ def test_a_repeated_message_reply_and_stop_take_effect_once(
     assert api.post(f"/v2/runs/{run_id}/stop", headers={"Idempotency-Key": str(uuid.uuid4())})
 
 
-def test_a_key_used_with_another_request_is_422(api: LocalApi, key: dict[str, str]) -> None:
+def test_a_key_used_with_another_request_is_422(api: EngineAPI, key: dict[str, str]) -> None:
     run_id = api.start("Talker")
     api.wait_for_end(run_id)
     path = f"/v2/runs/{run_id}/messages"
@@ -92,7 +92,7 @@ def test_a_key_used_with_another_request_is_422(api: LocalApi, key: dict[str, st
     api.post(f"/v2/runs/{run_id}/stop", status=422, headers=key)
 
 
-def test_a_refused_request_does_not_use_its_key(api: LocalApi, key: dict[str, str]) -> None:
+def test_a_refused_request_does_not_use_its_key(api: EngineAPI, key: dict[str, str]) -> None:
     run_id = api.start("Invoice approver")
     request_id = api.wait_for_request(run_id)["id"]
     path = f"/v2/runs/{run_id}/human-requests/{request_id}/respond"
@@ -100,7 +100,7 @@ def test_a_refused_request_does_not_use_its_key(api: LocalApi, key: dict[str, st
     api.post(path, {"approved": True}, headers=key)
 
 
-def test_an_empty_key_and_one_over_255_characters_are_400(api: LocalApi) -> None:
+def test_an_empty_key_and_one_over_255_characters_are_400(api: EngineAPI) -> None:
     run_id = api.start("Talker")
     for bad in ("", "x" * 256):
         api.post(f"/v2/runs/{run_id}/stop", status=400, headers={"Idempotency-Key": bad})

@@ -13,7 +13,7 @@ from itertools import pairwise
 import pytest
 
 from duvo.local import RunContext, Server, agent
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 
 
 @agent("Listener")
@@ -35,18 +35,18 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def api(server: Server) -> Iterator[LocalApi]:
+def api(server: Server) -> Iterator[EngineAPI]:
     """A session with the engine."""
-    api = LocalApi.of(server)
+    api = EngineAPI.of(server)
     yield api
     api.close()
 
 
-def test_messages_are_held_until_there_is_one_at_the_offset(server: Server, api: LocalApi) -> None:
+def test_messages_are_held_until_there_is_one_at_the_offset(server: Server, api: EngineAPI) -> None:
     run_id = api.start("Listener")
     api.wait_for_text(run_id, "listening")
     with ThreadPoolExecutor(1) as pool:
-        held = pool.submit(LocalApi.of(server).get, f"/v2/runs/{run_id}/messages?offset=2&wait=20")
+        held = pool.submit(EngineAPI.of(server).get, f"/v2/runs/{run_id}/messages?offset=2&wait=20")
         before = time.monotonic()
         api.say(run_id, "hello")
         page = held.result()
@@ -55,7 +55,7 @@ def test_messages_are_held_until_there_is_one_at_the_offset(server: Server, api:
     api.stop(run_id)
 
 
-def test_messages_are_held_for_the_given_time_and_not_after_the_end(api: LocalApi) -> None:
+def test_messages_are_held_for_the_given_time_and_not_after_the_end(api: EngineAPI) -> None:
     run_id = api.start("Listener")
     api.wait_for_text(run_id, "listening")
     before = time.monotonic()
@@ -70,10 +70,10 @@ def test_messages_are_held_for_the_given_time_and_not_after_the_end(api: LocalAp
     assert page["messages"] == []
 
 
-def test_a_run_is_held_until_it_has_ended(server: Server, api: LocalApi) -> None:
+def test_a_run_is_held_until_it_has_ended(server: Server, api: EngineAPI) -> None:
     run_id = api.start("Listener")
     with ThreadPoolExecutor(1) as pool:
-        held = pool.submit(LocalApi.of(server).get, f"/v2/runs/{run_id}?wait=20")
+        held = pool.submit(EngineAPI.of(server).get, f"/v2/runs/{run_id}?wait=20")
         api.wait_for_text(run_id, "listening")
         before = time.monotonic()
         api.stop(run_id)
@@ -81,7 +81,7 @@ def test_a_run_is_held_until_it_has_ended(server: Server, api: LocalApi) -> None
         assert time.monotonic() - before < 0.5
 
 
-def test_a_run_is_held_until_it_has_an_unseen_request(server: Server, api: LocalApi) -> None:
+def test_a_run_is_held_until_it_has_an_unseen_request(server: Server, api: EngineAPI) -> None:
     run_id = api.start("Invoice approver")
     request = api.get(f"/v2/runs/{run_id}?wait=20")["pending_human_request"]
     assert request["title"].startswith("Post")
@@ -90,13 +90,13 @@ def test_a_run_is_held_until_it_has_an_unseen_request(server: Server, api: Local
     assert api.get(f"{path}&wait=0.3")["run"]["status"] == "waiting"
     assert time.monotonic() - before >= 0.3
     with ThreadPoolExecutor(1) as pool:
-        held = pool.submit(LocalApi.of(server).get, f"{path}&wait=20")
+        held = pool.submit(EngineAPI.of(server).get, f"{path}&wait=20")
         api.respond(run_id, request["id"], approved=False)
         assert held.result()["run"]["status"] == "completed"
 
 
 def test_a_held_response_starts_at_once_and_sends_a_blank_every_half_second(
-    server: Server, api: LocalApi
+    server: Server, api: EngineAPI
 ) -> None:
     run_id = api.start("Listener")
     api.wait_for_text(run_id, "listening")
@@ -117,7 +117,7 @@ def test_a_held_response_starts_at_once_and_sends_a_blank_every_half_second(
 
 
 def test_a_client_that_disconnects_from_a_held_request_harms_nothing(
-    server: Server, api: LocalApi
+    server: Server, api: EngineAPI
 ) -> None:
     run_id = api.start("Listener")
     api.wait_for_text(run_id, "listening")
@@ -132,13 +132,13 @@ def test_a_client_that_disconnects_from_a_held_request_harms_nothing(
     api.wait_for_end(run_id)
 
 
-def test_closing_answers_every_held_request_at_once(server: Server, api: LocalApi) -> None:
+def test_closing_answers_every_held_request_at_once(server: Server, api: EngineAPI) -> None:
     run_id = api.start("Listener")
     api.wait_for_text(run_id, "listening")
     pages: list[dict[str, object]] = []
 
     def hold() -> None:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         pages.append(api.get(f"/v2/runs/{run_id}/messages?offset=2&wait=20"))
         api.close()
 

@@ -20,7 +20,7 @@ from duvo.local._database.database import Database
 from duvo.local._database.location import locate
 from duvo.local._store.appending import new_id
 from duvo.local._store.commands import start
-from tests.servers.engine_api import LocalApi, wait_until
+from tests.servers.engine_api import EngineAPI, wait_until
 from tests.servers.postgresql import PostgreSQL, Relay
 
 FORGOTTEN = """
@@ -65,22 +65,22 @@ def test_a_change_whose_commit_is_not_confirmed_is_made_once(
     relay: Relay, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Server(database=relay.url, port=0) as server:
-        api = LocalApi.of(server)
-        relay.lose_the_commit_of(b"INSERT INTO duvo_runs")
+        api = EngineAPI.of(server)
+        relay.lose_commit_response(b"INSERT INTO duvo_runs")
         run_id = api.start("Invoice approver", "INV-1042")
         assert relay.lost == 1
         request = api.wait_for_request(run_id)
 
-        relay.lose_the_commit_of(b"UPDATE duvo_requests")
+        relay.lose_commit_response(b"UPDATE duvo_requests")
         api.respond(run_id, request["id"], approved=False)
         assert relay.lost == 2
         api.wait_for_end(run_id)
 
-        relay.lose_the_commit_of(b"INSERT INTO duvo_messages")
+        relay.lose_commit_response(b"INSERT INTO duvo_messages")
         api.say(run_id, "once more")
         assert relay.lost == 3
         request = api.wait_for_request(run_id)
-        relay.lose_the_commit_of(b"UPDATE duvo_requests")
+        relay.lose_commit_response(b"UPDATE duvo_requests")
         assert api.stop(run_id) == {"success": True}
         assert relay.lost == 4
 
@@ -101,7 +101,7 @@ def test_a_locked_run_does_not_delay_other_runs(postgresql_url: str) -> None:
         await run.say("late")
 
     with Server([late], database=postgresql_url, port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         run_id = api.start("Late")
         wait_until(lambda: len(api.conversation(run_id)) == 2, 10, "the tool was not called")
         with psycopg.connect(postgresql_url) as connection:
@@ -120,7 +120,7 @@ def test_a_run_accepted_by_a_server_that_died_is_started_by_another(
     postgresql_url: str,
 ) -> None:
     with Server(database=postgresql_url, port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         # As a server that dies after its response and before it starts the turn.
         database = Database(locate(postgresql_url))
         talker = next(agent for agent in server.agents if agent.name == "Talker")
@@ -166,7 +166,7 @@ def test_a_process_with_an_open_server_exits_during_an_outage(
 def test_an_agent_that_ignores_its_cancellation_does_not_delay_close() -> None:
     server = Server([stubborn], port=0)
     server.start()
-    api = LocalApi.of(server)
+    api = EngineAPI.of(server)
     run_id = api.start("Stubborn")
     api.wait_for_text(run_id, "I stay")
     api.close()
@@ -181,7 +181,7 @@ def test_a_database_without_the_servers_table_opens(tmp_path: Path) -> None:
 
     file = tmp_path / "runs.sqlite"
     with Server(database=file, port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         run_id = api.start("Talker")
         api.wait_for_end(run_id)
         api.close()
@@ -190,7 +190,7 @@ def test_a_database_without_the_servers_table_opens(tmp_path: Path) -> None:
         assert connection.execute("SELECT version FROM duvo_meta").fetchall() == [(1,)]
     connection.close()
     with Server(database=file, port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         assert len(api.texts(run_id)) == 2
         api.close()
 
@@ -200,7 +200,7 @@ def test_the_internal_recovery_function_of_dbos_takes_over_turns(postgresql_url:
     signature = inspect.signature(DBOS._recover_pending_workflows)
     assert list(signature.parameters) == ["executor_ids"]
     with Server(database=postgresql_url, port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         run_id = api.start("Invoice approver")
         request = api.wait_for_request(run_id)
         first = DBOS.executor_id
@@ -213,7 +213,7 @@ def test_the_internal_recovery_function_of_dbos_takes_over_turns(postgresql_url:
             return (turn.status, turn.executor_id) == ("PENDING", DBOS.executor_id)
 
         wait_until(taken_over, 10, "the turn was not taken over")
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         api.respond(run_id, request["id"], approved=True)
         assert api.wait_for_end(run_id)["run"]["status"] == "completed"
         api.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from duvo.local import DatabaseDamaged, Server
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 
 
 def test_runs_are_started_answered_stopped_and_resumed_on_postgresql(
@@ -18,7 +18,7 @@ def test_runs_are_started_answered_stopped_and_resumed_on_postgresql(
         assert "secret" not in server.database
         assert server.key_file.parent == tmp_path / "state"
         first_key = server.api_key
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         path = f"/v2/teams/{api.team}/runs"
         body = {"agent_id": api.agent_id("Talker"), "message": "once"}
         started = api.post(path, body, status=201, headers=key)
@@ -41,7 +41,7 @@ def test_runs_are_started_answered_stopped_and_resumed_on_postgresql(
         api.close()
     with Server(database=postgresql_url, port=0) as server:
         assert server.api_key == first_key
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         assert api.post(path, body, status=201, headers=key) == started
         api.respond(waiting, request["id"], approved=True)
         assert api.wait_for_end(waiting)["run"]["status"] == "completed"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from duvo.local import DatabaseLocked, Server
-from tests.servers.engine_api import ENDED, LocalApi, wait_until
+from tests.servers.engine_api import ENDED, EngineAPI, wait_until
 
 AGENTS = """
     import asyncio, os
@@ -90,13 +90,13 @@ class Engine:
         self.database = folder / "runs.sqlite"
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self, *, with_agents: bool = True) -> LocalApi:
+    def start(self, *, with_agents: bool = True) -> EngineAPI:
         """Start the process, and return a session once requests are answered."""
         process = self.begin(with_agents=with_agents)
         assert process.stdout is not None
         line = process.stdout.readline().split()
         assert line, self.stderr
-        return LocalApi(*line)
+        return EngineAPI(*line)
 
     def begin(self, *, with_agents: bool = True) -> subprocess.Popen[str]:
         with (self.folder / "stderr.txt").open("a") as stderr:
@@ -331,7 +331,7 @@ def test_an_agent_that_makes_fewer_calls_than_recorded_fails_with_that_reason(
     api.close()
 
 
-def _approve_all(api: LocalApi, runs: list[str]) -> None:
+def _approve_all(api: EngineAPI, runs: list[str]) -> None:
     for run_id in runs:
         request = api.run(run_id).get("pending_human_request")
         if request:

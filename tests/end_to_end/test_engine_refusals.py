@@ -14,28 +14,28 @@ import pytest
 import sqlalchemy.exc
 
 from duvo.local import Server
-from tests.servers.engine_api import LocalApi, wait_until
+from tests.servers.engine_api import EngineAPI, wait_until
 
 NOBODY = str(uuid.UUID(int=7))
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[LocalApi]:
+def api() -> Iterator[EngineAPI]:
     """A running engine with the examples."""
     with Server(port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         yield api
         api.close()
 
 
 @pytest.fixture(scope="module")
-def waiting(api: LocalApi) -> tuple[str, str]:
+def waiting(api: EngineAPI) -> tuple[str, str]:
     """A run that waits for answers, and its human request."""
     run_id = api.start("Travel booker")
     return run_id, api.wait_for_request(run_id)["id"]
 
 
-def refused(api: LocalApi, status: int, method: str, path: str, **arguments: Any) -> str:
+def refused(api: EngineAPI, status: int, method: str, path: str, **arguments: Any) -> str:
     """Check that the request is refused with that status, and return the message."""
     response = api.send(method, path, **arguments)
     assert response.status_code == status, f"{response.status_code} {response.text}"
@@ -46,7 +46,7 @@ def refused(api: LocalApi, status: int, method: str, path: str, **arguments: Any
     return str(body["message"])
 
 
-def test_a_missing_or_wrong_key_is_401(api: LocalApi) -> None:
+def test_a_missing_or_wrong_key_is_401(api: EngineAPI) -> None:
     key = api.session.headers["Authorization"]
     for wrong in ("", "Bearer", "Bearer x", f"{key}x", f"Basic {key[7:]}", "Bearer \xe9"):
         headers = {"Authorization": wrong.encode("latin-1")}
@@ -54,14 +54,14 @@ def test_a_missing_or_wrong_key_is_401(api: LocalApi) -> None:
         assert refused(api, 401, "GET", "/v2/nowhere", headers=headers)
 
 
-def test_a_host_that_is_not_loopback_is_403(api: LocalApi) -> None:
+def test_a_host_that_is_not_loopback_is_403(api: EngineAPI) -> None:
     for host in ("evil.example", "127.0.0.1.evil.example", "localhost.evil:80", "[", "evil@x", ""):
         assert "loopback" in refused(api, 403, "GET", "/v2/teams", headers={"Host": host})
     for host in ("localhost", "LOCALHOST:1", "127.0.0.1:80", "[::1]:7411"):
         assert api.send("GET", "/v2/teams", headers={"Host": host}).status_code == 200
 
 
-def test_a_foreign_origin_is_403(api: LocalApi) -> None:
+def test_a_foreign_origin_is_403(api: EngineAPI) -> None:
     for origin in ("https://evil.example", "null", "http://localhost.evil.example"):
         assert "origin" in refused(api, 403, "GET", "/v2/teams", headers={"Origin": origin})
     for origin in ("http://localhost:3000", "http://127.0.0.1:8080"):
@@ -69,7 +69,7 @@ def test_a_foreign_origin_is_403(api: LocalApi) -> None:
 
 
 def test_an_unknown_path_run_agent_team_or_request_is_404(
-    api: LocalApi, waiting: tuple[str, str]
+    api: EngineAPI, waiting: tuple[str, str]
 ) -> None:
     run_id, request_id = waiting
     for method, path in (
@@ -95,18 +95,18 @@ def test_an_unknown_path_run_agent_team_or_request_is_404(
     refused(api, 404, "POST", path, json={"approved": True})
 
 
-def test_an_id_that_is_not_a_uuid_is_400(api: LocalApi) -> None:
+def test_an_id_that_is_not_a_uuid_is_400(api: EngineAPI) -> None:
     for text in ("x", "1", "%00", "%ff", "%F0%9F%92%A9", "a" * 3000, f"{{{NOBODY}}}"):
         assert "must be a UUID" in refused(api, 400, "GET", f"/v2/runs/{text}")
         assert "must be a UUID" in refused(api, 400, "GET", f"/v2/agents/{text}")
         refused(api, 400, "POST", f"/v2/runs/{text}/stop")
 
 
-def test_an_id_in_upper_case_is_the_same_id(api: LocalApi, waiting: tuple[str, str]) -> None:
+def test_an_id_in_upper_case_is_the_same_id(api: EngineAPI, waiting: tuple[str, str]) -> None:
     assert api.run(waiting[0].upper()) == api.run(waiting[0])
 
 
-def test_an_unsupported_method_is_405(api: LocalApi) -> None:
+def test_an_unsupported_method_is_405(api: EngineAPI) -> None:
     for method in ("DELETE", "PUT", "PATCH", "OPTIONS", "BREW"):
         assert method in refused(api, 405, method, "/v2/teams")
     refused(api, 405, "POST", "/v2/profile")
@@ -115,7 +115,7 @@ def test_an_unsupported_method_is_405(api: LocalApi) -> None:
 
 @pytest.mark.parametrize("value", ["0", "-1", "1e400", "9e99", "ten", "", "1.5", "٣", "9" * 400])
 def test_a_limit_or_offset_out_of_range_is_400(
-    api: LocalApi, waiting: tuple[str, str], value: str
+    api: EngineAPI, waiting: tuple[str, str], value: str
 ) -> None:
     for path in (f"/v2/runs/{waiting[0]}/messages", f"/v2/teams/{api.team}/runs"):
         assert "limit must be" in refused(api, 400, "GET", path, params={"limit": value})
@@ -124,7 +124,7 @@ def test_a_limit_or_offset_out_of_range_is_400(
 
 
 def test_a_page_has_at_most_50_messages_or_100_runs(
-    api: LocalApi, waiting: tuple[str, str]
+    api: EngineAPI, waiting: tuple[str, str]
 ) -> None:
     refused(api, 400, "GET", f"/v2/runs/{waiting[0]}/messages?limit=51")
     refused(api, 400, "GET", f"/v2/teams/{api.team}/runs?limit=101")
@@ -147,11 +147,11 @@ def test_a_page_has_at_most_50_messages_or_100_runs(
         "issue_severity=bad",
     ],
 )
-def test_an_invalid_filter_is_400(api: LocalApi, query: str) -> None:
+def test_an_invalid_filter_is_400(api: EngineAPI, query: str) -> None:
     refused(api, 400, "GET", f"/v2/teams/{api.team}/runs?{query}")
 
 
-def test_a_search_has_at_most_1000_characters_and_no_wildcards(api: LocalApi) -> None:
+def test_a_search_has_at_most_1000_characters_and_no_wildcards(api: EngineAPI) -> None:
     path = f"/v2/teams/{api.team}/runs"
     for length in (1001, 60_000):
         assert "1000" in refused(api, 400, "GET", path, params={"search": "x" * length})
@@ -165,7 +165,7 @@ def test_a_search_has_at_most_1000_characters_and_no_wildcards(api: LocalApi) ->
 
 
 def test_an_unexpected_error_is_500_and_logged_in_one_line(
-    api: LocalApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    api: EngineAPI, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*arguments: object) -> None:
         raise RuntimeError("two\nlines")
@@ -190,7 +190,7 @@ def test_an_unexpected_error_is_500_and_logged_in_one_line(
 
 
 def test_a_database_error_is_500_and_logged_without_the_statement(
-    api: LocalApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    api: EngineAPI, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*arguments: object) -> None:
         raise sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("disk\nI/O error"))
@@ -202,7 +202,7 @@ def test_a_database_error_is_500_and_logged_without_the_statement(
     ]
 
 
-def test_a_wait_that_is_not_a_time_is_400(api: LocalApi, waiting: tuple[str, str]) -> None:
+def test_a_wait_that_is_not_a_time_is_400(api: EngineAPI, waiting: tuple[str, str]) -> None:
     for value in ("-1", "nan", "soon", "-inf"):
         refused(api, 400, "GET", f"/v2/runs/{waiting[0]}?wait={value}")
         refused(api, 400, "GET", f"/v2/runs/{waiting[0]}/messages?wait={value}")
@@ -228,12 +228,12 @@ def test_a_wait_that_is_not_a_time_is_400(api: LocalApi, waiting: tuple[str, str
         b'{"a":' * 100_000,
     ],
 )
-def test_an_invalid_body_is_400(api: LocalApi, waiting: tuple[str, str], body: bytes) -> None:
+def test_an_invalid_body_is_400(api: EngineAPI, waiting: tuple[str, str], body: bytes) -> None:
     refused(api, 400, "POST", f"/v2/runs/{waiting[0]}/messages", data=body)
     refused(api, 400, "POST", f"/v2/teams/{api.team}/runs", data=body)
 
 
-def test_a_start_without_an_agent_or_with_invalid_fields_is_400(api: LocalApi) -> None:
+def test_a_start_without_an_agent_or_with_invalid_fields_is_400(api: EngineAPI) -> None:
     path = f"/v2/teams/{api.team}/runs"
     agent_id = api.agent_id("Talker")
     for body in (
@@ -248,7 +248,7 @@ def test_a_start_without_an_agent_or_with_invalid_fields_is_400(api: LocalApi) -
         refused(api, 400, "POST", path, json=body)
 
 
-def test_a_body_over_10_megabytes_is_413(api: LocalApi, waiting: tuple[str, str]) -> None:
+def test_a_body_over_10_megabytes_is_413(api: EngineAPI, waiting: tuple[str, str]) -> None:
     path = f"/v2/runs/{waiting[0]}/messages"
     large = json.dumps({"message": "x" * (10 * 1024 * 1024)}).encode()
     assert "10 MB" in refused(api, 413, "POST", path, data=large)
@@ -259,7 +259,7 @@ def test_a_body_over_10_megabytes_is_413(api: LocalApi, waiting: tuple[str, str]
 
 
 def test_a_reply_that_does_not_fit_is_422_and_leaves_the_request_pending(
-    api: LocalApi, waiting: tuple[str, str]
+    api: EngineAPI, waiting: tuple[str, str]
 ) -> None:
     run_id, request_id = waiting
     path = f"/v2/runs/{run_id}/human-requests/{request_id}/respond"
@@ -290,7 +290,7 @@ def test_a_reply_that_does_not_fit_is_422_and_leaves_the_request_pending(
     assert "approval" in refused(api, 422, "POST", path, json={"answers": {"a": "b"}})
 
 
-def test_a_reply_to_an_answered_request_is_409(api: LocalApi) -> None:
+def test_a_reply_to_an_answered_request_is_409(api: EngineAPI) -> None:
     run_id = api.start("Invoice approver")
     request_id = api.wait_for_request(run_id)["id"]
     api.respond(run_id, request_id, approved=False)
@@ -300,7 +300,7 @@ def test_a_reply_to_an_answered_request_is_409(api: LocalApi) -> None:
     refused(api, 409, "POST", path, json={"approved": True})
 
 
-def test_random_requests_never_get_a_5xx(api: LocalApi, waiting: tuple[str, str]) -> None:
+def test_random_requests_never_get_a_5xx(api: EngineAPI, waiting: tuple[str, str]) -> None:
     chance = random.Random(7)
     run_id, request_id = waiting
     pieces = [
@@ -348,7 +348,7 @@ def test_random_requests_never_get_a_5xx(api: LocalApi, waiting: tuple[str, str]
     ],
 )
 def test_malformed_http_is_refused_and_the_next_request_is_answered(
-    api: LocalApi, raw: bytes
+    api: EngineAPI, raw: bytes
 ) -> None:
     port = int(api.base_url.rsplit(":", 1)[1])
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from duvo.local import CallOrderError, Question, RunContext, Server, ToolFailed, agent
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 
 entered = threading.Event()
 cancelled = threading.Event()
@@ -133,14 +133,14 @@ async def quiet(run: RunContext) -> None:
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[LocalApi]:
+def api() -> Iterator[EngineAPI]:
     """A running engine with the agents of this file."""
     agents = [
         *(tools, approver, questions, memory, reader, stuck, stuck_in_thread),
         *(crowd, caught_crowd, forgetful, leaver, odd_text, quiet),
     ]
     with Server(agents, port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         yield api
         api.close()
 
@@ -149,7 +149,7 @@ def types_of(conversation: list[dict[str, Any]]) -> list[str]:
     return [message["type"] for message in conversation]
 
 
-def test_a_conversation_has_the_message_the_session_and_the_agents_calls(api: LocalApi) -> None:
+def test_a_conversation_has_the_message_the_session_and_the_agents_calls(api: EngineAPI) -> None:
     run_id = api.start("Tools", "Do it")
     run = api.wait_for_end(run_id)["run"]
     conversation = api.conversation(run_id)
@@ -169,7 +169,7 @@ def test_a_conversation_has_the_message_the_session_and_the_agents_calls(api: Lo
     assert "not JSON serializable" in api.texts(run_id)[2]
 
 
-def test_times_of_a_conversation_rise_strictly(api: LocalApi) -> None:
+def test_times_of_a_conversation_rise_strictly(api: EngineAPI) -> None:
     run_id = api.start("Tools", "Do it")
     run = api.wait_for_end(run_id)["run"]
     times = [message["timestamp"] for message in api.conversation(run_id)]
@@ -178,7 +178,7 @@ def test_times_of_a_conversation_rise_strictly(api: LocalApi) -> None:
     assert run["completed_at"] == times[-1]
 
 
-def test_an_approval_waits_for_the_decision_and_returns_it(api: LocalApi) -> None:
+def test_an_approval_waits_for_the_decision_and_returns_it(api: EngineAPI) -> None:
     for approved in (True, False):
         run_id = api.start("Approver")
         request = api.wait_for_request(run_id)
@@ -195,7 +195,7 @@ def test_an_approval_waits_for_the_decision_and_returns_it(api: LocalApi) -> Non
         assert results[0]["tool_result"]["result"] == {"approved": approved}
 
 
-def test_answers_are_keyed_by_the_questions_texts(api: LocalApi) -> None:
+def test_answers_are_keyed_by_the_questions_texts(api: EngineAPI) -> None:
     run_id = api.start("Questions")
     request = api.wait_for_request(run_id)
     assert request["questions"] == [
@@ -214,7 +214,7 @@ def test_answers_are_keyed_by_the_questions_texts(api: LocalApi) -> None:
     assert api.texts(run_id)[-1] == "{'When?': 'now', 'Why = because?': 'so'}"
 
 
-def test_a_message_to_a_waiting_run_answers_its_question(api: LocalApi) -> None:
+def test_a_message_to_a_waiting_run_answers_its_question(api: EngineAPI) -> None:
     run_id = api.start("Questions")
     api.wait_for_request(run_id)
     posted = api.say(run_id, "B it is")["message"]
@@ -222,7 +222,7 @@ def test_a_message_to_a_waiting_run_answers_its_question(api: LocalApi) -> None:
     assert posted["id"] in [message["id"] for message in api.conversation(run_id)]
 
 
-def test_a_message_to_a_run_that_asks_two_questions_is_refused(api: LocalApi) -> None:
+def test_a_message_to_a_run_that_asks_two_questions_is_refused(api: EngineAPI) -> None:
     run_id = api.start("Questions")
     api.say(run_id, "B") if api.wait_for_request(run_id) else None
     api.wait_for_text(run_id, "{'Which cost centre?': 'B'}")
@@ -240,7 +240,7 @@ def test_a_message_to_a_run_that_asks_two_questions_is_refused(api: LocalApi) ->
     ],
 )
 def test_a_message_approves_only_by_a_bare_word_of_consent(
-    api: LocalApi, text: str, approved: bool
+    api: EngineAPI, text: str, approved: bool
 ) -> None:
     run_id = api.start("Approver")
     api.wait_for_request(run_id)
@@ -250,7 +250,7 @@ def test_a_message_approves_only_by_a_bare_word_of_consent(
     assert api.texts(run_id) == [f"approved {approved} {inbox}"]
 
 
-def test_messages_to_a_running_run_reach_its_inbox_once_and_in_order(api: LocalApi) -> None:
+def test_messages_to_a_running_run_reach_its_inbox_once_and_in_order(api: EngineAPI) -> None:
     run_id = api.start("Reader", "not for the inbox")
     api.wait_for_text(run_id, "reading")
     texts = [f"note {number}" for number in range(5)]
@@ -260,7 +260,7 @@ def test_messages_to_a_running_run_reach_its_inbox_once_and_in_order(api: LocalA
     assert api.texts(run_id)[-1] == repr([*texts, "enough"])
 
 
-def test_a_message_to_a_completed_run_starts_a_new_turn(api: LocalApi) -> None:
+def test_a_message_to_a_completed_run_starts_a_new_turn(api: EngineAPI) -> None:
     run_id = api.start("Memory", "first")
     api.wait_for_end(run_id)
     before = len(api.conversation(run_id))
@@ -282,7 +282,7 @@ def test_a_message_to_a_completed_run_starts_a_new_turn(api: LocalApi) -> None:
     ]
 
 
-def test_a_message_resumes_a_stopped_run(api: LocalApi) -> None:
+def test_a_message_resumes_a_stopped_run(api: EngineAPI) -> None:
     run_id = api.start("Approver")
     request = api.wait_for_request(run_id)
     api.stop(run_id)
@@ -295,7 +295,7 @@ def test_a_message_resumes_a_stopped_run(api: LocalApi) -> None:
     assert api.wait_for_end(run_id)["run"]["status"] == "completed"
 
 
-def test_a_failed_run_has_a_reason_and_cannot_be_resumed(api: LocalApi) -> None:
+def test_a_failed_run_has_a_reason_and_cannot_be_resumed(api: EngineAPI) -> None:
     run_id = api.start("Failing")
     assert api.wait_for_end(run_id)["run"]["status"] == "failed"
     last = api.conversation(run_id)[-1]
@@ -305,7 +305,7 @@ def test_a_failed_run_has_a_reason_and_cannot_be_resumed(api: LocalApi) -> None:
 
 
 @pytest.mark.parametrize("name", ["Stuck", "Stuck in a thread"])
-def test_stop_ends_a_run_at_once_inside_a_tool(api: LocalApi, name: str) -> None:
+def test_stop_ends_a_run_at_once_inside_a_tool(api: EngineAPI, name: str) -> None:
     entered.clear()
     cancelled.clear()
     run_id = api.start(name)
@@ -326,14 +326,14 @@ def test_stop_ends_a_run_at_once_inside_a_tool(api: LocalApi, name: str) -> None
         assert api.texts(run_id) == ["continued"]
 
 
-def test_stop_leaves_an_ended_run_unchanged(api: LocalApi) -> None:
+def test_stop_leaves_an_ended_run_unchanged(api: EngineAPI) -> None:
     run_id = api.start("Quiet")
     before = api.wait_for_end(run_id)
     assert "completed" in api.stop(run_id)["message"]
     assert api.run(run_id) == before
 
 
-def test_two_concurrent_calls_of_run_are_refused(api: LocalApi) -> None:
+def test_two_concurrent_calls_of_run_are_refused(api: EngineAPI) -> None:
     run_id = api.start("Crowd")
     assert api.wait_for_end(run_id)["run"]["status"] == "failed"
     assert (
@@ -344,28 +344,28 @@ def test_two_concurrent_calls_of_run_are_refused(api: LocalApi) -> None:
     assert api.texts(run_id) == ["one"]
 
 
-def test_a_call_that_is_not_awaited_fails_the_run(api: LocalApi) -> None:
+def test_a_call_that_is_not_awaited_fails_the_run(api: EngineAPI) -> None:
     run_id = api.start("Forgetful")
     assert api.wait_for_end(run_id)["run"]["status"] == "failed"
     last = api.conversation(run_id)[-1]["text_content"]
     assert last == "CallOrderError: run.sleep() was not awaited to its end"
 
 
-def test_an_agent_that_raises_system_exit_fails_only_its_run(api: LocalApi) -> None:
+def test_an_agent_that_raises_system_exit_fails_only_its_run(api: EngineAPI) -> None:
     run_id = api.start("Leaver")
     assert api.wait_for_end(run_id)["run"]["status"] == "failed"
     assert "SystemExit" in api.conversation(run_id)[-1]["text_content"]
     assert api.wait_for_end(api.start("Quiet"))["run"]["status"] == "completed"
 
 
-def test_text_that_cannot_be_stored_is_replaced(api: LocalApi) -> None:
+def test_text_that_cannot_be_stored_is_replaced(api: EngineAPI) -> None:
     run_id = api.start("Odd text")
     api.wait_for_end(run_id)
     assert api.texts(run_id) == ["nul \ufffd and half ? and \N{SNOWMAN}"]
     assert api.conversation(run_id)[-1]["text_content"] == "ValueError: nul \ufffd and half ?"
 
 
-def test_every_example_agent_runs(api: LocalApi) -> None:
+def test_every_example_agent_runs(api: EngineAPI) -> None:
     run_id = api.start("Invoice approver", "Process INV-1043")
     api.respond(run_id, api.wait_for_request(run_id)["id"], approved=True)
     assert api.wait_for_end(run_id)["run"]["status"] == "completed"

@@ -32,7 +32,7 @@ from duvo.local import (
 )
 from duvo.local._database.database import Database
 from duvo.local._execution.engine import Engine
-from tests.servers.engine_api import LocalApi, wait_until
+from tests.servers.engine_api import EngineAPI, wait_until
 
 
 @agent("Waiter")
@@ -81,7 +81,7 @@ def test_a_started_and_stopped_engine_leaves_the_process_unchanged() -> None:
 
     before = state()
     with Server([waiter], port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         api.wait_for_request(api.start("Waiter"))
         api.close()
         assert state()[1:] == before[1:]  # type: ignore[index]
@@ -138,7 +138,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 def test_a_server_works_inside_a_running_event_loop() -> None:
     async def cell() -> float:
         with Server([waiter], port=0) as server:
-            api = LocalApi.of(server)
+            api = EngineAPI.of(server)
             runs = [api.start("Waiter") for _ in range(5)]
             delays = []
             for run_id in runs:
@@ -155,7 +155,7 @@ def test_a_server_works_inside_a_running_event_loop() -> None:
 
 def test_responses_are_sent_without_delay() -> None:
     with Server(port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         times = []
         for _ in range(20):
             before = time.monotonic()
@@ -171,7 +171,7 @@ def test_the_database_its_key_and_side_files_are_private(tmp_path: Path) -> None
     before = os.umask(0)
     try:
         with Server([waiter], database=database, port=0) as server:
-            api = LocalApi.of(server)
+            api = EngineAPI.of(server)
             api.wait_for_request(api.start("Waiter"))
             api.close()
             assert server.key_file == tmp_path / "runs.sqlite.key"
@@ -209,7 +209,7 @@ def test_runs_keys_and_ids_are_the_same_after_a_restart(tmp_path: Path) -> None:
     key = {"Idempotency-Key": str(uuid.uuid4())}
     with Server([waiter], database=str(database), port=0) as server:
         first = (server.api_key, server.team_id, [agent.id for agent in server.agents])
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         body = {"agent_id": api.agent_id("Waiter")}
         started = api.post(f"/v2/teams/{api.team}/runs", body, status=201, headers=key)
         run_id = started["run"]["id"]
@@ -217,7 +217,7 @@ def test_runs_keys_and_ids_are_the_same_after_a_restart(tmp_path: Path) -> None:
         api.close()
     with Server([waiter], database=f"sqlite:///{database}", port=0) as server:
         assert (server.api_key, server.team_id, [a.id for a in server.agents]) == first
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         again = api.post(f"/v2/teams/{api.team}/runs", body, status=201, headers=key)
         assert again == started
         api.respond(run_id, request_id, approved=True)
@@ -232,7 +232,7 @@ def test_close_with_a_hundred_waiting_runs_is_quick_and_leaves_them_waiting(
     database = tmp_path / "runs.sqlite"
     server = Server([waiter, busy], database=database, port=0)
     server.start()
-    api = LocalApi.of(server)
+    api = EngineAPI.of(server)
     hanging = api.start("Busy")
     runs = [api.start("Waiter") for _ in range(100)]
     for run_id in runs:
@@ -243,7 +243,7 @@ def test_close_with_a_hundred_waiting_runs_is_quick_and_leaves_them_waiting(
     server.close(timeout=5)
     assert time.monotonic() - before < 3
     with Server([waiter, busy], database=database, port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         assert api.get(f"/v2/teams/{api.team}/runs?status=waiting")["total"] == 100
         assert api.status(hanging) == "running"
         for run_id in runs[::20]:
@@ -260,14 +260,14 @@ def test_calls_of_a_cancelled_agent_are_not_recorded(
 ) -> None:
     database = tmp_path / "runs.sqlite"
     with Server([tidy], database=database, port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         closed, stopped = api.start("Tidy"), api.start("Tidy")
         request = api.wait_for_request(closed)
         api.wait_for_request(stopped)
         api.stop(stopped)
         api.close()
     with Server([tidy], database=database, port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         assert api.texts(stopped) == api.texts(closed) == []
         api.respond(closed, request["id"], approved=True)
         api.wait_for_end(closed)
@@ -285,13 +285,13 @@ def test_a_turn_that_meets_a_database_error_continues_at_the_next_start(
     database = tmp_path / "runs.sqlite"
     with monkeypatch.context() as patch, Server(database=database, port=0) as server:
         patch.setattr("duvo.local._store.turns.complete", fail)
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         run_id = api.start("Talker")
         wait_until(lambda: bool(caplog.records), 5, "nothing was logged")
         assert f"run {run_id} is stuck until the next start" in caplog.text
         api.close()
     with Server(database=database, port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         assert api.wait_for_end(run_id)["run"]["status"] == "completed"
         assert len(api.texts(run_id)) == 2
         api.close()
@@ -303,7 +303,7 @@ def test_a_run_can_be_resumed_after_the_records_of_its_turn_were_deleted(
     monkeypatch.setattr("duvo.local._execution.engine._CLEANUP_INTERVAL", 0.05)
     database = tmp_path / "runs.sqlite"
     with Server([waiter], database=database, port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         done, waiting = api.start("Talker", "hi"), api.start("Waiter")
         api.wait_for_end(done)
         request = api.wait_for_request(waiting)
@@ -356,7 +356,7 @@ def test_a_second_engine_in_a_process_is_refused() -> None:
     with Server(port=0) as server:
         with pytest.raises(EngineError, match="another engine runs in this process"):
             Server(port=0).start()
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         assert api.get("/v2/teams")
         api.close()
 
@@ -534,7 +534,7 @@ def test_a_process_with_an_open_engine_exits_cleanly(tmp_path: Path) -> None:
 
 def test_a_rate_limit_is_enforced_and_announced() -> None:
     with Server(port=0, rate_limit=3) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         responses = [api.send("GET", "/v2/teams") for _ in range(4)]
         api.close()
     assert [response.status_code for response in responses] == [200, 200, 200, 429]

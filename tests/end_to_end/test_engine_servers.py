@@ -18,8 +18,8 @@ from duvo.local import RunContext, Server, agent
 from duvo.local._cluster import membership
 from duvo.local._database.location import locate
 from duvo.local._execution.engine import Engine
-from tests.servers.cluster import Fleet
-from tests.servers.engine_api import LocalApi, wait_until
+from tests.servers.cluster import Cluster
+from tests.servers.engine_api import EngineAPI, wait_until
 from tests.servers.postgresql import PostgreSQL, Relay
 
 STEP = ["tool_call", "tool_result", "text"]
@@ -35,15 +35,15 @@ CHECKED = """
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, postgresql_url: str) -> Iterator[Fleet]:
+def cluster(tmp_path: Path, postgresql_url: str) -> Iterator[Cluster]:
     """Servers on one database, none started yet."""
-    fleet = Fleet(tmp_path, postgresql_url)
-    yield fleet
-    fleet.close()
+    cluster = Cluster(tmp_path, postgresql_url)
+    yield cluster
+    cluster.close()
 
 
-def test_any_server_handles_any_request(fleet: Fleet) -> None:
-    one, two = (server.api for server in fleet.start(2))
+def test_any_server_handles_any_request(cluster: Cluster) -> None:
+    one, two = (server.api for server in cluster.start(2))
     assert one.session.headers == two.session.headers
     asked = one.start("Asker", "please")
     request = two.wait_for_request(asked)
@@ -52,20 +52,24 @@ def test_any_server_handles_any_request(fleet: Fleet) -> None:
     assert one.texts(asked) == two.texts(asked) == ["went True"]
 
     held = one.start("Holder")
-    wait_until(lambda: "held" in fleet.side_file.read_text(), 5, "the tool was not called")
+    wait_until(lambda: "held" in cluster.side_file.read_text(), 5, "the tool was not called")
     two.say(held, "a word")
     two.stop(held)
-    wait_until(lambda: "cancelled" in fleet.side_file.read_text(), 5, "the tool was not cancelled")
+    wait_until(
+        lambda: "cancelled" in cluster.side_file.read_text(), 5, "the tool was not cancelled"
+    )
     assert one.status(held) == "interrupted"
     two.say(held, "again")
-    wait_until(lambda: fleet.side_file.read_text().count("held") == 2, 5, "the run was not resumed")
+    wait_until(
+        lambda: cluster.side_file.read_text().count("held") == 2, 5, "the run was not resumed"
+    )
     one.stop(held)
     types = [message["type"] for message in two.conversation(held)]
     assert types.count("session_interrupted") == 2
 
 
-def test_a_change_on_one_server_wakes_a_long_poll_on_another(fleet: Fleet) -> None:
-    one, two = (server.api for server in fleet.start(2))
+def test_a_change_on_one_server_wakes_a_long_poll_on_another(cluster: Cluster) -> None:
+    one, two = (server.api for server in cluster.start(2))
     delays = []
     with ThreadPoolExecutor(1) as pool:
         for _ in range(3):
@@ -86,9 +90,9 @@ def test_a_change_on_one_server_wakes_a_long_poll_on_another(fleet: Fleet) -> No
 
 
 @pytest.mark.seeds
-def test_all_runs_of_a_killed_server_complete_on_another(fleet: Fleet, full: bool) -> None:
+def test_all_runs_of_a_killed_server_complete_on_another(cluster: Cluster, full: bool) -> None:
     count = 200 if full else 30
-    one, two = fleet.start(2)
+    one, two = cluster.start(2)
     with ThreadPoolExecutor(4) as pool:
         waiting = list(pool.map(lambda n: one.api.start("Asker", f"ask {n}"), range(count)))
         wait_until(lambda: two.api.count("waiting") == count, 30, "not all runs wait")
@@ -96,7 +100,7 @@ def test_all_runs_of_a_killed_server_complete_on_another(fleet: Fleet, full: boo
         every = pool.map(lambda run_id: two.api.wait_for_text(run_id, "step 0"), working)
         assert len(list(every)) == count
     one.kill()
-    fleet.open_the_gate()
+    cluster.open_the_gate()
     before = time.monotonic()
     requests = {run["id"]: two.api.run(run["id"]) for run in _list(two.api, "waiting")}
     for run_id, got in requests.items():
@@ -116,14 +120,14 @@ def test_all_runs_of_a_killed_server_complete_on_another(fleet: Fleet, full: boo
         _check(two.api, run_id, [*WORKED[:3], *STEP, *gate, *STEP * 3, "text", "session_completed"])
     for number, run_id in enumerate(waiting):
         _check_asker(two.api, run_id, number)
-    assert fleet.steps_run_again() == []
+    assert cluster.steps_run_again() == []
 
 
-def test_a_killed_server_is_marked_dead_before_its_heartbeat_expires(fleet: Fleet) -> None:
-    one, two = fleet.start(2)
+def test_a_killed_server_is_marked_dead_before_its_heartbeat_expires(cluster: Cluster) -> None:
+    one, two = cluster.start(2)
     run_id = one.api.start("Asker", "please")
     request = one.api.wait_for_request(run_id)
-    with psycopg.connect(fleet.url, autocommit=True) as connection:
+    with psycopg.connect(cluster.url, autocommit=True) as connection:
 
         def seen() -> dict[str, float]:
             rows = connection.execute("SELECT id, extract(epoch FROM seen) FROM duvo_servers")
@@ -158,7 +162,7 @@ def test_a_postponed_tool_is_called_once_the_server_has_its_lease(
 
     monkeypatch.setattr(Engine, "may_start_tool", lambda _: next(answers))
     with Server([caller], database=postgresql_url, port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         run_id = api.start("Caller")
         assert api.wait_for_end(run_id)["run"]["status"] == "completed"
         assert api.texts(run_id) == ["None"]
@@ -189,11 +193,11 @@ def test_a_server_with_a_recent_heartbeat_is_not_marked_dead(postgresql_url: str
         assert membership.dead(connection)[silent]
 
 
-def test_a_server_that_reconnects_keeps_its_runs(fleet: Fleet) -> None:
-    one, two = fleet.start(2)
+def test_a_server_that_reconnects_keeps_its_runs(cluster: Cluster) -> None:
+    one, two = cluster.start(2)
     run_id = one.api.start("Holder")
-    wait_until(lambda: "held" in fleet.side_file.read_text(), 5, "the tool was not called")
-    with psycopg.connect(fleet.url, autocommit=True) as connection:
+    wait_until(lambda: "held" in cluster.side_file.read_text(), 5, "the tool was not called")
+    with psycopg.connect(cluster.url, autocommit=True) as connection:
 
         def one_of(query: str, *values: object) -> object:
             row = connection.execute(query, values or None).fetchone()
@@ -211,13 +215,15 @@ def test_a_server_that_reconnects_keeps_its_runs(fleet: Fleet) -> None:
             )
         assert f"duvo {one_of(KEEPER)}" == name
     two.api.stop(run_id)
-    wait_until(lambda: "cancelled" in fleet.side_file.read_text(), 5, "the tool was not cancelled")
-    assert fleet.side_file.read_text().count("held") == 1
+    wait_until(
+        lambda: "cancelled" in cluster.side_file.read_text(), 5, "the tool was not cancelled"
+    )
+    assert cluster.side_file.read_text().count("held") == 1
     assert one.stderr == two.stderr == ""
 
 
-def test_a_server_that_was_frozen_for_8_seconds_repeats_no_recorded_call(fleet: Fleet) -> None:
-    one, two = fleet.start(2)
+def test_a_server_that_was_frozen_for_8_seconds_repeats_no_recorded_call(cluster: Cluster) -> None:
+    one, two = cluster.start(2)
     waiting = [one.api.start("Asker", f"ask {number}") for number in range(20)]
     wait_until(lambda: two.api.count("waiting") == 20, 20, "not all runs wait")
     working = [one.api.start("Worker", f"job {number}") for number in range(40)]
@@ -237,38 +243,38 @@ def test_a_server_that_was_frozen_for_8_seconds_repeats_no_recorded_call(fleet: 
         _check_worker(two.api, run_id, number)
     for number, run_id in enumerate(waiting):
         _check_asker(one.api, run_id, number)
-    assert fleet.steps_run_again() == []
+    assert cluster.steps_run_again() == []
     # The server that wakes finds the call running elsewhere, and not recorded yet.
-    assert fleet.side_file.read_text().count("long") == 1
+    assert cluster.side_file.read_text().count("long") == 1
     assert one.stderr.count("\n") == 1
     assert "this server lost contact" in one.stderr
     assert two.stderr == ""
 
 
 def test_a_server_that_does_not_notice_its_broken_connection_repeats_no_call(
-    fleet: Fleet, postgresql_url: str
+    cluster: Cluster, postgresql_url: str
 ) -> None:
     relay = Relay(postgresql_url)
-    fleet.url = relay.url
-    [one] = fleet.start(1)
-    fleet.url = postgresql_url
-    [two] = fleet.start(1)
+    cluster.url = relay.url
+    [one] = cluster.start(1)
+    cluster.url = postgresql_url
+    [two] = cluster.start(1)
     working = [one.api.start("Walker") for _ in range(10)]
-    wait_until(lambda: len(fleet.calls()) > 20, 10, "the runs do not work")
-    relay.hang_up_behind(b"LISTEN duvo")
+    wait_until(lambda: len(cluster.calls()) > 20, 10, "the runs do not work")
+    relay.hang_up_silently(b"LISTEN duvo")
     wait_until(lambda: two.api.count("completed") == 10, 40, "not all runs ended")
     for run_id in working:
         tools = ["tool_call", "tool_result"] * 15
         _check(two.api, run_id, ["session_started", *tools, "session_completed"])
     # No call was running during the takeover, so none was repeated.
-    assert len(fleet.calls()) == len(set(fleet.calls())) == 150
+    assert len(cluster.calls()) == len(set(cluster.calls())) == 150
     wait_until(lambda: "this server lost contact" in one.stderr, 10, "nothing was logged")
-    fleet.close()
+    cluster.close()
     relay.close()
 
 
-def test_runs_of_a_server_that_exits_cleanly_continue_on_another(fleet: Fleet) -> None:
-    one, two = fleet.start(2)
+def test_runs_of_a_server_that_exits_cleanly_continue_on_another(cluster: Cluster) -> None:
+    one, two = cluster.start(2)
     working = [one.api.start("Worker", f"job {number}") for number in range(10)]
     one.leave()
     before = time.monotonic()
@@ -277,13 +283,13 @@ def test_runs_of_a_server_that_exits_cleanly_continue_on_another(fleet: Fleet) -
         _check_worker(two.api, run_id, number)
     print("clean exit; all ended after", time.monotonic() - before)
     assert one.stderr == two.stderr == ""
-    assert fleet.steps_run_again() == []
+    assert cluster.steps_run_again() == []
 
 
 def test_servers_wait_for_a_database_that_restarts_under_load(
-    fleet: Fleet, postgresql: PostgreSQL
+    cluster: Cluster, postgresql: PostgreSQL
 ) -> None:
-    one, two = fleet.start(2)
+    one, two = cluster.start(2)
     waiting = [one.api.start("Asker", f"ask {number}") for number in range(10)]
     requests = {run_id: one.api.wait_for_request(run_id)["id"] for run_id in waiting}
     with ThreadPoolExecutor(4) as pool:
@@ -304,14 +310,14 @@ def test_servers_wait_for_a_database_that_restarts_under_load(
         _check_worker(one.api, run_id, number)
     for number, run_id in enumerate(waiting):
         _check_asker(two.api, run_id, number)
-    assert fleet.steps_run_again() == []
+    assert cluster.steps_run_again() == []
     for server in (one, two):
         away, back = server.stderr.splitlines()
         assert away.startswith("the database does not answer; waiting for it: ")
         assert back.startswith("the database answers again, after ")
 
 
-def _list(api: LocalApi, status: str) -> list[dict[str, object]]:
+def _list(api: EngineAPI, status: str) -> list[dict[str, object]]:
     path = f"/v2/teams/{api.team}/runs?limit=100&status={status}"
     first = api.get(path)
     found = list(first["data"])
@@ -320,22 +326,22 @@ def _list(api: LocalApi, status: str) -> list[dict[str, object]]:
     return found
 
 
-def _check_worked(api: LocalApi, run_id: str, number: int) -> None:
+def _check_worked(api: EngineAPI, run_id: str, number: int) -> None:
     assert api.texts(run_id) == [f"got job {number}", *(f"step {n}" for n in range(4)), "end"]
 
 
-def _check_worker(api: LocalApi, run_id: str, number: int) -> None:
+def _check_worker(api: EngineAPI, run_id: str, number: int) -> None:
     _check_worked(api, run_id, number)
     _check(api, run_id, [*WORKED, "session_completed"])
 
 
-def _check_asker(api: LocalApi, run_id: str, number: int) -> None:
+def _check_asker(api: EngineAPI, run_id: str, number: int) -> None:
     assert api.texts(run_id) == ["went True"]
     rest = ["tool_call", "tool_result", "text", "session_completed"]
     _check(api, run_id, ["text", *ASKED, *rest])
 
 
-def _check(api: LocalApi, run_id: str, types: list[str]) -> None:
+def _check(api: EngineAPI, run_id: str, types: list[str]) -> None:
     conversation = api.conversation(run_id)
     assert [message["type"] for message in conversation] == types
     times = [message["timestamp"] for message in conversation]

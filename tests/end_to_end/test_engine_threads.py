@@ -14,7 +14,7 @@ import pytest
 from duvo.local import RunContext, Server, agent
 from duvo.local._execution import event_loop
 from duvo.local._threads import agent_code
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 
 BLOCKED = 15
 """More threads than the engine itself has."""
@@ -64,17 +64,17 @@ async def plain(run: RunContext) -> None:
 
 
 @pytest.fixture
-def api() -> Iterator[LocalApi]:
+def api() -> Iterator[EngineAPI]:
     gate.clear()
     with Server([in_tool, in_executor, in_task, beside, plain], port=0) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         yield api
         gate.set()
         api.close()
 
 
 @pytest.mark.parametrize("name", ["In a tool", "In the executor", "In a task", "Beside its tools"])
-def test_blocked_threads_of_agents_do_not_delay_other_runs(api: LocalApi, name: str) -> None:
+def test_blocked_threads_of_agents_do_not_delay_other_runs(api: EngineAPI, name: str) -> None:
     runs = [api.start(name) for _ in range(BLOCKED)]
     for _ in runs:
         assert blocked.acquire(timeout=20)
@@ -89,7 +89,7 @@ def test_blocked_threads_of_agents_do_not_delay_other_runs(api: LocalApi, name: 
 HANGING = """
 import asyncio, sys, time
 from duvo.local import Server, agent
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 
 @agent("Hanging")
 async def hanging(run):
@@ -99,7 +99,7 @@ async def hanging(run):
     await run.tool("tool", {}, tool)
 
 with Server([hanging], port=0, examples=False) as server:
-    LocalApi.of(server).start("Hanging")
+    EngineAPI.of(server).start("Hanging")
     sys.stdin.readline()
 """
 

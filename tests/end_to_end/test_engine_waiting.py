@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from duvo.local import RunContext, Server, agent
-from tests.servers.engine_api import LocalApi, wait_until
+from tests.servers.engine_api import EngineAPI, wait_until
 
 WAITING = 200
 
@@ -23,10 +23,10 @@ async def waiter(run: RunContext) -> None:
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[LocalApi]:
+def api() -> Iterator[EngineAPI]:
     """An engine in which 200 runs wait for a human."""
     with Server([waiter], port=0, examples=False) as server:
-        api = LocalApi.of(server)
+        api = EngineAPI.of(server)
         for _ in range(WAITING):
             api.start("Waiter")
         wait_until(lambda: api.count("waiting") == WAITING, 30, "not all runs wait")
@@ -34,11 +34,11 @@ def api() -> Iterator[LocalApi]:
         api.close()
 
 
-def test_waiting_runs_take_no_threads(api: LocalApi) -> None:
+def test_waiting_runs_take_no_threads(api: EngineAPI) -> None:
     assert threading.active_count() <= 25
 
 
-def test_waiting_runs_do_not_poll_the_database(api: LocalApi) -> None:
+def test_waiting_runs_do_not_poll_the_database(api: EngineAPI) -> None:
     run_id = api.get(f"/v2/teams/{api.team}/runs?limit=1")["data"][0]["id"]
     total = api.get(f"/v2/runs/{run_id}/messages")["total"]
     statements: list[str] = []
@@ -54,7 +54,7 @@ def test_waiting_runs_do_not_poll_the_database(api: LocalApi) -> None:
     assert 2 <= len(statements) < WAITING // 4, statements
 
 
-def test_a_reply_wakes_its_run_at_once(api: LocalApi) -> None:
+def test_a_reply_wakes_its_run_at_once(api: EngineAPI) -> None:
     delays = []
     for run in api.get(f"/v2/teams/{api.team}/runs?limit=20&status=waiting")["data"]:
         request = api.run(run["id"])["pending_human_request"]

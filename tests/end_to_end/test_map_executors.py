@@ -20,14 +20,14 @@ import pytest
 import duvo
 from duvo._flow.perform import Driver
 from duvo.local import RunContext, Server, agent
-from tests.servers.fake_api import AGENT, Hosted, Seen
+from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 from tests.support.command import wait_for
 from tests.support.decisions import (
     approve,
     approve_and_kill_once,
-    approve_when_told,
+    approve_when_allowed,
     decided_by,
-    die,
+    exit_at_once,
 )
 
 INPUTS = [f"input {number}" for number in range(16)]
@@ -149,36 +149,36 @@ def test_a_worker_that_is_killed_loses_nothing(
 
 
 def test_a_worker_that_is_killed_when_its_reply_was_sent_sends_no_other(
-    dask: Executor, hosted: Hosted, client: duvo.Client, tmp_path: Path
+    dask: Executor, fake_api: FakeAPI, client: duvo.Client, tmp_path: Path
 ) -> None:
     replies: Counter[str] = Counter()
     killed: list[int] = []
     folder = tmp_path / "decided"
     folder.mkdir()
 
-    def before(seen: Seen) -> None:
+    def before(seen: ReceivedRequest) -> None:
         if seen.method == "GET" and seen.path.endswith("/runs"):
-            with hosted.lock:
-                for run_id, run in hosted.runs.items():
+            with fake_api.lock:
+                for run_id, run in fake_api.runs.items():
                     if run["status"] == "pending":
-                        hosted.ask(run_id)
+                        fake_api.ask(run_id)
                     elif run["status"] == "running":
-                        said = hosted.conversations[run_id][0]["text_content"]
-                        hosted.say(run_id, f"did {said}")
-                        hosted.end(run_id)
+                        said = fake_api.conversations[run_id][0]["text_content"]
+                        fake_api.say(run_id, f"did {said}")
+                        fake_api.end(run_id)
 
-    def after(seen: Seen) -> None:
+    def after(seen: ReceivedRequest) -> None:
         if not seen.path.endswith("/respond"):
             return
         request_id = seen.path.split("/")[-2]
         replies[request_id] += 1
-        with hosted.lock:
+        with fake_api.lock:
             if len(replies) == 3 and not killed:
                 (pid,) = decided_by(folder, request_id)
                 killed.append(pid)
                 os.kill(pid, signal.SIGKILL)
 
-    hosted.before, hosted.after = before, after
+    fake_api.before, fake_api.after = before, after
     results = list(
         client.runs.map(
             AGENT,
@@ -190,7 +190,7 @@ def test_a_worker_that_is_killed_when_its_reply_was_sent_sends_no_other(
     )
     check(results)
     assert len(killed) == 1
-    assert len(hosted.runs) == len(replies) == len(INPUTS)
+    assert len(fake_api.runs) == len(replies) == len(INPUTS)
     assert set(replies.values()) == {1}
 
 
@@ -198,7 +198,9 @@ def test_an_executor_that_breaks_is_told_and_the_runs_go_on(
     processes: ProcessPoolExecutor, local: duvo.Client, tmp_path: Path
 ) -> None:
     journal = tmp_path / "journal"
-    results = local.runs.map("Asker", INPUTS, on_request=die, executor=processes, journal=journal)
+    results = local.runs.map(
+        "Asker", INPUTS, on_request=exit_at_once, executor=processes, journal=journal
+    )
     failed = r"the executor failed .*; the runs are still running"
     with pytest.raises(duvo.DuvoError, match=failed):
         list(results)
@@ -242,7 +244,7 @@ def test_so_is_a_cluster_that_lost_all_who_tried(
 ) -> None:
     cluster.scheduler.allowed_failures = 0
     try:
-        results = local.runs.map("Asker", INPUTS[:1], on_request=die, executor=dask)
+        results = local.runs.map("Asker", INPUTS[:1], on_request=exit_at_once, executor=dask)
         with pytest.raises(duvo.DuvoError, match=r"the executor failed .*KilledWorker"):
             list(results)
     finally:
@@ -257,7 +259,7 @@ def test_so_is_a_cluster_that_is_gone(
         results = local.runs.map(
             "Asker",
             INPUTS[:1],
-            on_request=partial(approve_when_told, tmp_path),
+            on_request=partial(approve_when_allowed, tmp_path),
             executor=client.get_executor(),
             journal=journal,
         )

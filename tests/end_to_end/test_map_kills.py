@@ -18,7 +18,7 @@ import pytest
 
 import duvo
 from duvo.local import RunContext, Server, agent
-from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted, Seen
+from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, ReceivedRequest
 
 INPUTS = 40
 
@@ -89,33 +89,33 @@ class Batch:
 
 
 class Works:
-    """The agent of the hosted server; slow to start, and it sees to the kills.
+    """The agent of the fake API; slow to start, and it sees to the kills.
 
     Attributes:
         kill: called with the number of each start, and how far that is.
         starts: how many there were.
     """
 
-    def __init__(self, hosted: Hosted, seed: int):
-        self._hosted = hosted
+    def __init__(self, fake_api: FakeAPI, seed: int):
+        self._fake_api = fake_api
         self._random = random.Random(seed)
         self.starts = 0
         self.kill: Any = lambda number, place: None
-        hosted.before, hosted.after = self.before, self.after
+        fake_api.before, fake_api.after = self.before, self.after
 
-    def before(self, seen: Seen) -> None:
+    def before(self, seen: ReceivedRequest) -> None:
         if seen.method == "GET" and seen.path.endswith("/runs"):
-            with self._hosted.lock:
-                for run_id, run in self._hosted.runs.items():
+            with self._fake_api.lock:
+                for run_id, run in self._fake_api.runs.items():
                     if run["status"] == "pending" and self._random.random() < 0.5:
-                        said = self._hosted.conversations[run_id][0]["text_content"]
-                        self._hosted.say(run_id, f"did {said}")
-                        self._hosted.end(run_id)
+                        said = self._fake_api.conversations[run_id][0]["text_content"]
+                        self._fake_api.say(run_id, f"did {said}")
+                        self._fake_api.end(run_id)
         elif seen.method == "POST":
             self.starts += 1
             self._wait_or_kill(self.starts, "before")
 
-    def after(self, seen: Seen) -> None:
+    def after(self, seen: ReceivedRequest) -> None:
         if seen.method == "POST":
             self._wait_or_kill(self.starts, "after")
 
@@ -137,11 +137,11 @@ def kill_at(works: Works, process: subprocess.Popen[str], more: int, where: str)
 
 @pytest.mark.seeds(quick=1, full=3)
 def test_on_a_server_that_honours_no_idempotency_key(
-    hosted: Hosted, tmp_path: Path, seed: int
+    fake_api: FakeAPI, tmp_path: Path, seed: int
 ) -> None:
     moments = random.Random(seed)
-    works = Works(hosted, seed)
-    settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": hosted.base_url, "DUVO_TEAM_ID": TEAM}
+    works = Works(fake_api, seed)
+    settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": fake_api.base_url, "DUVO_TEAM_ID": TEAM}
     batch = Batch(settings, AGENT, tmp_path / "journal")
     for _ in range(4):
         process = batch.start()
@@ -149,8 +149,8 @@ def test_on_a_server_that_honours_no_idempotency_key(
         assert batch.ended(process) == -signal.SIGKILL
     works.kill = lambda number, place: None
     assert batch.ended(batch.start()) == 0
-    with hosted.lock:
-        batch.check([texts[0]["text_content"] for texts in hosted.conversations.values()])
+    with fake_api.lock:
+        batch.check([texts[0]["text_content"] for texts in fake_api.conversations.values()])
 
 
 @agent("Worker")
@@ -231,10 +231,10 @@ def test_a_second_process_is_refused_in_one_line(
 
 
 def test_ctrl_c_notes_what_is_on_its_way_and_the_same_call_goes_on(
-    hosted: Hosted, tmp_path: Path
+    fake_api: FakeAPI, tmp_path: Path
 ) -> None:
-    works = Works(hosted, 1)
-    settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": hosted.base_url, "DUVO_TEAM_ID": TEAM}
+    works = Works(fake_api, 1)
+    settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": fake_api.base_url, "DUVO_TEAM_ID": TEAM}
     batch = Batch(settings, AGENT, tmp_path / "journal")
     for last in (5, 14, 23):
         process = batch.start()
@@ -246,10 +246,10 @@ def test_ctrl_c_notes_what_is_on_its_way_and_the_same_call_goes_on(
         states = journal_states(tmp_path / "journal")
         assert states["sending"] <= 1
         known = states["started"] + states["finished"]
-        assert known in (len(hosted.runs), len(hosted.runs) - states["sending"])
+        assert known in (len(fake_api.runs), len(fake_api.runs) - states["sending"])
     works.kill = lambda number, place: None
     assert batch.ended(batch.start()) == 0
-    batch.check([texts[0]["text_content"] for texts in hosted.conversations.values()])
+    batch.check([texts[0]["text_content"] for texts in fake_api.conversations.values()])
 
 
 def journal_states(file: Path) -> Counter[str]:

@@ -16,7 +16,7 @@ import trustme
 import yaml
 
 from duvo_cli import parser, registry
-from tests.servers.serve_process import Served
+from tests.servers.serve_process import ServeProcess
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "several-machines.md").read_text()
@@ -94,7 +94,9 @@ def test_haproxy_accepts_its_configuration(tmp_path: Path) -> None:
     assert "WARNING" not in done.stderr
 
 
-def test_the_metrics_of_the_page_are_those_that_are_served(serve: Callable[..., Served]) -> None:
+def test_the_metrics_of_the_page_are_those_that_are_served(
+    serve: Callable[..., ServeProcess],
+) -> None:
     served = serve()
     served.health()
     names = {name[0] for name in served.metrics() if name[0].startswith("duvo_")}

@@ -15,7 +15,7 @@ from tests.faults.play import MAY_PASS, Play
 from tests.faults.scenarios import CITY, approving, check_given, check_replies
 
 
-class HurriedQueue(queue.SimpleQueue[Any]):
+class FastQueue(queue.SimpleQueue[Any]):
     """What a batch waits at, by the hurried clock of its client."""
 
     def __init__(self, play: Play):
@@ -51,7 +51,7 @@ def map(play: Play) -> None:
                     answers=CITY,
                     journal=journal,
                 )
-                batch._driver._queue = HurriedQueue(play)
+                batch._driver._queue = FastQueue(play)
                 for result in batch:
                     given, run = result
                     assert given not in results or result.delivered or leaves

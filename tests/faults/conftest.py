@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.dev_process import running_dev
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 from tests.support.clients import client, connect, loop_thread, use_both_clients
 
 __all__ = ["client", "connect", "loop_thread"]
@@ -19,7 +19,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalApi]:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineAPI]:
     """A session with an engine that has the agents of the scenarios, past all faults."""
     agents = Path(__file__).with_name("agents.py")
     with running_dev(tmp_path_factory.mktemp("engine"), "--json", str(agents)) as dev:

@@ -11,9 +11,9 @@ from typing import Any
 import duvo
 from tests.faults.exchange import Event
 from tests.faults.schedule import Link
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 from tests.servers.faulty_proxy import FaultyProxy, faulty
-from tests.support.clocks import HurriedClock
+from tests.support.clocks import FastClock
 
 MAY_PASS = (duvo.RateLimited, duvo.ServerError, duvo.ConnectionError, duvo.TimeoutError)
 """Errors of a call whose retries all failed."""
@@ -24,7 +24,7 @@ _PATIENT, _IMPATIENT = 10.0, 0.15
 class Play:
     """What a scenario works with: a client behind the proxy, and a session that bypasses it."""
 
-    def __init__(self, seed: int, api: LocalApi, proxy: FaultyProxy, client: duvo.Client):
+    def __init__(self, seed: int, api: EngineAPI, proxy: FaultyProxy, client: duvo.Client):
         self.seed = seed
         self.api = api
         self.proxy = proxy
@@ -78,9 +78,9 @@ class Play:
 
 
 @contextmanager
-def behind_faults(api: LocalApi, seed: int, lies: bool) -> Iterator[Play]:
+def behind_faults(api: EngineAPI, seed: int, may_shift: bool) -> Iterator[Play]:
     """Make a client of the engine behind the faults of a seed."""
-    with faulty(api.base_url, seed, lies) as proxy:
+    with faulty(api.base_url, seed, may_shift) as proxy:
         link = Link(seed)
         client = duvo.Client(
             api_key=str(api.session.headers["Authorization"]).removeprefix("Bearer "),
@@ -89,6 +89,6 @@ def behind_faults(api: LocalApi, seed: int, lies: bool) -> Iterator[Play]:
             timeout=_IMPATIENT if link.slow else _PATIENT,
             max_retries=random.Random(f"{seed} client").choice((0, 1, 3, 3, 6)),
         )
-        client._driver.api.clock = HurriedClock(proxy.rest)
+        client._driver.api.clock = FastClock(proxy.rest)
         with client:
             yield Play(seed, api, proxy, client)

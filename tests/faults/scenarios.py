@@ -39,12 +39,12 @@ def follow(play: Play) -> None:
     """A followed conversation is complete, in order and without duplicates."""
     run_id = play.api.start(CLERK, play.plan())
     run = play.client.runs.run(run_id)
-    met: list[str] = []
-    given = list(run.messages(follow=True, on_request=approving(met), answers=CITY))
+    handled: list[str] = []
+    given = list(run.messages(follow=True, on_request=approving(handled), answers=CITY))
     truth = check_given(play, run_id, given)
     assert run.status == "completed"
     assert run.answer == truth[-2]["text_content"]
-    assert len(met) == len(set(met)), "a human request was handled twice"
+    assert len(handled) == len(set(handled)), "a human request was handled twice"
     check_replies(play, run_id)
 
 
@@ -72,11 +72,11 @@ def resume(play: Play) -> None:
 def wait(play: Play) -> None:
     """A wait ends with the run, and knows its answer."""
     run_id = play.api.start(CLERK, play.plan())
-    met: list[str] = []
-    run = play.client.runs.run(run_id).wait(on_request=approving(met), answers=CITY)
+    handled: list[str] = []
+    run = play.client.runs.run(run_id).wait(on_request=approving(handled), answers=CITY)
     assert play.api.status(run_id) == "completed" == run.status
     assert run.answer == play.api.texts(run_id)[-1]
-    assert len(met) == len(set(met)), "a human request was handled twice"
+    assert len(handled) == len(set(handled)), "a human request was handled twice"
     check_replies(play, run_id)
 
 
@@ -154,9 +154,9 @@ def post(play: Play) -> None:
     assert _posted(play, run_id) == sent
 
 
-def approving(met: list[str]) -> Callable[[duvo.HumanRequest], bool | None]:
+def approving(handled: list[str]) -> Callable[[duvo.HumanRequest], bool | None]:
     def approve(request: duvo.HumanRequest) -> bool | None:
-        met.append(request.id)
+        handled.append(request.id)
         return True if request.type == "approval" else None
 
     return approve

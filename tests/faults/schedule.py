@@ -64,7 +64,7 @@ _OF_ANY = (
     Fault.HUNG_UP,
 )
 _SLOW = (Fault.NO_ANSWER, Fault.STALLED)
-_LYING = (Fault.SHIFTED, Fault.REPEATED)
+_SHIFTING = (Fault.SHIFTED, Fault.REPEATED)
 
 
 class Link:
@@ -100,7 +100,7 @@ class Schedule:
     Args:
         seed: chooses everything.
         link: the kind of server.
-        lies: pages of a conversation may shift, where the server does not
+        may_shift: pages of a conversation may shift, where the server does not
             promise the contrary.
 
     Attributes:
@@ -108,7 +108,7 @@ class Schedule:
             accepted.
     """
 
-    def __init__(self, seed: int, link: Link, lies: bool):
+    def __init__(self, seed: int, link: Link, may_shift: bool):
         self._seed = seed
         self._link = link
         self._lock = threading.Lock()
@@ -117,7 +117,7 @@ class Schedule:
         self._share = chance.choice((0.2, 0.5, 0.8, 1.0))
         self.refusals = chance.choice((0, 0, 0, 1, 2))
         self._left: dict[str, int] = {}
-        self._lies_left = 3 if lies and not link.holds else 0
+        self._shifts_left = 3 if may_shift and not link.holds else 0
 
     def next(self, kind: str, *, pages: bool, begins: bool) -> tuple[Fault, random.Random]:
         """Return the fault of the next call of a kind, and the random numbers for its details.
@@ -136,8 +136,8 @@ class Schedule:
                 return Fault.PASS, chance
             self._left[kind] -= 1
             fault = chance.choice(self._possible(pages, begins))
-            if fault in _LYING:
-                self._lies_left -= 1
+            if fault in _SHIFTING:
+                self._shifts_left -= 1
             return fault, chance
 
     def _possible(self, pages: bool, begins: bool) -> list[Fault]:
@@ -145,6 +145,6 @@ class Schedule:
         if pages:
             faults.append(Fault.OTHER_PAGE)
             # A client without messages cannot notice that a page starts elsewhere.
-            if self._lies_left:
-                faults += (Fault.REPEATED,) if begins else _LYING
+            if self._shifts_left:
+                faults += (Fault.REPEATED,) if begins else _SHIFTING
         return faults

@@ -14,8 +14,8 @@ import pytest
 import trustme
 
 import duvo
-from tests.servers.fake_api import KEY, TEAM, Hosted, serving
-from tests.servers.proxy import Proxy, proxying
+from tests.servers.fake_api import KEY, TEAM, FakeAPI, serving
+from tests.servers.proxy import Proxy, running_proxy
 from tests.support.clients import Connect
 
 Teams = Callable[[str], list[str]]
@@ -36,18 +36,18 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def secured(authority: trustme.CA) -> Iterator[Hosted]:
+def fake_api_over_tls(authority: trustme.CA) -> Iterator[FakeAPI]:
     """The fake API over TLS, with a certificate of the authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-    with serving(Hosted(), context) as server:
+    with serving(FakeAPI(), context) as server:
         yield server
 
 
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
     """A proxy on loopback."""
-    with proxying() as proxy:
+    with running_proxy() as proxy:
         yield proxy
 
 
@@ -74,49 +74,53 @@ def command(base_url: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
 def test_a_plain_request_goes_through_the_proxy(
-    teams: Teams, hosted: Hosted, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, name: str
+    teams: Teams, fake_api: FakeAPI, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, proxy.url)
-    assert teams(hosted.base_url) == [TEAM]
-    assert proxy.asked == [f"GET {hosted.base_url}/v2/teams"]
+    assert teams(fake_api.base_url) == [TEAM]
+    assert proxy.requests == [f"GET {fake_api.base_url}/v2/teams"]
 
 
 def test_the_command_uses_the_proxy_and_the_ca_file_of_the_environment(
-    secured: Hosted, proxy: Proxy, ca_file: str, monkeypatch: pytest.MonkeyPatch
+    fake_api_over_tls: FakeAPI, proxy: Proxy, ca_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)
-    answer = command(secured.base_url)
+    answer = command(fake_api_over_tls.base_url)
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout)["teams"][0]["id"] == TEAM
-    assert proxy.asked == [f"CONNECT {secured.base_url.removeprefix('https://')}"]
+    assert proxy.requests == [f"CONNECT {fake_api_over_tls.base_url.removeprefix('https://')}"]
 
 
 def test_a_host_in_no_proxy_is_reached_directly(
-    teams: Teams, hosted: Hosted, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    teams: Teams, fake_api: FakeAPI, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    assert teams(hosted.base_url) == [TEAM]
-    assert proxy.asked == []
+    assert teams(fake_api.base_url) == [TEAM]
+    assert proxy.requests == []
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_the_environment_names_the_ca_file(
-    teams: Teams, secured: Hosted, ca_file: str, monkeypatch: pytest.MonkeyPatch, name: str
+    teams: Teams,
+    fake_api_over_tls: FakeAPI,
+    ca_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
 ) -> None:
     monkeypatch.setenv(name, ca_file)
-    assert teams(secured.base_url) == [TEAM]
+    assert teams(fake_api_over_tls.base_url) == [TEAM]
 
 
 def test_the_environment_is_read_once_for_each_client(
-    secured: Hosted,
+    fake_api_over_tls: FakeAPI,
     ca_file: str,
     monkeypatch: pytest.MonkeyPatch,
     connect: Connect,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)
-    client = connect(api_key=KEY, base_url=secured.base_url)
+    client = connect(api_key=KEY, base_url=fake_api_over_tls.base_url)
     client.teams.list()
     monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
@@ -124,78 +128,84 @@ def test_the_environment_is_read_once_for_each_client(
 
 
 def test_a_request_over_tls_goes_through_the_proxy(
-    teams: Teams, secured: Hosted, proxy: Proxy, ca_file: str, monkeypatch: pytest.MonkeyPatch
+    teams: Teams,
+    fake_api_over_tls: FakeAPI,
+    proxy: Proxy,
+    ca_file: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Without a scheme, as some environments have it.
     monkeypatch.setenv("HTTPS_PROXY", proxy.url.removeprefix("http://"))
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)
-    assert teams(secured.base_url) == [TEAM]
-    assert proxy.asked == [f"CONNECT {secured.base_url.removeprefix('https://')}"]
+    assert teams(fake_api_over_tls.base_url) == [TEAM]
+    assert proxy.requests == [f"CONNECT {fake_api_over_tls.base_url.removeprefix('https://')}"]
 
 
 def test_a_proxy_that_is_not_there_is_named(
-    secured: Hosted,
+    fake_api_over_tls: FakeAPI,
     monkeypatch: pytest.MonkeyPatch,
     connect: Connect,
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    client = connect(api_key=KEY, base_url=secured.base_url, team_id=TEAM, max_retries=0)
+    client = connect(api_key=KEY, base_url=fake_api_over_tls.base_url, team_id=TEAM, max_retries=0)
     with pytest.raises(duvo.ConnectionError, match=r"proxy did not connect.*HTTPS_PROXY") as no:
         client.runs.start("22222222-2222-4222-8222-222222222222")
     assert not no.value.arrived
 
 
 def test_a_proxy_of_another_kind_is_refused_in_a_line(
-    teams: Teams, secured: Hosted, ca_file: str, monkeypatch: pytest.MonkeyPatch
+    teams: Teams, fake_api_over_tls: FakeAPI, ca_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)
     monkeypatch.setenv("HTTPS_PROXY", "socks5://ada:secret@127.0.0.1:1")
     with pytest.raises(duvo.ConfigError, match="SOCKS") as caught:
-        teams(secured.base_url)
+        teams(fake_api_over_tls.base_url)
     assert "secret" not in str(caught.value)
 
 
 def test_a_callers_session_beats_the_environment(
-    secured: Hosted, ca_file: str, monkeypatch: pytest.MonkeyPatch
+    fake_api_over_tls: FakeAPI, ca_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import requests
 
     monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
     with requests.Session() as session:
         session.verify = ca_file
-        with duvo.Client(api_key=KEY, base_url=secured.base_url, session=session) as client:
+        with duvo.Client(
+            api_key=KEY, base_url=fake_api_over_tls.base_url, session=session
+        ) as client:
             assert client.teams.list()[0].id == TEAM
 
 
 def test_an_untrusted_certificate_is_explained_and_not_retried(
-    secured: Hosted,
+    fake_api_over_tls: FakeAPI,
     connect: Connect,
 ) -> None:
-    client = connect(api_key=KEY, base_url=secured.base_url, team_id=TEAM)
+    client = connect(api_key=KEY, base_url=fake_api_over_tls.base_url, team_id=TEAM)
     with pytest.raises(duvo.TLSError) as caught:
         client.runs.start("22222222-2222-4222-8222-222222222222")
     text = str(caught.value)
-    assert secured.base_url.removeprefix("https://") in text
+    assert fake_api_over_tls.base_url.removeprefix("https://") in text
     assert "certificate" in text
     assert "cacert.pem (the default)" in text
     assert "set REQUESTS_CA_BUNDLE" in text
-    assert secured.requests == []
+    assert fake_api_over_tls.requests == []
 
 
 def test_an_error_names_the_variable_of_the_ca_file(
-    teams: Teams, secured: Hosted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    teams: Teams, fake_api_over_tls: FakeAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(str(other))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
     with pytest.raises(duvo.TLSError, match=r"other\.pem \(from REQUESTS_CA_BUNDLE\)"):
-        teams(secured.base_url)
+        teams(fake_api_over_tls.base_url)
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_the_variable_that_an_error_recommends_works(
     teams: Teams,
-    secured: Hosted,
+    fake_api_over_tls: FakeAPI,
     ca_file: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -205,16 +215,16 @@ def test_the_variable_that_an_error_recommends_works(
     trustme.CA().cert_pem.write_to_path(str(other))
     monkeypatch.setenv(name, str(other))
     with pytest.raises(duvo.TLSError) as caught:
-        teams(secured.base_url)
+        teams(fake_api_over_tls.base_url)
     recommended = re.search(r"set (\w+) to the file with your CA", str(caught.value))
     assert recommended is not None
     monkeypatch.setenv(recommended[1], ca_file)
-    assert teams(secured.base_url) == [TEAM]
+    assert teams(fake_api_over_tls.base_url) == [TEAM]
 
 
 def test_a_missing_ca_file_is_reported(
-    teams: Teams, secured: Hosted, monkeypatch: pytest.MonkeyPatch
+    teams: Teams, fake_api_over_tls: FakeAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent.pem")
     with pytest.raises(duvo.ConfigError, match=r"SSL_CERT_FILE names /nonexistent\.pem"):
-        teams(secured.base_url)
+        teams(fake_api_over_tls.base_url)

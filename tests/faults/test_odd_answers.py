@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.servers.fake_api import AGENT, KEY, Drop, Hosted, Seen
+from tests.servers.fake_api import AGENT, KEY, DropConnection, FakeAPI, ReceivedRequest
 from tests.support.clients import Connect
 from tests.support.clocks import StoppedClock
 
@@ -27,25 +27,25 @@ def numbers(count: int) -> list[str]:
 
 
 @pytest.fixture
-def long_run(hosted: Hosted) -> str:
+def long_run(fake_api: FakeAPI) -> str:
     """A completed run of 120 messages."""
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(120):
-        hosted.say(run_id, str(number))
-    hosted.end(run_id)
+        fake_api.say(run_id, str(number))
+    fake_api.end(run_id)
     return run_id
 
 
 def pages(
-    hosted: Hosted, change: Callable[[int, dict[str, Any]], dict[str, Any]]
-) -> Callable[[Seen], Any]:
+    fake_api: FakeAPI, change: Callable[[int, dict[str, Any]], dict[str, Any]]
+) -> Callable[[ReceivedRequest], Any]:
     """Make a fault that changes each page of messages, given the number of earlier ones."""
     count = itertools.count()
 
-    def answer(seen: Seen) -> Any:
+    def answer(seen: ReceivedRequest) -> Any:
         if not seen.path.endswith("/messages") or seen.method != "GET":
             return None
-        status, body = hosted.answer(seen)
+        status, body = fake_api.answer(seen)
         return status, change(next(count), body)
 
     return answer
@@ -68,25 +68,25 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_conversation_is_complete_whatever_total_the_server_sends(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, long_run: str, wrong: str
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, long_run: str, wrong: str
 ) -> None:
     run = client.runs.run(long_run)
     for read in (
         lambda: contents(run.messages()),
         lambda: contents(run.messages(follow=True)),
     ):
-        hosted.before = pages(hosted, WRONG[wrong])
+        fake_api.before = pages(fake_api, WRONG[wrong])
         assert read() == numbers(120)
-    hosted.before = pages(hosted, WRONG[wrong])
+    fake_api.before = pages(fake_api, WRONG[wrong])
     assert client.runs.run(long_run).wait().answer == "119"
-    assert len(hosted.requests) < 80
+    assert len(fake_api.requests) < 80
 
 
 def test_small_pages_without_a_total_are_all_read(
-    hosted: Hosted, client: duvo.Client, long_run: str
+    fake_api: FakeAPI, client: duvo.Client, long_run: str
 ) -> None:
-    hosted.before = pages(
-        hosted, lambda count, page: {"messages": page["messages"][:20], "offset": page["offset"]}
+    fake_api.before = pages(
+        fake_api, lambda count, page: {"messages": page["messages"][:20], "offset": page["offset"]}
     )
     run = client.runs.run(long_run)
     assert contents(run.messages()) == numbers(120)
@@ -94,36 +94,36 @@ def test_small_pages_without_a_total_are_all_read(
 
 
 def test_a_shift_while_the_end_is_read_loses_no_message(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(100):
-        hosted.say(run_id, str(number))
+        fake_api.say(run_id, str(number))
 
-    def change_as_it_ends(seen: Seen) -> None:
-        if seen.path.endswith(run_id) and hosted.runs[run_id]["status"] == "running":
-            del hosted.conversations[run_id][70]
+    def change_as_it_ends(seen: ReceivedRequest) -> None:
+        if seen.path.endswith(run_id) and fake_api.runs[run_id]["status"] == "running":
+            del fake_api.conversations[run_id][70]
             for number in range(100, 120):
-                hosted.say(run_id, str(number))
-            hosted.end(run_id)
+                fake_api.say(run_id, str(number))
+            fake_api.end(run_id)
 
-    hosted.before = change_as_it_ends
+    fake_api.before = change_as_it_ends
     assert contents(client.runs.run(run_id).messages(follow=True)) == numbers(120)
 
 
 def test_a_replica_that_lags_at_the_end_is_read_again(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(10):
-        hosted.say(run_id, str(number))
+        fake_api.say(run_id, str(number))
 
     def end(now: float) -> None:
-        if hosted.runs[run_id]["status"] == "running":
-            hosted.say(run_id, "10")
-            hosted.end(run_id)
-            hosted.before = pages(
-                hosted,
+        if fake_api.runs[run_id]["status"] == "running":
+            fake_api.say(run_id, "10")
+            fake_api.end(run_id)
+            fake_api.before = pages(
+                fake_api,
                 lambda count, page: (
                     {**page, "messages": page["messages"][:-2], "total": 9} if count < 3 else page
                 ),
@@ -134,26 +134,26 @@ def test_a_replica_that_lags_at_the_end_is_read_again(
 
 
 def test_a_replaced_message_does_not_end_a_follow(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "preparing")
+    run_id = fake_api.start()
+    fake_api.say(run_id, "preparing")
     sleeps = itertools.count()
 
     def replace(now: float) -> None:
         sleep = next(sleeps)
         if sleep == 1:
-            hosted.conversations[run_id].clear()
-            hosted.say(run_id, "prepared")
+            fake_api.conversations[run_id].clear()
+            fake_api.say(run_id, "prepared")
         if sleep == 12:
-            hosted.end(run_id)
+            fake_api.end(run_id)
 
     clock.on_sleep = replace
     assert contents(client.runs.run(run_id).messages(follow=True)) == ["preparing", "prepared"]
 
 
 def test_reading_a_part_of_a_conversation_leaves_the_answer_intact(
-    hosted: Hosted, client: duvo.Client, long_run: str
+    fake_api: FakeAPI, client: duvo.Client, long_run: str
 ) -> None:
     run = client.runs.run(long_run).wait()
     next(run.messages(follow=True))
@@ -161,9 +161,9 @@ def test_reading_a_part_of_a_conversation_leaves_the_answer_intact(
     assert run.answer == "119"
 
 
-def test_an_error_does_not_end_an_iterator(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
+def test_an_error_does_not_end_an_iterator(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
     messages = client.runs.run(run_id).messages(follow=True, on_request="raise")
     assert next(messages).is_pending_request
     for _ in range(2):
@@ -172,7 +172,7 @@ def test_an_error_does_not_end_an_iterator(hosted: Hosted, client: duvo.Client) 
 
 
 def test_a_closed_iterator_has_no_more_messages(
-    hosted: Hosted, client: duvo.Client, long_run: str
+    fake_api: FakeAPI, client: duvo.Client, long_run: str
 ) -> None:
     messages = client.runs.run(long_run).messages(follow=True)
     next(messages)
@@ -181,27 +181,27 @@ def test_a_closed_iterator_has_no_more_messages(
 
 
 def test_a_follow_continues_after_a_request_that_was_answered_since(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "checking")
-    hosted.ask(run_id)
+    run_id = fake_api.start()
+    fake_api.say(run_id, "checking")
+    fake_api.ask(run_id)
     run = client.runs.run(run_id)
     asked = list(run.messages())[-1]
     run.respond(approve=True)
-    hosted.say(run_id, "posted")
-    hosted.end(run_id)
+    fake_api.say(run_id, "posted")
+    fake_api.end(run_id)
     assert contents(run.messages(follow=True, after=asked)) == ["posted"]
     with pytest.raises(duvo.NotFound, match="give the object, or the message before it"):
         next(run.messages(follow=True, after=asked.id))
 
 
 def test_a_request_before_the_start_of_a_follow_is_replied_to(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    request_id = hosted.ask(run_id)
-    clock.on_sleep = lambda now: None if hosted.pending else hosted.end(run_id)
+    run_id = fake_api.start()
+    request_id = fake_api.ask(run_id)
+    clock.on_sleep = lambda now: None if fake_api.pending else fake_api.end(run_id)
     run = client.runs.run(run_id)
     assert list(run.messages(follow=True, after=request_id, on_request="approve")) == []
     assert run.status == "completed"
@@ -211,40 +211,40 @@ def test_a_request_before_the_start_of_a_follow_is_replied_to(
     "fault", ["502 after it was done", "dropped before", "429", "dropped after"]
 )
 def test_a_reply_survives_an_outage_and_is_sent_once(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, fault: str
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, fault: str
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
     faults = itertools.count()
     done = itertools.count()
 
-    def before(seen: Seen) -> Any:
+    def before(seen: ReceivedRequest) -> Any:
         if seen.path.endswith("/respond") and not next(faults):
             if fault == "dropped before":
-                raise Drop
+                raise DropConnection
             if fault == "429":
                 return 429, {"error": "slow down"}, {"retry-after": "3"}
         return None
 
-    def after(seen: Seen) -> Any:
+    def after(seen: ReceivedRequest) -> Any:
         if seen.path.endswith("/respond"):
             next(done)
             if fault == "dropped after":
-                raise Drop
+                raise DropConnection
             if fault == "502 after it was done":
                 return 502, {"error": "bad gateway"}
         return None
 
-    hosted.before, hosted.after = before, after
-    clock.on_sleep = lambda now: None if hosted.pending else hosted.end(run_id)
+    fake_api.before, fake_api.after = before, after
+    clock.on_sleep = lambda now: None if fake_api.pending else fake_api.end(run_id)
     assert client.runs.run(run_id).wait(on_request="approve", timeout=100).status == "completed"
     assert next(done) == 1
 
 
-def test_a_reply_ends_at_the_timeout_of_its_wait(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
-    hosted.before = lambda seen: time.sleep(3) if seen.path.endswith("/respond") else None
+def test_a_reply_ends_at_the_timeout_of_its_wait(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
+    fake_api.before = lambda seen: time.sleep(3) if seen.path.endswith("/respond") else None
     began = time.monotonic()
     with pytest.raises(duvo.WaitTimeout):
         client.runs.run(run_id).wait(timeout=1, on_request="approve")
@@ -252,8 +252,8 @@ def test_a_reply_ends_at_the_timeout_of_its_wait(hosted: Hosted, client: duvo.Cl
 
 
 @pytest.mark.parametrize("slow", ["/agents", "/runs"])
-def test_ask_ends_at_its_timeout(hosted: Hosted, client: duvo.Client, slow: str) -> None:
-    hosted.before = lambda seen: time.sleep(3) if seen.path.endswith(slow) else None
+def test_ask_ends_at_its_timeout(fake_api: FakeAPI, client: duvo.Client, slow: str) -> None:
+    fake_api.before = lambda seen: time.sleep(3) if seen.path.endswith(slow) else None
     began = time.monotonic()
     with pytest.raises(duvo.WaitTimeout, match="no answer within 1 s"):
         client.runs.ask("Invoice approver", "go", timeout=1)
@@ -262,105 +262,107 @@ def test_ask_ends_at_its_timeout(hosted: Hosted, client: duvo.Client, slow: str)
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
 def test_a_timeout_that_is_not_positive_is_refused(
-    hosted: Hosted, client: duvo.Client, timeout: float
+    fake_api: FakeAPI, client: duvo.Client, timeout: float
 ) -> None:
     with pytest.raises(duvo.ConfigError, match="above 0"):
-        client.runs.run(hosted.start()).wait(timeout=timeout)
+        client.runs.run(fake_api.start()).wait(timeout=timeout)
 
 
 @pytest.mark.parametrize("retry_after", ["0", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"])
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_retry_after_of_zero_does_not_make_retries_spin(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, retry_after: str, status: int
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, retry_after: str, status: int
 ) -> None:
-    run_id = hosted.start()
-    hosted.end(run_id)
-    hosted.before = lambda seen: (
+    run_id = fake_api.start()
+    fake_api.end(run_id)
+    fake_api.before = lambda seen: (
         (status, {"error": "x"}, {"retry-after": retry_after}) if clock.time < 1030 else None
     )
     client.runs.run(run_id).wait()
-    assert len(hosted.requests) < 40
+    assert len(fake_api.requests) < 40
 
 
 def test_a_retry_after_of_a_day_is_an_outage(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    hosted.before = lambda seen: (503, {"error": "x"}, {"retry-after": "1e12"})
+    fake_api.before = lambda seen: (503, {"error": "x"}, {"retry-after": "1e12"})
     began = clock.time
     with pytest.raises(duvo.ServerError):
-        client.runs.run(hosted.start()).wait()
+        client.runs.run(fake_api.start()).wait()
     assert clock.time - began < 320
 
 
 @pytest.mark.parametrize("offered", ["25", "-5", "0.0001", "soon"])
 def test_held_requests_that_return_at_once_do_not_spin(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, offered: str
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, offered: str
 ) -> None:
-    run_id = hosted.start()
-    hosted.headers["duvo-long-poll"] = offered
+    run_id = fake_api.start()
+    fake_api.headers["duvo-long-poll"] = offered
     for read in (
         lambda: list(client.runs.run(run_id).messages(follow=True, timeout=60)),
         lambda: client.runs.run(run_id).wait(timeout=60),
     ):
-        hosted.requests.clear()
+        fake_api.requests.clear()
         with pytest.raises(duvo.WaitTimeout):
             read()
-        assert len(hosted.requests) < 60
+        assert len(fake_api.requests) < 60
 
 
 def test_a_list_that_repeats_a_page_forever_is_an_error(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    hosted.start()
-    item = hosted.answer(Seen("GET", "/v2/teams", {"authorization": f"Bearer {KEY}"}, b""))
+    fake_api.start()
+    item = fake_api.answer(
+        ReceivedRequest("GET", "/v2/teams", {"authorization": f"Bearer {KEY}"}, b"")
+    )
     assert item[0] == 200
     once = [{"id": f"run-{n}", "status": "running"} for n in range(100)]
-    hosted.before = lambda seen: (200, {"data": once})
+    fake_api.before = lambda seen: (200, {"data": once})
     with pytest.raises(duvo.UnexpectedAnswer, match="keeps returning the same items"):
         list(client.runs.list())
-    assert len(hosted.requests) < 10
+    assert len(fake_api.requests) < 10
 
 
 def test_a_response_about_another_run_is_not_used(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id, other = hosted.start(), hosted.start("completed")
-    hosted.before = lambda seen: (200, {"run": hosted.runs[other]})
+    run_id, other = fake_api.start(), fake_api.start("completed")
+    fake_api.before = lambda seen: (200, {"run": fake_api.runs[other]})
     with pytest.raises(duvo.UnexpectedAnswer, match=f"about run {other}"):
         client.runs.get(run_id)
 
 
 @pytest.mark.parametrize("body", [{}, {"run": None}, {"run": {"id": 3}}, [], "ok"])
 def test_a_start_with_a_senseless_response_has_an_unknown_outcome(
-    hosted: Hosted, client: duvo.Client, body: Any
+    fake_api: FakeAPI, client: duvo.Client, body: Any
 ) -> None:
-    hosted.before = lambda seen: (201, body)
+    fake_api.before = lambda seen: (201, body)
     with pytest.raises(duvo.OutcomeUnknown, match=r"POST /v2/teams/.*runs list --agent"):
         client.runs.start(AGENT)
 
 
 def test_no_error_carries_the_key(
-    hosted: Hosted, client: duvo.Client, caplog: pytest.LogCaptureFixture
+    fake_api: FakeAPI, client: duvo.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", "duvo")
-    hosted.before = lambda seen: (
+    fake_api.before = lambda seen: (
         403,
         {"error": KEY, "details": {KEY: [KEY]}},
         {"x-request-id": KEY},
     )
     with pytest.raises(duvo.PermissionDenied) as caught:
-        client.runs.get(hosted.start())
+        client.runs.get(fake_api.start())
     assert KEY not in f"{vars(caught.value)} {caught.value}"
     assert KEY.encode() not in pickle.dumps(caught.value)
     assert KEY not in caplog.text
 
-    def drop(seen: Seen) -> None:
-        raise Drop
+    def drop(seen: ReceivedRequest) -> None:
+        raise DropConnection
 
-    hosted.before = drop
+    fake_api.before = drop
     client._driver.api.clock = StoppedClock()
     with pytest.raises(duvo.ConnectionError) as dropped:
-        client.runs.get(hosted.start())
+        client.runs.get(fake_api.start())
     cause = dropped.value.__cause__
     assert KEY not in f"{vars(dropped.value)} {cause!r} {vars(cause)}"
 
@@ -377,7 +379,7 @@ def test_no_error_carries_the_key(
     ],
 )
 def test_nonsense_raises_only_our_errors(
-    hosted: Hosted, client: duvo.Client, call: Callable[[duvo.Client], Any]
+    fake_api: FakeAPI, client: duvo.Client, call: Callable[[duvo.Client], Any]
 ) -> None:
     with pytest.raises(duvo.DuvoError):
         call(client)
@@ -404,11 +406,11 @@ def test_nonsense_for_a_client_meets_our_errors_only(
 
 @pytest.mark.parametrize("location", ["http://[bad", "http://127.0.0.1:abc/", "//", "ftp://x/"])
 def test_a_redirect_to_nonsense_is_an_error(
-    hosted: Hosted, client: duvo.Client, location: str
+    fake_api: FakeAPI, client: duvo.Client, location: str
 ) -> None:
-    hosted.before = lambda seen: (308, b"", {"location": location})
+    fake_api.before = lambda seen: (308, b"", {"location": location})
     with pytest.raises(duvo.ConfigError):
-        client.runs.get(hosted.start())
+        client.runs.get(fake_api.start())
 
 
 def mutated(value: Any, chance: random.Random) -> Any:
@@ -427,7 +429,7 @@ def mutated(value: Any, chance: random.Random) -> Any:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_mutated_responses_raise_only_our_errors(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, seed: int
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, seed: int
 ) -> None:
     chance = random.Random(seed)
     calls: list[Callable[[str], Any]] = [
@@ -447,19 +449,19 @@ def test_mutated_responses_raise_only_our_errors(
         lambda run: client.paginate(f"/v2/runs/{run}/messages"),
     ]
 
-    def after(seen: Seen) -> Any:
-        status, body = hosted.answer(seen)
+    def after(seen: ReceivedRequest) -> Any:
+        status, body = fake_api.answer(seen)
         wrong = mutated(body, chance) if chance.random() < 0.6 else body
         return status, json.dumps(wrong).encode()
 
     for call in calls:
-        run_id = hosted.start()
-        hosted.say(run_id, "checking")
-        hosted.say(run_id, "", type="tool_call", tool_call={"id": "1", "name": "look"})
-        hosted.ask(run_id)
-        hosted.before = after
+        run_id = fake_api.start()
+        fake_api.say(run_id, "checking")
+        fake_api.say(run_id, "", type="tool_call", tool_call={"id": "1", "name": "look"})
+        fake_api.ask(run_id)
+        fake_api.before = after
         try:
             call(run_id)
         except duvo.DuvoError as error:
             assert str(error)
-        hosted.before = lambda seen: None
+        fake_api.before = lambda seen: None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.playing import SCENARIOS, play, play_all
+from tests.faults.runner import SCENARIOS, play, play_all
 from tests.faults.seeds import FOUND
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 
 FULL = {**dict.fromkeys(SCENARIOS, 200), "resume": 60, "post": 60, "watch": 60}
 QUICK = {**dict.fromkeys(SCENARIOS, 40), "resume": 20, "post": 20, "watch": 20}
@@ -21,12 +21,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.mark.seeds
-def test_faults_lose_and_repeat_nothing(engine: LocalApi, name: str, first: int) -> None:
+def test_faults_lose_and_repeat_nothing(engine: EngineAPI, name: str, first: int) -> None:
     failed = play_all(engine, [name], range(first, first + AT_ONCE))
     if failed:
         raise failed[0]
 
 
 @pytest.mark.parametrize(("name", "seed"), FOUND)
-def test_seeds_that_once_failed_pass(engine: LocalApi, name: str, seed: int) -> None:
+def test_seeds_that_once_failed_pass(engine: EngineAPI, name: str, seed: int) -> None:
     play(engine, name, seed)

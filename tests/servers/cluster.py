@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 
 AGENTS = """
     import asyncio, os, time
@@ -107,12 +107,12 @@ class ServerProcess:
         api: a session with it.
     """
 
-    def __init__(self, fleet: Fleet, name: str):
-        self._errors = fleet.folder / f"{name}.txt"
+    def __init__(self, cluster: Cluster, name: str):
+        self._errors = cluster.folder / f"{name}.txt"
         with self._errors.open("w") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, fleet.program, fleet.agents, fleet.url],
-                env=os.environ | {"SIDE_FILE": str(fleet.side_file)},
+                [sys.executable, cluster.program, cluster.agents, cluster.url],
+                env=os.environ | {"SIDE_FILE": str(cluster.side_file)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -123,7 +123,7 @@ class ServerProcess:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, self.stderr
-        self.api = LocalApi(*line.split())
+        self.api = EngineAPI(*line.split())
         return self
 
     def send(self, number: signal.Signals) -> None:
@@ -154,7 +154,7 @@ class ServerProcess:
         return self._errors.read_text()
 
 
-class Fleet:
+class Cluster:
     """The servers of one database, and the file in which their agents' tools record calls."""
 
     def __init__(self, folder: Path, url: str):

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 from tests.support.command import DUVO, Command
 
 
@@ -47,10 +47,10 @@ class DevProcess:
             "DUVO_TEAM_ID": printed["team_id"],
         }
 
-    def api(self) -> LocalApi:
+    def api(self) -> EngineAPI:
         """A session with it, if it was started with `--json`."""
         printed = json.loads(self.output)
-        return LocalApi(printed["base_url"], printed["api_key"], printed["team_id"])
+        return EngineAPI(printed["base_url"], printed["api_key"], printed["team_id"])
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from duvo.local import Server
 ENDED = ("completed", "failed", "interrupted")
 
 
-class LocalApi:
+class EngineAPI:
     """A session with an engine, and the calls that most tests make."""
 
     def __init__(self, base_url: str, key: str, team: str):
@@ -24,7 +24,7 @@ class LocalApi:
         self._agents: dict[str, str] = {}
 
     @classmethod
-    def of(cls, server: Server) -> LocalApi:
+    def of(cls, server: Server) -> EngineAPI:
         return cls(server.base_url, server.api_key, server.team_id)
 
     def close(self) -> None:

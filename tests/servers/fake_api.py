@@ -21,7 +21,7 @@ TEAM = "11111111-1111-4111-8111-111111111111"
 AGENT = "22222222-2222-4222-8222-222222222222"
 
 
-class Seen:
+class ReceivedRequest:
     """One request that arrived."""
 
     def __init__(self, method: str, target: str, headers: dict[str, str], body: bytes):
@@ -38,29 +38,29 @@ class Seen:
         return json.loads(self.body)
 
 
-class Drop(Exception):
+class DropConnection(Exception):
     """Raised by a fault: close the connection without a response."""
 
 
-class Hosted:
+class FakeAPI:
     """The server's data, the requests it received, and its faults.
 
     The faults `before` and `after` are called with each request. They return
     None to let it pass, or (status, body) or (status, body, headers) to
-    respond, or raise Drop.
+    respond, or raise DropConnection.
     """
 
     def __init__(self) -> None:
-        self.requests: list[Seen] = []
+        self.requests: list[ReceivedRequest] = []
         self.runs: dict[str, dict[str, Any]] = {}
         self.conversations: dict[str, list[dict[str, Any]]] = {}
         self.pending: dict[str, dict[str, Any]] = {}
         self.agents = [{"id": AGENT, "name": "Invoice approver"}]
         self.teams = [{"id": TEAM, "name": "Finance", "organization_id": None}]
-        self.before: Callable[[Seen], Any] = lambda seen: None
-        self.after: Callable[[Seen], Any] = lambda seen: None
+        self.before: Callable[[ReceivedRequest], Any] = lambda seen: None
+        self.after: Callable[[ReceivedRequest], Any] = lambda seen: None
         self.headers: dict[str, str] = {}
-        self.tells_updates = True
+        self.reports_updates = True
         """Whether a run's `updated_at` changes when the run does."""
         self.lock = threading.RLock()
         self.base_url = ""
@@ -126,13 +126,13 @@ class Hosted:
             self.touch(run_id)
 
     def touch(self, run_id: str) -> None:
-        if self.tells_updates:
+        if self.reports_updates:
             self.runs[run_id]["updated_at"] = self.now()
 
     def count(self, method: str, ending: str) -> int:
         return sum(1 for one in self.requests if one.method == method and one.path.endswith(ending))
 
-    def answer(self, seen: Seen) -> tuple[int, Any]:
+    def answer(self, seen: ReceivedRequest) -> tuple[int, Any]:
         if seen.headers.get("authorization") != f"Bearer {KEY}":
             return 401, {"error": "unauthorized", "message": "bad key"}
         with self.lock:
@@ -142,31 +142,31 @@ class Hosted:
                     return getattr(self, name)(seen, *found.groups())  # type: ignore[no-any-return]
         return 404, {"error": "not_found"}
 
-    def _teams(self, seen: Seen) -> tuple[int, Any]:
+    def _teams(self, seen: ReceivedRequest) -> tuple[int, Any]:
         return 200, {"teams": self.teams}
 
-    def _profile(self, seen: Seen) -> tuple[int, Any]:
+    def _profile(self, seen: ReceivedRequest) -> tuple[int, Any]:
         person = {"id": str(uuid.uuid4()), "name": "Ada", "email": "ada@example.com"}
         return 200, {"profile": {**person, "teamId": TEAM}}
 
-    def _agents(self, seen: Seen) -> tuple[int, Any]:
+    def _agents(self, seen: ReceivedRequest) -> tuple[int, Any]:
         limit, offset = int(seen.query.get("limit", 20)), int(seen.query.get("offset", 0))
         page = [_agent(one) for one in self.agents[offset : offset + limit]]
         return 200, {"agents": page, "total": len(self.agents), "limit": limit, "offset": offset}
 
-    def _agent(self, seen: Seen, agent_id: str) -> tuple[int, Any]:
+    def _agent(self, seen: ReceivedRequest, agent_id: str) -> tuple[int, Any]:
         for one in self.agents:
             if one["id"] == agent_id:
                 return 200, {"agent": _agent(one), "user_context": {"pinned_at": None}}
         return 404, {"error": "not_found"}
 
-    def _start(self, seen: Seen) -> tuple[int, Any]:
+    def _start(self, seen: ReceivedRequest) -> tuple[int, Any]:
         run_id = self.start("pending", agent_id=seen.json["agent_id"])
         if "message" in seen.json:
             self.say(run_id, seen.json["message"], role="user")
         return 201, {"run": self.runs[run_id]}
 
-    def _list(self, seen: Seen) -> tuple[int, Any]:
+    def _list(self, seen: ReceivedRequest) -> tuple[int, Any]:
         limit, offset = int(seen.query.get("limit", 20)), int(seen.query.get("offset", 0))
         runs = list(self.runs.values())
         for name in ("status", "agent_id"):
@@ -181,7 +181,7 @@ class Hosted:
             "total": len(runs),
         }
 
-    def _get(self, seen: Seen, run_id: str) -> tuple[int, Any]:
+    def _get(self, seen: ReceivedRequest, run_id: str) -> tuple[int, Any]:
         if not _UUID.fullmatch(run_id):
             return 400, {"error": "invalid run id"}
         if run_id not in self.runs:
@@ -191,7 +191,7 @@ class Hosted:
             answer["pending_human_request"] = self.pending[run_id]
         return 200, answer
 
-    def _messages(self, seen: Seen, run_id: str) -> tuple[int, Any]:
+    def _messages(self, seen: ReceivedRequest, run_id: str) -> tuple[int, Any]:
         if run_id not in self.runs:
             return 404, {"error": "not_found"}
         limit, offset = int(seen.query.get("limit", 20)), int(seen.query.get("offset", 0))
@@ -205,7 +205,7 @@ class Hosted:
             "offset": offset,
         }
 
-    def _post(self, seen: Seen, run_id: str) -> tuple[int, Any]:
+    def _post(self, seen: ReceivedRequest, run_id: str) -> tuple[int, Any]:
         if self.runs[run_id]["status"] == "failed":
             return 409, {"error": "conflict", "message": "the run failed"}
         self.say(run_id, seen.json["message"], role="user")
@@ -213,7 +213,7 @@ class Hosted:
             self.runs[run_id].update(status="running", completed_at=None)
         return 201, {"message": self.conversations[run_id][-1]}
 
-    def _respond(self, seen: Seen, run_id: str, request_id: str) -> tuple[int, Any]:
+    def _respond(self, seen: ReceivedRequest, run_id: str, request_id: str) -> tuple[int, Any]:
         request = self.pending.get(run_id)
         if request is None or request["id"] != request_id:
             return 404, {"error": "not_found", "message": "no such pending request"}
@@ -230,14 +230,14 @@ class Hosted:
             }
         }
 
-    def _stop(self, seen: Seen, run_id: str) -> tuple[int, Any]:
+    def _stop(self, seen: ReceivedRequest, run_id: str) -> tuple[int, Any]:
         if self.runs[run_id]["status"] in ("completed", "failed", "interrupted"):
             return 200, {"success": False, "message": "not running"}
         self.end(run_id, "interrupted")
         return 200, {"success": True}
 
 
-def small_pages(seen: Seen, size: int = 20) -> None:
+def small_pages(seen: ReceivedRequest, size: int = 20) -> None:
     """Return fewer messages per page than requested."""
     if "limit" in seen.query:
         seen.query["limit"] = str(min(size, int(seen.query["limit"])))
@@ -299,7 +299,7 @@ def _item(run: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(hosted: Hosted, context: ssl.SSLContext | None = None) -> Iterator[Hosted]:
+def serving(fake_api: FakeAPI, context: ssl.SSLContext | None = None) -> Iterator[FakeAPI]:
     """Serve on a free port of loopback for the length of a block; with a context, over TLS."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -309,14 +309,14 @@ def serving(hosted: Hosted, context: ssl.SSLContext | None = None) -> Iterator[H
         def handle_any(self) -> None:
             length = int(self.headers.get("content-length") or 0)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            seen = Seen(self.command, self.path, headers, self.rfile.read(length))
-            hosted.requests.append(seen)
+            seen = ReceivedRequest(self.command, self.path, headers, self.rfile.read(length))
+            fake_api.requests.append(seen)
             try:
-                answer = hosted.before(seen)
+                answer = fake_api.before(seen)
                 if answer is None:
-                    answer = hosted.answer(seen)
-                    answer = hosted.after(seen) or answer
-            except Drop:
+                    answer = fake_api.answer(seen)
+                    answer = fake_api.after(seen) or answer
+            except DropConnection:
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
@@ -327,8 +327,8 @@ def serving(hosted: Hosted, context: ssl.SSLContext | None = None) -> Iterator[H
             given = {
                 "content-type": "application/json",
                 "content-length": str(len(payload)),
-                "x-request-id": f"req-{len(hosted.requests)}",
-                **hosted.headers,
+                "x-request-id": f"req-{len(fake_api.requests)}",
+                **fake_api.headers,
                 **(headers or {}),
             }
             try:
@@ -355,16 +355,16 @@ def serving(hosted: Hosted, context: ssl.SSLContext | None = None) -> Iterator[H
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    hosted.base_url = f"http://127.0.0.1:{server.server_port}"
+    fake_api.base_url = f"http://127.0.0.1:{server.server_port}"
     if context is not None:
         server.socket = context.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
         )
-        hosted.base_url = hosted.base_url.replace("http", "https")
+        fake_api.base_url = fake_api.base_url.replace("http", "https")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        yield hosted
+        yield fake_api
     finally:
         server.shutdown()
         server.server_close()

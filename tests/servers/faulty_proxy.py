@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from tests.faults.exchange import Event, Exchange, Hangup, Request, read_request
-from tests.faults.played import PLAYED
+from tests.faults.handlers import HANDLERS
 from tests.faults.schedule import Fault, Link, Schedule
 
 _HIDDEN_WITHOUT_KEYS = ("duvo-idempotency",)
@@ -158,7 +158,7 @@ class FaultyProxy:
                 self._reset_next = True
             exchange.answer(reply)
             raise Hangup
-        PLAYED[fault](exchange)
+        HANDLERS[fault](exchange)
 
     def _hidden(self) -> tuple[str, ...]:
         hidden = () if self._link.honours_keys else _HIDDEN_WITHOUT_KEYS
@@ -189,10 +189,10 @@ def _close(connection: socket.socket, reset: bool) -> None:
 
 
 @contextmanager
-def faulty(engine_url: str, seed: int, lies: bool) -> Iterator[FaultyProxy]:
+def faulty(engine_url: str, seed: int, may_shift: bool) -> Iterator[FaultyProxy]:
     """Run a proxy with the faults of a seed for the length of a block."""
     link = Link(seed)
-    proxy = FaultyProxy(engine_url, Schedule(seed, link, lies), link)
+    proxy = FaultyProxy(engine_url, Schedule(seed, link, may_shift), link)
     try:
         yield proxy
     finally:

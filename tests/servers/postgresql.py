@@ -73,7 +73,7 @@ class PostgreSQL:
 
 
 @contextlib.contextmanager
-def running(*, fsync: bool = False) -> Iterator[PostgreSQL]:
+def running_postgresql(*, fsync: bool = False) -> Iterator[PostgreSQL]:
     """Run a server for the length of a block."""
     # Other users cannot enter pytest's folder, and its path is too long for a socket.
     with tempfile.TemporaryDirectory(prefix="duvo-pg-") as name:
@@ -127,11 +127,11 @@ class Relay:
         self.url = url.replace(f":{self._target.port}/", f":{port}/")
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def lose_the_commit_of(self, statement: bytes) -> None:
+    def lose_commit_response(self, statement: bytes) -> None:
         """Cut the connection after the next commit that follows a statement."""
         self._marks.append(statement)
 
-    def hang_up_behind(self, statement: bytes) -> None:
+    def hang_up_silently(self, statement: bytes) -> None:
         """Close the server's side of connections that sent a statement, unnoticed."""
         for sent, hanging, far in self._sent:
             if statement in sent:

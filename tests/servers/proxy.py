@@ -15,11 +15,11 @@ class Proxy:
 
     def __init__(self, url: str):
         self.url = url
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
 
 @contextmanager
-def proxying() -> Iterator[Proxy]:
+def running_proxy() -> Iterator[Proxy]:
     """Run the proxy for the length of a block."""
     listener = socket.create_server(("127.0.0.1", 0))
     proxy = Proxy(f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -49,7 +49,7 @@ def _serve(near: socket.socket, proxy: Proxy) -> None:
         head += piece
     line, rest = head.split(b"\r\n", 1)
     method, target, version = line.decode().split()
-    proxy.asked.append(f"{method} {target}")
+    proxy.requests.append(f"{method} {target}")
     parts = urlsplit(f"//{target}" if method == "CONNECT" else target)
     far = socket.create_connection((parts.hostname or "", parts.port or 80))
     if method == "CONNECT":

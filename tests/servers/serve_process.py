@@ -11,7 +11,7 @@ from typing import Any
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 
 KEY = "dv_one_0123456789abcdef"
 OTHER = "dv_two_0123456789abcdef"
@@ -30,28 +30,28 @@ async def asker(run):
 """
 
 
-class Served:
+class ServeProcess:
     """The process, started with `--json`."""
 
     def __init__(self, process: subprocess.Popen[str]):
         self.process = process
 
     @functools.cached_property
-    def told(self) -> dict[str, Any]:
+    def printed(self) -> dict[str, Any]:
         """What it printed when it had started."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self.process.communicate()[1]
-        told = json.loads(line)
-        assert isinstance(told, dict)
-        return told
+        printed = json.loads(line)
+        assert isinstance(printed, dict)
+        return printed
 
     @property
     def base_url(self) -> str:
-        return str(self.told["base_url"])
+        return str(self.printed["base_url"])
 
-    def api(self, key: str = KEY) -> LocalApi:
-        return LocalApi(self.base_url, key, self.told["team_id"])
+    def api(self, key: str = KEY) -> EngineAPI:
+        return EngineAPI(self.base_url, key, self.printed["team_id"])
 
     def health(self) -> tuple[int, dict[str, str]]:
         """Return status and body of /health."""
@@ -70,7 +70,7 @@ class Served:
             for sample in family.samples
         }
 
-    def says(self) -> str:
+    def next_error_line(self) -> str:
         """Return the next line on stderr."""
         assert self.process.stderr is not None
         return self.process.stderr.readline()

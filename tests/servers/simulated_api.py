@@ -67,7 +67,7 @@ def lives(number: int, *, every: float, ends: tuple[float, float], seed: int) ->
     return runs
 
 
-class Simulated(HTTPAdapter):
+class SimulatedAPI(HTTPAdapter):
     """The hosted API's responses about such runs; mount it on a session.
 
     Args:
@@ -75,7 +75,7 @@ class Simulated(HTTPAdapter):
         clock: its time passes with each request.
         limit: requests per minute; more are refused.
         latency: seconds per request.
-        tells_messages: whether a run's `updated_at` changes with its messages.
+        reports_messages: whether a run's `updated_at` changes with its messages.
 
     Attributes:
         base_url: unique, since clients share the rate limit of a server.
@@ -90,7 +90,7 @@ class Simulated(HTTPAdapter):
         *,
         limit: int = 300,
         latency: float = 0.1,
-        tells_messages: bool = True,
+        reports_messages: bool = True,
     ):
         super().__init__()
         self.base_url = f"http://simulated-{next(_numbers)}"
@@ -103,7 +103,7 @@ class Simulated(HTTPAdapter):
         self._clock = clock
         self._limit = limit
         self._latency = latency
-        self._tells_messages = tells_messages
+        self._reports_messages = reports_messages
         self._window = self._sent = 0
 
     @property
@@ -164,7 +164,7 @@ class Simulated(HTTPAdapter):
     def _run(self, run: SimulatedRun) -> dict[str, Any]:
         now = self._clock.now()
         has_ended = now >= run.ends
-        said = bisect_right(run.says, now) if self._tells_messages else 0
+        said = bisect_right(run.says, now) if self._reports_messages else 0
         updated = run.ends if has_ended else run.says[said - 1] if said else run.created
         return {
             "id": run.id,

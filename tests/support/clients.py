@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.servers.fake_api import KEY, TEAM, Hosted
+from tests.servers.fake_api import KEY, TEAM, FakeAPI
 from tests.support.blocking import FacadeClient, LoopThread
 
 Connect = Callable[..., duvo.Client]
@@ -42,6 +42,6 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
 
 
 @pytest.fixture
-def client(connect: Connect, hosted: Hosted) -> duvo.Client:
-    """A client of the hosted server, blocking or async."""
-    return connect(api_key=KEY, base_url=hosted.base_url, team_id=TEAM)
+def client(connect: Connect, fake_api: FakeAPI) -> duvo.Client:
+    """A client of the fake API, blocking or async."""
+    return connect(api_key=KEY, base_url=fake_api.base_url, team_id=TEAM)

@@ -38,7 +38,7 @@ class StoppedClock(Clock):
         await asyncio.sleep(0)
 
 
-class HurriedClock(Clock):
+class FastClock(Clock):
     """Real time, but a sleep takes at most a hundredth of its seconds.
 
     Args:
@@ -73,7 +73,7 @@ class HurriedClock(Clock):
             self.on_sleep()
 
 
-class CommonClock(Clock):
+class SharedClock(Clock):
     """One clock for several threads: time passes only while all of them sleep.
 
     Args:

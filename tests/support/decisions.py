@@ -26,7 +26,7 @@ def approve_and_kill_once(folder: Path, request: HumanRequest) -> bool:
     return False
 
 
-def approve_when_told(folder: Path, request: HumanRequest) -> bool:
+def approve_when_allowed(folder: Path, request: HumanRequest) -> bool:
     """Approve once there is a file `go`."""
     (folder / "asked").touch()
     while not (folder / "go").exists():
@@ -34,7 +34,7 @@ def approve_when_told(folder: Path, request: HumanRequest) -> bool:
     return True
 
 
-def die(request: HumanRequest) -> bool:
+def exit_at_once(request: HumanRequest) -> bool:
     """End the process that is asked."""
     os._exit(1)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import duvo
-from tests.servers.fake_api import KEY, TEAM, Hosted
+from tests.servers.fake_api import KEY, TEAM, FakeAPI
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"requests", "urllib3", "attrs", "attr", "cattrs", "tenacity", "platformdirs", "dbos"}
@@ -40,17 +40,17 @@ def test_a_client_loads_nothing_that_only_calls_need() -> None:
     assert not loaded & HEAVY
 
 
-def test_waiting_loads_nothing_that_only_messages_need(hosted: Hosted) -> None:
-    run_id = hosted.start("completed")
-    hosted.say(run_id, "done")
-    client = f"duvo.Client({KEY!r}, {hosted.base_url!r}, {TEAM!r})"
+def test_waiting_loads_nothing_that_only_messages_need(fake_api: FakeAPI) -> None:
+    run_id = fake_api.start("completed")
+    fake_api.say(run_id, "done")
+    client = f"duvo.Client({KEY!r}, {fake_api.base_url!r}, {TEAM!r})"
     loaded = modules_after(f"import duvo; assert {client}.runs.run({run_id!r}).wait().answer")
     assert not loaded & {"attrs", "attr", "cattrs", "sqlite3"}
 
 
-def test_watching_keeps_no_journal(hosted: Hosted) -> None:
-    run_id = hosted.start("completed")
-    client = f"duvo.Client({KEY!r}, {hosted.base_url!r}, {TEAM!r})"
+def test_watching_keeps_no_journal(fake_api: FakeAPI) -> None:
+    run_id = fake_api.start("completed")
+    client = f"duvo.Client({KEY!r}, {fake_api.base_url!r}, {TEAM!r})"
     loaded = modules_after(f"import duvo; assert list({client}.runs.watch([{run_id!r}]))")
     assert not loaded & {"cattrs", "sqlite3"}
 

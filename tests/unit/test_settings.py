@@ -10,7 +10,7 @@ import pytest
 
 import duvo
 from duvo import profiles
-from tests.servers.fake_api import KEY, TEAM, Hosted
+from tests.servers.fake_api import KEY, TEAM, FakeAPI
 
 
 @pytest.fixture
@@ -65,10 +65,10 @@ def test_a_profile_named_in_the_call_travels_together_and_says_what_is_passed_ov
 
 
 def test_the_team_of_the_profile_is_used_where_the_environment_names_none(
-    work: None, hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+    work: None, fake_api: FakeAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DUVO_API_KEY", KEY)
-    monkeypatch.setenv("DUVO_API_BASE_URL", hosted.base_url)
+    monkeypatch.setenv("DUVO_API_BASE_URL", fake_api.base_url)
     assert duvo.Client().team_id == "team-work"
     assert duvo.Client(api_key=KEY).team_id == TEAM
 

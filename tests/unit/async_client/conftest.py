@@ -1,4 +1,4 @@
-"""An async client of the hosted server, and requests that the server holds."""
+"""An async client of the fake API, and requests that the server holds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 import duvo
-from tests.servers.fake_api import KEY, TEAM, Hosted, Seen
+from tests.servers.fake_api import KEY, TEAM, FakeAPI, ReceivedRequest
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def client(hosted: Hosted) -> AsyncIterator[duvo.AsyncClient]:
-    """An async client of the hosted server."""
-    async with duvo.AsyncClient(api_key=KEY, base_url=hosted.base_url, team_id=TEAM) as client:
+async def client(fake_api: FakeAPI) -> AsyncIterator[duvo.AsyncClient]:
+    """An async client of the fake API."""
+    async with duvo.AsyncClient(api_key=KEY, base_url=fake_api.base_url, team_id=TEAM) as client:
         yield client
 
 
@@ -36,14 +36,14 @@ class Held:
         release: set to answer them all.
     """
 
-    def __init__(self, hosted: Hosted):
-        self.holds: Callable[[Seen], bool] = lambda seen: "wait" in seen.query
+    def __init__(self, fake_api: FakeAPI):
+        self.holds: Callable[[ReceivedRequest], bool] = lambda seen: "wait" in seen.query
         self.count = 0
         self.release = threading.Event()
-        hosted.headers["duvo-long-poll"] = "25"
-        hosted.after = self._hold
+        fake_api.headers["duvo-long-poll"] = "25"
+        fake_api.after = self._hold
 
-    def _hold(self, seen: Seen) -> None:
+    def _hold(self, seen: ReceivedRequest) -> None:
         if not self.release.is_set() and self.holds(seen):
             self.count += 1
             self.release.wait(30)
@@ -54,9 +54,9 @@ class Held:
 
 
 @pytest.fixture
-def held(hosted: Hosted) -> Iterator[Held]:
+def held(fake_api: FakeAPI) -> Iterator[Held]:
     """Requests that the server holds: by default, all that ask it to."""
-    held = Held(hosted)
+    held = Held(fake_api)
     yield held
     held.release.set()
 
@@ -70,9 +70,9 @@ async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
         await asyncio.sleep(0.01)
 
 
-def connections(hosted: Hosted) -> int:
+def connections(fake_api: FakeAPI) -> int:
     """Return how many connections this process has to the server."""
-    port = urlsplit(hosted.base_url).port
+    port = urlsplit(fake_api.base_url).port
     return sum(
         1
         for connection in psutil.Process().net_connections("tcp")

@@ -24,7 +24,7 @@ import duvo
 from duvo import profiles
 from duvo._batch.journal import Journal
 from duvo._run import polling
-from tests.servers.fake_api import AGENT, KEY, Hosted, Seen, serving
+from tests.servers.fake_api import AGENT, KEY, FakeAPI, ReceivedRequest, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -110,29 +110,31 @@ def refusing_what_blocks() -> Iterator[None]:
 
 
 @pytest.fixture
-def working(hosted: Hosted, monkeypatch: pytest.MonkeyPatch) -> Hosted:
+def working(fake_api: FakeAPI, monkeypatch: pytest.MonkeyPatch) -> FakeAPI:
     """A server whose runs talk, ask, and end when they are answered; now and then it is busy."""
     monkeypatch.setattr(polling, "SHORTEST_PAUSE", 0.01)
     monkeypatch.setattr(polling, "LONGEST_PAUSE", 0.02)
-    hosted.before = lambda seen: work(hosted, seen)
-    return hosted
+    fake_api.before = lambda seen: work(fake_api, seen)
+    return fake_api
 
 
-def work(hosted: Hosted, seen: Seen) -> Any:
-    if len(hosted.requests) % 25 == 7:
+def work(fake_api: FakeAPI, seen: ReceivedRequest) -> Any:
+    if len(fake_api.requests) % 25 == 7:
         return 503, {"error": "busy"}, {"retry-after": "0.1"}
-    answered = {one.path.split("/")[3] for one in hosted.requests if one.path.endswith("/respond")}
-    with hosted.lock:
-        for run_id, run in list(hosted.runs.items()):
+    answered = {
+        one.path.split("/")[3] for one in fake_api.requests if one.path.endswith("/respond")
+    }
+    with fake_api.lock:
+        for run_id, run in list(fake_api.runs.items()):
             if run["status"] not in ("pending", "running"):
                 continue
-            if len(hosted.conversations[run_id]) < 60:
+            if len(fake_api.conversations[run_id]) < 60:
                 for number in range(20):
-                    hosted.say(run_id, f"{number} " + 200 * "word ")
+                    fake_api.say(run_id, f"{number} " + 200 * "word ")
             elif run_id in answered:
-                hosted.end(run_id)
+                fake_api.end(run_id)
             else:
-                hosted.ask(run_id)
+                fake_api.ask(run_id)
     return None
 
 
@@ -166,7 +168,7 @@ async def use_everything(client: duvo.AsyncClient, journal: Path, runs: int = 4)
 
 
 async def test_nothing_waits_for_files_names_pauses_or_locks_in_the_event_loop(
-    working: Hosted, tmp_path: Path
+    working: FakeAPI, tmp_path: Path
 ) -> None:
     profiles.add("work", KEY, working.base_url.replace("127.0.0.1", "localhost"))
     with refusing_what_blocks():
@@ -186,13 +188,13 @@ async def test_a_ca_file_is_not_read_in_the_event_loop(
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-    with serving(Hosted(), context) as secured, refusing_what_blocks():
-        async with duvo.AsyncClient(api_key=KEY, base_url=secured.base_url) as client:
+    with serving(FakeAPI(), context) as fake_api_over_tls, refusing_what_blocks():
+        async with duvo.AsyncClient(api_key=KEY, base_url=fake_api_over_tls.base_url) as client:
             assert len(await client.teams.list()) == 1
 
 
 async def test_no_callback_of_the_event_loop_takes_long(
-    working: Hosted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    working: FakeAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[tuple[float, str]] = []
     run_callback = asyncio.Handle._run

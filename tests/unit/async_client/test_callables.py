@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.servers.fake_api import AGENT, Hosted, Seen
+from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 from tests.unit.async_client.conftest import until
 
 pytestmark = pytest.mark.anyio
@@ -54,19 +54,19 @@ WAYS: dict[str, Callable[[duvo.AsyncClient, str, Any], Any]] = {
 
 
 @pytest.fixture
-def asking(hosted: Hosted) -> str:
+def asking(fake_api: FakeAPI) -> str:
     """A run that asks, and ends when it is answered, as do all runs that are started."""
-    run_id = hosted.start()
-    hosted.ask(run_id)
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
 
-    def work(seen: Seen) -> None:
-        for known, run in list(hosted.runs.items()):
+    def work(seen: ReceivedRequest) -> None:
+        for known, run in list(fake_api.runs.items()):
             if seen.method == "GET" and run["status"] == "pending":
-                hosted.ask(known)
+                fake_api.ask(known)
             elif run["status"] == "running":
-                hosted.end(known)
+                fake_api.end(known)
 
-    hosted.before = work
+    fake_api.before = work
     return run_id
 
 
@@ -77,15 +77,15 @@ def asking(hosted: Hosted) -> str:
     ids=["coroutine function", "function", "object", "partial", "lambda"],
 )
 async def test_on_request_may_be_a_coroutine_function(
-    client: duvo.AsyncClient, hosted: Hosted, asking: str, name: str, on_request: Any
+    client: duvo.AsyncClient, fake_api: FakeAPI, asking: str, name: str, on_request: Any
 ) -> None:
     await WAYS[name](client, asking, on_request)
-    replies = [seen.json for seen in hosted.requests if seen.path.endswith("/respond")]
+    replies = [seen.json for seen in fake_api.requests if seen.path.endswith("/respond")]
     assert replies == [{"approved": True}]
 
 
 async def test_other_tasks_run_while_a_coroutine_function_decides(
-    client: duvo.AsyncClient, hosted: Hosted, asking: str
+    client: duvo.AsyncClient, fake_api: FakeAPI, asking: str
 ) -> None:
     decided = asyncio.Event()
 
@@ -143,29 +143,29 @@ async def rows(*given: Any) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
-def ending(hosted: Hosted) -> None:
+def ending(fake_api: FakeAPI) -> None:
     """Runs end as soon as they are read."""
 
-    def end(seen: Seen) -> None:
+    def end(seen: ReceivedRequest) -> None:
         if seen.method == "GET":
-            for run_id in hosted.runs:
-                hosted.end(run_id)
+            for run_id in fake_api.runs:
+                fake_api.end(run_id)
 
-    hosted.before = end
+    fake_api.before = end
 
 
 async def test_inputs_may_be_an_async_iterable(
-    client: duvo.AsyncClient, hosted: Hosted, ending: None
+    client: duvo.AsyncClient, fake_api: FakeAPI, ending: None
 ) -> None:
     numbers = [str(number) for number in range(9)]
     results = await items(client.runs.map(AGENT, rows(*numbers), concurrency=4))
     assert sorted(result.index for result in results) == list(range(9))
     assert {result.input for result in results} == set(numbers)
-    assert hosted.count("POST", "/runs") == 9
+    assert fake_api.count("POST", "/runs") == 9
 
 
 async def test_async_inputs_are_taken_as_there_is_room(
-    client: duvo.AsyncClient, hosted: Hosted
+    client: duvo.AsyncClient, fake_api: FakeAPI
 ) -> None:
     taken = 0
 
@@ -178,7 +178,7 @@ async def test_async_inputs_are_taken_as_there_is_room(
     async with client.runs.map(AGENT, inputs(), concurrency=3) as results:
         assert taken == 0
         task = asyncio.ensure_future(anext(results))
-        await until(lambda: len(hosted.runs) == 3)
+        await until(lambda: len(fake_api.runs) == 3)
         assert taken == 3
         await results.aclose()
         with pytest.raises(StopAsyncIteration):
@@ -202,7 +202,7 @@ async def test_an_error_of_async_inputs_is_raised_once_earlier_runs_have_ended(
 
 
 async def test_async_inputs_that_are_waited_for_outlive_a_cancellation(
-    hosted: Hosted, client: duvo.AsyncClient, ending: None
+    fake_api: FakeAPI, client: duvo.AsyncClient, ending: None
 ) -> None:
     more = asyncio.Event()
 
@@ -217,7 +217,7 @@ async def test_async_inputs_that_are_waited_for_outlive_a_cancellation(
             try:
                 seen.append((await asyncio.wait_for(anext(results), 0.3)).input)
             except asyncio.TimeoutError:
-                if hosted.runs:
+                if fake_api.runs:
                     more.set()
         with pytest.raises(StopAsyncIteration):
             await anext(results)
@@ -225,7 +225,7 @@ async def test_async_inputs_that_are_waited_for_outlive_a_cancellation(
 
 
 async def test_closing_ends_the_wait_for_an_async_input(
-    client: duvo.AsyncClient, hosted: Hosted
+    client: duvo.AsyncClient, fake_api: FakeAPI
 ) -> None:
     ended = asyncio.Event()
 
@@ -238,7 +238,7 @@ async def test_closing_ends_the_wait_for_an_async_input(
 
     async with client.runs.map(AGENT, inputs()) as results:
         task = asyncio.ensure_future(anext(results))
-        await until(lambda: hosted.runs)
+        await until(lambda: fake_api.runs)
         await asyncio.sleep(0.1)
     with pytest.raises(StopAsyncIteration):
         await task
@@ -246,7 +246,7 @@ async def test_closing_ends_the_wait_for_an_async_input(
 
 
 @pytest.mark.parametrize("name", WAYS)
-def test_the_blocking_client_refuses_a_coroutine_function(hosted: Hosted, name: str) -> None:
+def test_the_blocking_client_refuses_a_coroutine_function(fake_api: FakeAPI, name: str) -> None:
     calls: dict[str, Callable[[duvo.Client], Any]] = {
         "wait": lambda client: client.runs.run("r").wait(on_request=decide),
         "messages": lambda client: client.runs.run("r").messages(on_request=decide),
@@ -256,31 +256,31 @@ def test_the_blocking_client_refuses_a_coroutine_function(hosted: Hosted, name: 
         "ask": lambda client: client.runs.ask(AGENT, "go", on_request=decide),
     }
     with (
-        duvo.Client(api_key="k", base_url=hosted.base_url, team_id="t") as client,
+        duvo.Client(api_key="k", base_url=fake_api.base_url, team_id="t") as client,
         pytest.raises(duvo.ConfigError, match=r"coroutine.*, which only AsyncClient can await"),
     ):
         calls[name](client)
-    assert hosted.count("GET", "/runs/r") == 0
+    assert fake_api.count("GET", "/runs/r") == 0
 
 
 @pytest.mark.parametrize(
     "on_request", [Decider(), functools.partial(decide)], ids=["object", "partial"]
 )
 def test_the_blocking_client_refuses_what_makes_a_coroutine(
-    hosted: Hosted, asking: str, on_request: Any
+    fake_api: FakeAPI, asking: str, on_request: Any
 ) -> None:
     with (
-        duvo.Client(api_key="dv_test_0123456789abcdef", base_url=hosted.base_url) as client,
+        duvo.Client(api_key="dv_test_0123456789abcdef", base_url=fake_api.base_url) as client,
         pytest.raises(duvo.ConfigError, match=r"coroutine.*, which only AsyncClient can await"),
     ):
         client.runs.run(asking).wait(on_request=on_request)
-    assert hosted.count("POST", "/respond") == 0
+    assert fake_api.count("POST", "/respond") == 0
 
 
 @pytest.mark.parametrize("inputs", [rows("a")])
-def test_the_blocking_client_refuses_async_inputs(hosted: Hosted, inputs: Any) -> None:
+def test_the_blocking_client_refuses_async_inputs(fake_api: FakeAPI, inputs: Any) -> None:
     with (
-        duvo.Client(api_key="k", base_url=hosted.base_url, team_id="t") as client,
+        duvo.Client(api_key="k", base_url=fake_api.base_url, team_id="t") as client,
         pytest.raises(duvo.ConfigError, match="inputs are a list or another iterable"),
     ):
         client.runs.map(AGENT, inputs)

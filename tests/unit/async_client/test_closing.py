@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted
+from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI
 from tests.unit.async_client.conftest import Held, connections, until
 
 pytestmark = pytest.mark.anyio
@@ -35,28 +35,28 @@ async def items(iterator: Any) -> list[Any]:
 
 @pytest.mark.parametrize("name", ITERATORS)
 async def test_aclose_from_another_task_ends_a_held_request_at_once(
-    hosted: Hosted, client: duvo.AsyncClient, held: Held, name: str
+    fake_api: FakeAPI, client: duvo.AsyncClient, held: Held, name: str
 ) -> None:
     held.holds = lambda seen: seen.method == "GET"
-    iterator = ITERATORS[name](client, hosted.start())
+    iterator = ITERATORS[name](client, fake_api.start())
     task = asyncio.ensure_future(items(iterator))
     await held.reached()
     began = time.monotonic()
     await iterator.aclose()
     assert await task == []
     assert time.monotonic() - began < 2
-    await until(lambda: connections(hosted) == 0)
+    await until(lambda: connections(fake_api) == 0)
     await iterator.aclose()
     assert await items(iterator) == []
 
 
 @pytest.mark.parametrize("name", ["messages", "watch", "as_completed", "map"])
 async def test_aclose_from_another_task_ends_a_pause_at_once(
-    hosted: Hosted, client: duvo.AsyncClient, name: str
+    fake_api: FakeAPI, client: duvo.AsyncClient, name: str
 ) -> None:
-    iterator = ITERATORS[name](client, hosted.start())
+    iterator = ITERATORS[name](client, fake_api.start())
     task = asyncio.ensure_future(items(iterator))
-    await until(lambda: len(hosted.requests) >= 2)
+    await until(lambda: len(fake_api.requests) >= 2)
     await asyncio.sleep(0.3)
     began = time.monotonic()
     await iterator.aclose()
@@ -65,10 +65,10 @@ async def test_aclose_from_another_task_ends_a_pause_at_once(
 
 
 async def test_leaving_the_block_closes_the_iterator(
-    hosted: Hosted, client: duvo.AsyncClient
+    fake_api: FakeAPI, client: duvo.AsyncClient
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "hello")
+    run_id = fake_api.start()
+    fake_api.say(run_id, "hello")
     async with client.runs.run(run_id).messages(follow=True) as messages:
         async for _ in messages:
             break
@@ -76,10 +76,10 @@ async def test_leaving_the_block_closes_the_iterator(
 
 
 async def test_a_task_that_is_cancelled_after_aclose_is_cancelled(
-    hosted: Hosted, client: duvo.AsyncClient
+    fake_api: FakeAPI, client: duvo.AsyncClient
 ) -> None:
     for delay in range(12):
-        messages = client.runs.run(hosted.start()).messages(follow=True)
+        messages = client.runs.run(fake_api.start()).messages(follow=True)
         task = asyncio.ensure_future(items(messages))
         await asyncio.sleep(0.1)
         await messages.aclose()
@@ -91,10 +91,10 @@ async def test_a_task_that_is_cancelled_after_aclose_is_cancelled(
 
 
 async def test_a_reply_that_was_sent_is_read_to_its_end_when_the_iterator_is_closed(
-    hosted: Hosted, client: duvo.AsyncClient, held: Held
+    fake_api: FakeAPI, client: duvo.AsyncClient, held: Held
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
     held.holds = lambda seen: seen.path.endswith("/respond")
     messages = client.runs.run(run_id).messages(follow=True, on_request="approve")
     task = asyncio.ensure_future(items(messages))
@@ -104,25 +104,25 @@ async def test_a_reply_that_was_sent_is_read_to_its_end_when_the_iterator_is_clo
     assert not task.done()
     held.release.set()
     assert [message.type for message in await task] == ["human_request"]
-    assert connections(hosted) == 1
+    assert connections(fake_api) == 1
 
 
 async def test_a_closed_client_opens_new_connections(
-    hosted: Hosted, client: duvo.AsyncClient
+    fake_api: FakeAPI, client: duvo.AsyncClient
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for _ in range(2):
         assert (await client.runs.get(run_id)).status == "running"
-        assert connections(hosted) == 1
+        assert connections(fake_api) == 1
         await client.aclose()
-        await until(lambda: connections(hosted) == 0)
+        await until(lambda: connections(fake_api) == 0)
     await client.aclose()
 
 
 async def test_closing_a_client_while_its_tasks_send_spoils_nothing(
-    hosted: Hosted, client: duvo.AsyncClient
+    fake_api: FakeAPI, client: duvo.AsyncClient
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for delay in range(20):
         tasks = [asyncio.ensure_future(client.runs.get(run_id)) for _ in range(4)]
         for _ in range(delay * 2):
@@ -131,14 +131,14 @@ async def test_closing_a_client_while_its_tasks_send_spoils_nothing(
         runs = await asyncio.wait_for(asyncio.gather(*tasks), 20)
         assert [run.status for run in runs] == ["running"] * 4
     await client.aclose()
-    await until(lambda: connections(hosted) == 0)
+    await until(lambda: connections(fake_api) == 0)
 
 
 async def test_a_batch_that_is_dropped_ends_its_work(
-    hosted: Hosted, client: duvo.AsyncClient, tmp_path: Path
+    fake_api: FakeAPI, client: duvo.AsyncClient, tmp_path: Path
 ) -> None:
     journal = tmp_path / "journal"
-    hosted.after = lambda seen: [hosted.end(run_id) for run_id in hosted.runs] and None
+    fake_api.after = lambda seen: [fake_api.end(run_id) for run_id in fake_api.runs] and None
     async for _ in client.runs.map(AGENT, ["a", "b"], journal=journal, concurrency=1):
         break
     await until(lambda: not [task for task in asyncio.all_tasks() if "_work" in repr(task)])
@@ -152,7 +152,7 @@ async def test_a_batch_that_is_dropped_ends_its_work(
 
     while not await is_free():
         await asyncio.sleep(0.01)
-    assert len(hosted.runs) == 2
+    assert len(fake_api.runs) == 2
 
 
 LEFT = """
@@ -205,14 +205,14 @@ print("left")
     ["never", "get", "break", "map", "map kept", "task", "timeout", "error", "closed"],
 )
 def test_a_client_that_is_never_closed_gives_no_warning_but_pythons_own(
-    hosted: Hosted, tmp_path: Path, how: str
+    fake_api: FakeAPI, tmp_path: Path, how: str
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "hello")
-    hosted.after = lambda seen: (
-        [hosted.end(other) for other in hosted.runs if other != run_id] and None
+    run_id = fake_api.start()
+    fake_api.say(run_id, "hello")
+    fake_api.after = lambda seen: (
+        [fake_api.end(other) for other in fake_api.runs if other != run_id] and None
     )
-    arguments = [KEY, hosted.base_url, TEAM, how, run_id, AGENT, str(tmp_path / "journal")]
+    arguments = [KEY, fake_api.base_url, TEAM, how, run_id, AGENT, str(tmp_path / "journal")]
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", "-c", LEFT, *arguments],
         capture_output=True,

@@ -12,7 +12,7 @@ import pytest
 
 import duvo
 from duvo import profiles
-from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted
+from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +61,7 @@ def test_without_await_no_file_is_opened_and_nothing_is_sent(tmp_path: Path) -> 
 
 
 async def test_a_missing_key_is_raised_by_the_first_request_until_there_is_one(
-    hosted: Hosted,
+    fake_api: FakeAPI,
 ) -> None:
     async with duvo.AsyncClient(team_id=TEAM) as client:
         with pytest.raises(duvo.NotLoaded, match="send a request first"):
@@ -71,39 +71,39 @@ async def test_a_missing_key_is_raised_by_the_first_request_until_there_is_one(
                 await client.runs.get(AGENT)
         with pytest.raises(duvo.MissingCredential):
             await anext(client.runs.list())
-        profiles.add("work", KEY, hosted.base_url)
-        assert (await client.runs.get(hosted.start())).status == "running"
-        assert (client.base_url, client.settings.profile) == (hosted.base_url, "work")
+        profiles.add("work", KEY, fake_api.base_url)
+        assert (await client.runs.get(fake_api.start())).status == "running"
+        assert (client.base_url, client.settings.profile) == (fake_api.base_url, "work")
 
 
-async def test_a_profile_is_read_by_the_first_request(hosted: Hosted) -> None:
+async def test_a_profile_is_read_by_the_first_request(fake_api: FakeAPI) -> None:
     client = duvo.AsyncClient(profile="work")
-    profiles.add("work", KEY, hosted.base_url, TEAM)
+    profiles.add("work", KEY, fake_api.base_url, TEAM)
     async with client:
         assert await client.find_team_id() == TEAM
         assert await items(client.runs.list()) == []
 
 
 async def test_the_environment_is_read_at_once(
-    hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+    fake_api: FakeAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DUVO_API_KEY", KEY)
-    monkeypatch.setenv("DUVO_API_BASE_URL", hosted.base_url)
+    monkeypatch.setenv("DUVO_API_BASE_URL", fake_api.base_url)
     client = duvo.AsyncClient()
     monkeypatch.setenv("DUVO_API_KEY", "dv_another")
     async with client:
-        assert client.base_url == hosted.base_url
+        assert client.base_url == fake_api.base_url
         assert await client.find_team_id() == TEAM
 
 
 async def test_the_team_of_a_profile_goes_with_a_key_of_the_environment(
-    hosted: Hosted, monkeypatch: pytest.MonkeyPatch
+    fake_api: FakeAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     profiles.add("work", "dv_work", "https://work.example", "team-work")
     monkeypatch.setenv("DUVO_API_KEY", KEY)
-    async with duvo.AsyncClient(base_url=hosted.base_url) as client:
+    async with duvo.AsyncClient(base_url=fake_api.base_url) as client:
         assert await client.find_team_id() == "team-work"
-    assert hosted.requests == []
+    assert fake_api.requests == []
 
 
 FIRST_ITEMS: dict[str, Callable[[duvo.AsyncClient, str], Any]] = {
@@ -115,10 +115,10 @@ FIRST_ITEMS: dict[str, Callable[[duvo.AsyncClient, str], Any]] = {
 
 @pytest.mark.parametrize("name", FIRST_ITEMS)
 async def test_an_unknown_agent_is_raised_by_the_first_item(
-    hosted: Hosted, client: duvo.AsyncClient, name: str
+    fake_api: FakeAPI, client: duvo.AsyncClient, name: str
 ) -> None:
     iterator = FIRST_ITEMS[name](client, "Nobody")
-    assert hosted.requests == []
+    assert fake_api.requests == []
     with pytest.raises(duvo.NotFound, match="no agent is called 'Nobody'"):
         await anext(iterator)
     found = FIRST_ITEMS[name](client, "Invoice approver")
@@ -136,10 +136,10 @@ REQUESTS: dict[str, Callable[[duvo.AsyncClient], Awaitable[Any]]] = {
 
 @pytest.mark.parametrize("name", REQUESTS)
 async def test_a_team_that_has_to_be_chosen_is_raised_by_the_first_request(
-    hosted: Hosted, name: str
+    fake_api: FakeAPI, name: str
 ) -> None:
-    hosted.teams.append({"id": "other", "name": "Sales", "organization_id": None})
-    async with duvo.AsyncClient(api_key=KEY, base_url=hosted.base_url) as client:
+    fake_api.teams.append({"id": "other", "name": "Sales", "organization_id": None})
+    async with duvo.AsyncClient(api_key=KEY, base_url=fake_api.base_url) as client:
         with pytest.raises(duvo.ConfigError, match=r"2 teams.*Finance.*Sales"):
             await REQUESTS[name](client)
 
@@ -153,17 +153,17 @@ async def test_a_journal_that_cannot_be_used_is_raised_by_the_first_item(
 
 
 async def test_a_journal_in_use_is_raised_by_the_first_item(
-    hosted: Hosted, client: duvo.AsyncClient, tmp_path: Path
+    fake_api: FakeAPI, client: duvo.AsyncClient, tmp_path: Path
 ) -> None:
     journal = tmp_path / "journal"
     async with client.runs.map(AGENT, ["a"], journal=journal) as first:
-        hosted.after = lambda seen: [hosted.end(run_id) for run_id in hosted.runs] and None
+        fake_api.after = lambda seen: [fake_api.end(run_id) for run_id in fake_api.runs] and None
         await anext(first)
         with pytest.raises(duvo.JournalError, match="in use"):
             await anext(client.runs.map(AGENT, ["a"], journal=journal))
     async with client.runs.map(AGENT, ["a"], journal=journal) as again:
         assert [result.input async for result in again] == ["a"]
-    assert len(hosted.runs) == 1
+    assert len(fake_api.runs) == 1
 
 
 @pytest.mark.parametrize(

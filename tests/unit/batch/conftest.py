@@ -1,4 +1,4 @@
-"""Agents that work on the hosted server, and a pace that tests can wait for."""
+"""Agents that work on the fake API, and a pace that tests can wait for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from duvo._run import polling
 from duvo._watch import watcher
-from tests.servers.fake_api import Hosted, Seen
+from tests.servers.fake_api import FakeAPI, ReceivedRequest
 
 
 class Agent:
@@ -22,34 +22,34 @@ class Agent:
         replies: what was replied and taken, by start message.
     """
 
-    def __init__(self, hosted: Hosted):
-        self._hosted = hosted
+    def __init__(self, fake_api: FakeAPI):
+        self._fake_api = fake_api
         self.does: Callable[[str], str] = lambda message: "completed"
         self.most = 0
         self.replies: dict[str, list[object]] = {}
-        hosted.before = self.before
-        hosted.after = self.after
+        fake_api.before = self.before
+        fake_api.after = self.after
 
-    def before(self, seen: Seen) -> None:
+    def before(self, seen: ReceivedRequest) -> None:
         if seen.method == "GET" and seen.path.endswith("/runs"):
-            with self._hosted.lock:
-                for run_id in list(self._hosted.runs):
+            with self._fake_api.lock:
+                for run_id in list(self._fake_api.runs):
                     self._work(run_id)
         elif seen.method == "POST" and seen.path.endswith("/respond"):
             _, _, _, run_id, _, request_id, _ = seen.path.split("/")
-            with self._hosted.lock:
-                if self._hosted.pending.get(run_id, {}).get("id") == request_id:
+            with self._fake_api.lock:
+                if self._fake_api.pending.get(run_id, {}).get("id") == request_id:
                     self.replies.setdefault(self.message(run_id), []).append(seen.json)
 
-    def after(self, seen: Seen) -> None:
+    def after(self, seen: ReceivedRequest) -> None:
         if seen.method == "POST" and seen.path.endswith("/runs"):
             self.most = max(self.most, len(self.at_work))
 
     @property
     def at_work(self) -> list[str]:
         ended = ("completed", "failed", "interrupted")
-        with self._hosted.lock:
-            runs = self._hosted.runs.values()
+        with self._fake_api.lock:
+            runs = self._fake_api.runs.values()
             return [one["id"] for one in runs if one["status"] not in ended]
 
     @property
@@ -60,27 +60,27 @@ class Agent:
     @property
     def messages(self) -> list[str]:
         """The start messages of all runs."""
-        with self._hosted.lock:
-            return [self.message(run_id) for run_id in self._hosted.runs]
+        with self._fake_api.lock:
+            return [self.message(run_id) for run_id in self._fake_api.runs]
 
     def message(self, run_id: str) -> str:
-        return str(self._hosted.conversations[run_id][0]["text_content"])
+        return str(self._fake_api.conversations[run_id][0]["text_content"])
 
     def _work(self, run_id: str) -> None:
-        run, message = self._hosted.runs[run_id], self.message(run_id)
+        run, message = self._fake_api.runs[run_id], self.message(run_id)
         if run_id not in self.at_work or run["status"] == "waiting":
             return
         what = self.does(message)
         asked = message in self.replies
         if what in ("ask", "question") and not asked:
             kind = {"type": "question", "questions": [{"question": "Which?", "header": "one"}]}
-            self._hosted.ask(run_id, **(kind if what == "question" else {}))
+            self._fake_api.ask(run_id, **(kind if what == "question" else {}))
         elif what == "vanish":
-            del self._hosted.runs[run_id]
+            del self._fake_api.runs[run_id]
         elif what != "work":
             said = f"{message}: {self.replies[message][0]}" if asked else f"did {message}"
-            self._hosted.say(run_id, said)
-            self._hosted.end(run_id, what if what not in ("ask", "question") else "completed")
+            self._fake_api.say(run_id, said)
+            self._fake_api.end(run_id, what if what not in ("ask", "question") else "completed")
 
 
 @pytest.fixture
@@ -92,6 +92,6 @@ def quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def agent(hosted: Hosted, quick_pace: None) -> Agent:
-    """The agent that works on all runs of the hosted server."""
-    return Agent(hosted)
+def agent(fake_api: FakeAPI, quick_pace: None) -> Agent:
+    """The agent that works on all runs of the fake API."""
+    return Agent(fake_api)

@@ -12,7 +12,7 @@ from duvo._batch import adoption
 from duvo._batch.adoption import Found
 from duvo._batch.opening import Opening, fit
 from duvo._http.clock import Deadline
-from tests.servers.fake_api import AGENT, Drop, Hosted, Seen
+from tests.servers.fake_api import AGENT, DropConnection, FakeAPI, ReceivedRequest
 from tests.support.clocks import StoppedClock
 
 OTHER_AGENT = "33333333-3333-4333-8333-333333333333"
@@ -31,14 +31,14 @@ def has_none(run_id: str) -> bool:
     return False
 
 
-def begun(hosted: Hosted, *texts: str, speaks: bool = True, **fields: Any) -> str:
+def begun(fake_api: FakeAPI, *texts: str, speaks: bool = True, **fields: Any) -> str:
     """A run whose conversation begins with these texts of the user."""
-    run_id = hosted.start(**fields)
+    run_id = fake_api.start(**fields)
     for text in texts:
-        hosted.say(run_id, text, role="user")
+        fake_api.say(run_id, text, role="user")
     if speaks:
-        hosted.say(run_id, "", role="system", type="session_started", text_content=None)
-        hosted.say(run_id, "I look into it.")
+        fake_api.say(run_id, "", role="system", type="session_started", text_content=None)
+        fake_api.say(run_id, "I look into it.")
     return run_id
 
 
@@ -51,43 +51,43 @@ def found(client: duvo.Client, message: str | None, **given: Any) -> str | None:
 # By the message
 
 
-def test_a_start_whose_answer_was_lost_is_found(hosted: Hosted, client: duvo.Client) -> None:
+def test_a_start_whose_answer_was_lost_is_found(fake_api: FakeAPI, client: duvo.Client) -> None:
     for number in range(3):
-        begun(hosted, "instructions", f"Process INV-{number}")
+        begun(fake_api, "instructions", f"Process INV-{number}")
     mark = newest_mark(client, AGENT)
 
-    def drop(seen: Seen) -> None:
+    def drop(seen: ReceivedRequest) -> None:
         if seen.method == "POST":
-            raise Drop
+            raise DropConnection
 
-    hosted.after = drop
+    fake_api.after = drop
     with pytest.raises(duvo.OutcomeUnknown):
         client.runs.start(AGENT, "Process INV-1")
     (one,) = find_runs(client, AGENT, ["Process INV-1"], mark, has_run=has_none)
     assert one.state is not None
-    assert one.state.id == list(hosted.runs)[-1]
+    assert one.state.id == list(fake_api.runs)[-1]
     assert client.runs.get(one.state.id).status == "pending"
     known = {one.state.id}.__contains__
     assert found(client, "Process INV-2", mark=mark, has_run=known) is None
 
 
-def test_the_message_is_equal_to_the_letter(hosted: Hosted, client: duvo.Client) -> None:
+def test_the_message_is_equal_to_the_letter(fake_api: FakeAPI, client: duvo.Client) -> None:
     for text in ("x ", " x", "X", "x\n", "xx"):
-        begun(hosted, "instructions", text)
-    begun(hosted, "instructions", "Process y", "x")
+        begun(fake_api, "instructions", text)
+    begun(fake_api, "instructions", "Process y", "x")
     assert found(client, "x") is not None
-    assert found(client, "x ") == next(iter(hosted.runs))
+    assert found(client, "x ") == next(iter(fake_api.runs))
     assert found(client, "y") is None
 
 
 def test_what_is_said_once_the_session_began_is_no_start_message(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = begun(hosted, "instructions", "Process INV-1")
-    hosted.say(run_id, "Process INV-2", role="user")
-    without_session = begun(hosted, "Process INV-3", speaks=False)
-    hosted.say(without_session, "Done.")
-    hosted.say(without_session, "Process INV-4", role="user")
+    run_id = begun(fake_api, "instructions", "Process INV-1")
+    fake_api.say(run_id, "Process INV-2", role="user")
+    without_session = begun(fake_api, "Process INV-3", speaks=False)
+    fake_api.say(without_session, "Done.")
+    fake_api.say(without_session, "Process INV-4", role="user")
     assert found(client, "Process INV-2") is None
     assert found(client, "Process INV-4") is None
     assert found(client, "Process INV-3") == without_session
@@ -131,63 +131,65 @@ def test_a_run_that_ended_unsaid_possibly_fits_a_message() -> None:
 # By agent and time, and never another's
 
 
-def test_runs_older_than_the_batch_are_never_adopted(hosted: Hosted, client: duvo.Client) -> None:
+def test_runs_older_than_the_batch_are_never_adopted(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     at_once = "2026-01-01T00:00:05.000Z"
-    older = begun(hosted, "m", created_at="2026-01-01T00:00:04.999Z")
-    begun(hosted, "m", created_at=at_once)
-    begun(hosted, "m", created_at=at_once)
+    older = begun(fake_api, "m", created_at="2026-01-01T00:00:04.999Z")
+    begun(fake_api, "m", created_at=at_once)
+    begun(fake_api, "m", created_at=at_once)
     mark = newest_mark(client, AGENT)
     assert json.loads(json.dumps(mark)) == mark
     assert mark["created_at"] == at_once
-    assert set(mark["ids"]) == set(hosted.runs) - {older}
+    assert set(mark["ids"]) == set(fake_api.runs) - {older}
     assert found(client, "m", mark=mark) is None
-    twin = begun(hosted, "m", created_at=at_once)
+    twin = begun(fake_api, "m", created_at=at_once)
     assert found(client, "m", mark=mark) == twin
 
 
 def test_a_server_that_leaves_out_since_and_agent_and_order_misleads_nobody(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    begun(hosted, "m")
+    begun(fake_api, "m")
     mark = newest_mark(client, AGENT)
-    begun(hosted, "m", agent_id=OTHER_AGENT)
+    begun(fake_api, "m", agent_id=OTHER_AGENT)
 
-    def forget(seen: Seen) -> None:
+    def forget(seen: ReceivedRequest) -> None:
         for name in ("since", "agent_id", "sort_order"):
             seen.query.pop(name, None)
 
-    hosted.before = forget
+    fake_api.before = forget
     assert found(client, "m", mark=mark) is None
-    ours = begun(hosted, "m")
+    ours = begun(fake_api, "m")
     assert found(client, "m", mark=mark) == ours
 
 
-def test_an_agent_without_runs_has_a_mark_too(hosted: Hosted, client: duvo.Client) -> None:
-    begun(hosted, "m", agent_id=OTHER_AGENT)
+def test_an_agent_without_runs_has_a_mark_too(fake_api: FakeAPI, client: duvo.Client) -> None:
+    begun(fake_api, "m", agent_id=OTHER_AGENT)
     assert newest_mark(client, AGENT) == NOTHING
 
 
-def test_another_rows_run_is_not_read(hosted: Hosted, client: duvo.Client) -> None:
-    taken = {begun(hosted, "m") for _ in range(3)}
+def test_another_rows_run_is_not_read(fake_api: FakeAPI, client: duvo.Client) -> None:
+    taken = {begun(fake_api, "m") for _ in range(3)}
     assert found(client, "m", has_run=taken.__contains__) is None
-    assert hosted.count("GET", "/messages") == 0
-    free = begun(hosted, "m")
+    assert fake_api.count("GET", "/messages") == 0
+    free = begun(fake_api, "m")
     assert found(client, "m", has_run=taken.__contains__) == free
 
 
-def test_runs_without_a_time_are_not_guessed_about(hosted: Hosted, client: duvo.Client) -> None:
-    begun(hosted, "m")
-    item = {"id": next(iter(hosted.runs)), "agent_id": AGENT, "status": "running"}
-    hosted.before = lambda seen: (200, {"data": [item], "total": 1})
+def test_runs_without_a_time_are_not_guessed_about(fake_api: FakeAPI, client: duvo.Client) -> None:
+    begun(fake_api, "m")
+    item = {"id": next(iter(fake_api.runs)), "agent_id": AGENT, "status": "running"}
+    fake_api.before = lambda seen: (200, {"data": [item], "total": 1})
     with pytest.raises(duvo.UnexpectedAnswer, match="no time of creation"):
         newest_mark(client, AGENT)
     with pytest.raises(duvo.UnexpectedAnswer, match="no time of creation"):
         found(client, "m")
 
 
-def test_a_run_that_is_gone_meanwhile_is_none(hosted: Hosted, client: duvo.Client) -> None:
-    gone = begun(hosted, "m")
-    hosted.before = lambda seen: (404, {}) if gone in seen.path else None
+def test_a_run_that_is_gone_meanwhile_is_none(fake_api: FakeAPI, client: duvo.Client) -> None:
+    gone = begun(fake_api, "m")
+    fake_api.before = lambda seen: (404, {}) if gone in seen.path else None
     assert found(client, "m") is None
 
 
@@ -195,63 +197,63 @@ def test_a_run_that_is_gone_meanwhile_is_none(hosted: Hosted, client: duvo.Clien
 
 
 def test_equal_starts_find_a_run_each_and_the_rest_none(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    runs = [begun(hosted, "instructions", "m") for _ in range(2)]
-    other = begun(hosted, "instructions", "n")
+    runs = [begun(fake_api, "instructions", "m") for _ in range(2)]
+    other = begun(fake_api, "instructions", "n")
     answers = find_runs(client, AGENT, ["m", "n", "m", "m"], NOTHING, has_run=has_none)
     assert [one.state and one.state.id for one in answers] == [runs[0], other, runs[1], None]
     assert answers[3] == Found(None, ())
 
 
 def test_the_list_is_read_once_for_all_and_each_candidate_once(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     for number in range(250):
-        begun(hosted, f"m{number}")
-    known = set(list(hosted.runs)[:230])
+        begun(fake_api, f"m{number}")
+    known = set(list(fake_api.runs)[:230])
     messages = [f"m{number}" for number in range(230, 250)]
     answers = find_runs(client, AGENT, messages, NOTHING, has_run=known.__contains__)
     assert all(one.state for one in answers)
-    assert hosted.count("GET", "/runs") == 3
-    assert hosted.count("GET", "/messages") == 20
+    assert fake_api.count("GET", "/runs") == 3
+    assert fake_api.count("GET", "/messages") == 20
 
 
 # What is not certain
 
 
 def test_a_start_without_a_message_takes_the_only_run_that_possibly_fits(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    begun(hosted, "instructions", "with a message")
-    first = begun(hosted, "instructions")
+    begun(fake_api, "instructions", "with a message")
+    first = begun(fake_api, "instructions")
     assert found(client, None) == first
-    begun(hosted, "instructions")
+    begun(fake_api, "instructions")
     assert found(client, None) is None
     both = find_runs(client, AGENT, [None, None], NOTHING, has_run=has_none)
     assert all(one.state for one in both)
 
 
 def test_a_run_that_several_starts_possibly_made_is_nobodys(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    begun(hosted, speaks=False, status="failed")
+    begun(fake_api, speaks=False, status="failed")
     answers = find_runs(client, AGENT, ["m", "n"], NOTHING, has_run=has_none)
     assert answers == [Found(), Found()]
-    assert found(client, "m") == next(iter(hosted.runs))
+    assert found(client, "m") == next(iter(fake_api.runs))
 
 
 def test_a_conversation_that_is_empty_yet_is_looked_at_again(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start("pending")
-    begun(hosted, "another start")
+    run_id = fake_api.start("pending")
+    begun(fake_api, "another start")
 
     def say(now: float) -> None:
         if len(clock.sleeps) == 1:
-            hosted.say(run_id, "instructions", role="user")
+            fake_api.say(run_id, "instructions", role="user")
         if len(clock.sleeps) == 2:
-            hosted.say(run_id, "m", role="user")
+            fake_api.say(run_id, "m", role="user")
 
     clock.on_sleep = say
     assert found(client, "m", deadline=Deadline(clock, 10)) == run_id
@@ -259,18 +261,18 @@ def test_a_conversation_that_is_empty_yet_is_looked_at_again(
 
 
 def test_a_run_that_appears_late_is_found(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    begun(hosted, "another start")
-    clock.on_sleep = lambda now: len(hosted.runs) == 1 and begun(hosted, "m")
-    assert found(client, "m", deadline=Deadline(clock, 10)) == list(hosted.runs)[-1]
+    begun(fake_api, "another start")
+    clock.on_sleep = lambda now: len(fake_api.runs) == 1 and begun(fake_api, "m")
+    assert found(client, "m", deadline=Deadline(clock, 10)) == list(fake_api.runs)[-1]
     assert len(clock.sleeps) == 1
 
 
 def test_while_a_run_does_not_tell_the_outcome_stays_unknown(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    silent = hosted.start("pending")
+    silent = fake_api.start("pending")
     deadline = Deadline(clock, 3)
     (one,) = find_runs(client, AGENT, ["m"], NOTHING, has_run=has_none, deadline=deadline)
     assert one == Found(None, (silent,))
@@ -278,7 +280,7 @@ def test_while_a_run_does_not_tell_the_outcome_stays_unknown(
 
 
 def test_without_anything_found_it_looks_until_the_deadline_and_no_longer(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     assert found(client, "m", deadline=Deadline(clock, 4)) is None
     assert sum(clock.sleeps) == 4

@@ -15,8 +15,8 @@ import pytest
 import duvo
 from duvo import AsyncRun, Message, Run
 from tests.benchmarks.watch import compare
-from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted, Seen
-from tests.servers.simulated_api import Simulated, SimulatedRun, lives
+from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, ReceivedRequest
+from tests.servers.simulated_api import SimulatedAPI, SimulatedRun, lives
 from tests.support.clocks import StoppedClock
 
 ROOT = Path(__file__).parents[3]
@@ -30,9 +30,9 @@ def kinds(paths: list[str]) -> Counter[str]:
     )
 
 
-def simulated(runs: list[SimulatedRun]) -> tuple[duvo.Client, Simulated]:
+def simulated(runs: list[SimulatedRun]) -> tuple[duvo.Client, SimulatedAPI]:
     clock = StoppedClock()
-    server = Simulated(runs, clock, limit=10_000)
+    server = SimulatedAPI(runs, clock, limit=10_000)
     client = duvo.Client(
         api_key=KEY, base_url=server.base_url, team_id=TEAM, session=server.session
     )
@@ -67,13 +67,13 @@ def test_ends_alone_cost_pages_of_the_list() -> None:
     assert len(server.paths) <= 3 * 200
 
 
-@pytest.mark.parametrize("tells_messages", [True, False])
-def test_watching_under_a_limit_is_sooner_than_reading_in_turn(tells_messages: bool) -> None:
+@pytest.mark.parametrize("reports_messages", [True, False])
+def test_watching_under_a_limit_is_sooner_than_reading_in_turn(reports_messages: bool) -> None:
     # As dense as 1,000 runs that say something every five minutes.
-    ours, theirs = compare(400, every=120.0, minutes=10.0, tells_messages=tells_messages)
+    ours, theirs = compare(400, every=120.0, minutes=10.0, reports_messages=reports_messages)
     assert ours.refused == 0
     assert ours.finish < 10.0
-    assert ours.message < theirs.message * (0.3 if tells_messages else 0.9)
+    assert ours.message < theirs.message * (0.3 if reports_messages else 0.9)
 
 
 def test_more_than_can_be_read_keeps_no_end_waiting() -> None:
@@ -84,22 +84,22 @@ def test_more_than_can_be_read_keeps_no_end_waiting() -> None:
 
 
 def test_an_input_costs_its_start_its_answer_and_a_share_of_the_list(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     count = 60
     client.runs.start(AGENT)
-    hosted.requests.clear()
+    fake_api.requests.clear()
 
-    def end_all(seen: Seen) -> None:
+    def end_all(seen: ReceivedRequest) -> None:
         # Not before all were started: then one round tells of all of them.
-        if seen.method == "GET" and hosted.count("POST", "/runs") == count:
-            for run_id in list(hosted.runs):
-                hosted.end(run_id)
+        if seen.method == "GET" and fake_api.count("POST", "/runs") == count:
+            for run_id in list(fake_api.runs):
+                fake_api.end(run_id)
 
-    hosted.before = end_all
+    fake_api.before = end_all
     done = list(client.runs.map(AGENT, map(str, range(count)), concurrency=count))
     assert len(done) == count
-    sent = Counter((one.method, *kinds([one.path])) for one in hosted.requests)
+    sent = Counter((one.method, *kinds([one.path])) for one in fake_api.requests)
     assert sent["POST", "list"] == sent["GET", "messages"] == count
     assert sent["GET", "run"] == 0
     assert sent["GET", "list"] < count / 2
@@ -122,16 +122,16 @@ def test_messages_that_were_told_are_let_go() -> None:
     assert max(alive) < 200
 
 
-def test_runs_that_were_handed_out_are_let_go(hosted: Hosted, client: duvo.Client) -> None:
-    hosted.headers["duvo-long-poll"] = "30"
+def test_runs_that_were_handed_out_are_let_go(fake_api: FakeAPI, client: duvo.Client) -> None:
+    fake_api.headers["duvo-long-poll"] = "30"
 
-    def end(seen: Seen) -> None:
+    def end(seen: ReceivedRequest) -> None:
         if seen.method == "GET":
-            for run_id, run in list(hosted.runs.items()):
+            for run_id, run in list(fake_api.runs.items()):
                 if run["status"] == "pending":
-                    hosted.end(run_id)
+                    fake_api.end(run_id)
 
-    hosted.before = end
+    fake_api.before = end
     runs = (Run, AsyncRun)
     before = sum(isinstance(one, runs) for one in gc.get_objects())
     alive = []
@@ -155,22 +155,22 @@ NEVER = {"asyncio", "tenacity", "dbos", "starlette", "distributed", "multiproces
 
 
 @pytest.fixture
-def ending(hosted: Hosted) -> Iterator[Hosted]:
+def ending(fake_api: FakeAPI) -> Iterator[FakeAPI]:
     """A server whose runs end when they are read."""
 
-    def end(seen: Seen) -> None:
+    def end(seen: ReceivedRequest) -> None:
         if seen.method == "GET":
-            for run_id in list(hosted.runs):
-                if hosted.runs[run_id]["completed_at"] is None:
-                    hosted.say(run_id, "done")
-                    hosted.end(run_id)
+            for run_id in list(fake_api.runs):
+                if fake_api.runs[run_id]["completed_at"] is None:
+                    fake_api.say(run_id, "done")
+                    fake_api.end(run_id)
 
-    hosted.before = end
-    yield hosted
+    fake_api.before = end
+    yield fake_api
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_what_is_not_needed_is_not_loaded(ending: Hosted, name: str) -> None:
+def test_what_is_not_needed_is_not_loaded(ending: FakeAPI, name: str) -> None:
     program = (
         "import json, sys, duvo\n"
         "client = duvo.Client()\n"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.servers.fake_api import AGENT, Hosted
+from tests.servers.fake_api import AGENT, FakeAPI
 from tests.support.command import wait_for
 from tests.unit.batch.conftest import Agent
 
@@ -35,9 +35,9 @@ def test_an_agent_may_be_given_by_its_name(client: duvo.Client, agent: Agent) ->
     assert len(list(client.runs.map("Invoice approver", ["one"]))) == 1
 
 
-def test_there_may_be_no_inputs(client: duvo.Client, hosted: Hosted) -> None:
+def test_there_may_be_no_inputs(client: duvo.Client, fake_api: FakeAPI) -> None:
     assert list(client.runs.map(AGENT, [])) == []
-    assert hosted.count("POST", "/runs") == 0
+    assert fake_api.count("POST", "/runs") == 0
 
 
 @pytest.mark.parametrize(
@@ -168,19 +168,19 @@ def test_a_run_that_did_not_complete_is_a_result_too(client: duvo.Client, agent:
     ],
 )
 def test_what_cannot_work_is_refused_at_once(
-    client: duvo.Client, hosted: Hosted, arguments: Any, told: str
+    client: duvo.Client, fake_api: FakeAPI, arguments: Any, told: str
 ) -> None:
     with pytest.raises(duvo.ConfigError, match=told):
         client.runs.map(AGENT, **{"inputs": ["one"], **arguments})
-    assert hosted.requests == []
+    assert fake_api.requests == []
 
 
 @pytest.mark.blocking_only
-def test_what_is_no_executor_is_refused_at_once(client: duvo.Client, hosted: Hosted) -> None:
+def test_what_is_no_executor_is_refused_at_once(client: duvo.Client, fake_api: FakeAPI) -> None:
     executor: Any = 3
     with pytest.raises(duvo.ConfigError, match="executor must be an Executor, not 3"):
         client.runs.map(AGENT, ["one"], executor=executor)
-    assert hosted.requests == []
+    assert fake_api.requests == []
 
 
 @pytest.mark.blocking_only

@@ -12,14 +12,14 @@ import pytest
 
 import duvo
 from duvo._watch import watcher
-from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted, Seen
+from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, ReceivedRequest
 from tests.unit.batch.conftest import Agent
 
 
-def refusing(hosted: Hosted, agent: Agent, status: int, *messages: str) -> None:
+def refusing(fake_api: FakeAPI, agent: Agent, status: int, *messages: str) -> None:
     """Starts with these messages are answered with that status."""
 
-    def before(seen: Seen) -> Any:
+    def before(seen: ReceivedRequest) -> Any:
         if (
             seen.method == "POST"
             and seen.path.endswith("/runs")
@@ -29,14 +29,14 @@ def refusing(hosted: Hosted, agent: Agent, status: int, *messages: str) -> None:
         agent.before(seen)
         return None
 
-    hosted.before = before
+    fake_api.before = before
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 422])
 def test_what_is_refused_of_one_input_is_told_when_all_others_are_done(
-    hosted: Hosted, client: duvo.Client, agent: Agent, status: int
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent, status: int
 ) -> None:
-    refusing(hosted, agent, status, "b", "d")
+    refusing(fake_api, agent, status, "b", "d")
     results = client.runs.map(AGENT, ["a", "b", "c", "d", "e"], concurrency=2)
     seen = []
     with pytest.raises(duvo.MapIncomplete, match="2 inputs have no finished run; ") as caught:
@@ -58,7 +58,7 @@ def test_what_is_refused_of_one_input_is_told_when_all_others_are_done(
     [(401, duvo.AuthenticationError), (403, duvo.PermissionDenied), (404, duvo.NotFound)],
 )
 def test_what_is_refused_of_all_is_told_at_once_and_starts_again_as_new(
-    hosted: Hosted,
+    fake_api: FakeAPI,
     client: duvo.Client,
     agent: Agent,
     tmp_path: Path,
@@ -66,31 +66,31 @@ def test_what_is_refused_of_all_is_told_at_once_and_starts_again_as_new(
     kind: type[duvo.APIError],
 ) -> None:
     inputs = [str(number) for number in range(30)]
-    refusing(hosted, agent, status, *inputs)
+    refusing(fake_api, agent, status, *inputs)
     journal = tmp_path / "journal"
     with pytest.raises(kind):
         list(client.runs.map(AGENT, inputs, journal=journal, concurrency=4))
-    assert hosted.count("POST", "/runs") <= 4
-    hosted.before = agent.before
-    lists = hosted.count("GET", "/runs")
+    assert fake_api.count("POST", "/runs") <= 4
+    fake_api.before = agent.before
+    lists = fake_api.count("GET", "/runs")
     assert len(list(client.runs.map(AGENT, inputs[:1], journal=journal))) == 1
     # Nothing was in doubt, so that nothing was looked for.
-    assert "since" not in hosted.requests[lists].query
+    assert "since" not in fake_api.requests[lists].query
     assert agent.messages == ["0"]
 
 
-def test_a_batch_may_begin_in_an_outage(hosted: Hosted, agent: Agent) -> None:
-    failed: list[Seen] = []
+def test_a_batch_may_begin_in_an_outage(fake_api: FakeAPI, agent: Agent) -> None:
+    failed: list[ReceivedRequest] = []
 
-    def before(seen: Seen) -> Any:
+    def before(seen: ReceivedRequest) -> Any:
         if not failed:
             failed.append(seen)
             return 502, b"<html>"
         agent.before(seen)
         return None
 
-    hosted.before = before
-    with duvo.Client(KEY, hosted.base_url, TEAM, max_retries=0) as client:
+    fake_api.before = before
+    with duvo.Client(KEY, fake_api.base_url, TEAM, max_retries=0) as client:
         (result,) = client.runs.map(AGENT, ["a"])
     assert result.run.answer == "did a"
     assert failed[0].path.endswith("/runs")
@@ -164,8 +164,8 @@ def test_a_run_that_vanishes_is_told_at_the_end(
     assert (index, given, type(error)) == (1, "b", duvo.NotFound)
 
 
-def test_the_error_pickles_and_copies(hosted: Hosted, client: duvo.Client, agent: Agent) -> None:
-    refusing(hosted, agent, 422, "b")
+def test_the_error_pickles_and_copies(fake_api: FakeAPI, client: duvo.Client, agent: Agent) -> None:
+    refusing(fake_api, agent, 422, "b")
     with pytest.raises(duvo.MapIncomplete) as caught:
         list(client.runs.map(AGENT, ["a", "b"]))
     for other in (pickle.loads(pickle.dumps(caught.value)), copy.copy(caught.value)):

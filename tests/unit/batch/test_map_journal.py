@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted, serving
+from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, serving
 from tests.unit.batch.conftest import Agent
 
 
@@ -19,14 +19,14 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_what_is_finished_comes_again_and_is_not_started_again(
-    hosted: Hosted, client: duvo.Client, agent: Agent, file: Path
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent, file: Path
 ) -> None:
     agent.does = lambda message: "failed" if message == "b" else "completed"
     inputs = ["a", "b", {"c": 1}]
     first = list(client.runs.map(AGENT, inputs, journal=file))
-    requests = len(hosted.requests)
+    requests = len(fake_api.requests)
     again = list(client.runs.map(AGENT, inputs, journal=file))
-    assert len(hosted.requests) == requests
+    assert len(fake_api.requests) == requests
     assert [(one.index, one.input) for one in again] == list(enumerate(inputs))
 
     def told(results: list[duvo.Result]) -> list[Any]:
@@ -40,7 +40,7 @@ def test_what_is_finished_comes_again_and_is_not_started_again(
 
 
 def test_what_was_started_is_taken_up(
-    hosted: Hosted, client: duvo.Client, agent: Agent, file: Path
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent, file: Path
 ) -> None:
     agent.does = lambda message: "completed" if message == "a" else "work"
     inputs = ["a", "b", "c", "d"]
@@ -95,12 +95,12 @@ def test_a_key_says_that_a_changed_input_is_the_same(
 
 
 def test_what_failed_to_start_is_tried_again(
-    hosted: Hosted, client: duvo.Client, agent: Agent, file: Path
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent, file: Path
 ) -> None:
-    hosted.before = lambda seen: (422, {}) if seen.method == "POST" else None
+    fake_api.before = lambda seen: (422, {}) if seen.method == "POST" else None
     with pytest.raises(duvo.MapIncomplete):
         list(client.runs.map(AGENT, ["a"], journal=file))
-    hosted.before = agent.before
+    fake_api.before = agent.before
     assert len(list(client.runs.map(AGENT, ["a"], journal=file))) == 1
 
 
@@ -121,7 +121,7 @@ def test_another_batch_is_refused(client: duvo.Client, agent: Agent, file: Path)
     with pytest.raises(duvo.JournalError, match="belongs to the agent"):
         client.runs.map("33333333-3333-4333-8333-333333333333", ["a"], journal=file)
     with (
-        serving(Hosted()) as other,
+        serving(FakeAPI()) as other,
         duvo.Client(KEY, other.base_url, TEAM) as elsewhere,
         pytest.raises(duvo.JournalError, match="belongs to the server"),
     ):

@@ -15,7 +15,7 @@ import pytest
 import duvo
 from duvo._batch import fingerprints, workers
 from duvo._batch.journal import Journal, Row
-from tests.servers.fake_api import AGENT, KEY, TEAM, Drop, Hosted, Seen
+from tests.servers.fake_api import AGENT, KEY, TEAM, DropConnection, FakeAPI, ReceivedRequest
 from tests.support.command import wait_for
 from tests.unit.batch.conftest import Agent
 
@@ -50,13 +50,13 @@ def rows(client: duvo.Client, file: Path, *inputs: str) -> list[Row]:
 class Gate:
     """Starts wait in it, after they were carried out."""
 
-    def __init__(self, hosted: Hosted, agent: Agent):
+    def __init__(self, fake_api: FakeAPI, agent: Agent):
         self.opens = threading.Event()
         self.waiting = 0
         self._agent = agent
-        hosted.after = self.after
+        fake_api.after = self.after
 
-    def after(self, seen: Seen) -> None:
+    def after(self, seen: ReceivedRequest) -> None:
         self._agent.after(seen)
         if seen.method == "POST" and seen.path.endswith("/runs"):
             self.waiting += 1
@@ -138,9 +138,9 @@ def test_by_many_threads_at_any_moment(client: duvo.Client, file: Path, agent: A
 
 
 def test_starts_on_their_way_are_noted(
-    hosted: Hosted, client: duvo.Client, file: Path, agent: Agent
+    fake_api: FakeAPI, client: duvo.Client, file: Path, agent: Agent
 ) -> None:
-    gate = Gate(hosted, agent)
+    gate = Gate(fake_api, agent)
     inputs = [str(number) for number in range(20)]
     results = client.runs.map(AGENT, inputs, journal=file, concurrency=20)
     thread = threading.Thread(target=lambda: list(results))
@@ -158,14 +158,14 @@ def test_starts_on_their_way_are_noted(
 
 @pytest.mark.blocking_only
 def test_the_journal_stays_shut_while_a_start_is_on_its_way(
-    hosted: Hosted,
+    fake_api: FakeAPI,
     client: duvo.Client,
     file: Path,
     agent: Agent,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(workers, "_LONGEST_END", 0.1)
-    gate = Gate(hosted, agent)
+    gate = Gate(fake_api, agent)
     results = client.runs.map(AGENT, ["a"], journal=file)
     thread = threading.Thread(target=lambda: list(results))
     thread.start()
@@ -181,18 +181,18 @@ def test_the_journal_stays_shut_while_a_start_is_on_its_way(
 
 
 def test_starts_that_wait_for_the_rate_limit_are_not_sent_any_more(
-    hosted: Hosted, client: duvo.Client, file: Path, agent: Agent
+    fake_api: FakeAPI, client: duvo.Client, file: Path, agent: Agent
 ) -> None:
     refused = threading.Event()
 
-    def before(seen: Seen) -> object:
+    def before(seen: ReceivedRequest) -> object:
         agent.before(seen)
         if seen.method != "POST":
             return None
         refused.set()
         return 429, {"error": "slow down"}, {"retry-after": "30"}
 
-    hosted.before = before
+    fake_api.before = before
     inputs = [str(number) for number in range(20)]
     results = client.runs.map(AGENT, inputs, journal=file)
     thread = threading.Thread(target=lambda: list(results))
@@ -201,32 +201,32 @@ def test_starts_that_wait_for_the_rate_limit_are_not_sent_any_more(
     results.close()
     thread.join(10)
     assert not thread.is_alive()
-    starts = hosted.count("POST", "/runs")
+    starts = fake_api.count("POST", "/runs")
     assert {one.state for one in rows(client, file, *inputs)} == {"new"}
     wait_for(lambda: not [one for one in threading.enumerate() if "duvo-map" in one.name])
-    assert hosted.count("POST", "/runs") == starts <= 8
+    assert fake_api.count("POST", "/runs") == starts <= 8
 
 
 def test_a_start_whose_answer_was_lost_stays_in_doubt(
-    hosted: Hosted, client: duvo.Client, file: Path, agent: Agent
+    fake_api: FakeAPI, client: duvo.Client, file: Path, agent: Agent
 ) -> None:
-    hosted.headers = {"duvo-idempotency": "1"}
+    fake_api.headers = {"duvo-idempotency": "1"}
 
-    def after(seen: Seen) -> None:
+    def after(seen: ReceivedRequest) -> None:
         if seen.method == "POST":
             results.close()
-            raise Drop
+            raise DropConnection
 
-    hosted.after = after
+    fake_api.after = after
     results = client.runs.map(AGENT, ["a"], journal=file)
     assert list(results) == []
     (row,) = rows(client, file, "a")
     assert (agent.messages, row.state) == (["a"], "sending")
 
-    def before(seen: Seen) -> object:
+    def before(seen: ReceivedRequest) -> object:
         return (403, {"error": "not today"}) if seen.method == "POST" else None
 
-    hosted.before = before
+    fake_api.before = before
     # Whoever is refused now learns nothing of what was sent before.
     with pytest.raises(duvo.PermissionDenied):
         list(client.runs.map(AGENT, ["a"], journal=file))
@@ -264,10 +264,10 @@ print("left")
 
 @pytest.mark.parametrize("how", ["never", "break", "global", "close", "cycle", "end"])
 def test_the_interpreter_ends_without_a_word(
-    hosted: Hosted, agent: Agent, file: Path, how: str
+    fake_api: FakeAPI, agent: Agent, file: Path, how: str
 ) -> None:
     ended = subprocess.run(
-        [sys.executable, *OPTIONS, "-c", LEFT, KEY, hosted.base_url, TEAM, how, AGENT, str(file)],
+        [sys.executable, *OPTIONS, "-c", LEFT, KEY, fake_api.base_url, TEAM, how, AGENT, str(file)],
         capture_output=True,
         text=True,
         timeout=60,

@@ -14,7 +14,7 @@ import pytest
 import duvo
 from duvo._http.request import Request
 from duvo._run import polling
-from tests.servers.fake_api import AGENT, Hosted, Seen
+from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 
 # Where memory is measured: by the first, the server holds as many runs as it ever does.
 EARLY, LATE = range(200, 350, 10), range(1000, 1150, 10)
@@ -26,28 +26,28 @@ class Forgetful:
     """A transport's `send` that answers from memory, and forgets runs that have ended."""
 
     def __init__(self) -> None:
-        self._hosted = Hosted()
+        self._fake_api = FakeAPI()
         self._ended: list[str] = []
 
     def send(self, request: Request, closed: threading.Event | None) -> duvo.Response:
         headers = {"authorization": "Bearer dv_test_0123456789abcdef"}
-        seen = Seen(request.method, request.target, headers, request.content or b"null")
-        with self._hosted.lock:
+        seen = ReceivedRequest(request.method, request.target, headers, request.content or b"null")
+        with self._fake_api.lock:
             if request.method == "GET" and request.path.endswith("/runs"):
                 self._end_all()
-            status, data = self._hosted.answer(seen)
+            status, data = self._fake_api.answer(seen)
             assert status < 300, (request.method, request.target, data)
             return duvo.Response(status, {}, json.dumps(data).encode())
 
     def _end_all(self) -> None:
         # What ended some rounds ago was told, and read.
         for run_id in self._ended[:-_KEPT]:
-            del self._hosted.runs[run_id], self._hosted.conversations[run_id]
+            del self._fake_api.runs[run_id], self._fake_api.conversations[run_id]
         self._ended = self._ended[-_KEPT:]
-        for run_id, run in self._hosted.runs.items():
+        for run_id, run in self._fake_api.runs.items():
             if run["status"] == "pending":
-                self._hosted.say(run_id, "done")
-                self._hosted.end(run_id)
+                self._fake_api.say(run_id, "done")
+                self._fake_api.end(run_id)
                 self._ended.append(run_id)
 
 

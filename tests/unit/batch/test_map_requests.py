@@ -11,7 +11,7 @@ import pytest
 
 import duvo
 from duvo._batch import tasks
-from tests.servers.fake_api import AGENT, KEY, Drop, Hosted, Seen
+from tests.servers.fake_api import AGENT, KEY, DropConnection, FakeAPI, ReceivedRequest
 from tests.support.command import wait_for
 from tests.unit.batch.conftest import Agent
 
@@ -73,7 +73,7 @@ def test_what_nothing_may_answer_is_told_at_the_end(
 
 @pytest.mark.parametrize("choice", [None, "leave", lambda request: None])
 def test_what_is_left_waits_for_somebody_else_and_is_told_once(
-    hosted: Hosted, client: duvo.Client, agent: Agent, caplog: Any, choice: Any
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent, caplog: Any, choice: Any
 ) -> None:
     agent.does = lambda message: "ask" if message == "b" else "completed"
     results = client.runs.map(AGENT, ["a", "b"], on_request=choice)
@@ -84,8 +84,8 @@ def test_what_is_left_waits_for_somebody_else_and_is_told_once(
         thread.start()
         wait_for(lambda: results.progress.waiting == 1)
         (run_id,) = agent.at_work
-        reads = hosted.count("GET", run_id)
-        wait_for(lambda: hosted.count("GET", run_id) > reads + 2)
+        reads = fake_api.count("GET", run_id)
+        wait_for(lambda: fake_api.count("GET", run_id) > reads + 2)
         client.runs.run(run_id).respond(approve=False)
         thread.join(20)
     assert [one.run.answer for one in seen] == ["b: {'approved': False}"]
@@ -108,13 +108,13 @@ def test_an_error_of_the_callers_own_function_is_the_callers(
 class Undecided(Executor):
     """Decides nothing until it is told to, and reads answers at once."""
 
-    def __init__(self, hosted: Hosted):
-        self._hosted = hosted
+    def __init__(self, fake_api: FakeAPI):
+        self._fake_api = fake_api
         self.decision: Future[Any] = Future()
 
     def submit(self, work: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
         if work is tasks.reply_in_executor:
-            self._hosted.end(arguments[1].id)
+            self._fake_api.end(arguments[1].id)
             return self.decision
         self.fail()
         read: Future[Any] = Future()
@@ -129,30 +129,30 @@ class Undecided(Executor):
 @pytest.mark.blocking_only
 @pytest.mark.parametrize("moment", ["as its end is read", "before its answer was read"])
 def test_a_run_that_ended_needs_no_reply_so_that_a_bad_one_spoils_nothing(
-    hosted: Hosted, client: duvo.Client, agent: Agent, moment: str
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent, moment: str
 ) -> None:
     agent.does = lambda message: "ask"
-    executor = Undecided(hosted)
+    executor = Undecided(fake_api)
 
-    def after(seen: Seen) -> None:
-        ended = [one for one in hosted.runs.values() if one["status"] == "completed"]
+    def after(seen: ReceivedRequest) -> None:
+        ended = [one for one in fake_api.runs.values() if one["status"] == "completed"]
         if ended and moment == "as its end is read":
             executor.fail()
 
-    hosted.after = after
+    fake_api.after = after
     results = client.runs.map(AGENT, ["a"], executor=executor)
     assert [one.run.status for one in results] == ["completed"]
     assert results.progress == duvo.Progress(completed=1)
 
 
 def test_a_run_that_ends_while_it_is_decided_on_is_a_result(
-    hosted: Hosted, client: duvo.Client, agent: Agent
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent
 ) -> None:
     agent.does = lambda message: "ask"
     decided = threading.Event()
 
     def decide(request: duvo.HumanRequest) -> bool:
-        hosted.end(str(request.run_id))
+        fake_api.end(str(request.run_id))
         assert decided.wait(20)
         return True
 
@@ -164,47 +164,47 @@ def test_a_run_that_ends_while_it_is_decided_on_is_a_result(
 
 
 def test_a_reply_that_was_lost_on_its_way_is_sent_once(
-    hosted: Hosted, client: duvo.Client, agent: Agent
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent
 ) -> None:
     agent.does = lambda message: "ask"
     lost: set[str] = set()
 
-    def after(seen: Seen) -> None:
+    def after(seen: ReceivedRequest) -> None:
         agent.after(seen)
         if seen.path.endswith("/respond") and seen.path not in lost:
             lost.add(seen.path)
-            raise Drop
+            raise DropConnection
 
-    hosted.after = after
+    fake_api.after = after
     inputs = ["a", "b", "c"]
     results = list(client.runs.map(AGENT, inputs, on_request="approve"))
-    assert len(results) == len(lost) == hosted.count("POST", "/respond") == 3
+    assert len(results) == len(lost) == fake_api.count("POST", "/respond") == 3
     assert agent.replies == {given: [{"approved": True}] for given in inputs}
 
 
 @pytest.mark.blocking_only
 def test_a_reply_that_reads_the_run_again_leaves_the_batchs_handle_alone(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
     run = client.runs.get(run_id)
     request = run.pending_request
     assert request is not None
 
-    def drop(seen: Seen) -> None:
+    def drop(seen: ReceivedRequest) -> None:
         if seen.path.endswith("/respond"):
-            raise Drop
+            raise DropConnection
 
-    hosted.after = drop
+    fake_api.after = drop
     # It finds the run at work by now; the batch may know already that it has ended.
     assert tasks.reply_in_executor(run._driver, run._state, request, "approve", None)
     assert run.status == "waiting"
-    assert hosted.count("POST", "/respond") == 1
+    assert fake_api.count("POST", "/respond") == 1
 
 
 def test_those_who_take_long_to_decide_hold_up_nothing_else(
-    client: duvo.Client, agent: Agent, hosted: Hosted
+    client: duvo.Client, agent: Agent, fake_api: FakeAPI
 ) -> None:
     # As many ask as there are threads for them.
     agent.does = lambda message: "ask" if int(message) < 8 else "completed"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.servers.fake_api import AGENT, KEY, Hosted
+from tests.servers.fake_api import AGENT, KEY, FakeAPI
 from tests.unit.batch.conftest import Agent
 
 WAYS: list[Callable[[Any], Any]] = [
@@ -39,10 +39,10 @@ def test_results_are_pairs_that_pickle_and_copy(
 @pytest.mark.blocking_only
 @pytest.mark.parametrize("other", WAYS)
 def test_so_do_clients_events_and_progress(
-    hosted: Hosted, client: duvo.Client, other: Callable[[Any], Any]
+    fake_api: FakeAPI, client: duvo.Client, other: Callable[[Any], Any]
 ) -> None:
     assert [one.id for one in other(client).teams.list()] == [one.id for one in client.teams.list()]
-    run_id = hosted.start("completed")
+    run_id = fake_api.start("completed")
     for event in client.runs.watch([run_id]):
         assert other(event).to_dict() == event.to_dict()
     progress = duvo.Progress(completed=1)
@@ -50,7 +50,7 @@ def test_so_do_clients_events_and_progress(
 
 
 def test_the_key_is_told_nowhere(
-    hosted: Hosted, client: duvo.Client, agent: Agent, tmp_path: Path, caplog: Any
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent, tmp_path: Path, caplog: Any
 ) -> None:
     agent.does = lambda message: "ask" if message == "b" else "completed"
 
@@ -60,7 +60,7 @@ def test_the_key_is_told_nowhere(
             return 422, {"error": f"bad {KEY}", "message": seen.headers["authorization"]}
         return None
 
-    hosted.before = before
+    fake_api.before = before
     with caplog.at_level(logging.DEBUG):
         results = client.runs.map(
             AGENT, ["a", "b", "c"], on_request="approve", journal=tmp_path / "journal"

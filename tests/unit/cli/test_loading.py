@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.servers.fake_api import KEY, TEAM, Hosted
+from tests.servers.fake_api import KEY, TEAM, FakeAPI
 
 SCRIPT = """
 import contextlib, io, json, sys
@@ -77,9 +77,9 @@ def test_the_overview_does_not_load_argparse():
     assert "argparse" not in loaded_by("--help")
 
 
-def test_a_run_as_json_needs_few_modules_beside_requests(hosted: Hosted):
-    settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": hosted.base_url, "DUVO_TEAM_ID": TEAM}
-    loaded = loaded_by("runs", "get", hosted.start(), "--json", **settings)
+def test_a_run_as_json_needs_few_modules_beside_requests(fake_api: FakeAPI):
+    settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": fake_api.base_url, "DUVO_TEAM_ID": TEAM}
+    loaded = loaded_by("runs", "get", fake_api.start(), "--json", **settings)
     own = {name for name in loaded if name.startswith("duvo_cli.")}
     assert own == {
         "duvo_cli.__main__",

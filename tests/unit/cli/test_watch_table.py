@@ -6,14 +6,14 @@ from typing import Any
 
 import duvo
 from duvo_cli.output.watch_table import WatchTable
-from tests.servers.fake_api import Hosted
+from tests.servers.fake_api import FakeAPI
 
 
 def plain(text: str, colour: str) -> str:
     return f"{colour}:{text}" if colour in ("yellow", "red") else text
 
 
-def table_of(hosted: Hosted, client: duvo.Client) -> WatchTable:
+def table_of(fake_api: FakeAPI, client: duvo.Client) -> WatchTable:
     return WatchTable(client.runs.list(sort_order="asc"), plain)
 
 
@@ -21,13 +21,13 @@ def event(client: duvo.Client, run_id: str, **fields: Any) -> duvo.Event:
     return duvo.Event(**{"type": "status", "run": client.runs.get(run_id), **fields})
 
 
-def test_each_run_has_a_line_with_its_last_event(hosted: Hosted, client: duvo.Client) -> None:
-    first, second = hosted.start(), hosted.start()
-    table = table_of(hosted, client)
-    hosted.say(first, "Looking\nit up")
+def test_each_run_has_a_line_with_its_last_event(fake_api: FakeAPI, client: duvo.Client) -> None:
+    first, second = fake_api.start(), fake_api.start()
+    table = table_of(fake_api, client)
+    fake_api.say(first, "Looking\nit up")
     (message,) = client.runs.run(first).messages()
     table.record(event(client, first, type="message", message=message))
-    hosted.ask(second)
+    fake_api.ask(second)
     run = client.runs.get(second)
     table.record(duvo.Event(type="human_request", run=run, request=run.pending_request))
     head, one, other, counts = table.lines(200, 30)
@@ -39,22 +39,22 @@ def test_each_run_has_a_line_with_its_last_event(hosted: Hosted, client: duvo.Cl
     assert counts == "2 runs: 1 running, 1 waiting"
 
 
-def test_the_age_of_an_ended_run_is_its_duration(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
-    hosted.end(run_id, "failed")
-    table = table_of(hosted, client)
+def test_the_age_of_an_ended_run_is_its_duration(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
+    fake_api.end(run_id, "failed")
+    table = table_of(fake_api, client)
     assert "red:" in table.lines(200, 30)[1]
     assert " 10 ms " in table.lines(200, 30)[1]
 
 
 def test_ended_runs_are_hidden_when_the_table_does_not_fit(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    runs = [hosted.start() for _ in range(50)]
+    runs = [fake_api.start() for _ in range(50)]
     for run_id in runs[:40]:
-        hosted.end(run_id)
-    hosted.ask(runs[45], title="Žádost " * 40)
-    table = table_of(hosted, client)
+        fake_api.end(run_id)
+    fake_api.ask(runs[45], title="Žádost " * 40)
+    table = table_of(fake_api, client)
     lines = table.lines(80, 16)
     assert len(lines) == 15
     assert all(len(line.removeprefix("yellow:")) < 80 for line in lines)
@@ -64,8 +64,10 @@ def test_ended_runs_are_hidden_when_the_table_does_not_fit(
     assert lines[-2:] == ["… and 38 more", "50 runs: 40 completed, 9 running, 1 waiting"]
 
 
-def test_a_run_that_has_not_been_read_yet_shows_its_id(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
+def test_a_run_that_has_not_been_read_yet_shows_its_id(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    run_id = fake_api.start()
     table = WatchTable([client.runs.run(run_id)], plain)
     assert table.lines(80, 24)[1:] == [run_id, "1 run"]
     table.record(event(client, run_id))

@@ -9,7 +9,7 @@ import pytest
 
 import duvo
 from duvo._http import api
-from tests.servers.fake_api import KEY, TEAM, Hosted
+from tests.servers.fake_api import KEY, TEAM, FakeAPI
 
 
 class Interruption(BaseException):
@@ -26,10 +26,10 @@ def list_agents(client: duvo.Client) -> Any:
 
 @pytest.mark.parametrize("call", [find_team, list_agents])
 def test_the_team_is_found_after_an_interruption(
-    hosted: Hosted, monkeypatch: pytest.MonkeyPatch, call: Callable[[duvo.Client], Any]
+    fake_api: FakeAPI, monkeypatch: pytest.MonkeyPatch, call: Callable[[duvo.Client], Any]
 ) -> None:
     monkeypatch.setattr(api, "_LONGEST_FINDING", 0.1)
-    client = duvo.Client(api_key=KEY, base_url=hosted.base_url)
+    client = duvo.Client(api_key=KEY, base_url=fake_api.base_url)
 
     def interrupt(*arguments: object) -> None:
         raise Interruption

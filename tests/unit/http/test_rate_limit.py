@@ -22,8 +22,8 @@ from duvo._http.rate_limit import (
     quota,
     shared,
 )
-from tests.servers.fake_api import KEY, TEAM, Hosted, Seen
-from tests.support.clocks import CommonClock, StoppedClock
+from tests.servers.fake_api import KEY, TEAM, FakeAPI, ReceivedRequest
+from tests.support.clocks import SharedClock, StoppedClock
 
 
 def sending(budget: RateLimit, kind: int, now: float) -> bool:
@@ -150,7 +150,7 @@ class Limiter:
         self._ends, self._count = 0.0, 0
         self._lock = threading.Lock()
 
-    def __call__(self, seen: Seen) -> Any:
+    def __call__(self, seen: ReceivedRequest) -> Any:
         with self._lock:
             now = self.clock.now()
             if now >= self._ends:
@@ -163,11 +163,11 @@ class Limiter:
             return None
 
 
-def limited(hosted: Hosted, limit: int, seconds: int, clock: Clock) -> Limiter:
+def limited(fake_api: FakeAPI, limit: int, seconds: int, clock: Clock) -> Limiter:
     limiter = Limiter(limit, seconds, clock)
 
-    def tell(seen: Seen) -> Any:
-        status, body = hosted.answer(seen)
+    def tell(seen: ReceivedRequest) -> Any:
+        status, body = fake_api.answer(seen)
         with limiter._lock:
             return (
                 status,
@@ -179,20 +179,20 @@ def limited(hosted: Hosted, limit: int, seconds: int, clock: Clock) -> Limiter:
                 },
             )
 
-    hosted.before = lambda seen: limiter(seen) or tell(seen)
+    fake_api.before = lambda seen: limiter(seen) or tell(seen)
     return limiter
 
 
-def test_fifty_followers_in_fifty_threads_stay_under_the_limit(hosted: Hosted) -> None:
-    clock = CommonClock(50)
-    limiter = limited(hosted, 100, 1, clock)
-    runs = [hosted.start() for _ in range(50)]
+def test_fifty_followers_in_fifty_threads_stay_under_the_limit(fake_api: FakeAPI) -> None:
+    clock = SharedClock(50)
+    limiter = limited(fake_api, 100, 1, clock)
+    runs = [fake_api.start() for _ in range(50)]
     heard: dict[str, list[str]] = {}
     errors: list[BaseException] = []
 
     def follow(run_id: str) -> None:
         # Clients of their own: what they share is the key and the process.
-        with duvo.Client(KEY, hosted.base_url, TEAM) as client:
+        with duvo.Client(KEY, fake_api.base_url, TEAM) as client:
             client._driver.api.clock = clock
             try:
                 told = client.runs.run(run_id).messages(follow=True, timeout=60)
@@ -203,15 +203,15 @@ def test_fifty_followers_in_fifty_threads_stay_under_the_limit(hosted: Hosted) -
                 clock.leave()
 
     threads = [threading.Thread(target=follow, args=(run_id,)) for run_id in runs]
-    with duvo.Client(KEY, hosted.base_url, TEAM) as client:
+    with duvo.Client(KEY, fake_api.base_url, TEAM) as client:
         client._driver.api.clock = clock
         # The limit is known from the first answer on; before it nothing can be kept.
         client.runs.get(runs[0])
         for thread in threads:
             thread.start()
         for run_id in runs:
-            hosted.say(run_id, "working")
-            hosted.end(run_id)
+            fake_api.say(run_id, "working")
+            fake_api.end(run_id)
         for thread in threads:
             thread.join(60)
     assert errors == []
@@ -219,10 +219,10 @@ def test_fifty_followers_in_fifty_threads_stay_under_the_limit(hosted: Hosted) -
     assert heard == {run_id: ["working"] for run_id in runs}
 
 
-def test_a_start_goes_ahead_of_polls_that_wait(hosted: Hosted) -> None:
-    limiter = limited(hosted, 20, 2, Clock())
-    runs = [hosted.start() for _ in range(20)]
-    with duvo.Client(KEY, hosted.base_url, TEAM) as client:
+def test_a_start_goes_ahead_of_polls_that_wait(fake_api: FakeAPI) -> None:
+    limiter = limited(fake_api, 20, 2, Clock())
+    runs = [fake_api.start() for _ in range(20)]
+    with duvo.Client(KEY, fake_api.base_url, TEAM) as client:
         client.runs.get(runs[0])
         stop = [client.runs.run(run_id).messages(follow=True) for run_id in runs]
         threads = [threading.Thread(target=list, args=(one,)) for one in stop]
@@ -233,7 +233,7 @@ def test_a_start_goes_ahead_of_polls_that_wait(hosted: Hosted) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         before = len(limiter.order)
-        client.runs.start(hosted.agents[0]["id"], "now")
+        client.runs.start(fake_api.agents[0]["id"], "now")
         at = limiter.order.index("POST")
         for one in stop:
             one.close()
@@ -245,10 +245,10 @@ def test_a_start_goes_ahead_of_polls_that_wait(hosted: Hosted) -> None:
 
 
 def test_a_poll_does_not_wait_beyond_its_deadline(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.headers.update(
+    run_id = fake_api.start()
+    fake_api.headers.update(
         {"ratelimit-limit": "300", "ratelimit-remaining": "0", "ratelimit-reset": "50"}
     )
     with pytest.raises(duvo.WaitTimeout):
@@ -257,11 +257,11 @@ def test_a_poll_does_not_wait_beyond_its_deadline(
 
 
 def test_waiting_for_the_budget_is_told(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "duvo")
-    run_id = hosted.start()
-    hosted.headers.update(
+    run_id = fake_api.start()
+    fake_api.headers.update(
         {"ratelimit-limit": "300", "ratelimit-remaining": "0", "ratelimit-reset": "50"}
     )
     client.runs.get(run_id)
@@ -299,9 +299,9 @@ def slept(limit: SharedRateLimit, kind: int, clock: StoppedClock) -> list[float]
 
 
 def test_closing_an_iterator_ends_its_wait_for_the_rate_limit(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    messages = client.runs.run(hosted.start()).messages(follow=True)
+    messages = client.runs.run(fake_api.start()).messages(follow=True)
     client._driver.api.rate_limit.record_429(300.0, Clock())
     ended = threading.Event()
 

@@ -11,59 +11,59 @@ import pytest
 
 import duvo
 from duvo._http import retries
-from tests.servers.fake_api import AGENT, KEY, TEAM, Drop, Hosted, Seen
+from tests.servers.fake_api import AGENT, KEY, TEAM, DropConnection, FakeAPI, ReceivedRequest
 from tests.support.clients import Connect
 from tests.support.clocks import StoppedClock
 
 
-def starts(hosted: Hosted) -> list[Seen]:
-    return [one for one in hosted.requests if one.method == "POST"]
+def starts(fake_api: FakeAPI) -> list[ReceivedRequest]:
+    return [one for one in fake_api.requests if one.method == "POST"]
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_read_is_sent_again_after_a_passing_fault(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, status: int
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, status: int
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     answers = itertools.count()
-    hosted.before = lambda seen: (status, {"error": "x"}) if next(answers) < 3 else None
+    fake_api.before = lambda seen: (status, {"error": "x"}) if next(answers) < 3 else None
     assert client.runs.get(run_id).status == "running"
-    assert len(hosted.requests) == 4
+    assert len(fake_api.requests) == 4
     assert len(clock.sleeps) == 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
 def test_a_refusal_is_not_sent_again(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, status: int
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, status: int
 ) -> None:
-    hosted.before = lambda seen: (status, {"error": "no", "message": "because"})
+    fake_api.before = lambda seen: (status, {"error": "no", "message": "because"})
     with pytest.raises(duvo.APIError, match="because") as caught:
-        client.runs.get(hosted.start())
+        client.runs.get(fake_api.start())
     assert caught.value.status == status
-    assert len(hosted.requests) == 1
+    assert len(fake_api.requests) == 1
 
 
 def test_a_read_that_keeps_failing_raises_after_max_retries(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    hosted.before = lambda seen: (500, {"error": "x"})
+    fake_api.before = lambda seen: (500, {"error": "x"})
     with pytest.raises(duvo.ServerError):
-        client.runs.get(hosted.start())
-    assert len(hosted.requests) == 4
+        client.runs.get(fake_api.start())
+    assert len(fake_api.requests) == 4
 
 
 @pytest.mark.parametrize("cut", ["dropped", "short body", "cut json", "html", "empty"])
 def test_a_broken_answer_to_a_read_is_a_dropped_connection(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, cut: str
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, cut: str
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     answers = itertools.count()
 
-    def break_once(seen: Seen) -> Any:
+    def break_once(seen: ReceivedRequest) -> Any:
         if next(answers):
             return None
         if cut == "dropped":
-            raise Drop
+            raise DropConnection
         if cut == "short body":
             return 200, b'{"run": {"id"', {"content-length": "400"}
         if cut == "cut json":
@@ -72,58 +72,58 @@ def test_a_broken_answer_to_a_read_is_a_dropped_connection(
             return 200, b""
         return 200, b"<html>sign in</html>", {"content-type": "text/html"}
 
-    hosted.before = break_once
+    fake_api.before = break_once
     assert client.runs.get(run_id).id == run_id
-    assert len(hosted.requests) == 2
+    assert len(fake_api.requests) == 2
 
 
 def test_html_that_stays_is_told_clearly(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    hosted.before = lambda seen: (200, b"<html>sign in</html>", {"content-type": "text/html"})
+    fake_api.before = lambda seen: (200, b"<html>sign in</html>", {"content-type": "text/html"})
     with pytest.raises(duvo.UnexpectedAnswer, match=r"text/html that is not JSON.*proxy"):
-        client.runs.get(hosted.start())
+        client.runs.get(fake_api.start())
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_start_whose_connection_drops_is_never_sent_twice(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, moment: str
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, moment: str
 ) -> None:
-    def drop(seen: Seen) -> None:
-        raise Drop
+    def drop(seen: ReceivedRequest) -> None:
+        raise DropConnection
 
-    setattr(hosted, moment, drop)
+    setattr(fake_api, moment, drop)
     with pytest.raises(duvo.OutcomeUnknown, match=f"runs list --agent {AGENT} --since"):
         client.runs.start(AGENT, message="go")
-    assert len(starts(hosted)) == 1
+    assert len(starts(fake_api)) == 1
 
 
 @pytest.mark.parametrize("status", [500, 502, 504, 503])
 def test_a_start_that_met_a_server_fault_has_an_unknown_outcome(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, status: int
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, status: int
 ) -> None:
-    hosted.before = lambda seen: (status, {"error": "x"})
+    fake_api.before = lambda seen: (status, {"error": "x"})
     with pytest.raises(duvo.OutcomeUnknown) as caught:
         client.runs.start(AGENT)
     assert isinstance(caught.value.__cause__, duvo.ServerError)
-    assert len(starts(hosted)) == 1
+    assert len(starts(fake_api)) == 1
 
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_start_that_was_surely_not_done_is_sent_again_with_the_same_key_and_body(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, status: int
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, status: int
 ) -> None:
     answers = itertools.count()
-    hosted.before = lambda seen: (
+    fake_api.before = lambda seen: (
         (status, {"error": "x"}, {"retry-after": "2"}) if not next(answers) else None
     )
     client.runs.start(AGENT, message="go")
-    first, second = starts(hosted)
+    first, second = starts(fake_api)
     assert first.body == second.body
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
     assert clock.sleeps == [2]
     client.runs.start(AGENT, message="go")
-    assert starts(hosted)[2].headers["idempotency-key"] != first.headers["idempotency-key"]
+    assert starts(fake_api)[2].headers["idempotency-key"] != first.headers["idempotency-key"]
 
 
 def test_a_start_goes_again_when_nothing_listened(connect: Connect) -> None:
@@ -139,47 +139,47 @@ def test_a_start_goes_again_when_nothing_listened(connect: Connect) -> None:
 
 
 def test_a_server_that_honours_the_key_is_sent_a_dropped_start_again(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    hosted.headers["duvo-idempotency"] = "honoured"
-    client.runs.get(hosted.start())
+    fake_api.headers["duvo-idempotency"] = "honoured"
+    client.runs.get(fake_api.start())
     answers = itertools.count()
 
-    def drop(seen: Seen) -> None:
+    def drop(seen: ReceivedRequest) -> None:
         if not next(answers):
-            raise Drop
+            raise DropConnection
 
-    hosted.after = drop
+    fake_api.after = drop
     client.runs.start(AGENT)
-    first, second = starts(hosted)
+    first, second = starts(fake_api)
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
 
 
 def test_a_start_that_may_have_happened_stays_unknown_whatever_comes_after(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    hosted.headers["duvo-idempotency"] = "honoured"
-    client.runs.get(hosted.start())
+    fake_api.headers["duvo-idempotency"] = "honoured"
+    client.runs.get(fake_api.start())
     answers = itertools.count()
 
-    def drop_then_refuse(seen: Seen) -> Any:
+    def drop_then_refuse(seen: ReceivedRequest) -> Any:
         if not next(answers):
-            raise Drop
+            raise DropConnection
         return 503, {"error": "busy"}, {"retry-after": "1"}
 
-    hosted.before = drop_then_refuse
+    fake_api.before = drop_then_refuse
     with pytest.raises(duvo.OutcomeUnknown):
         client.runs.start(AGENT)
-    assert len(starts(hosted)) == 4
+    assert len(starts(fake_api)) == 4
 
 
 def test_a_start_that_was_dropped_is_not_taken_for_the_refused_one_before_it(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, connect: Connect
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, connect: Connect
 ) -> None:
-    def drop(seen: Seen) -> None:
-        raise Drop
+    def drop(seen: ReceivedRequest) -> None:
+        raise DropConnection
 
-    hosted.after = drop
+    fake_api.after = drop
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         nowhere = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -190,48 +190,48 @@ def test_a_start_that_was_dropped_is_not_taken_for_the_refused_one_before_it(
                 # It is what is being handled while the next one fails.
                 with pytest.raises(duvo.OutcomeUnknown):
                     client.runs.start(AGENT)
-    assert len(starts(hosted)) == 1
+    assert len(starts(fake_api)) == 1
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_start_that_may_have_happened_is_not_said_to_be_refused(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, status: int
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, status: int
 ) -> None:
-    hosted.headers["duvo-idempotency"] = "honoured"
-    client.runs.get(hosted.start())
+    fake_api.headers["duvo-idempotency"] = "honoured"
+    client.runs.get(fake_api.start())
     answers = itertools.count()
 
-    def drop_then_refuse(seen: Seen) -> Any:
+    def drop_then_refuse(seen: ReceivedRequest) -> Any:
         if not next(answers):
-            raise Drop
+            raise DropConnection
         return status, {"error": "no"}
 
-    hosted.after = drop_then_refuse
+    fake_api.after = drop_then_refuse
     with pytest.raises(duvo.OutcomeUnknown, match=str(status)):
         client.runs.start(AGENT)
-    assert len(starts(hosted)) == 2
+    assert len(starts(fake_api)) == 2
 
 
 def test_a_stop_is_sent_again_since_twice_is_once(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     answers = itertools.count()
 
-    def drop(seen: Seen) -> None:
+    def drop(seen: ReceivedRequest) -> None:
         if not next(answers):
-            raise Drop
+            raise DropConnection
 
-    hosted.after = drop
+    fake_api.after = drop
     assert client.runs.run(run_id).stop().status == "stopped"
 
 
 def test_a_call_that_is_told_to_wait_long_raises_at_once(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    hosted.before = lambda seen: (429, {"error": "slow down"}, {"retry-after": "61"})
+    fake_api.before = lambda seen: (429, {"error": "slow down"}, {"retry-after": "61"})
     with pytest.raises(duvo.RateLimited) as caught:
-        client.runs.get(hosted.start())
+        client.runs.get(fake_api.start())
     assert caught.value.retry_after == 61
     assert clock.sleeps == []
 
@@ -255,29 +255,29 @@ def test_retry_after_is_read_as_seconds_decimals_and_a_date(
 
 
 def test_a_long_pause_is_told_at_info(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "duvo")
     answers = itertools.count()
-    hosted.before = lambda seen: (
+    fake_api.before = lambda seen: (
         (429, {"error": "x"}, {"retry-after": "20"}) if not next(answers) else None
     )
-    client.runs.get(hosted.start())
+    client.runs.get(fake_api.start())
     assert ["20 s" in one.getMessage() for one in caplog.records] == [True]
 
 
 def test_a_conversation_read_once_through_fails_as_a_single_call_does(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    hosted.before = lambda seen: (502, {"error": "x"})
+    fake_api.before = lambda seen: (502, {"error": "x"})
     with pytest.raises(duvo.ServerError):
-        list(client.runs.run(hosted.start()).messages())
-    assert len(hosted.requests) == 4
+        list(client.runs.run(fake_api.start()).messages())
+    assert len(fake_api.requests) == 4
 
 
 @pytest.mark.blocking_only
 def test_connections_are_kept_between_requests_of_a_follow(
-    hosted: Hosted, client: duvo.Client, monkeypatch: pytest.MonkeyPatch
+    fake_api: FakeAPI, client: duvo.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import urllib3.util.connection
 
@@ -289,10 +289,10 @@ def test_connections_are_kept_between_requests_of_a_follow(
         return create(*args, **rest)
 
     monkeypatch.setattr(urllib3.util.connection, "create_connection", counted)
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(300):
-        hosted.say(run_id, str(number))
-    hosted.end(run_id)
+        fake_api.say(run_id, str(number))
+    fake_api.end(run_id)
     assert len(list(client.runs.run(run_id).messages(follow=True, timeout=20))) == 300
-    assert len(hosted.requests) > 6
+    assert len(fake_api.requests) > 6
     assert len(opened) == 1

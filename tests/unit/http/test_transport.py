@@ -15,73 +15,73 @@ import requests
 import responses
 
 import duvo
-from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted, Seen, serving
+from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, ReceivedRequest, serving
 from tests.support.clients import Connect
 
 
 @pytest.mark.blocking_only
 def test_a_key_in_netrc_does_not_replace_ours(
-    hosted: Hosted, client: duvo.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fake_api: FakeAPI, client: duvo.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    client.runs.get(hosted.start())
+    client.runs.get(fake_api.start())
     with duvo.Client(
-        api_key=KEY, base_url=hosted.base_url, team_id=TEAM, session=requests.Session()
+        api_key=KEY, base_url=fake_api.base_url, team_id=TEAM, session=requests.Session()
     ) as own:
-        own.runs.get(hosted.start())
-    assert [one.headers["authorization"] for one in hosted.requests] == [f"Bearer {KEY}"] * 2
+        own.runs.get(fake_api.start())
+    assert [one.headers["authorization"] for one in fake_api.requests] == [f"Bearer {KEY}"] * 2
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_on_the_same_host_is_followed_with_method_body_and_key(
-    hosted: Hosted, client: duvo.Client, status: int
+    fake_api: FakeAPI, client: duvo.Client, status: int
 ) -> None:
-    def moved(seen: Seen) -> Any:
+    def moved(seen: ReceivedRequest) -> Any:
         if seen.path.startswith("/v2/teams/"):
             return status, b"", {"location": "/elsewhere"}
-        return 201, {"run": hosted.runs[hosted.start()]}
+        return 201, {"run": fake_api.runs[fake_api.start()]}
 
-    hosted.before = moved
+    fake_api.before = moved
     client.runs.start(AGENT, message="go")
-    first, second = hosted.requests
+    first, second = fake_api.requests
     assert (second.method, second.path) == ("POST", "/elsewhere")
     assert second.body == first.body
     assert second.headers["authorization"] == f"Bearer {KEY}"
     assert second.headers["idempotency-key"] == first.headers["idempotency-key"]
 
 
-def test_the_key_never_goes_to_another_host(hosted: Hosted, client: duvo.Client) -> None:
-    with serving(Hosted()) as other:
+def test_the_key_never_goes_to_another_host(fake_api: FakeAPI, client: duvo.Client) -> None:
+    with serving(FakeAPI()) as other:
         target = other.base_url.replace("127.0.0.1", "localhost") + "/v2/x"
-        hosted.before = lambda seen: (308, b"", {"location": target})
+        fake_api.before = lambda seen: (308, b"", {"location": target})
         with pytest.raises(duvo.ConfigError, match="which is another host"):
-            client.runs.get(hosted.start())
+            client.runs.get(fake_api.start())
         assert other.requests == []
 
 
-def test_redirects_without_end_are_given_up(hosted: Hosted, client: duvo.Client) -> None:
-    hosted.before = lambda seen: (308, b"", {"location": "/again"})
+def test_redirects_without_end_are_given_up(fake_api: FakeAPI, client: duvo.Client) -> None:
+    fake_api.before = lambda seen: (308, b"", {"location": "/again"})
     with pytest.raises(duvo.ConfigError, match="more than 5 times"):
-        client.runs.get(hosted.start())
+        client.runs.get(fake_api.start())
 
 
-def test_every_request_names_the_client(hosted: Hosted, connect: Connect) -> None:
-    connect(api_key=KEY, base_url=hosted.base_url, user_agent="nightly/2").teams.list()
-    assert hosted.requests[0].headers["user-agent"] == f"nightly/2 duvo-python/{duvo.__version__}"
+def test_every_request_names_the_client(fake_api: FakeAPI, connect: Connect) -> None:
+    connect(api_key=KEY, base_url=fake_api.base_url, user_agent="nightly/2").teams.list()
+    assert fake_api.requests[0].headers["user-agent"] == f"nightly/2 duvo-python/{duvo.__version__}"
 
 
-def test_a_callers_session_is_used_and_left_as_it_was(hosted: Hosted) -> None:
+def test_a_callers_session_is_used_and_left_as_it_was(fake_api: FakeAPI) -> None:
     session = requests.Session()
     session.headers["X-Mine"] = "yes"
     before = (dict(session.headers), session.auth, dict(session.adapters), session.verify)
-    with duvo.Client(api_key=KEY, base_url=hosted.base_url, session=session) as client:
+    with duvo.Client(api_key=KEY, base_url=fake_api.base_url, session=session) as client:
         client.teams.list()
     after = (dict(session.headers), session.auth, dict(session.adapters), session.verify)
     assert before == after
     assert session.trust_env is True
-    assert hosted.requests[0].headers["x-mine"] == "yes"
+    assert fake_api.requests[0].headers["x-mine"] == "yes"
     session.close()
 
 
@@ -92,8 +92,8 @@ def test_it_can_be_tested_with_mocked_answers() -> None:
         assert client.teams.list() == []
 
 
-def test_threads_share_a_client(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
+def test_threads_share_a_client(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
     got: list[str] = []
     threads = [
         threading.Thread(target=lambda: got.append(client.runs.get(run_id).status))
@@ -106,31 +106,31 @@ def test_threads_share_a_client(hosted: Hosted, client: duvo.Client) -> None:
     assert got == ["running"] * 8
 
 
-def test_the_team_is_asked_for_once(hosted: Hosted, connect: Connect) -> None:
-    client = connect(api_key=KEY, base_url=hosted.base_url)
+def test_the_team_is_asked_for_once(fake_api: FakeAPI, connect: Connect) -> None:
+    client = connect(api_key=KEY, base_url=fake_api.base_url)
     threads = [threading.Thread(target=lambda: client.team_id) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert client.team_id == TEAM
-    assert len(hosted.requests) == 1
+    assert len(fake_api.requests) == 1
 
 
-def test_several_teams_are_listed_for_choosing(hosted: Hosted, connect: Connect) -> None:
-    hosted.teams.append({"id": "other", "name": "Sales", "organization_id": None})
-    client = connect(api_key=KEY, base_url=hosted.base_url)
+def test_several_teams_are_listed_for_choosing(fake_api: FakeAPI, connect: Connect) -> None:
+    fake_api.teams.append({"id": "other", "name": "Sales", "organization_id": None})
+    client = connect(api_key=KEY, base_url=fake_api.base_url)
     with pytest.raises(duvo.ConfigError, match=r"2 teams.*Finance.*Sales"):
         _ = client.team_id
 
 
 def test_requests_are_logged_without_the_key(
-    hosted: Hosted, client: duvo.Client, caplog: pytest.LogCaptureFixture
+    fake_api: FakeAPI, client: duvo.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    run_id = hosted.start()
+    run_id = fake_api.start()
     client.runs.get(run_id)
-    hosted.before = lambda seen: (401, {"error": f"bad key {KEY}"})
+    fake_api.before = lambda seen: (401, {"error": f"bad key {KEY}"})
     with pytest.raises(duvo.AuthenticationError) as caught:
         client.runs.get(run_id)
     ours = [one.getMessage() for one in caplog.records if one.name == "duvo"]
@@ -143,10 +143,10 @@ def test_requests_are_logged_without_the_key(
 
 
 @pytest.mark.blocking_only
-def test_clients_runs_and_models_pickle(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "hello")
-    hosted.ask(run_id)
+def test_clients_runs_and_models_pickle(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
+    fake_api.say(run_id, "hello")
+    fake_api.ask(run_id)
     run = client.runs.get(run_id)
     again = pickle.loads(pickle.dumps(run))
     assert again == run
@@ -157,18 +157,18 @@ def test_clients_runs_and_models_pickle(hosted: Hosted, client: duvo.Client) -> 
 
 
 @pytest.mark.blocking_only
-def test_a_copy_of_a_run_does_not_change_with_it(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
+def test_a_copy_of_a_run_does_not_change_with_it(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
     run = client.runs.get(run_id)
     before = copy.copy(run)
-    hosted.end(run_id)
+    fake_api.end(run_id)
     assert (run.refresh().status, before.status) == ("completed", "running")
 
 
 def test_a_run_that_has_not_been_read_says_so_and_nothing_about_it_sends(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     run = client.runs.run(run_id)
     assert repr(run) == f"<Run {run_id} (not loaded)>"
     assert "not loaded" in run._repr_html_()
@@ -177,7 +177,7 @@ def test_a_run_that_has_not_been_read_says_so_and_nothing_about_it_sends(
         with pytest.raises(duvo.NotLoaded, match=r"\.refresh\(\)"):
             getattr(run, name)
     assert not hasattr(run, "status")
-    assert hosted.requests == []
+    assert fake_api.requests == []
 
 
 @pytest.mark.parametrize(
@@ -214,22 +214,22 @@ def test_no_request_is_without_a_finite_timeout(connect: Connect, timeout: float
         connect(api_key="x", timeout=timeout)
 
 
-def test_a_null_run_is_a_missing_run(hosted: Hosted, client: duvo.Client) -> None:
-    hosted.before = lambda seen: (200, {"run": None})
+def test_a_null_run_is_a_missing_run(fake_api: FakeAPI, client: duvo.Client) -> None:
+    fake_api.before = lambda seen: (200, {"run": None})
     with pytest.raises(duvo.NotFound, match="another team"):
-        client.runs.get(hosted.start())
+        client.runs.get(fake_api.start())
 
 
-def test_an_id_that_is_none_is_not_found(hosted: Hosted, client: duvo.Client) -> None:
+def test_an_id_that_is_none_is_not_found(fake_api: FakeAPI, client: duvo.Client) -> None:
     with pytest.raises(duvo.NotFound, match="'abc' is not a run id"):
         client.runs.get("abc")
 
 
 @pytest.mark.blocking_only
-def test_it_works_where_a_loop_is_running(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "hello")
-    hosted.end(run_id)
+def test_it_works_where_a_loop_is_running(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
+    fake_api.say(run_id, "hello")
+    fake_api.end(run_id)
 
     async def in_a_notebook_cell() -> list[str]:
         return [message.content for message in client.runs.run(run_id).messages(follow=True)]

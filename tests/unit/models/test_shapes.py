@@ -10,7 +10,7 @@ import pytest
 import duvo
 from duvo._models import wire
 from duvo._models.times import _for_python_3_10, timestamp
-from tests.servers.fake_api import Hosted
+from tests.servers.fake_api import FakeAPI
 from tests.support.clocks import StoppedClock
 
 
@@ -52,10 +52,10 @@ def test_every_message_has_content_and_a_role_that_tells(
 
 
 def test_a_message_of_an_unknown_type_is_carried_through(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "?", type="hologram", role="projector", depth=3)
+    run_id = fake_api.start()
+    fake_api.say(run_id, "?", type="hologram", role="projector", depth=3)
     message = next(client.runs.run(run_id).messages())
     assert (message.type, message.role, message.raw["depth"]) == ("hologram", "projector", 3)
     assert message.to_dict()["content"] == "?"
@@ -74,11 +74,11 @@ def test_a_message_of_an_unknown_type_is_carried_through(
     ],
 )
 def test_an_answer_about_a_run_that_is_none_is_told_with_its_place(
-    hosted: Hosted, client: duvo.Client, body: Any, says: str
+    fake_api: FakeAPI, client: duvo.Client, body: Any, says: str
 ) -> None:
-    hosted.before = lambda seen: (200, body)
+    fake_api.before = lambda seen: (200, body)
     with pytest.raises(duvo.UnexpectedAnswer, match=says):
-        client.runs.get(hosted.start())
+        client.runs.get(fake_api.start())
 
 
 @pytest.mark.parametrize(
@@ -95,28 +95,28 @@ def test_an_answer_about_a_run_that_is_none_is_told_with_its_place(
     ],
 )
 def test_a_page_that_is_none_is_told_with_its_place(
-    hosted: Hosted, client: duvo.Client, body: Any, says: str
+    fake_api: FakeAPI, client: duvo.Client, body: Any, says: str
 ) -> None:
-    run_id = hosted.start()
-    hosted.before = lambda seen: (200, body) if seen.path.endswith("/messages") else None
+    run_id = fake_api.start()
+    fake_api.before = lambda seen: (200, body) if seen.path.endswith("/messages") else None
     with pytest.raises(duvo.UnexpectedAnswer, match=says):
         list(client.runs.run(run_id).messages(follow=True, timeout=60))
 
 
-def test_a_page_without_a_total_is_read_to_its_end(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
+def test_a_page_without_a_total_is_read_to_its_end(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
     for number in range(120):
-        hosted.say(run_id, str(number))
-    hosted.end(run_id)
+        fake_api.say(run_id, str(number))
+    fake_api.end(run_id)
 
     def without_total(seen: Any) -> Any:
         if not seen.path.endswith("/messages"):
             return None
-        status, body = hosted.answer(seen)
+        status, body = fake_api.answer(seen)
         del body["total"]
         return status, body
 
-    hosted.after = without_total
+    fake_api.after = without_total
     run = client.runs.run(run_id)
     assert len(list(run.messages())) == 120
     assert len(list(run.messages(last=7))) == 7
@@ -124,25 +124,27 @@ def test_a_page_without_a_total_is_read_to_its_end(hosted: Hosted, client: duvo.
 
 
 def test_a_total_that_promises_too_much_ends_no_less(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "one")
-    hosted.end(run_id)
+    run_id = fake_api.start()
+    fake_api.say(run_id, "one")
+    fake_api.end(run_id)
 
     def too_much(seen: Any) -> Any:
         if not seen.path.endswith("/messages"):
             return None
-        status, body = hosted.answer(seen)
+        status, body = fake_api.answer(seen)
         return status, {**body, "total": 999}
 
-    hosted.after = too_much
+    fake_api.after = too_much
     assert len(list(client.runs.run(run_id).messages())) == 1
     assert len(list(client.runs.run(run_id).messages(follow=True, timeout=20))) == 1
 
 
-def test_run_data_is_typed_and_unknown_fields_are_kept(hosted: Hosted, client: duvo.Client) -> None:
-    run = client.runs.get(hosted.start(mood="good"))
+def test_run_data_is_typed_and_unknown_fields_are_kept(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    run = client.runs.get(fake_api.start(mood="good"))
     assert run.created_at is not None
     assert run.created_at.tzinfo is not None
     assert run.completed_at is None
@@ -151,9 +153,9 @@ def test_run_data_is_typed_and_unknown_fields_are_kept(hosted: Hosted, client: d
 
 
 def test_to_dict_has_our_word_for_the_status_and_raw_the_servers(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start("interrupted")
+    run_id = fake_api.start("interrupted")
     run = client.runs.get(run_id)
     assert run.to_dict()["run"]["status"] == "stopped"
     assert run.raw["run"]["status"] == "interrupted"

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import duvo
-from tests.servers.fake_api import Drop, Hosted, Seen, small_pages
+from tests.servers.fake_api import DropConnection, FakeAPI, ReceivedRequest, small_pages
 from tests.support.clocks import StoppedClock
 
 
@@ -21,60 +21,60 @@ def contents(messages: Any) -> list[str]:
     return [message.content for message in messages]
 
 
-def test_it_gives_every_message_of_many_pages_once(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
+def test_it_gives_every_message_of_many_pages_once(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
     for number in range(173):
-        hosted.say(run_id, str(number))
-    hosted.end(run_id)
+        fake_api.say(run_id, str(number))
+    fake_api.end(run_id)
     assert contents(client.runs.run(run_id).messages()) == [str(n) for n in range(173)]
     assert contents(client.runs.run(run_id).messages(follow=True)) == [str(n) for n in range(173)]
 
 
 def test_it_goes_on_with_what_comes_until_the_run_ends(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     numbers = itertools.count()
 
     def work(now: float) -> None:
         number = next(numbers)
-        hosted.say(run_id, str(number))
+        fake_api.say(run_id, str(number))
         if number == 120:
-            hosted.end(run_id)
+            fake_api.end(run_id)
 
     clock.on_sleep = work
     assert contents(client.runs.run(run_id).messages(follow=True)) == [str(n) for n in range(121)]
 
 
 def test_messages_that_arrive_after_the_status_turned_final_are_given(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "first")
+    run_id = fake_api.start()
+    fake_api.say(run_id, "first")
 
-    def late(seen: Seen) -> None:
-        if seen.path.endswith(run_id) and hosted.runs[run_id]["status"] == "running":
-            hosted.end(run_id)
-            hosted.say(run_id, "said as it ended")
+    def late(seen: ReceivedRequest) -> None:
+        if seen.path.endswith(run_id) and fake_api.runs[run_id]["status"] == "running":
+            fake_api.end(run_id)
+            fake_api.say(run_id, "said as it ended")
 
-    hosted.before = late
+    fake_api.before = late
     assert contents(client.runs.run(run_id).messages(follow=True)) == ["first", "said as it ended"]
 
 
 def test_a_pending_request_stands_in_the_conversation_once_and_following_goes_on_when_answered(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "checking")
-    request_id = hosted.ask(run_id)
+    run_id = fake_api.start()
+    fake_api.say(run_id, "checking")
+    request_id = fake_api.ask(run_id)
     sleeps = itertools.count(1)
 
     def answer(now: float) -> None:
         if next(sleeps) == 4:
-            del hosted.pending[run_id]
-            hosted.runs[run_id]["status"] = "running"
-            hosted.say(run_id, "posted")
-            hosted.end(run_id)
+            del fake_api.pending[run_id]
+            fake_api.runs[run_id]["status"] = "running"
+            fake_api.say(run_id, "posted")
+            fake_api.end(run_id)
 
     clock.on_sleep = answer
     messages = list(client.runs.run(run_id).messages(follow=True))
@@ -90,66 +90,66 @@ def test_a_pending_request_stands_in_the_conversation_once_and_following_goes_on
 
 
 def test_messages_said_just_before_a_request_come_before_it(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
 
-    def ask_meanwhile(seen: Seen) -> None:
-        if seen.path.endswith(run_id) and not hosted.pending:
-            hosted.say(run_id, "here is why")
-            hosted.ask(run_id)
+    def ask_meanwhile(seen: ReceivedRequest) -> None:
+        if seen.path.endswith(run_id) and not fake_api.pending:
+            fake_api.say(run_id, "here is why")
+            fake_api.ask(run_id)
 
-    hosted.before = ask_meanwhile
+    fake_api.before = ask_meanwhile
     messages = client.runs.run(run_id).messages(follow=True)
     assert [next(messages).type, next(messages).type] == ["text", "human_request"]
 
 
 def test_a_server_that_sends_requests_as_messages_does_not_get_them_doubled(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
-    request_id = hosted.ask(run_id)
-    hosted.say(run_id, "Post?", type="human_request", status="pending", id=request_id)
+    run_id = fake_api.start()
+    request_id = fake_api.ask(run_id)
+    fake_api.say(run_id, "Post?", type="human_request", status="pending", id=request_id)
     messages = list(client.runs.run(run_id).messages())
     assert [one.id for one in messages] == [request_id]
     assert messages[0].is_pending_request
 
 
 def test_it_replies_while_it_follows(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
-    clock.on_sleep = lambda now: None if hosted.pending else hosted.end(run_id)
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
+    clock.on_sleep = lambda now: None if fake_api.pending else fake_api.end(run_id)
     run = client.runs.run(run_id)
     assert len(list(run.messages(follow=True, on_request="approve"))) == 1
     assert run.status == "completed"
-    assert [one.json for one in hosted.requests if one.path.endswith("/respond")] == [
+    assert [one.json for one in fake_api.requests if one.path.endswith("/respond")] == [
         {"approved": True}
     ]
 
 
 @pytest.mark.parametrize("shift", ["inserted", "removed"])
 def test_pages_that_shift_lose_and_repeat_nothing(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, shift: str
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, shift: str
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(60):
-        hosted.say(run_id, str(number))
+        fake_api.say(run_id, str(number))
     sleeps = itertools.count(1)
 
     def change(now: float) -> None:
         sleep = next(sleeps)
-        conversation = hosted.conversations[run_id]
+        conversation = fake_api.conversations[run_id]
         if sleep == 2:
             if shift == "inserted":
-                hosted.say(run_id, "came late")
+                fake_api.say(run_id, "came late")
                 conversation.insert(55, conversation.pop())
             else:
                 del conversation[20]
-            hosted.say(run_id, "60")
+            fake_api.say(run_id, "60")
         if sleep == 3:
-            hosted.end(run_id)
+            fake_api.end(run_id)
 
     clock.on_sleep = change
     got = contents(client.runs.run(run_id).messages(follow=True))
@@ -158,43 +158,43 @@ def test_pages_that_shift_lose_and_repeat_nothing(
 
 
 def test_a_page_that_was_not_asked_for_is_asked_again(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(120):
-        hosted.say(run_id, str(number))
-    hosted.end(run_id)
+        fake_api.say(run_id, str(number))
+    fake_api.end(run_id)
     pages: list[tuple[int, Any]] = []
 
-    def stale(seen: Seen) -> tuple[int, Any] | None:
+    def stale(seen: ReceivedRequest) -> tuple[int, Any] | None:
         if not seen.path.endswith("/messages"):
             return None
-        pages.append(hosted.answer(seen))
+        pages.append(fake_api.answer(seen))
         return pages[0] if len(pages) == 2 else None
 
-    hosted.after = stale
+    fake_api.after = stale
     got = contents(client.runs.run(run_id).messages(follow=True))
     assert got == [str(n) for n in range(120)]
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_normal_end_means_that_the_final_status_was_read(
-    hosted: Hosted, client: duvo.Client, seed: int
+    fake_api: FakeAPI, client: duvo.Client, seed: int
 ) -> None:
     """Every second answer is cut at some byte, and the run never ends by itself."""
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(70):
-        hosted.say(run_id, str(number))
+        fake_api.say(run_id, str(number))
     sends = itertools.count(seed)
     final_status_sent = False
 
-    def cut(seen: Seen) -> Any:
+    def cut(seen: ReceivedRequest) -> Any:
         nonlocal final_status_sent
         number = next(sends)
-        status, body = hosted.answer(seen)
+        status, body = fake_api.answer(seen)
         if number == seed + 14:
-            hosted.say(run_id, "70")
-            hosted.end(run_id)
+            fake_api.say(run_id, "70")
+            fake_api.end(run_id)
         if number % 2 and number < seed + 40:
             import json
 
@@ -205,7 +205,7 @@ def test_a_normal_end_means_that_the_final_status_was_read(
             final_status_sent = True
         return status, body
 
-    hosted.before = cut
+    fake_api.before = cut
     client._driver.api.clock = StoppedClock()
     got = contents(client.runs.run(run_id).messages(follow=True))
     assert final_status_sent
@@ -213,26 +213,26 @@ def test_a_normal_end_means_that_the_final_status_was_read(
 
 
 def test_an_outage_of_a_minute_ends_nothing_doubles_nothing_and_is_told_once(
-    hosted: Hosted,
+    fake_api: FakeAPI,
     client: duvo.Client,
     clock: StoppedClock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "before")
+    run_id = fake_api.start()
+    fake_api.say(run_id, "before")
     began = clock.time + 5
 
-    def bad_gateway(seen: Seen) -> Any:
+    def bad_gateway(seen: ReceivedRequest) -> Any:
         if began < clock.time < began + 60:
             return 502, b"<html>bad gateway</html>", {"content-type": "text/html"}
         return None
 
     def work(now: float) -> None:
-        if now > began + 70 and hosted.runs[run_id]["status"] == "running":
-            hosted.say(run_id, "after")
-            hosted.end(run_id)
+        if now > began + 70 and fake_api.runs[run_id]["status"] == "running":
+            fake_api.say(run_id, "after")
+            fake_api.end(run_id)
 
-    hosted.before = bad_gateway
+    fake_api.before = bad_gateway
     clock.on_sleep = work
     run = client.runs.run(run_id)
     assert contents(run.messages(follow=True)) == ["before", "after"]
@@ -244,10 +244,10 @@ def test_an_outage_of_a_minute_ends_nothing_doubles_nothing_and_is_told_once(
 
 
 def test_an_outage_beyond_the_limit_raises_what_went_wrong(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.before = lambda seen: (503, {"error": "down"})
+    run_id = fake_api.start()
+    fake_api.before = lambda seen: (503, {"error": "down"})
     began = clock.time
     with pytest.raises(duvo.ServerError):
         list(client.runs.run(run_id).messages(follow=True))
@@ -255,81 +255,81 @@ def test_an_outage_beyond_the_limit_raises_what_went_wrong(
 
 
 @pytest.mark.parametrize("given", ["message", "id"])
-def test_after_goes_on_behind_a_message(hosted: Hosted, client: duvo.Client, given: str) -> None:
-    run_id = hosted.start()
+def test_after_goes_on_behind_a_message(fake_api: FakeAPI, client: duvo.Client, given: str) -> None:
+    run_id = fake_api.start()
     for number in range(130):
-        hosted.say(run_id, str(number))
-    hosted.end(run_id)
+        fake_api.say(run_id, str(number))
+    fake_api.end(run_id)
     run = client.runs.run(run_id)
     seventh = list(run.messages(limit=8))[7]
     got = contents(run.messages(follow=True, after=seventh if given == "message" else seventh.id))
     assert got == [str(n) for n in range(8, 130)]
 
 
-def test_an_id_is_looked_for_from_the_end_backwards(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
-    ids = [hosted.say(run_id, str(number)) for number in range(5000)]
-    hosted.end(run_id)
+def test_an_id_is_looked_for_from_the_end_backwards(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
+    ids = [fake_api.say(run_id, str(number)) for number in range(5000)]
+    fake_api.end(run_id)
     assert contents(client.runs.run(run_id).messages(follow=True, after=ids[-3])) == [
         "4998",
         "4999",
     ]
-    assert len(hosted.requests) < 8
+    assert len(fake_api.requests) < 8
 
 
 def test_an_id_is_found_where_pages_are_smaller_than_asked_for(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
-    ids = [hosted.say(run_id, str(number)) for number in range(100)]
-    hosted.before = small_pages
+    run_id = fake_api.start()
+    ids = [fake_api.say(run_id, str(number)) for number in range(100)]
+    fake_api.before = small_pages
     got = contents(client.runs.run(run_id).messages(after=ids[80]))
     assert got == [str(number) for number in range(81, 100)]
 
 
 @pytest.mark.parametrize("size", [20, 2])
 def test_pages_that_are_small_and_shift_lose_and_repeat_nothing(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, size: int
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, size: int
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(60):
-        hosted.say(run_id, str(number))
+        fake_api.say(run_id, str(number))
 
     def shift_at_end(now: float) -> None:
-        if hosted.runs[run_id]["status"] == "running":
-            del hosted.conversations[run_id][5]
+        if fake_api.runs[run_id]["status"] == "running":
+            del fake_api.conversations[run_id][5]
             for number in range(60, 90):
-                hosted.say(run_id, str(number))
-            hosted.end(run_id)
+                fake_api.say(run_id, str(number))
+            fake_api.end(run_id)
 
-    hosted.before = lambda seen: small_pages(seen, size)
+    fake_api.before = lambda seen: small_pages(seen, size)
     clock.on_sleep = shift_at_end
     got = contents(client.runs.run(run_id).messages(follow=True))
     assert got == [str(number) for number in range(90)]
 
 
-def test_an_unknown_id_is_said_to_be_unknown(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "one")
+def test_an_unknown_id_is_said_to_be_unknown(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
+    fake_api.say(run_id, "one")
     with pytest.raises(duvo.NotFound, match="has no message 'nonsense'"):
         next(client.runs.run(run_id).messages(after="nonsense"))
 
 
-def test_last_begins_with_the_last_messages(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
+def test_last_begins_with_the_last_messages(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
     for number in range(75):
-        hosted.say(run_id, str(number))
+        fake_api.say(run_id, str(number))
     assert contents(client.runs.run(run_id).messages(last=3)) == ["72", "73", "74"]
     assert contents(client.runs.run(run_id).messages(last=300)) == [str(n) for n in range(75)]
 
 
 def test_a_limit_stops_in_the_middle_and_shows_the_request_only_at_the_end(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(75):
-        hosted.say(run_id, str(number))
-    hosted.ask(run_id)
+        fake_api.say(run_id, str(number))
+    fake_api.ask(run_id)
     run = client.runs.run(run_id)
     assert contents(run.messages(offset=10, limit=60)) == [str(n) for n in range(10, 70)]
     assert [one.type for one in run.messages(offset=73, limit=2)] == [
@@ -342,10 +342,10 @@ def test_a_limit_stops_in_the_middle_and_shows_the_request_only_at_the_end(
     assert messages.total == 75
 
 
-def test_the_time_given_is_the_time_in_all(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
+def test_the_time_given_is_the_time_in_all(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
     release = threading.Event()
-    hosted.before = lambda seen: release.wait(10) and None
+    fake_api.before = lambda seen: release.wait(10) and None
     began = time.monotonic()
     try:
         with pytest.raises(duvo.WaitTimeout, match="it is still running"):
@@ -356,54 +356,54 @@ def test_the_time_given_is_the_time_in_all(hosted: Hosted, client: duvo.Client) 
 
 
 def test_a_run_that_was_just_started_may_be_unknown_for_a_moment(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run = client.runs.start("Invoice approver", message="go")
-    hosted.end(run.id)
-    hosted.before = lambda seen: (404, {"error": "not_found"}) if clock.time < 1005 else None
+    fake_api.end(run.id)
+    fake_api.before = lambda seen: (404, {"error": "not_found"}) if clock.time < 1005 else None
     assert contents(run.messages(follow=True)) == ["go"]
 
 
 def test_after_a_message_only_an_end_newer_than_it_counts(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.end(run_id)
-    before = dict(hosted.runs[run_id])
+    run_id = fake_api.start()
+    fake_api.end(run_id)
+    before = dict(fake_api.runs[run_id])
     run = client.runs.get(run_id)
     run.send_message("once more")
     reads = itertools.count()
 
-    def still_old(seen: Seen) -> Any:
+    def still_old(seen: ReceivedRequest) -> Any:
         if seen.path.endswith(run_id) and next(reads) < 2:
             return 200, {"run": before}
         return None
 
-    hosted.after = still_old
+    fake_api.after = still_old
     clock.on_sleep = lambda now: (
-        None if run.status == "completed" else (hosted.say(run_id, "done"), hosted.end(run_id))
+        None if run.status == "completed" else (fake_api.say(run_id, "done"), fake_api.end(run_id))
     )
     assert contents(run.messages(follow=True)) == ["once more", "done"]
 
 
 def test_an_end_that_does_not_move_counts_after_a_while(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.end(run_id)
+    run_id = fake_api.start()
+    fake_api.end(run_id)
     run = client.runs.get(run_id)
-    before = dict(hosted.runs[run_id])
+    before = dict(fake_api.runs[run_id])
     run.send_message("once more")
-    hosted.after = lambda seen: (200, {"run": before}) if seen.path.endswith(run_id) else None
+    fake_api.after = lambda seen: (200, {"run": before}) if seen.path.endswith(run_id) else None
     began = clock.time
     list(run.messages(follow=True))
     assert 10 <= clock.time - began < 25
 
 
-def test_closing_from_another_thread_ends_a_wait(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
+def test_closing_from_another_thread_ends_a_wait(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
     messages = client.runs.run(run_id).messages(follow=True)
-    hosted.before = lambda seen: (
+    fake_api.before = lambda seen: (
         threading.Timer(0.05, messages.close).start() if seen.path.endswith(run_id) else None
     )
     began = time.monotonic()
@@ -412,56 +412,56 @@ def test_closing_from_another_thread_ends_a_wait(hosted: Hosted, client: duvo.Cl
 
 
 def test_a_long_poll_is_asked_for_only_where_it_is_offered(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
-    hosted.headers["duvo-long-poll"] = "25"
+    run_id = fake_api.start()
+    fake_api.headers["duvo-long-poll"] = "25"
     holds: list[str] = []
 
-    def hold(seen: Seen) -> None:
+    def hold(seen: ReceivedRequest) -> None:
         if "wait" in seen.query:
             holds.append(seen.query["wait"])
             if seen.path.endswith("/messages"):
-                hosted.say(run_id, f"after hold {len(holds)}")
+                fake_api.say(run_id, f"after hold {len(holds)}")
                 if len(holds) == 3:
-                    hosted.end(run_id)
+                    fake_api.end(run_id)
 
-    hosted.before = hold
+    fake_api.before = hold
     assert contents(client.runs.run(run_id).messages(follow=True)) == [
         "after hold 1",
         "after hold 2",
         "after hold 3",
     ]
-    assert "wait" not in hosted.requests[0].query
+    assert "wait" not in fake_api.requests[0].query
     assert holds == ["25.0", "25.0", "25.0"]
 
 
 def test_a_server_without_long_poll_never_sees_its_parameters(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
-    clock.on_sleep = lambda now: hosted.end(run_id) if now > 1060 else None
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
+    clock.on_sleep = lambda now: fake_api.end(run_id) if now > 1060 else None
     run = client.runs.run(run_id)
     list(run.messages(follow=True))
     run.wait()
-    assert {name for one in hosted.requests for name in one.query} == {"limit", "offset"}
+    assert {name for one in fake_api.requests for name in one.query} == {"limit", "offset"}
 
 
 def test_a_dropped_connection_in_the_middle_is_read_again(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(60):
-        hosted.say(run_id, str(number))
-    hosted.end(run_id)
+        fake_api.say(run_id, str(number))
+    fake_api.end(run_id)
     sends = itertools.count()
 
-    def drop(seen: Seen) -> None:
+    def drop(seen: ReceivedRequest) -> None:
         if next(sends) % 3:
-            raise Drop
+            raise DropConnection
 
-    hosted.before = drop
+    fake_api.before = drop
     assert contents(client.runs.run(run_id).messages(follow=True)) == [str(n) for n in range(60)]
 
 
@@ -506,12 +506,12 @@ def test_following_a_million_messages_takes_no_more_memory_than_a_thousand(
 
 
 def test_a_conversation_followed_from_its_beginning_tells_the_answer(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
-    first = hosted.say(run_id, "the answer")
-    hosted.say(run_id, "tidying up", type="thinking")
-    hosted.end(run_id)
+    run_id = fake_api.start()
+    first = fake_api.say(run_id, "the answer")
+    fake_api.say(run_id, "tidying up", type="thinking")
+    fake_api.end(run_id)
     run = client.runs.run(run_id)
     list(run.messages(follow=True))
     assert run.answer == "the answer"
@@ -522,13 +522,13 @@ def test_a_conversation_followed_from_its_beginning_tells_the_answer(
 
 
 def test_a_request_that_is_pending_already_is_shown_before_anything_is_held(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
-    last = hosted.say(run_id, "checking")
-    hosted.ask(run_id)
-    hosted.headers["duvo-long-poll"] = "25"
+    run_id = fake_api.start()
+    last = fake_api.say(run_id, "checking")
+    fake_api.ask(run_id)
+    fake_api.headers["duvo-long-poll"] = "25"
     client.runs.get(run_id)
     message = next(client.runs.run(run_id).messages(follow=True, after=last))
     assert message.is_pending_request
-    assert not [one for one in hosted.requests if "wait" in one.query]
+    assert not [one for one in fake_api.requests if "wait" in one.query]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.servers.fake_api import Hosted
+from tests.servers.fake_api import FakeAPI
 
 QUESTIONS: dict[str, Any] = {
     "type": "question",
@@ -24,17 +24,19 @@ QUESTIONS: dict[str, Any] = {
 }
 
 
-def replied(hosted: Hosted) -> list[Any]:
-    return [one.json for one in hosted.requests if one.path.endswith("/respond")]
+def replied(fake_api: FakeAPI) -> list[Any]:
+    return [one.json for one in fake_api.requests if one.path.endswith("/respond")]
 
 
 @pytest.mark.parametrize("approve", [True, False])
-def test_an_approval_takes_a_decision(hosted: Hosted, client: duvo.Client, approve: bool) -> None:
-    run_id = hosted.start()
-    request_id = hosted.ask(run_id)
+def test_an_approval_takes_a_decision(
+    fake_api: FakeAPI, client: duvo.Client, approve: bool
+) -> None:
+    run_id = fake_api.start()
+    request_id = fake_api.ask(run_id)
     reply = client.runs.run(run_id).respond(approve=approve, request_id=request_id)
     assert reply.id == request_id
-    assert replied(hosted) == [{"approved": approve}]
+    assert replied(fake_api) == [{"approved": approve}]
 
 
 @pytest.mark.parametrize(
@@ -48,29 +50,29 @@ def test_an_approval_takes_a_decision(hosted: Hosted, client: duvo.Client, appro
     ],
 )
 def test_questions_take_answers_by_any_of_their_names(
-    hosted: Hosted, client: duvo.Client, answers: Any
+    fake_api: FakeAPI, client: duvo.Client, answers: Any
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id, **QUESTIONS)
+    run_id = fake_api.start()
+    fake_api.ask(run_id, **QUESTIONS)
     client.runs.run(run_id).respond(answers=answers)
-    assert replied(hosted) == [{"answers": {"Which cost centre?": "A", "Is a=b true?": "yes"}}]
+    assert replied(fake_api) == [{"answers": {"Which cost centre?": "A", "Is a=b true?": "yes"}}]
 
 
-def test_several_choices_are_joined_by_commas(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id, **QUESTIONS)
+def test_several_choices_are_joined_by_commas(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id, **QUESTIONS)
     client.runs.run(run_id).respond(answers={"centre": ["A", "B"], "2": "no"})
-    assert replied(hosted)[0]["answers"]["Which cost centre?"] == "A,B"
+    assert replied(fake_api)[0]["answers"]["Which cost centre?"] == "A,B"
 
 
-def test_a_question_is_also_named_by_its_id(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id, type="question", questions=[{"id": "q-7", "question": "Why?"}])
+def test_a_question_is_also_named_by_its_id(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id, type="question", questions=[{"id": "q-7", "question": "Why?"}])
     request = client.runs.get(run_id).pending_request
     assert request is not None
     assert request.questions[0].key == "q-7"
     client.runs.run(run_id).respond(answers={"q-7": "because"})
-    assert replied(hosted) == [{"answers": {"Why?": "because"}}]
+    assert replied(fake_api) == [{"answers": {"Why?": "because"}}]
 
 
 @pytest.mark.parametrize(
@@ -88,27 +90,27 @@ def test_a_question_is_also_named_by_its_id(hosted: Hosted, client: duvo.Client)
     ],
 )
 def test_a_reply_that_does_not_fit_is_refused_and_not_sent(
-    hosted: Hosted, client: duvo.Client, asked: Any, reply: Any, says: str
+    fake_api: FakeAPI, client: duvo.Client, asked: Any, reply: Any, says: str
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id, **asked)
+    run_id = fake_api.start()
+    fake_api.ask(run_id, **asked)
     with pytest.raises(duvo.InvalidReply, match=says) as caught:
         client.runs.run(run_id).respond(**reply)
     assert caught.value.request is not None
-    assert not replied(hosted)
+    assert not replied(fake_api)
 
 
-def test_nothing_pending_is_said(hosted: Hosted, client: duvo.Client) -> None:
+def test_nothing_pending_is_said(fake_api: FakeAPI, client: duvo.Client) -> None:
     with pytest.raises(duvo.InvalidReply, match="no pending request"):
-        client.runs.run(hosted.start()).respond(approve=True)
-    assert not replied(hosted)
+        client.runs.run(fake_api.start()).respond(approve=True)
+    assert not replied(fake_api)
 
 
 def test_an_error_about_a_request_carries_the_run_of_a_follow(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
     # Nothing but the iterator refers to the run.
     with pytest.raises(duvo.HumanRequestPending) as caught:
         list(client.runs.run(run_id).messages(follow=True, on_request="raise"))

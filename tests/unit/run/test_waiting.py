@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.servers.fake_api import Drop, Hosted, Seen, small_pages
+from tests.servers.fake_api import DropConnection, FakeAPI, ReceivedRequest, small_pages
 from tests.support.clocks import StoppedClock
 
 QUESTION = {
@@ -24,12 +24,12 @@ QUESTION = {
 
 
 def test_it_returns_the_finished_run_with_its_answer(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "Posted 3 invoices.")
-    hosted.say(run_id, "", type="session_completed", role="system")
-    clock.on_sleep = lambda now: hosted.end(run_id) if now > 1020 else None
+    run_id = fake_api.start()
+    fake_api.say(run_id, "Posted 3 invoices.")
+    fake_api.say(run_id, "", type="session_completed", role="system")
+    clock.on_sleep = lambda now: fake_api.end(run_id) if now > 1020 else None
     run = client.runs.run(run_id)
     assert run.wait() is run
     assert run.status == "completed"
@@ -38,31 +38,31 @@ def test_it_returns_the_finished_run_with_its_answer(
 
 
 def test_the_answer_is_found_behind_pages_of_tool_calls(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(200):
-        hosted.say(run_id, f"step {number}")
+        fake_api.say(run_id, f"step {number}")
     for _ in range(120):
-        hosted.say(run_id, "", type="tool_call", tool_call={"id": "1", "name": "look"})
-    hosted.end(run_id)
+        fake_api.say(run_id, "", type="tool_call", tool_call={"id": "1", "name": "look"})
+    fake_api.end(run_id)
     assert client.runs.run(run_id).wait().answer == "step 199"
 
 
 def test_a_failed_run_tells_why_and_raises_only_when_checked(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(
+    run_id = fake_api.start()
+    fake_api.say(
         run_id,
         "",
         type="tool_result",
         tool_result={"tool_call_id": "1", "error": "no such invoice"},
     )
-    hosted.end(run_id, "failed")
+    fake_api.end(run_id, "failed")
     run = client.runs.run(run_id).wait()
     assert run.failure == "no such invoice"
-    hosted.say(run_id, "the lookup failed", type="session_error", role="system")
+    fake_api.say(run_id, "the lookup failed", type="session_error", role="system")
     with pytest.raises(duvo.RunFailed, match="the lookup failed") as caught:
         client.runs.run(run_id).wait(check=True)
     assert caught.value.run == run
@@ -70,10 +70,10 @@ def test_a_failed_run_tells_why_and_raises_only_when_checked(
 
 @pytest.mark.parametrize("word", ["interrupted", "stopped", "cancelled"])
 def test_a_stopped_run_is_stopped_whatever_the_server_calls_it(
-    hosted: Hosted, client: duvo.Client, word: str
+    fake_api: FakeAPI, client: duvo.Client, word: str
 ) -> None:
-    run_id = hosted.start()
-    hosted.end(run_id, word)
+    run_id = fake_api.start()
+    fake_api.end(run_id, word)
     run = client.runs.run(run_id).wait()
     assert run.status == "stopped"
     assert run.raw["run"]["status"] == word
@@ -82,9 +82,9 @@ def test_a_stopped_run_is_stopped_whatever_the_server_calls_it(
 
 
 def test_an_unknown_status_never_ends_a_wait(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start("pondering")
+    run_id = fake_api.start("pondering")
     run = client.runs.run(run_id)
     with pytest.raises(duvo.WaitTimeout) as caught:
         run.wait(timeout=100)
@@ -93,10 +93,10 @@ def test_an_unknown_status_never_ends_a_wait(
     assert caught.value.timeout == 100
 
 
-def test_the_time_given_is_the_time_in_all(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
+def test_the_time_given_is_the_time_in_all(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
     release = threading.Event()
-    hosted.before = lambda seen: release.wait(10) and None
+    fake_api.before = lambda seen: release.wait(10) and None
     began = time.monotonic()
     try:
         with pytest.raises(duvo.WaitTimeout):
@@ -107,11 +107,11 @@ def test_the_time_given_is_the_time_in_all(hosted: Hosted, client: duvo.Client) 
 
 
 def test_a_conversation_that_may_not_be_read_does_not_spoil_the_wait(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
-    hosted.end(run_id)
-    hosted.before = lambda seen: (
+    run_id = fake_api.start()
+    fake_api.end(run_id)
+    fake_api.before = lambda seen: (
         (403, {"error": "forbidden"}) if seen.path.endswith("/messages") else None
     )
     run = client.runs.run(run_id).wait()
@@ -121,11 +121,11 @@ def test_a_conversation_that_may_not_be_read_does_not_spoil_the_wait(
 
 
 def test_a_pending_request_is_told_once_with_how_to_answer_it_and_waiting_goes_on(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
-    clock.on_sleep = lambda now: hosted.end(run_id) if now > 1100 else None
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
+    clock.on_sleep = lambda now: fake_api.end(run_id) if now > 1100 else None
     assert client.runs.run(run_id).wait().status == "completed"
     told = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
     assert len(told) == 1
@@ -135,52 +135,52 @@ def test_a_pending_request_is_told_once_with_how_to_answer_it_and_waiting_goes_o
 
 @pytest.mark.parametrize(("word", "sent"), [("approve", True), ("deny", False)])
 def test_a_word_replies_to_an_approval(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, word: Any, sent: bool
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, word: Any, sent: bool
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
-    clock.on_sleep = lambda now: None if hosted.pending else hosted.end(run_id)
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
+    clock.on_sleep = lambda now: None if fake_api.pending else fake_api.end(run_id)
     client.runs.run(run_id).wait(on_request=word)
-    assert [one.json for one in hosted.requests if one.method == "POST"] == [{"approved": sent}]
+    assert [one.json for one in fake_api.requests if one.method == "POST"] == [{"approved": sent}]
 
 
 @pytest.mark.parametrize("word", ["approve", "deny", "raise"])
-def test_a_word_never_invents_an_answer(hosted: Hosted, client: duvo.Client, word: Any) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id, **QUESTION)
+def test_a_word_never_invents_an_answer(fake_api: FakeAPI, client: duvo.Client, word: Any) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id, **QUESTION)
     with pytest.raises(duvo.HumanRequestPending, match="Which cost centre") as caught:
         client.runs.run(run_id).wait(on_request=word)
     assert caught.value.request is not None
     assert caught.value.request.questions[0].key == "centre"
-    assert not [one for one in hosted.requests if one.method == "POST"]
+    assert not [one for one in fake_api.requests if one.method == "POST"]
 
 
 @pytest.mark.parametrize("answers", [{"centre": "A"}, ["centre=A"], {"1": "A", "other": "x"}])
 def test_standing_answers_answer_questions(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, answers: Any
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, answers: Any
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id, **QUESTION)
-    clock.on_sleep = lambda now: None if hosted.pending else hosted.end(run_id)
+    run_id = fake_api.start()
+    fake_api.ask(run_id, **QUESTION)
+    clock.on_sleep = lambda now: None if fake_api.pending else fake_api.end(run_id)
     client.runs.run(run_id).wait(on_request="approve", answers=answers)
-    sent = [one.json for one in hosted.requests if one.method == "POST"]
+    sent = [one.json for one in fake_api.requests if one.method == "POST"]
     assert sent == [{"answers": {"Which cost centre?": "A"}}]
 
 
 def test_a_callable_is_asked_once_for_each_request_and_may_leave_it(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
     asked: list[str] = []
     sleeps = itertools.count()
 
     def change(now: float) -> None:
         sleep = next(sleeps)
         if sleep == 5:
-            hosted.ask(run_id, title="And INV-1043?")
-        if sleep > 6 and not hosted.pending:
-            hosted.end(run_id)
+            fake_api.ask(run_id, title="And INV-1043?")
+        if sleep > 6 and not fake_api.pending:
+            fake_api.end(run_id)
 
     def decide(request: duvo.HumanRequest) -> bool | None:
         asked.append(request.title)
@@ -192,91 +192,91 @@ def test_a_callable_is_asked_once_for_each_request_and_may_leave_it(
 
 
 def test_a_request_that_was_answered_elsewhere_does_not_spoil_the_wait(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
 
     def decide(request: duvo.HumanRequest) -> bool:
-        hosted.end(run_id)
+        fake_api.end(run_id)
         return True
 
     assert client.runs.run(run_id).wait(on_request=decide).status == "completed"
 
 
 def test_a_reply_that_may_have_arrived_is_not_sent_again_while_the_run_cannot_be_read(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
     reads_that_fail = iter(range(5))
 
-    def drop(seen: Seen) -> Any:
+    def drop(seen: ReceivedRequest) -> Any:
         if seen.path.endswith("/respond"):
-            hosted.before = lambda seen: next(reads_that_fail, None) and (502, {})
-            hosted.end(run_id)
-            raise Drop
+            fake_api.before = lambda seen: next(reads_that_fail, None) and (502, {})
+            fake_api.end(run_id)
+            raise DropConnection
 
-    hosted.after = drop
-    hosted.before = lambda seen: None
+    fake_api.after = drop
+    fake_api.before = lambda seen: None
     assert client.runs.run(run_id).wait(on_request="approve").status == "completed"
-    assert hosted.count("POST", "/respond") == 1
+    assert fake_api.count("POST", "/respond") == 1
 
 
 def test_the_last_words_are_found_where_pages_are_smaller_than_asked_for(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     for number in range(100):
-        hosted.say(run_id, f"step {number}")
+        fake_api.say(run_id, f"step {number}")
     for _ in range(70):
-        hosted.say(run_id, "", type="tool_call", tool_call={"id": "1", "name": "look"})
-    hosted.end(run_id)
+        fake_api.say(run_id, "", type="tool_call", tool_call={"id": "1", "name": "look"})
+    fake_api.end(run_id)
 
-    hosted.before = small_pages
+    fake_api.before = small_pages
     assert client.runs.run(run_id).wait().answer == "step 99"
 
 
 def test_nonsense_for_on_request_is_refused_before_anything_is_sent(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     with pytest.raises(duvo.ConfigError, match="approve, deny, raise, leave"):
-        client.runs.run(hosted.start()).wait(on_request="yes")  # type: ignore[arg-type]
-    assert not hosted.requests
+        client.runs.run(fake_api.start()).wait(on_request="yes")  # type: ignore[arg-type]
+    assert not fake_api.requests
 
 
 def test_ask_starts_waits_and_returns_the_run_with_its_answer(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     def work(now: float) -> None:
-        run_id = next(iter(hosted.runs))
-        hosted.say(run_id, "42")
-        hosted.end(run_id)
+        run_id = next(iter(fake_api.runs))
+        fake_api.say(run_id, "42")
+        fake_api.end(run_id)
 
     clock.on_sleep = work
     assert client.runs.ask("Invoice approver", "How many?").answer == "42"
 
 
 def test_the_last_end_counts_after_a_message_was_sent(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "first")
-    hosted.end(run_id)
+    run_id = fake_api.start()
+    fake_api.say(run_id, "first")
+    fake_api.end(run_id)
     run = client.runs.run(run_id).wait()
-    before = dict(hosted.runs[run_id])
+    before = dict(fake_api.runs[run_id])
     run.send_message("again")
     with pytest.raises(duvo.NotLoaded):
         _ = run.answer
     reads = itertools.count()
-    hosted.after = lambda seen: (
+    fake_api.after = lambda seen: (
         (200, {"run": before}) if seen.path.endswith(run_id) and next(reads) < 2 else None
     )
 
     def work(now: float) -> None:
         if now > 1005:
-            hosted.say(run_id, "second")
-            hosted.end(run_id)
+            fake_api.say(run_id, "second")
+            fake_api.end(run_id)
 
     clock.on_sleep = work
     assert run.wait().answer == "second"
@@ -292,7 +292,7 @@ def test_the_last_end_counts_after_a_message_was_sent(
     ],
 )
 def test_a_reply_is_told_in_words(
-    hosted: Hosted,
+    fake_api: FakeAPI,
     client: duvo.Client,
     clock: StoppedClock,
     caplog: pytest.LogCaptureFixture,
@@ -301,20 +301,20 @@ def test_a_reply_is_told_in_words(
     told: str,
 ) -> None:
     caplog.set_level(logging.INFO, "duvo")
-    run_id = hosted.start()
-    hosted.ask(run_id, **asked)
-    clock.on_sleep = lambda now: hosted.end(run_id)
+    run_id = fake_api.start()
+    fake_api.ask(run_id, **asked)
+    clock.on_sleep = lambda now: fake_api.end(run_id)
     client.runs.run(run_id).wait(on_request=choice, answers={"centre": "A"})
     assert f"run {run_id}: {told}" in caplog.messages
 
 
 def test_a_rate_limit_is_waited_out(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "duvo")
-    run_id = hosted.start()
-    hosted.end(run_id)
-    hosted.before = lambda seen: (
+    run_id = fake_api.start()
+    fake_api.end(run_id)
+    fake_api.before = lambda seen: (
         (429, {"error": "slow down"}, {"retry-after": "90"}) if clock.time < 1080 else None
     )
     assert client.runs.run(run_id).wait().is_finished
@@ -323,15 +323,15 @@ def test_a_rate_limit_is_waited_out(
 
 
 def test_followers_ask_less_often_when_the_budget_runs_low(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    run_id = hosted.start()
+    run_id = fake_api.start()
     used = itertools.count(1)
 
     def limits(seen: Any) -> None:
         # Fifty others use up what is left: 100 requests between two of ours.
         left = max(0, 300 - 100 * next(used))
-        hosted.headers.update(
+        fake_api.headers.update(
             {
                 "ratelimit-limit": "300",
                 "ratelimit-remaining": str(left),
@@ -339,8 +339,8 @@ def test_followers_ask_less_often_when_the_budget_runs_low(
             }
         )
         if next(used) > 40:
-            hosted.end(run_id)
+            fake_api.end(run_id)
 
-    hosted.before = limits
+    fake_api.before = limits
     client.runs.run(run_id).wait()
     assert max(clock.sleeps) > 40

@@ -3,78 +3,80 @@
 from __future__ import annotations
 
 import duvo
-from tests.servers.fake_api import AGENT, Hosted, Seen
+from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 
 OTHER_AGENT = "33333333-3333-4333-8333-333333333333"
 
 
-def test_the_request_that_waits_longest_comes_first(hosted: Hosted, client: duvo.Client) -> None:
-    runs = [hosted.start() for _ in range(4)]
+def test_the_request_that_waits_longest_comes_first(fake_api: FakeAPI, client: duvo.Client) -> None:
+    runs = [fake_api.start() for _ in range(4)]
     for run_id in (runs[2], runs[0], runs[3], runs[1]):
-        hosted.ask(run_id)
+        fake_api.ask(run_id)
     waiting = list(client.runs.inbox())
     assert [run.id for run in waiting] == [runs[2], runs[0], runs[3], runs[1]]
     requests = [run.pending_request for run in waiting]
     assert [request and request.title for request in requests] == ["Post INV-1042?"] * 4
 
 
-def test_a_request_is_given_before_newer_runs_are_read(hosted: Hosted, client: duvo.Client) -> None:
+def test_a_request_is_given_before_newer_runs_are_read(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     runs = []
     for _ in range(3):
-        runs.append(hosted.start())
-        hosted.ask(runs[-1])
+        runs.append(fake_api.start())
+        fake_api.ask(runs[-1])
     inbox = client.runs.inbox()
     assert next(inbox).id == runs[0]
-    assert [hosted.count("GET", run_id) for run_id in runs] == [1, 0, 0]
+    assert [fake_api.count("GET", run_id) for run_id in runs] == [1, 0, 0]
     assert [run.id for run in inbox] == runs[1:]
-    assert [hosted.count("GET", run_id) for run_id in runs] == [1, 1, 1]
+    assert [fake_api.count("GET", run_id) for run_id in runs] == [1, 1, 1]
 
 
 def test_what_is_answered_or_gone_meanwhile_is_left_out(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    runs = [hosted.start() for _ in range(3)]
+    runs = [fake_api.start() for _ in range(3)]
     for run_id in runs:
-        hosted.ask(run_id)
+        fake_api.ask(run_id)
 
-    def spoil(seen: Seen) -> None:
+    def spoil(seen: ReceivedRequest) -> None:
         if seen.path.endswith("/runs"):
-            hosted.pending.pop(runs[0])
-            hosted.runs.pop(runs[1])
+            fake_api.pending.pop(runs[0])
+            fake_api.runs.pop(runs[1])
 
-    hosted.after = spoil
+    fake_api.after = spoil
     assert [run.id for run in client.runs.inbox()] == [runs[2]]
 
 
 def test_runs_of_another_agent_are_left_out_whatever_the_list_holds(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    mine, others = hosted.start(), hosted.start(agent_id=OTHER_AGENT)
+    mine, others = fake_api.start(), fake_api.start(agent_id=OTHER_AGENT)
     for run_id in (mine, others):
-        hosted.ask(run_id)
+        fake_api.ask(run_id)
     asked_for = []
 
-    def ignore_the_filter(seen: Seen) -> None:
+    def ignore_the_filter(seen: ReceivedRequest) -> None:
         asked_for.append(seen.query.pop("agent_id", None))
 
-    hosted.before = ignore_the_filter
+    fake_api.before = ignore_the_filter
     assert [run.id for run in client.runs.inbox(AGENT.upper())] == [mine]
     assert asked_for[0] == AGENT.upper()
 
 
-def test_a_time_that_is_missing_loses_nothing(hosted: Hosted, client: duvo.Client) -> None:
-    first, second = hosted.start(), hosted.start()
-    hosted.ask(first)
-    hosted.ask(second, created_at=None)
-    items = [{**hosted.runs[run_id], "created_at": None} for run_id in (first, second)]
-    hosted.before = lambda seen: (
+def test_a_time_that_is_missing_loses_nothing(fake_api: FakeAPI, client: duvo.Client) -> None:
+    first, second = fake_api.start(), fake_api.start()
+    fake_api.ask(first)
+    fake_api.ask(second, created_at=None)
+    items = [{**fake_api.runs[run_id], "created_at": None} for run_id in (first, second)]
+    fake_api.before = lambda seen: (
         (200, {"data": items, "total": 2}) if seen.path.endswith("/runs") else None
     )
     assert {run.id for run in client.runs.inbox()} == {first, second}
 
 
-def test_what_only_the_list_tells_stays_known(hosted: Hosted, client: duvo.Client) -> None:
-    hosted.ask(hosted.start())
+def test_what_only_the_list_tells_stays_known(fake_api: FakeAPI, client: duvo.Client) -> None:
+    fake_api.ask(fake_api.start())
     (run,) = client.runs.inbox()
     assert (run.agent_name, run.title) == ("Invoice approver", "Process today's queue")
     assert "agent_name" not in run.raw["run"]

@@ -12,7 +12,7 @@ import pytest
 
 import duvo
 from duvo import Event
-from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted
+from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI
 from tests.support.clocks import StoppedClock
 
 
@@ -25,26 +25,26 @@ def told(events: list[Event], run_id: str) -> list[str]:
     ]
 
 
-def requests_sent(hosted: Hosted) -> Counter[str]:
+def requests_sent(fake_api: FakeAPI) -> Counter[str]:
     kinds = {f"/v2/teams/{TEAM}/runs": "list"}
     return Counter(
         kinds.get(one.path, "messages" if one.path.endswith("/messages") else "run")
-        for one in hosted.requests
+        for one in fake_api.requests
     )
 
 
 def test_events_of_many_runs_come_as_they_happen(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    first, second = hosted.start("pending"), hosted.start()
+    first, second = fake_api.start("pending"), fake_api.start()
 
     def work(now: float) -> None:
-        if now > 1003 and hosted.runs[first]["status"] == "pending":
-            hosted.runs[first]["status"] = "running"
-        elif now > 1006 and not hosted.pending and hosted.runs[second]["status"] == "running":
-            hosted.ask(second)
+        if now > 1003 and fake_api.runs[first]["status"] == "pending":
+            fake_api.runs[first]["status"] = "running"
+        elif now > 1006 and not fake_api.pending and fake_api.runs[second]["status"] == "running":
+            fake_api.ask(second)
         elif now > 1010:
-            hosted.end(first, "failed")
+            fake_api.end(first, "failed")
 
     clock.on_sleep = work
     events = []
@@ -54,7 +54,7 @@ def test_events_of_many_runs_come_as_they_happen(
             assert event.request is not None
             assert event.request.title == "Post INV-1042?"
             event.run.respond(approve=True)
-            hosted.end(second)
+            fake_api.end(second)
     assert events == [
         ("status", second, "running"),
         ("status", first, "pending"),
@@ -69,20 +69,20 @@ def test_events_of_many_runs_come_as_they_happen(
 
 
 def test_messages_come_in_order_and_all_of_them_before_the_end(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    runs = [hosted.start() for _ in range(5)]
+    runs = [fake_api.start() for _ in range(5)]
     said = dict.fromkeys(runs, 0)
 
     def work(now: float) -> None:
         for number, run_id in enumerate(runs):
-            if hosted.runs[run_id]["status"] == "completed":
+            if fake_api.runs[run_id]["status"] == "completed":
                 continue
             for _ in range(number + 1):
-                hosted.say(run_id, f"{said[run_id]}")
+                fake_api.say(run_id, f"{said[run_id]}")
                 said[run_id] += 1
             if said[run_id] > 130:
-                hosted.end(run_id)
+                fake_api.end(run_id)
 
     clock.on_sleep = work
     events = list(client.runs.watch(runs, messages=True))
@@ -94,10 +94,10 @@ def test_messages_come_in_order_and_all_of_them_before_the_end(
 
 
 def test_quiet_runs_cost_a_page_for_each_hundred(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     runs = [client.runs.start(AGENT) for _ in range(250)]
-    hosted.requests.clear()
+    fake_api.requests.clear()
     rounds = 0
 
     def work(now: float) -> None:
@@ -105,43 +105,43 @@ def test_quiet_runs_cost_a_page_for_each_hundred(
         rounds += 1
         if rounds == 10:
             for run in runs:
-                hosted.end(run.id)
+                fake_api.end(run.id)
 
     clock.on_sleep = work
     assert len([one for one in client.runs.watch(runs) if one.type == "finished"]) == 250
     # Three pages a round, and not one request for a run.
-    assert requests_sent(hosted) == {"list": 33}
+    assert requests_sent(fake_api) == {"list": 33}
 
 
 def test_runs_that_are_known_by_id_alone_are_looked_up_by_pages_too(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    runs = [hosted.start() for _ in range(150)]
-    clock.on_sleep = lambda now: [hosted.end(run_id) for run_id in runs]
+    runs = [fake_api.start() for _ in range(150)]
+    clock.on_sleep = lambda now: [fake_api.end(run_id) for run_id in runs]
     assert len([one for one in client.runs.watch(runs) if one.type == "finished"]) == 150
-    assert requests_sent(hosted) == {"list": 4}
+    assert requests_sent(fake_api) == {"list": 4}
 
 
 def test_old_runs_among_many_others_cost_no_more_than_by_themselves(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     watched = []
     for number in range(900):
-        run_id = hosted.start()
+        run_id = fake_api.start()
         if number % 300 == 0:
             watched.append(run_id)
-    clock.on_sleep = lambda now: [hosted.end(run_id) for run_id in watched]
+    clock.on_sleep = lambda now: [fake_api.end(run_id) for run_id in watched]
     runs = [client.runs.get(run_id) for run_id in watched]
-    hosted.requests.clear()
+    fake_api.requests.clear()
     assert {one.run.id for one in client.runs.watch(runs) if one.type == "finished"} == {*watched}
-    assert requests_sent(hosted) == {"list": 6}
+    assert requests_sent(fake_api) == {"list": 6}
 
 
 def test_a_run_that_the_list_does_not_show_is_read_by_itself(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    shown, hidden = hosted.start(), hosted.start()
-    answer = hosted.answer
+    shown, hidden = fake_api.start(), fake_api.start()
+    answer = fake_api.answer
 
     def hide(seen: Any) -> tuple[int, Any]:
         status, body = answer(seen)
@@ -149,18 +149,18 @@ def test_a_run_that_the_list_does_not_show_is_read_by_itself(
             body["data"] = [one for one in body["data"] if one["id"] != hidden]
         return status, body
 
-    hosted.answer = hide  # type: ignore[method-assign]
-    clock.on_sleep = lambda now: [hosted.end(one) for one in (shown, hidden) if now > 1010]
+    fake_api.answer = hide  # type: ignore[method-assign]
+    clock.on_sleep = lambda now: [fake_api.end(one) for one in (shown, hidden) if now > 1010]
     events = list(client.runs.watch([shown, hidden]))
     assert told(events, hidden) == ["status", "status", "finished"]
 
 
 @pytest.mark.parametrize("ignored", ["since", "sort_order"])
 def test_a_server_that_keeps_to_no_time_is_read_by_pages(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, ignored: str
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, ignored: str
 ) -> None:
-    runs = [hosted.start() for _ in range(350)]
-    hosted.before = lambda seen: seen.query.pop(ignored, None) and None
+    runs = [fake_api.start() for _ in range(350)]
+    fake_api.before = lambda seen: seen.query.pop(ignored, None) and None
     loaded = list(client.runs.list(limit=250))
     rounds = 0
 
@@ -168,23 +168,23 @@ def test_a_server_that_keeps_to_no_time_is_read_by_pages(
         nonlocal rounds
         rounds += 1
         if rounds == 3:
-            hosted.requests.clear()
+            fake_api.requests.clear()
         if rounds == 13:
             for run_id in runs:
-                hosted.end(run_id)
+                fake_api.end(run_id)
 
     clock.on_sleep = work
     assert len([one for one in client.runs.watch(loaded) if one.type == "finished"]) == 250
-    assert requests_sent(hosted)["run"] == 0
-    assert requests_sent(hosted)["list"] <= 11 * 4
+    assert requests_sent(fake_api)["run"] == 0
+    assert requests_sent(fake_api)["list"] <= 11 * 4
 
 
 @pytest.mark.blocking_only
 def test_a_list_that_does_not_tell_of_messages_is_found_out(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    hosted.tells_updates = False
-    runs = [hosted.start() for _ in range(8)]
+    fake_api.reports_updates = False
+    runs = [fake_api.start() for _ in range(8)]
     delays: list[float] = []
     spoken: dict[str, float] = {}
 
@@ -192,10 +192,10 @@ def test_a_list_that_does_not_tell_of_messages_is_found_out(
         number = int(now) % 8
         text = f"{now}"
         spoken[text] = now
-        hosted.say(runs[number], text)
+        fake_api.say(runs[number], text)
         if now > 1260:
             for run_id in runs:
-                hosted.end(run_id)
+                fake_api.end(run_id)
 
     clock.on_sleep = work
     heard = set()
@@ -211,15 +211,15 @@ def test_a_list_that_does_not_tell_of_messages_is_found_out(
 
 
 def test_a_list_that_tells_all_is_not_suspected(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    runs = [hosted.start() for _ in range(5)]
+    runs = [fake_api.start() for _ in range(5)]
 
     def work(now: float) -> None:
-        hosted.say(runs[int(now) % 5], "hello")
+        fake_api.say(runs[int(now) % 5], "hello")
         if now > 1300:
             for run_id in runs:
-                hosted.end(run_id)
+                fake_api.end(run_id)
 
     clock.on_sleep = work
     list(client.runs.watch(runs, messages=True))
@@ -227,11 +227,11 @@ def test_a_list_that_tells_all_is_not_suspected(
 
 
 def test_a_second_request_that_the_list_does_not_tell_is_found(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    hosted.tells_updates = False
-    run_id = hosted.start()
-    hosted.ask(run_id)
+    fake_api.reports_updates = False
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
     asked = []
     for event in client.runs.watch([run_id]):
         if event.request is not None:
@@ -239,40 +239,40 @@ def test_a_second_request_that_the_list_does_not_tell_is_found(
             event.run.respond(approve=True)
             if len(asked) < 3:
                 # So quickly that no round of the list sees it work.
-                hosted.ask(run_id)
+                fake_api.ask(run_id)
             else:
-                hosted.end(run_id)
+                fake_api.end(run_id)
     assert len(set(asked)) == 3
 
 
 def test_runs_that_had_ended_are_told_at_once_and_cost_nothing(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    run_id = hosted.start()
-    hosted.end(run_id, "interrupted")
+    run_id = fake_api.start()
+    fake_api.end(run_id, "interrupted")
     run = client.runs.get(run_id)
-    hosted.requests.clear()
+    fake_api.requests.clear()
     events = list(client.runs.watch([run]))
     assert told(events, run_id) == ["status", "finished"]
     assert events[-1].run.status == "stopped"
-    assert hosted.requests == []
+    assert fake_api.requests == []
 
 
-def test_a_run_that_is_not_there_is_an_error(hosted: Hosted, client: duvo.Client) -> None:
+def test_a_run_that_is_not_there_is_an_error(fake_api: FakeAPI, client: duvo.Client) -> None:
     missing = "99999999-9999-4999-8999-999999999999"
     with pytest.raises(duvo.NotFound, match=missing):
-        list(client.runs.watch([hosted.start(), missing]))
+        list(client.runs.watch([fake_api.start(), missing]))
 
 
 def test_messages_that_may_not_be_read_spoil_nothing_else(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    closed, open_ = hosted.start(), hosted.start()
-    hosted.say(open_, "hello")
-    hosted.before = lambda seen: (
+    closed, open_ = fake_api.start(), fake_api.start()
+    fake_api.say(open_, "hello")
+    fake_api.before = lambda seen: (
         (403, {"error": "forbidden"}) if seen.path == f"/v2/runs/{closed}/messages" else None
     )
-    clock.on_sleep = lambda now: [hosted.end(one) for one in (closed, open_)]
+    clock.on_sleep = lambda now: [fake_api.end(one) for one in (closed, open_)]
     events = list(client.runs.watch([closed, open_], messages=True))
     assert "message hello" in told(events, open_)
     assert told(events, closed)[-1] == "finished"
@@ -280,17 +280,17 @@ def test_messages_that_may_not_be_read_spoil_nothing_else(
 
 
 def test_an_outage_is_ridden_out_and_told_once(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "duvo")
-    runs = [hosted.start() for _ in range(3)]
-    hosted.before = lambda seen: (502, b"<html>") if 1002 < clock.time < 1060 else None
+    runs = [fake_api.start() for _ in range(3)]
+    fake_api.before = lambda seen: (502, b"<html>") if 1002 < clock.time < 1060 else None
 
     def work(now: float) -> None:
-        if now > 1001 and not hosted.conversations[runs[0]]:
+        if now > 1001 and not fake_api.conversations[runs[0]]:
             for run_id in runs:
-                hosted.say(run_id, "hello")
-                hosted.end(run_id)
+                fake_api.say(run_id, "hello")
+                fake_api.end(run_id)
 
     clock.on_sleep = work
     events = list(client.runs.watch(runs, messages=True))
@@ -300,24 +300,24 @@ def test_an_outage_is_ridden_out_and_told_once(
 
 
 def test_the_time_is_that_of_the_whole_watch(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    runs = [hosted.start() for _ in range(2)]
+    runs = [fake_api.start() for _ in range(2)]
     with pytest.raises(duvo.WaitTimeout, match="not all runs ended within 30 s"):
         list(client.runs.watch(runs, timeout=30))
     assert clock.time == pytest.approx(1030)
 
 
-def test_it_can_be_closed_from_another_thread(hosted: Hosted, client: duvo.Client) -> None:
-    with client.runs.watch([hosted.start()]) as watch:
+def test_it_can_be_closed_from_another_thread(fake_api: FakeAPI, client: duvo.Client) -> None:
+    with client.runs.watch([fake_api.start()]) as watch:
         assert next(watch).type == "status"
         threading.Timer(0.1, watch.close).start()
         assert list(watch) == []
 
 
-def test_a_run_that_is_given_twice_is_watched_once(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
-    hosted.end(run_id)
+def test_a_run_that_is_given_twice_is_watched_once(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
+    fake_api.end(run_id)
     events = list(client.runs.watch([run_id, client.runs.get(run_id), run_id.upper()]))
     assert [one.type for one in events] == ["status", "finished"]
 
@@ -328,16 +328,16 @@ def test_what_is_no_list_of_runs_is_refused(client: duvo.Client, given: Any) -> 
         client.runs.watch(given)
 
 
-def test_nothing_to_watch_ends_at_once(hosted: Hosted, client: duvo.Client) -> None:
+def test_nothing_to_watch_ends_at_once(fake_api: FakeAPI, client: duvo.Client) -> None:
     assert list(client.runs.watch([])) == []
-    assert hosted.requests == []
+    assert fake_api.requests == []
 
 
 @pytest.mark.blocking_only
-def test_events_are_json_and_can_be_pickled(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
-    hosted.say(run_id, "hello")
-    hosted.ask(run_id)
+def test_events_are_json_and_can_be_pickled(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
+    fake_api.say(run_id, "hello")
+    fake_api.ask(run_id)
     for event in client.runs.watch([run_id], messages=True):
         copy = pickle.loads(pickle.dumps(event))
         assert (copy.type, copy.run.id, copy.message) == (event.type, run_id, event.message)
@@ -348,19 +348,19 @@ def test_events_are_json_and_can_be_pickled(hosted: Hosted, client: duvo.Client)
             assert document["message"]["content"] == "hello"
         if event.type == "human_request":
             assert document["request"]["type"] == "approval"
-            hosted.end(run_id)
+            fake_api.end(run_id)
 
 
 def test_as_completed_gives_runs_as_they_end_with_their_answers(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    slow, quick = hosted.start(), hosted.start()
+    slow, quick = fake_api.start(), fake_api.start()
 
     def work(now: float) -> None:
         for run_id, moment in ((quick, 1005), (slow, 1020)):
-            if now > moment and hosted.runs[run_id]["status"] == "running":
-                hosted.say(run_id, f"done at {moment}")
-                hosted.end(run_id)
+            if now > moment and fake_api.runs[run_id]["status"] == "running":
+                fake_api.say(run_id, f"done at {moment}")
+                fake_api.end(run_id)
 
     clock.on_sleep = work
     ended = list(client.runs.as_completed([slow, quick]))
@@ -371,11 +371,11 @@ def test_as_completed_gives_runs_as_they_end_with_their_answers(
 
 
 def test_requests_are_met_by_rule_while_many_are_waited_for(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    runs = [hosted.start() for _ in range(3)]
+    runs = [fake_api.start() for _ in range(3)]
     for run_id in runs:
-        hosted.ask(run_id)
+        fake_api.ask(run_id)
     asked: Counter[str] = Counter()
 
     def decide(request: duvo.HumanRequest) -> bool:
@@ -385,40 +385,42 @@ def test_requests_are_met_by_rule_while_many_are_waited_for(
 
     def work(now: float) -> None:
         for run_id in runs:
-            if run_id not in hosted.pending and hosted.runs[run_id]["status"] == "running":
-                hosted.ask(run_id) if asked[run_id] < 2 else hosted.end(run_id)
+            if run_id not in fake_api.pending and fake_api.runs[run_id]["status"] == "running":
+                fake_api.ask(run_id) if asked[run_id] < 2 else fake_api.end(run_id)
 
     clock.on_sleep = work
     waited = client.runs.wait_all(runs, on_request=decide)
     assert [run.id for run in waited] == runs
     assert asked == dict.fromkeys(runs, 2)
-    assert hosted.count("POST", "/respond") == 6
+    assert fake_api.count("POST", "/respond") == 6
 
 
 def test_a_request_that_nobody_answers_is_told_once_and_waited_for(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
-    clock.on_sleep = lambda now: hosted.end(run_id) if now > 1100 else None
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
+    clock.on_sleep = lambda now: fake_api.end(run_id) if now > 1100 else None
     client.runs.wait_all([run_id])
     assert sum("waits for a human" in one.getMessage() for one in caplog.records) == 1
 
 
-def test_a_request_is_raised_where_that_was_asked_for(hosted: Hosted, client: duvo.Client) -> None:
-    run_id = hosted.start()
-    hosted.ask(run_id)
+def test_a_request_is_raised_where_that_was_asked_for(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
     with pytest.raises(duvo.HumanRequestPending) as caught:
-        client.runs.wait_all([hosted.start(), run_id], on_request="raise")
+        client.runs.wait_all([fake_api.start(), run_id], on_request="raise")
     assert caught.value.run == client.runs.run(run_id)
 
 
 def test_wait_all_keeps_the_order_and_checks_at_the_end(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
-    runs = [hosted.start() for _ in range(3)]
-    hosted.end(runs[1], "failed")
-    clock.on_sleep = lambda now: [hosted.end(runs[number]) for number in (2, 0)]
+    runs = [fake_api.start() for _ in range(3)]
+    fake_api.end(runs[1], "failed")
+    clock.on_sleep = lambda now: [fake_api.end(runs[number]) for number in (2, 0)]
     assert [run.status for run in client.runs.wait_all(runs)] == [
         "completed",
         "failed",
@@ -429,19 +431,19 @@ def test_wait_all_keeps_the_order_and_checks_at_the_end(
 
 
 def test_wait_all_ends_with_its_time(
-    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     with pytest.raises(duvo.WaitTimeout):
-        client.runs.wait_all([hosted.start()], timeout=12)
+        client.runs.wait_all([fake_api.start()], timeout=12)
 
 
 def test_a_run_that_had_ended_is_returned_before_the_list_is_read(
-    hosted: Hosted, client: duvo.Client
+    fake_api: FakeAPI, client: duvo.Client
 ) -> None:
-    ended = hosted.start()
-    hosted.end(ended)
-    runs = [client.runs.get(ended), client.runs.get(hosted.start())]
-    hosted.before = lambda seen: (403, {"error": "no"}) if seen.path.endswith("/runs") else None
+    ended = fake_api.start()
+    fake_api.end(ended)
+    runs = [client.runs.get(ended), client.runs.get(fake_api.start())]
+    fake_api.before = lambda seen: (403, {"error": "no"}) if seen.path.endswith("/runs") else None
     completed = client.runs.as_completed(runs)
     assert next(completed).id == ended
     with pytest.raises(duvo.PermissionDenied):

@@ -121,7 +121,7 @@ def _hung_up(exchange: Exchange) -> None:
     raise Hangup(reset=exchange.chance.random() < 0.3)
 
 
-PLAYED = {
+HANDLERS = {
     Fault.PASS: _pass,
     Fault.LOST: _lost,
     Fault.TOO_MANY: _too_many,

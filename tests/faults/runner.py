@@ -1,7 +1,7 @@
 """Runs scenarios with seeds: in tests, or by hand against a temporary engine.
 
-duvo dev tests/faults/agents.py -- python -m tests.faults.playing follow 17
-duvo dev tests/faults/agents.py -- python -m tests.faults.playing all 0-5000
+duvo dev tests/faults/agents.py -- python -m tests.faults.runner follow 17
+duvo dev tests/faults/agents.py -- python -m tests.faults.runner all 0-5000
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.faults import batches, scenarios
 from tests.faults.play import Play, behind_faults
 from tests.faults.schedule import Link
-from tests.servers.engine_api import LocalApi
+from tests.servers.engine_api import EngineAPI
 
 SCENARIOS: dict[str, Callable[[Play], None]] = {
     "start": scenarios.start,
@@ -32,7 +32,7 @@ SCENARIOS: dict[str, Callable[[Play], None]] = {
     "watch": batches.watch,
 }
 
-LIED_TO = ("follow", "wait")
+WITH_SHIFTING_PAGES = ("follow", "wait")
 """The scenarios in which pages may shift: there, the client can notice."""
 
 HANGS_AFTER = 45.0
@@ -41,7 +41,7 @@ HANGS_AFTER = 45.0
 _AT_ONCE = 4
 
 
-def play(api: LocalApi, name: str, seed: int) -> None:
+def play(api: EngineAPI, name: str, seed: int) -> None:
     """Run a scenario with a seed.
 
     Raises:
@@ -49,7 +49,7 @@ def play(api: LocalApi, name: str, seed: int) -> None:
             and the command that repeats it.
     """
     failures: list[str] = []
-    with behind_faults(api, seed, name in LIED_TO) as one:
+    with behind_faults(api, seed, name in WITH_SHIFTING_PAGES) as one:
 
         def work() -> None:
             try:
@@ -66,11 +66,11 @@ def play(api: LocalApi, name: str, seed: int) -> None:
         happened = "\n".join(f"  {event}" for event in one.proxy.events[-60:])
         raise AssertionError(
             f"{name}, seed {seed} ({Link(seed)}); repeat with: duvo dev tests/faults/agents.py -- "
-            f"python -m tests.faults.playing {name} {seed}\n{happened}\n{failures[0]}"
+            f"python -m tests.faults.runner {name} {seed}\n{happened}\n{failures[0]}"
         )
 
 
-def play_all(api: LocalApi, names: Iterable[str], seeds: Iterable[int]) -> list[AssertionError]:
+def play_all(api: EngineAPI, names: Iterable[str], seeds: Iterable[int]) -> list[AssertionError]:
     """Run scenarios with seeds, a few at a time; returns the failures."""
 
     def failure(one: tuple[str, int]) -> AssertionError | None:
@@ -96,7 +96,7 @@ def main(name: str, seeds: str) -> int:
     """Run seeds such as `7` or `0-999` of a scenario, or of all."""
     first, _, last = seeds.partition("-")
     environment = ("DUVO_API_BASE_URL", "DUVO_API_KEY", "DUVO_TEAM_ID")
-    api = LocalApi(*(os.environ[one] for one in environment))
+    api = EngineAPI(*(os.environ[one] for one in environment))
     names = list(SCENARIOS) if name == "all" else [name]
     failed = play_all(api, names, range(int(first), int(last or first) + 1))
     for error in failed:
