@@ -54,6 +54,10 @@ TEXTS = [
     ("driver.run(", "await driver.run("),
     ("self._await driver.run(", "await self._driver.run("),
     ("self._driver.close()", "await self._driver.aclose()"),
+    (
+        'hasattr(self, "_batch"):\n            self.close()',
+        'hasattr(self, "_batch"):\n            self._abandon()',
+    ),
     ("self.close()", "await self.aclose()"),
     ("def close(self)", "def aclose(self)"),
     ("run = self._start(", "run = await self._start("),
@@ -96,6 +100,7 @@ TEXTS = [
     ),
     ("also from another thread", "also from another task"),
     (", from any thread.", "."),
+    ("early, or ended by Ctrl-C, unfinished", "early, unfinished"),
     (
         "A callable is\n                called in one of at most 8 threads, or in the executor.\n",
         "A callable may\n                be a coroutine function.\n",

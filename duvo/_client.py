@@ -8,7 +8,6 @@ from ._resources.connection import Connection
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
     from typing import Any
 
     import requests
@@ -141,9 +140,7 @@ class Client:
         """
         from ._resources import calls
 
-        return self._driver.run(
-            calls.request(self._driver.api, method, path, calls.pairs(params), body)
-        )
+        return self._driver.run(calls.request(self._driver.api, method, path, params, body))
 
     def paginate(
         self, path: str, *, params: Mapping[str, str] | Sequence[tuple[str, str]] = ()
@@ -157,7 +154,7 @@ class Client:
         """
         from ._resources import calls
 
-        return self._driver.run(calls.paginate(self._driver.api, path, calls.pairs(params)))
+        return self._driver.run(calls.paginate(self._driver.api, path, params))
 
     def close(self) -> None:
         """Close the client's connections. Later requests open new ones."""
@@ -166,12 +163,7 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -8,7 +8,6 @@ from .._resources.async_connection import AsyncConnection
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
     from typing import Any
 
     import httpx2
@@ -141,9 +140,7 @@ class AsyncClient:
         """
         from .._resources import calls
 
-        return await self._driver.run(
-            calls.request(self._driver.api, method, path, calls.pairs(params), body)
-        )
+        return await self._driver.run(calls.request(self._driver.api, method, path, params, body))
 
     async def paginate(
         self, path: str, *, params: Mapping[str, str] | Sequence[tuple[str, str]] = ()
@@ -157,7 +154,7 @@ class AsyncClient:
         """
         from .._resources import calls
 
-        return await self._driver.run(calls.paginate(self._driver.api, path, calls.pairs(params)))
+        return await self._driver.run(calls.paginate(self._driver.api, path, params))
 
     async def aclose(self) -> None:
         """Close the client's connections. Later requests open new ones."""
@@ -166,12 +163,7 @@ class AsyncClient:
     async def __aenter__(self) -> AsyncClient:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:

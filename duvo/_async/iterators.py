@@ -77,11 +77,7 @@ class AsyncCompleted(AsyncClosableIterator[AsyncRun]):
 
 
 def distinct_runs(driver: AsyncDriver, runs: Iterable[AsyncRun | str]) -> dict[str, AsyncRun]:
-    """Return runs, given as objects or ids, each once, by id in lower case.
-
-    Raises:
-        ConfigError: an element is not a run.
-    """
+    """Return runs, given as objects or ids, each once, by id in lower case."""
     if isinstance(runs, (str, AsyncRun)):
         raise _errors.ConfigError("give a list of runs or run ids, not a single run")
     found: dict[str, AsyncRun] = {}

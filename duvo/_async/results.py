@@ -44,6 +44,10 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
         changes: Changes = await self._driver.run(self._batch.compare(inputs))
         return changes
 
+    def __del__(self) -> None:
+        if hasattr(self, "_batch"):
+            self._abandon()
+
 
 def _results(entries: Sequence[Entry]) -> list[Result[AsyncRun]]:
     return [

@@ -24,7 +24,6 @@ from .._models.times import timestamp
 from .._pages import Pages
 from .._run.cursor import Page
 from .._run.state import RunState
-from .._run.status import is_finished
 from .opening import Opening, fit, opening
 
 TYPE_CHECKING = False
@@ -230,7 +229,7 @@ class _Search:
         candidate.opening = opening(
             page.messages,
             is_cut=len(page.messages) >= _FIRST,
-            has_ended=is_finished(wire.run(candidate.raw)["status"]),
+            has_ended=wire.run(candidate.raw)["status"] in wire.FINISHED,
         )
 
 

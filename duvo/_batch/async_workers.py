@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections import deque
+from concurrent.futures import CancelledError
 from functools import partial
 
 from .._flow.drivers import run_async
-from .._flow.steps import Closed
+from .._flow.steps import Block, Closed
 from .completions import LONGEST_END, Await, Completion, Spawn
 
 TYPE_CHECKING = False
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+_AT_ONCE = 8
+
+_endings: set[asyncio.Task[None]] = set()
+"""What is still being recorded of batches that were left."""
+
 
 class AsyncWorkers:
     """Performs the steps of a batch; the driver performs all others."""
@@ -26,11 +34,14 @@ class AsyncWorkers:
     def __init__(self, driver: AsyncDriver, batch: Batch):
         self._driver = driver
         self._batch = batch
-        self._queue: asyncio.Queue[Completion | None] = asyncio.Queue()
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._completed: deque[Completion] = deque()
+        self._woken = asyncio.Event()
         self._closed = asyncio.Event()
-        self._tasks: set[asyncio.Task[Completion]] = set()
+        self._tasks: dict[asyncio.Task[Completion], Spawn] = {}
         # Starts whose completions the batch has not seen.
         self._starts: dict[Spawn, asyncio.Task[Completion]] = {}
+        self._block: Block | None = None
 
     async def prepare(self) -> None:
         """Complete the API's settings before the flow begins."""
@@ -49,67 +60,102 @@ class AsyncWorkers:
             return self._spawn(step)
         if kind is Await:
             return await self._await(step)
+        if kind is Block:
+            self._block = step
         return await self._driver.perform(step, closed)
 
     def _spawn(self, spawn: Spawn) -> None:
         task = asyncio.ensure_future(self._work(spawn))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = spawn
+        task.add_done_callback(self._tasks.pop)
         if spawn.kind == "start":
             self._starts[spawn] = task
 
     async def _work(self, spawn: Spawn) -> Completion:
-        spawn.begun = True
-        try:
-            result = await run_async(spawn.flow, partial(self._driver.perform, closed=self._closed))
-            completion = Completion(spawn, result)
-        except Exception as error:
-            completion = Completion(spawn, error=error)
-        self._queue.put_nowait(completion)
+        # A decision may take long, and must not delay other work.
+        is_unlimited = spawn.kind == "reply"
+        async with contextlib.nullcontext() if is_unlimited else self._turns:
+            spawn.begun = True
+            try:
+                perform = partial(self._driver.perform, closed=self._closed)
+                completion = Completion(spawn, await run_async(spawn.flow, perform))
+            except Exception as error:
+                completion = Completion(spawn, error=error)
+        self._completed.append(completion)
+        self._woken.set()
         return completion
 
     async def _await(self, step: Await) -> list[Completion]:
-        completions = step.completions
-        if step.seconds != 0.0 and not completions and self._queue.empty():
-            try:
-                self._record(await asyncio.wait_for(self._queue.get(), step.seconds), completions)
-            except asyncio.TimeoutError:
-                return completions
-        elif step.seconds == 0.0:
-            # Let the tasks run.
+        if step.seconds == 0.0:
+            # Nothing waits here: let the tasks have their turn.
             await asyncio.sleep(0)
-        while not self._queue.empty():
-            self._record(self._queue.get_nowait(), completions)
-        return completions
-
-    def _record(self, completion: Completion | None, completions: list[Completion]) -> None:
-        if completion is not None:
+        elif not step.completions and not self._completed:
+            self._woken.clear()
+            if step.seconds is None:
+                await self._woken.wait()
+            else:
+                clock = self._driver.api.clock
+                step.ends = step.ends or clock.now() + step.seconds
+                await clock.sleep_async(step.ends - clock.now(), self._woken)
+        while self._completed:
+            completion = self._completed.popleft()
             self._starts.pop(completion.spawn, None)
-            completions.append(completion)
+            step.completions.append(completion)
+        return step.completions
 
     def interrupt(self) -> None:
         """End the work, and a pending `Await`."""
         self._closed.set()
-        self._queue.put_nowait(None)
+        self._woken.set()
 
     async def finish(self) -> None:
         """End the work. Starts that were sent are still recorded, after 5 s in the background."""
-        self._closed.set()
-        starts = list(self._starts.values())
-        for task in self._tasks.difference(starts):
-            task.cancel()
-        pending: set[asyncio.Task[Completion]] = set()
-        if starts:
-            _, pending = await asyncio.wait(starts, timeout=LONGEST_END)
-        recording = asyncio.ensure_future(self._record_last(starts))
-        if pending:
-            self._tasks.add(recording)  # type: ignore[arg-type]
-            recording.add_done_callback(self._tasks.discard)
-        else:
-            await asyncio.shield(recording)
+        # A task of its own: when the calling task is cancelled, it continues.
+        ending = self._begin_end()
+        await asyncio.wait({ending}, timeout=LONGEST_END)
+        if ending.done():
+            ending.result()
 
-    async def _record_last(self, starts: list[asyncio.Task[Completion]]) -> None:
-        if starts:
-            await asyncio.wait(starts)
-        completions = [task.result() for task in starts if not task.cancelled()]
+    def abandon(self) -> None:
+        """End the work without waiting, from any thread. Starts that were sent stay in doubt."""
+        loop = self._driver.loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._abandon)
+
+    def _abandon(self) -> None:
+        self._closed.set()
+        never_begun = [self._cancelled(spawn) for spawn in self._starts if not spawn.begun]
+        self._cancel_all_but_sent()
+        # Not as a task: the loop may be at its end, and would complain about it.
+        asyncio.get_running_loop().run_in_executor(None, self._batch.finish, never_begun)
+
+    def _begin_end(self) -> asyncio.Task[None]:
+        self._closed.set()
+        ending = asyncio.ensure_future(self._end())
+        _endings.add(ending)
+        ending.add_done_callback(_endings.discard)
+        return ending
+
+    async def _end(self) -> None:
+        starts = dict(self._starts)
+        self._cancel_all_but_sent()
+        # The journal is closed when nothing writes to it any more.
+        writing = {self._block.task} if self._block is not None and self._block.task else set()
+        if pending := {*starts.values(), *writing}:
+            await asyncio.wait(pending)
+        completions = [
+            self._cancelled(spawn) if task.cancelled() else task.result()
+            for spawn, task in starts.items()
+            # One that was sent, and cancelled from outside, stays in doubt.
+            if not (task.cancelled() and spawn.begun)
+        ]
         await asyncio.to_thread(self._batch.finish, completions)
+
+    def _cancel_all_but_sent(self) -> None:
+        self._batch.drop_inputs()
+        for task, spawn in self._tasks.items():
+            if spawn.kind != "start" or not spawn.begun:
+                task.cancel()
+
+    def _cancelled(self, spawn: Spawn) -> Completion:
+        return Completion(spawn, error=CancelledError())

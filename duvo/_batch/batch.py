@@ -122,6 +122,10 @@ class Batch:
         names = (self._inputs.name(*item) for item in enumerate(inputs))
         return (yield from block(self._journal.compare, names))
 
+    def drop_inputs(self) -> None:
+        """Take no more inputs: end the wait for the next one of an async iterable."""
+        self._inputs.drop()
+
     def finish(self, completions: Sequence[Completion]) -> None:
         """Record the last starts, and close the journal. It blocks."""
         if self._is_prepared:
@@ -131,7 +135,7 @@ class Batch:
         """Give each entry whose run has ended; at the end, raise an error if some have none."""
         yield from self.prepare()
         if (yield from block(self._journal.read_mark)) is None:
-            mark = yield from self._poller.read(lambda: newest_mark(self._api, self._agent_id))
+            mark = yield from self._poller.repeat(lambda: newest_mark(self._api, self._agent_id))
             yield from block(self._journal.set_mark, mark)
         while (yield from self._take_inputs()) or self._unfinished or self._to_give:
             yield from self._starts.step()

@@ -62,10 +62,12 @@ class Await:
 
     Attributes:
         completions: the completions so far; they outlive an interruption.
+        ends: when it ends, on the client's clock, once it was begun.
     """
 
     enters = (DuvoError, Closed)
 
     def __init__(self, seconds: float | None):
         self.seconds = seconds
+        self.ends: float | None = None
         self.completions: list[Completion] = []

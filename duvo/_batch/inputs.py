@@ -13,6 +13,7 @@ from . import fingerprints
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterable, Callable, Iterable
 
 _SLOW = 0.05
@@ -64,6 +65,7 @@ class Inputs:
         self._count = 0
         self._values: Any = values
         self._iterator: Any = None
+        self._next: asyncio.Future[Any] | None = None
         # They outlive an exception from outside.
         self._taken: list[Input] = []
         self._message = message
@@ -93,14 +95,30 @@ class Inputs:
         try:
             if self._iterator is None:
                 self._iterator = self._values.__aiter__()
-            async for value in self._iterator:
-                if self._add(value, most, began):
-                    break
-            else:
-                self.are_taken = True
-        except BaseException as error:
+            while not self._add(await self._next_async(), most, began):
+                pass
+        except StopAsyncIteration:
+            self.are_taken = True
+        except Exception as error:
             self._record(error)
         return self._all_taken()
+
+    async def _next_async(self) -> Any:
+        import asyncio
+
+        from .._flow.asyncio_tasks import in_task
+
+        # A task of its own: when the calling task is cancelled, the input is taken later.
+        if self._next is None or self._next.cancelled():
+            self._next = in_task(self._iterator.__anext__())
+        value = await asyncio.shield(self._next)
+        self._next = None
+        return value
+
+    def drop(self) -> None:
+        """End the wait for the next input of an async iterable."""
+        if self._next is not None:
+            self._next.cancel()
 
     def _add(self, value: Any, most: int, began: float) -> bool:
         """Add an input; return whether to use the inputs so far."""

@@ -163,7 +163,7 @@ class Starts:
     def _start(self, entry: Entry) -> Flow[RunState]:
         # After an error that leaves no doubt, the poller sends the same start again.
         poller = Poller(self._api, None, None)
-        return poller.read(
+        return poller.repeat(
             lambda: actions.start(
                 self._api,
                 self._agent_id,
@@ -196,11 +196,11 @@ class Starts:
         if not self._api.server.honours_idempotency:
             # If this is the first request, its response shows what the server offers.
             path = paths.runs((yield from self._api.team_id()))
-            yield from poller.read(lambda: poller.get(path, [("limit", "1")]))
+            yield from poller.repeat(lambda: poller.get_once(path, [("limit", "1")]))
         found = [Found()] * len(entries)
         if not all(map(self._is_remembered, entries)):
             mark = yield from block(self._journal.read_mark)
-            found = yield from poller.read(
+            found = yield from poller.repeat(
                 lambda: find_runs(
                     self._api,
                     self._agent_id,

@@ -16,11 +16,10 @@ T = TypeVar("T")
 
 
 class Drive(Generic[T]):
-    """A flow that is being run: its pending step, or how it ended.
+    """A flow that is being run.
 
     Attributes:
         step: the pending step, or None if the flow has ended.
-        result: what the flow returned.
         error: what the flow raised, or None.
     """
 
@@ -52,9 +51,9 @@ class Drive(Generic[T]):
 
 
 def run(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
-    """Run a flow and return its result."""
-    drive = Drive(flow)
+    """Perform a flow and return its result."""
     try:
+        drive = Drive(flow)
         while (step := drive.step) is not None:
             try:
                 result = perform(step)
@@ -62,16 +61,16 @@ def run(flow: Flow[T], perform: Callable[[Step], Any]) -> T:
                 drive.fail(error)
             else:
                 drive.resume(result)
+        return drive.result
     finally:
-        # A traceback may keep an interrupted flow alive.
+        # After an exception from outside, whose traceback may be kept with this frame.
         flow.close()
-    return drive.result
 
 
 async def run_async(flow: Flow[T], perform: Callable[[Step], Awaitable[Any]]) -> T:
-    """Run a flow and return its result."""
-    drive = Drive(flow)
+    """Perform a flow and return its result."""
     try:
+        drive = Drive(flow)
         while (step := drive.step) is not None:
             try:
                 result = await perform(step)
@@ -79,18 +78,14 @@ async def run_async(flow: Flow[T], perform: Callable[[Step], Awaitable[Any]]) ->
                 drive.fail(error)
             else:
                 drive.resume(result)
+        return drive.result
     finally:
+        # After a cancellation, whose traceback may be kept with this frame.
         flow.close()
-    return drive.result
 
 
 def convert(flow: Flow[T], change: Callable[[Sequence[Any]], Sequence[Any] | None]) -> Flow[T]:
-    """Run a flow inside another, and convert the items that it gives.
-
-    Args:
-        flow: the inner flow.
-        change: gets items, and returns those to give in their place.
-    """
+    """Run a flow inside another; `change` returns the items to give in place of those it gives."""
     drive = Drive(flow)
     while (step := drive.step) is not None:
         if type(step) is Give:
@@ -109,7 +104,7 @@ def convert(flow: Flow[T], change: Callable[[Sequence[Any]], Sequence[Any] | Non
 
 
 def collect(flow: Flow[Any]) -> Flow[list[Any]]:
-    """Run a flow inside another, and return the items that it gives as a list."""
+    """Run a flow inside another, and return the items that it gives."""
     items: list[Any] = []
     yield from convert(flow, items.extend)
     return items

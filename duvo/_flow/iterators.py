@@ -11,7 +11,6 @@ from .steps import Block, Closed, Give, Send
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -26,7 +25,7 @@ class _Items(Generic[T]):
     def __init__(self, flow: Flow[Any]):
         self._flow = flow
         self._drive: Drive[Any] | None = None
-        self._last_give: Give | None = None
+        self._taken: Give | None = None
         self._items: Iterator[T] = iter(())
         self._is_finished = False
         # Whether the iteration can resume after an exception from outside.
@@ -34,26 +33,19 @@ class _Items(Generic[T]):
         self._is_iterating = False
 
     def _next_step(self) -> Step | None:
-        """Return the next step to perform, or None if there are new items.
-
-        Raises:
-            Closed: the flow has ended.
-            BaseException: the error that ended the flow, again.
-        """
+        """Return the next step, or None if the flow has ended; raise the error that ended it."""
         drive = self._drive
         if drive is None:
             drive = self._drive = Drive(self._flow)
         if drive.error is not None:
             raise drive.error
-        if drive.step is not None and drive.step is self._last_give:
+        if drive.step is not None and drive.step is self._taken:
             drive.resume(None)
-        step = drive.step
-        if step is None:
-            raise Closed
-        if type(step) is not Give:
-            return step
-        self._last_give, self._items = step, iter(step.items)
-        return None
+        return drive.step
+
+    def _take(self, step: Give) -> None:
+        # The flow continues after this step once its items have been returned.
+        self._taken, self._items = step, iter(step.items)
 
     @property
     def _has_ended(self) -> bool:
@@ -72,7 +64,8 @@ class _Items(Generic[T]):
             return
         if type(step) is Send:
             step.interrupted = True
-        # A call that may block may have been performed; performing it twice could corrupt a file.
+        # A blocking call without a task may have been interrupted halfway: performing
+        # it again could corrupt a file.
         if not self._is_resumable or (type(step) is Block and step.task is None):
             self._drive.error = error
         raise error
@@ -82,12 +75,8 @@ class ClosableIterator(_Items[T]):
     """An iterator over items from the server. It can be closed from any thread.
 
     After an error, each further `next` raises it again. After an exception from
-    outside, such as Ctrl-C, the iteration resumes where it was.
-
-    Args:
-        flow: gives the items.
-        driver: performs the steps. Its `interrupt` is called when the iterator
-            is closed, and its `finish` once when the iteration has ended.
+    outside, such as Ctrl-C, the iteration resumes where it was. The driver's
+    `interrupt` is called by `close`, and its `finish` once at the end.
     """
 
     def __init__(self, flow: Flow[Any], driver: Any):
@@ -118,10 +107,14 @@ class ClosableIterator(_Items[T]):
         while not self._closed.is_set():
             for item in self._items:
                 return item
+            step = self._next_step()
+            if step is None:
+                break
+            if type(step) is Give:
+                self._take(step)
+                continue
             try:
-                step = self._next_step()
-                if step is not None:
-                    self._perform(step)
+                self._perform(step)
             except Closed:
                 break
         raise StopIteration
@@ -153,17 +146,13 @@ class ClosableIterator(_Items[T]):
     def _finish(self) -> None:
         if not self._is_finished:
             self._is_finished = True
+            self._flow.close()
             self._driver.finish()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -171,12 +160,8 @@ class AsyncClosableIterator(_Items[T]):
     """An async iterator over items from the server. Any task of its loop can close it.
 
     After an error, each further `anext` raises it again. After a cancellation,
-    the iteration resumes where it was.
-
-    Args:
-        flow: gives the items.
-        driver: performs the steps. Its `interrupt` is called when the iterator
-            is closed, and its `finish` once when the iteration has ended.
+    the iteration resumes where it was. The driver's `interrupt` is called by
+    `aclose`, and its `finish` once at the end.
     """
 
     def __init__(self, flow: Flow[Any], driver: Any):
@@ -185,7 +170,6 @@ class AsyncClosableIterator(_Items[T]):
         super().__init__(flow)
         self._driver = driver
         self._closed = asyncio.Event()
-        self._is_iterating = False
 
     def __aiter__(self) -> Self:
         return self
@@ -205,15 +189,18 @@ class AsyncClosableIterator(_Items[T]):
                 await self._finish()
 
     async def _advance(self) -> T:
-        if self._drive is None:
-            await self._driver.prepare()
+        await self._driver.prepare()
         while not self._closed.is_set():
             for item in self._items:
                 return item
+            step = self._next_step()
+            if step is None:
+                break
+            if type(step) is Give:
+                self._take(step)
+                continue
             try:
-                step = self._next_step()
-                if step is not None:
-                    await self._perform(step)
+                await self._perform(step)
             except Closed:
                 break
         raise StopAsyncIteration
@@ -237,15 +224,18 @@ class AsyncClosableIterator(_Items[T]):
     async def _finish(self) -> None:
         if not self._is_finished:
             self._is_finished = True
+            self._flow.close()
             await self._driver.finish()
+
+    def _abandon(self) -> None:
+        """End the iteration in the background: nobody will."""
+        if not self._is_finished:
+            self._is_finished = True
+            self._closed.set()
+            self._driver.abandon()
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()

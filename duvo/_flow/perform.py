@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from .._errors import ConfigError
 from .drivers import run
 from .iterators import ClosableIterator
 from .steps import Block, Call, Closed, Send, Sleep
@@ -29,12 +30,11 @@ class Driver:
     """Runs flows, blocking.
 
     Args:
-        api: the API; its clock sleeps.
-        transport: sends the requests.
         origin: a function and its arguments that make an equal driver in
             another process.
 
     Attributes:
+        identity: a value that is equal for two drivers with equal settings.
         is_copy: whether it came from another process.
         may_await: whether user functions may be coroutine functions.
     """
@@ -42,11 +42,16 @@ class Driver:
     may_await = False
 
     def __init__(
-        self, api: Any, transport: Any, origin: tuple[Callable[..., Driver], tuple[Any, ...]]
+        self,
+        api: Any,
+        transport: Any,
+        origin: tuple[Callable[..., Driver], tuple[Any, ...]],
+        identity: tuple[object, ...],
     ):
         self.api = api
         self.transport = transport
         self.is_copy = False
+        self.identity = identity
         self._origin = origin
 
     def run(self, flow: Flow[T]) -> T:
@@ -58,35 +63,22 @@ class Driver:
         return ClosableIterator(flow, self)
 
     def perform(self, step: Any, closed: threading.Event | None = None) -> Any:
-        """Perform one step.
-
-        Args:
-            step: the step.
-            closed: when set, the step ends early.
-
-        Raises:
-            Closed: the iterator was closed.
-            DuvoError: the request failed.
-        """
+        """Perform one step. It ends early with `Closed` when `closed` is set."""
         if closed is not None and closed.is_set():
             raise Closed
         kind = type(step)
         if kind is Send:
-            return self._send(step, closed)
+            check_interrupted(step, self.api)
+            return self.transport.send(step.request, closed)
         if kind is Sleep:
-            log_sleep(step)
-            self.api.clock.sleep(step.seconds, closed)
+            self.api.clock.sleep(time_left(step, self.api.clock), closed)
             if closed is not None and closed.is_set():
                 raise Closed
             return None
         if kind is Call:
-            return step.function(step.argument)
+            return _refuse_awaitable(step.function(step.argument))
         assert kind is Block
         return step.function(*step.arguments)
-
-    def _send(self, step: Send, closed: threading.Event | None) -> Any:
-        check_interrupted(step, self.api)
-        return self.transport.send(step.request, closed)
 
     def interrupt(self) -> None:
         """Do nothing: a pending step sees that the iterator was closed."""
@@ -98,19 +90,20 @@ class Driver:
         """Close the connections; later requests open new ones."""
         self.transport.close()
 
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """A value that is equal for two drivers with equal settings."""
-        settings, *options, session, user_agent = self._origin[1]
-        key = (settings.api_key, settings.base_url, settings.team_id, *options, user_agent)
-        return (*key, id(session) if session else 0)
-
     def __reduce__(self) -> tuple[Callable[..., Driver], tuple[Any, ...]]:
         return self._origin
 
 
-def log_sleep(step: Sleep) -> None:
-    """Log a long sleep."""
+def time_left(step: Sleep, clock: Any) -> float:
+    """Return the seconds that a sleep takes; one that was interrupted continues."""
+    now: float = clock.now()
+    if step.ends is None:
+        step.ends = now + step.seconds
+        _log_sleep(step)
+    return step.ends - now
+
+
+def _log_sleep(step: Sleep) -> None:
     if step.seconds > LONG_SLEEP:
         if step.polling:
             poll_logger.info("polling again in %.0f s: %s", step.seconds, step.reason)
@@ -118,12 +111,17 @@ def log_sleep(step: Sleep) -> None:
             logger.info("waiting %.0f s: %s", step.seconds, step.reason)
 
 
-def check_interrupted(step: Send, api: Any) -> None:
-    """Refuse to resend a change that an exception from outside interrupted.
+def _refuse_awaitable(result: Any) -> Any:
+    """Return what a function of the user's returned, unless it would have to be awaited."""
+    if hasattr(result, "__await__"):
+        if hasattr(result, "close"):
+            result.close()
+        raise ConfigError("on_request returns a coroutine, which only AsyncClient can await")
+    return result
 
-    Raises:
-        OutcomeUnknown: the change may have happened, and resending it could do it twice.
-    """
+
+def check_interrupted(step: Send, api: Any) -> None:
+    """Raise `OutcomeUnknown` in place of resending a change that may have happened."""
     if step.interrupted:
         step.interrupted = False
         request = step.request

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from functools import partial
 
 from .._errors import ConfigError
+from .asyncio_tasks import has_failed, in_thread, until
 from .drivers import run_async
 from .iterators import AsyncClosableIterator
-from .perform import check_interrupted, log_sleep
+from .perform import check_interrupted, time_left
 from .steps import Block, Call, Closed, Send, Sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from typing import Any, TypeVar
 
     from .steps import Flow
@@ -25,13 +25,8 @@ if TYPE_CHECKING:
 class AsyncDriver:
     """Runs flows in the event loop that uses it first.
 
-    Args:
-        api: the API; its clock sleeps.
-        connect: completes the API's settings, and returns the transport. Called
-            in a thread, before the first step.
-
-    Attributes:
-        may_await: whether user functions may be coroutine functions.
+    `connect` completes the API's settings and returns the transport. It is called
+    in a thread, before the first step.
     """
 
     may_await = True
@@ -41,7 +36,7 @@ class AsyncDriver:
         self._connect = connect
         self._transport: Any = None
         self._connecting: asyncio.Future[Any] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow and return its result."""
@@ -53,64 +48,45 @@ class AsyncDriver:
         return AsyncClosableIterator(flow, self)
 
     async def perform(self, step: Any, closed: asyncio.Event | None = None) -> Any:
-        """Perform one step.
-
-        Args:
-            step: the step.
-            closed: when set, the step ends early.
-
-        Raises:
-            Closed: the iterator was closed.
-            DuvoError: the request failed.
-        """
+        """Perform one step. It ends early with `Closed` when `closed` is set."""
         if closed is not None and closed.is_set():
             raise Closed
         kind = type(step)
         if kind is Send:
-            return await self._send(step, closed)
+            check_interrupted(step, self.api)
+            sending = self._transport.send(step.request)
+            # A change that was sent is read to its end.
+            return await until(sending, None if step.request.is_change else closed)
         if kind is Sleep:
-            log_sleep(step)
-            await self.api.clock.sleep_async(step.seconds, closed)
+            await self.api.clock.sleep_async(time_left(step, self.api.clock), closed)
             if closed is not None and closed.is_set():
                 raise Closed
             return None
         if kind is Call:
             result = step.function(step.argument)
-            return await result if inspect.isawaitable(result) else result
+            return await until(result, closed) if inspect.isawaitable(result) else result
         assert kind is Block
-        return await in_thread(step)
-
-    async def _send(self, step: Send, closed: asyncio.Event | None) -> Any:
-        check_interrupted(step, self.api)
-        sending = self._transport.send(step.request)
-        # The response to a change is read to its end.
-        if closed is None or step.request.is_change:
-            return await sending
-        return await until_closed(sending, closed)
+        if step.task is None:
+            step.task = in_thread(step.function, *step.arguments)
+        # A cancellation leaves it running.
+        return await asyncio.shield(step.task)
 
     async def prepare(self) -> None:
-        """Complete the API's settings before a flow is begun.
+        """Complete the API's settings before a flow is begun; refuse another event loop."""
+        self._check_loop()
+        if self._transport is None:
+            if self._connecting is None or has_failed(self._connecting):
+                self._connecting = in_thread(self._connect)
+            self._transport = await asyncio.shield(self._connecting)
 
-        Raises:
-            ConfigError: a setting cannot work, or this is another event loop.
-        """
+    def _check_loop(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        if self._loop is not loop:
+        if self.loop is None:
+            self.loop = loop
+        if self.loop is not loop:
             raise ConfigError(
                 "this AsyncClient belongs to another event loop; create one in each loop"
             )
-        if self._transport is None:
-            if self._connecting is None:
-                self._connecting = asyncio.ensure_future(asyncio.to_thread(self._connect))
-            connecting = self._connecting
-            try:
-                self._transport = await asyncio.shield(connecting)
-            except Exception:
-                if self._connecting is connecting:
-                    self._connecting = None
-                raise
 
     def interrupt(self) -> None:
         """Do nothing: a pending step sees that the iterator was closed."""
@@ -124,32 +100,5 @@ class AsyncDriver:
     async def aclose(self) -> None:
         """Close the connections; later requests open new ones."""
         if self._transport is not None:
+            self._check_loop()
             await self._transport.aclose()
-
-
-async def in_thread(step: Block) -> Any:
-    """Perform a step that may block in a thread; a cancellation leaves it running."""
-    if step.task is None:
-        call = partial(step.function, *step.arguments)
-        step.task = asyncio.ensure_future(asyncio.to_thread(call))
-    return await asyncio.shield(step.task)
-
-
-async def until_closed(awaitable: Awaitable[T], closed: asyncio.Event) -> T:
-    """Await something, and cancel it when `closed` is set.
-
-    Raises:
-        Closed: `closed` was set first.
-    """
-    task = asyncio.ensure_future(awaitable)
-    closing = asyncio.ensure_future(closed.wait())
-    try:
-        await asyncio.wait({task, closing}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        raise Closed
-    finally:
-        closing.cancel()
-        if not task.done():
-            task.cancel()
-            await asyncio.wait({task})

@@ -32,10 +32,8 @@ class Closed(Exception):
 class Send:
     """Send a request once. The result is the response, unchecked.
 
-    Attributes:
-        request: the request; a flow does not look into it.
-        interrupted: whether an exception from outside, such as Ctrl-C, ended an
-            earlier attempt to perform this step.
+    `interrupted` says that an exception from outside, such as Ctrl-C, ended an
+    earlier attempt to perform this step.
     """
 
     __slots__ = ("interrupted", "request")
@@ -47,28 +45,24 @@ class Send:
 
 
 class Sleep:
-    """Sleep for some seconds.
+    """Sleep for some seconds. The reason is logged when the sleep is long.
 
-    Attributes:
-        seconds: how long.
-        reason: logged when the sleep is long.
-        polling: whether it is a pause between polls, which has its own logger.
+    `ends` is when it ends, on the client's clock, once it was begun: after an
+    interruption only the rest is slept.
     """
 
-    __slots__ = ("polling", "reason", "seconds")
+    __slots__ = ("ends", "polling", "reason", "seconds")
     enters = (Closed,)
 
     def __init__(self, seconds: float, reason: str, *, polling: bool = False):
         self.seconds = seconds
         self.reason = reason
         self.polling = polling
+        self.ends: float | None = None
 
 
 class Call:
-    """Call a user function with one argument.
-
-    In an async client it may be a coroutine function.
-    """
+    """Call a user function with one argument. In an async client it may be a coroutine function."""
 
     __slots__ = ("argument", "function")
     enters = (Exception,)
@@ -81,9 +75,8 @@ class Call:
 class Block:
     """Call a function of this library that may block, such as reading a file.
 
-    Attributes:
-        task: the call, once an async driver has begun it in a thread: it
-            outlives a cancellation, and its result is used later.
+    An async driver begins it in a thread. That `task` outlives a cancellation, and
+    its result is used when the flow is resumed.
     """
 
     __slots__ = ("arguments", "function", "task")

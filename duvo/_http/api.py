@@ -22,10 +22,9 @@ _LONGEST_FINDING = 5.0
 
 
 class Server:
-    """What a server offers, as far as its responses have shown.
+    """The server's features, as far as its responses have shown.
 
     Attributes:
-        honours_idempotency: whether it honours idempotency keys.
         long_poll: maximum seconds for which it holds a request; 0 if it does not.
         lists_by_time: whether the list of runs honours `since`.
         list_shows_changes: whether `updated_at` in the list moves with every
@@ -39,12 +38,7 @@ class Server:
         self.list_shows_changes = True
 
     def record(self, headers: Mapping[str, str], *, may_hold: bool) -> None:
-        """Record what a response's headers announce.
-
-        Args:
-            headers: the response's headers.
-            may_hold: whether requests of this client may be held.
-        """
+        """Record what a response's headers announce; `may_hold` allows long polls."""
         if "duvo-idempotency" in headers:
             self.honours_idempotency = True
         if "duvo-long-poll" in headers and may_hold:
@@ -56,17 +50,9 @@ class Server:
 class Api:
     """The API of one server, as one key sees it. Its repr never shows the key.
 
-    Args:
-        max_retries: maximum number of retries of a call.
-        clock: the client's clock.
-        may_hold: whether a held request would not block others.
-
     Attributes:
-        base_url: the API's origin.
-        api_key: the key.
+        may_hold: whether a held request would not block others.
         known_team_id: the team, or None while it is not known.
-        rate_limit: shared by all clients of the process with the same key.
-        server: what the server offers.
         agent_ids: the ids of agents that were looked up, by name.
     """
 
@@ -92,14 +78,7 @@ class Api:
         team_id: str | None,
         find_team: Callable[[Api, Deadline | None], Flow[str]],
     ) -> None:
-        """Set where the API is, before anything is sent.
-
-        Args:
-            base_url: the API's origin.
-            api_key: the key.
-            team_id: the team, or None if it is yet to be found.
-            find_team: finds it.
-        """
+        """Set where the API is, before anything is sent; `find_team` finds an unknown team."""
         self.base_url = base_url
         self.api_key = api_key
         self.known_team_id = team_id

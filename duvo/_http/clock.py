@@ -35,20 +35,17 @@ class Clock:
         """Sleep in an event loop, at most until `closed` is set."""
         import asyncio
 
+        from .._flow.asyncio_tasks import until
+
         if closed is None:
             await asyncio.sleep(max(0.0, seconds))
         elif seconds > 0:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(closed.wait(), seconds)
+                await until(closed.wait(), seconds=seconds)
 
 
 class Deadline:
-    """The moment by which something must be done, or none.
-
-    Args:
-        clock: the client's clock.
-        timeout: seconds from now; None for no deadline.
-    """
+    """The moment by which something must be done: `timeout` seconds from now, or never for None."""
 
     def __init__(self, clock: Clock, timeout: float | None):
         self._clock = clock

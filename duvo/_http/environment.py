@@ -17,16 +17,9 @@ _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class Environment:
-    """The proxies and the SSL context for one server.
+    """The proxies by URL scheme, and the SSL context, for one server; None without TLS.
 
-    Args:
-        base_url: the API's origin.
-        environ: the environment variables.
-
-    Attributes:
-        proxies: proxies by URL scheme.
-        context: the SSL context for all connections, or None without TLS.
-        trust: the CA file that is used, and the variable that names it.
+    `trust` names the CA file that is used, and the variable it comes from.
     """
 
     def __init__(self, base_url: str, environ: Mapping[str, str] = os.environ):
@@ -49,7 +42,7 @@ class Environment:
         import requests
 
         proxy: str | None = requests.utils.select_proxy(self._base_url, self.proxies)
-        return proxy
+        return requests.utils.prepend_scheme_if_needed(proxy, "http") if proxy else None
 
 
 def _trusted(environ: Mapping[str, str]) -> tuple[ssl.SSLContext, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from urllib.parse import urlsplit
 
@@ -9,18 +10,11 @@ from .. import _errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .request import Request
 
 
 class Destination:
-    """The server that requests go to, for the texts of errors.
-
-    Args:
-        base_url: the API's origin.
-        api_key: removed from the texts of other libraries.
-    """
+    """The server that requests go to, for the texts of errors. They never contain the key."""
 
     def __init__(self, base_url: str, api_key: str):
         parts = urlsplit(base_url)
@@ -33,21 +27,16 @@ class Destination:
         if request.deadline is not None and request.deadline.timeout is not None:
             timeout = min(timeout, request.deadline.timeout)
         what = "no response from" if arrived else "cannot connect to"
-        return _errors.TimeoutError(
-            f"{request.method} {request.path}: {what} {self.host} within {timeout:g} s",
-            method=request.method,
-            path=request.path,
-            arrived=arrived,
-        )
+        text = f": {what} {self.host} within {timeout:g} s"
+        return request.error(_errors.TimeoutError, text, arrived=arrived)
 
     def untrusted(self, request: Request, reason: str, trust: str) -> _errors.TLSError:
         """Return the error for a certificate, or TLS, that was not accepted."""
         # Of the variables that name a CA file, REQUESTS_CA_BUNDLE takes precedence.
-        return _errors.TLSError(
-            f"{request.method} {request.path}: no trusted connection to {self.host}: {reason}; "
+        return request.error(
+            _errors.TLSError,
+            f": no trusted connection to {self.host}: {reason}; "
             f"the CA file used is {trust}; set REQUESTS_CA_BUNDLE to the file with your CA",
-            method=request.method,
-            path=request.path,
             arrived=False,
         )
 
@@ -55,11 +44,9 @@ class Destination:
         self, request: Request, reason: str, *, arrived: bool
     ) -> _errors.ConnectionError:
         """Return the error for a proxy that did not connect to the server."""
-        return _errors.ConnectionError(
-            f"{request.method} {request.path}: the proxy did not connect to {self.host} "
-            f"({reason}); see HTTPS_PROXY and NO_PROXY",
-            method=request.method,
-            path=request.path,
+        return request.error(
+            _errors.ConnectionError,
+            f": the proxy did not connect to {self.host} ({reason}); see HTTPS_PROXY and NO_PROXY",
             arrived=arrived,
         )
 
@@ -69,48 +56,39 @@ class Destination:
             text = f"nothing listens at {self.host} ({reason}); `duvo dev` starts a local engine"
         else:
             text = f"cannot connect to {self.host} ({reason}); check the base URL"
-        return _errors.ConnectionError(
-            f"{request.method} {request.path}: {text}",
-            method=request.method,
-            path=request.path,
-            arrived=False,
-        )
+        return request.error(_errors.ConnectionError, f": {text}", arrived=False)
 
     def broken(self, request: Request, reason: str) -> _errors.ConnectionError:
         """Return the error for a connection that broke during or after sending."""
-        return _errors.ConnectionError(
-            f"{request.method} {request.path}: the connection to {self.host} broke ({reason})",
-            method=request.method,
-            path=request.path,
-        )
+        text = f": the connection to {self.host} broke ({reason})"
+        return request.error(_errors.ConnectionError, text)
 
     def reason(self, causes: list[BaseException]) -> str:
         """Return the innermost cause in a few words, without the key."""
         for cause in reversed(causes):
             if isinstance(cause, OSError) and cause.strerror:
-                return cause.strerror.replace(self.api_key, "[key]")
+                text = cause.strerror
+                if (cause.errno or 0) > 0 and not isinstance(cause, ssl.SSLError):
+                    text = os.strerror(cause.errno or 0)  # asyncio has a text of its own
+                return text.replace(self.api_key, "[key]")
         text = str(causes[-1]) or type(causes[-1]).__name__
         return " ".join(text.split())[:300].replace(self.api_key, "[key]")
 
 
 def causes_of(error: BaseException) -> list[BaseException]:
-    """Return the error and everything that it wraps: arguments, `reason`, causes.
+    """Return the error and everything that it wraps: arguments, a group, `reason`, causes.
 
     Without its context, which may be an earlier attempt.
     """
-    return list(_chain(error))
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
+    causes: list[BaseException] = []
     todo: list[object] = [error]
     while todo:
         cause = todo.pop(0)
-        if not isinstance(cause, BaseException) or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        todo += [*cause.args, getattr(cause, "reason", None), cause.__cause__]
+        if isinstance(cause, BaseException) and not any(cause is known for known in causes):
+            causes.append(cause)
+            todo += [*cause.args, *getattr(cause, "exceptions", ())]
+            todo += [getattr(cause, "reason", None), cause.__cause__]
+    return causes
 
 
 def tls_reason(causes: list[BaseException]) -> str | None:

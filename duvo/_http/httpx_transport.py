@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from urllib.parse import urlsplit
 
 from .. import _errors
+from .._flow.asyncio_tasks import has_failed, in_thread, until
 from .failures import Destination, causes_of, tls_reason
-from .redirects import Redirects
-from .request import default_headers
+from .request import Redirects, default_headers
 from .response import Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import AsyncIterator
 
     import httpx2
 
+    from .environment import Environment
+    from .httpx_sessions import HttpxSessions
     from .request import Request
 
 
 _FOREVER = 1e9
 """More seconds than any deadline has."""
 
+_GRACE = 0.05
+"""Seconds by which a deadline is enforced later than in the socket, which knows what was sent."""
+
 
 class HttpxTransport:
     """Sends requests, each once. Shared by the tasks of one event loop.
 
-    Args:
-        base_url: the API's origin.
-        api_key: the key.
-        timeout: seconds for each socket operation.
-        session: the caller's own `httpx2.AsyncClient`, used unchanged and never
-            closed; None to create one.
-        user_agent: a prefix for the `User-Agent` header.
+    A caller's own `session` is used unchanged and never closed.
     """
 
     def __init__(
@@ -49,47 +50,41 @@ class HttpxTransport:
         self._destination = Destination(base_url, api_key)
         self._timeout = timeout
         self._callers = session
-        self._own: httpx2.AsyncClient | None = None
-        self._opening: asyncio.Future[tuple[httpx2.AsyncClient, str]] | None = None
-        self._trust = "the caller's session"
+        self._own: dict[str, asyncio.Future[HttpxSessions]] = {}
+        self._environment: Environment | None = None
         self._headers = default_headers(user_agent)
 
     async def send(self, request: Request) -> Response:
-        """Send a request, and return the response, unchecked.
-
-        Cancelling it closes the connection.
-
-        Raises:
-            DuvoError: no complete response arrived.
-        """
-        client = self._callers or self._own or await self._open()
-        import httpx2
-
-        has_deadline = request.deadline is not None and request.deadline.timeout is not None
-        seconds = request.seconds(_FOREVER) if has_deadline else None
+        """Send a request, and return the response, unchecked. Cancelling closes the connection."""
+        seconds = None
+        if request.deadline is not None and request.deadline.timeout is not None:
+            seconds = request.seconds(_FOREVER) + _GRACE
         try:
-            return await asyncio.wait_for(self._exchange(client, request), seconds)
-        except asyncio.TimeoutError:
-            raise self._destination.timed_out(request, self._timeout, arrived=True) from None
-        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError, ValueError) as error:
-            # The cause may be printed, and its request has the key in the headers.
-            if isinstance(error, httpx2.RequestError):
-                error.request = None  # type: ignore[assignment]
-            raise self._explain(error, request) from error
+            return await until(self._exchange(request), seconds=seconds)
+        except _errors.DuvoError:
+            raise
+        except Exception as error:
+            failure = self._explain(error, request)
+            if failure is None:
+                raise
+            raise failure from error
 
-    async def _exchange(self, client: httpx2.AsyncClient, request: Request) -> Response:
+    async def _exchange(self, request: Request) -> Response:
         redirects = Redirects(self._base_url, request)
         while True:
-            async with client.stream(
-                request.method,
-                redirects.url,
-                content=request.content,
-                headers={**self._headers, **request.headers},
-                # A callable takes precedence over ~/.netrc and the auth of the session.
-                auth=self._authorize,
-                timeout=request.seconds(self._timeout),
-                follow_redirects=False,
-            ) as response:
+            async with (
+                self._client(redirects.url, request) as client,
+                client.stream(
+                    request.method,
+                    redirects.url,
+                    content=request.content,
+                    headers={**self._headers, **request.headers},
+                    # A callable beats both ~/.netrc and what the session itself has.
+                    auth=self._authorize,
+                    timeout=request.seconds(self._timeout),
+                    follow_redirects=False,
+                ) as response,
+            ):
                 if not redirects.follow(response.status_code, response.headers.get("location")):
                     content = await response.aread()
                     return Response(response.status_code, response.headers, content)
@@ -98,77 +93,73 @@ class HttpxTransport:
         request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
 
-    async def _open(self) -> httpx2.AsyncClient:
-        # In a thread: httpx2 and the SSL context take long to load.
-        if self._opening is None:
-            self._opening = asyncio.ensure_future(
-                asyncio.to_thread(_new_client, self._base_url, self._timeout)
-            )
-        opening = self._opening
-        try:
-            client, self._trust = await asyncio.shield(opening)
-        except Exception:
-            if self._opening is opening:
-                self._opening = None
-            raise
-        self._own = client
-        return client
+    @contextlib.asynccontextmanager
+    async def _client(self, url: str, request: Request) -> AsyncIterator[httpx2.AsyncClient]:
+        if self._callers is not None:
+            if self._callers.is_closed:
+                raise self._refused(request, "your `session` is closed")
+            yield self._callers
+            return
+        scheme = urlsplit(url).scheme
+        while True:
+            opening = self._own.get(scheme)
+            if opening is None or has_failed(opening):
+                # httpx2 and the SSL context take long to load.
+                opening = self._own[scheme] = in_thread(_open, url, self._timeout)
+            sessions = await asyncio.shield(opening)
+            if not sessions.is_closed:
+                break
+        self._environment = sessions.environment
+        async with sessions.one() as client:
+            yield client
 
     async def aclose(self) -> None:
-        """Close the connections; a caller's own session stays open."""
-        own, self._own, self._opening = self._own, None, None
-        if own is not None:
-            await own.aclose()
+        """Close the connections, each when its request has ended; a caller's session stays open."""
+        own, self._own = self._own, {}
+        for opening in own.values():
+            if not has_failed(opening):
+                await (await asyncio.shield(opening)).aclose()
 
-    def _explain(self, error: Exception, request: Request) -> _errors.DuvoError:
+    def _explain(self, error: Exception, request: Request) -> _errors.DuvoError | None:
+        """Return the error of ours for an error of httpx2, or None for another's."""
         import httpx2
 
-        causes = causes_of(error)
-        destination = self._destination
+        destination, causes = self._destination, causes_of(error)
+        reason = destination.reason(causes)
+        if isinstance(error, asyncio.TimeoutError):
+            return destination.timed_out(request, self._timeout, arrived=True)
+        if isinstance(error, (httpx2.InvalidURL, httpx2.UnsupportedProtocol)) or (
+            isinstance(error, ValueError) and not isinstance(error, OSError)
+        ):
+            return self._refused(request, reason)
+        if not isinstance(error, (httpx2.RequestError, OSError)):
+            return None
+        if isinstance(error, httpx2.RequestError):
+            # What is chained may be printed, and the request has the key in its headers.
+            error.request = None  # type: ignore[assignment]
         arrived = not isinstance(
             error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
         )
         if isinstance(error, httpx2.TimeoutException):
             return destination.timed_out(request, self._timeout, arrived=arrived)
         if untrusted := tls_reason(causes):
-            return destination.untrusted(request, untrusted, self._trust)
-        reason = destination.reason(causes)
-        if isinstance(error, httpx2.ProxyError):
+            environment = self._environment
+            trust = "the caller's session" if environment is None else environment.trust
+            return destination.untrusted(request, untrusted, trust)
+        if isinstance(error, httpx2.LocalProtocolError):
+            return self._refused(request, reason)
+        has_proxy = self._environment is not None and self._environment.proxy is not None
+        if isinstance(error, httpx2.ProxyError) or (has_proxy and not arrived):
             return destination.not_through_proxy(request, reason, arrived=False)
         if not arrived:
             return destination.unreachable(request, reason)
-        if not isinstance(error, httpx2.TransportError) or isinstance(
-            error, (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
-        ):
-            return _errors.ConfigError(
-                f"{request.method} {request.path}: {reason}",
-                method=request.method,
-                path=request.path,
-            )
         return destination.broken(request, reason)
 
+    def _refused(self, request: Request, reason: str) -> _errors.ConfigError:
+        return request.error(_errors.ConfigError, f": {reason}")
 
-def _new_client(base_url: str, timeout: float) -> tuple[httpx2.AsyncClient, str]:
-    try:
-        import httpx2
-    except ModuleNotFoundError:
-        raise _errors.ConfigError(
-            "AsyncClient needs the package httpx2: install it with `pip install 'duvo[async]'`"
-        ) from None
-    from .environment import Environment
 
-    environment = Environment(base_url)
-    options: dict[str, Any] = {}
-    if environment.context is not None:
-        options["verify"] = environment.context
-    if environment.proxy is not None:
-        options["proxy"] = environment.proxy
-    client = httpx2.AsyncClient(
-        # Proxies and CA files are read by the rules of the blocking client.
-        trust_env=False,
-        timeout=timeout,
-        # With a limit, requests that the server holds would block others.
-        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
-        **options,
-    )
-    return client, environment.trust
+def _open(url: str, timeout: float) -> HttpxSessions:
+    from .httpx_sessions import HttpxSessions
+
+    return HttpxSessions(url, timeout)

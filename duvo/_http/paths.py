@@ -17,37 +17,30 @@ def is_id(text: str) -> bool:
 
 
 def agents(team_id: str) -> str:
-    """Return the path of a team's agents."""
     return f"{TEAMS}/{_part(team_id)}/agents"
 
 
 def agent(agent_id: str) -> str:
-    """Return the path of an agent."""
     return f"/v2/agents/{_part(agent_id)}"
 
 
 def runs(team_id: str) -> str:
-    """Return the path of a team's runs."""
     return f"{TEAMS}/{_part(team_id)}/runs"
 
 
 def run(run_id: str) -> str:
-    """Return the path of a run."""
     return f"/v2/runs/{_part(run_id)}"
 
 
 def messages(run_id: str) -> str:
-    """Return the path of a run's messages."""
     return f"{run(run_id)}/messages"
 
 
 def reply(run_id: str, request_id: str) -> str:
-    """Return the path that replies to a human request."""
     return f"{run(run_id)}/human-requests/{_part(request_id)}/respond"
 
 
 def stop(run_id: str) -> str:
-    """Return the path that stops a run."""
     return f"{run(run_id)}/stop"
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from itertools import takewhile
+from typing import NamedTuple
 
 from .._flow.steps import Sleep
 
@@ -41,29 +41,18 @@ _PAUSE_AFTER_REFUSAL = 4.0
 _MOST_REMEMBERED = 10_000
 
 
-class Quota:
-    """The rate limit that a response's headers report.
+class Quota(NamedTuple):
+    """The rate limit that a response's headers report; `seconds` until its window ends."""
 
-    Attributes:
-        limit: requests in a window, or None if it is not reported.
-        remaining: requests left in this window.
-        seconds: seconds until the window ends.
-    """
-
-    __slots__ = ("limit", "remaining", "seconds")
-
-    def __init__(self, limit: float | None, remaining: float, seconds: float):
-        self.limit = limit
-        self.remaining = remaining
-        self.seconds = seconds
+    limit: float | None
+    remaining: float
+    seconds: float
 
 
 def quota(headers: Mapping[str, str], unix: float) -> Quota | None:
     """Return the rate limit that these headers report, or None.
 
-    Args:
-        headers: the response's headers; names in any case.
-        unix: the local Unix time in seconds, for servers that send no date.
+    `unix` is the local Unix time, for servers that send no date.
     """
     for prefix in ("x-ratelimit-", "ratelimit-"):
         if prefix + "remaining" in headers:
@@ -138,12 +127,7 @@ class RateLimit:
             self._ends, self._end_is_guessed = ends, False
 
     def record_429(self, retry_after: float | None, now: float) -> None:
-        """Record a 429.
-
-        Args:
-            retry_after: seconds that the server asks to wait, or None.
-            now: the time.
-        """
+        """Record a 429, which may ask to wait `retry_after` seconds."""
         if retry_after is not None:
             until = now + min(retry_after, _LONGEST_WINDOW)
             self._blocked_until = max(self._blocked_until, until)
@@ -182,9 +166,7 @@ class RateLimit:
         if self._limit is not None and now >= self._ends:
             # The last requests may already count in the new window.
             began = self._ends - _LATE
-            late = sum(
-                1 for _ in takewhile(lambda moment: moment >= began, reversed(self._moments))
-            )
+            late = sum(moment >= began for moment in self._moments)
             self._remaining, self._reported_at = self._limit, self._sent - late
             self._ends, self._end_is_guessed = now + WINDOW, True
 
@@ -199,13 +181,7 @@ class SharedRateLimit:
     def enter(self, kind: int, clock: Clock, deadline: Deadline | None = None) -> Flow[int | None]:
         """Sleep until a request of this kind may be sent.
 
-        Args:
-            kind: `CHANGE`, `READ` or `POLL`.
-            clock: the client's clock.
-            deadline: no sleep lasts longer.
-
-        Returns:
-            The request's number, or None if the deadline came first.
+        Return the request's number, or None if the deadline came first.
         """
         slot: float | None = None
         while True:
@@ -242,7 +218,6 @@ class SharedRateLimit:
 
     @property
     def is_known(self) -> bool:
-        """Whether this server has shown a limit."""
         return self._limit.is_known
 
 

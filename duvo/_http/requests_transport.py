@@ -9,8 +9,7 @@ import threading
 from .. import _errors
 from .._flow.steps import Closed
 from .failures import Destination, causes_of, tls_reason
-from .redirects import Redirects
-from .request import default_headers
+from .request import Redirects, default_headers
 from .response import Response
 
 TYPE_CHECKING = False
@@ -27,15 +26,9 @@ _MOST_AT_ONCE = 65536
 
 
 class RequestsTransport:
-    """Sends requests, each once.
+    """Sends requests, each once, on one session per thread.
 
-    Args:
-        base_url: the API's origin.
-        api_key: the key.
-        timeout: seconds for each socket operation.
-        session: the caller's own `requests.Session`, used unchanged, one
-            request at a time; None for one session per thread.
-        user_agent: a prefix for the `User-Agent` header.
+    A caller's own `session` is used unchanged, one request at a time, and never closed.
     """
 
     def __init__(
@@ -62,14 +55,8 @@ class RequestsTransport:
     def send(self, request: Request, closed: threading.Event | None) -> Response:
         """Send a request, and return the response, unchecked.
 
-        Args:
-            request: the request.
-            closed: when set, the response is not read any further, unless the
-                request is a change.
-
-        Raises:
-            Closed: `closed` was set.
-            DuvoError: no complete response arrived.
+        When `closed` is set, it raises `Closed` and reads no further, unless the
+        request is a change.
         """
         import requests
 
@@ -172,11 +159,7 @@ class RequestsTransport:
         if not arrived:
             return destination.unreachable(request, reason)
         if isinstance(error, (requests.exceptions.InvalidURL, ValueError)):
-            return _errors.ConfigError(
-                f"{request.method} {request.path}: {reason}",
-                method=request.method,
-                path=request.path,
-            )
+            return request.error(_errors.ConfigError, f": {reason}")
         return destination.broken(request, reason)
 
 
@@ -197,21 +180,13 @@ def _read(
 ) -> bytes:
     if request.deadline is None and (closed is None or request.read_at_once):
         return response.content
-    return b"".join(_pieces(response, request, closed, timeout))
-
-
-def _pieces(
-    response: requests.Response,
-    request: Request,
-    closed: threading.Event | None,
-    timeout: float,
-) -> Iterator[bytes]:
     # The response to a held request has a space now and then, and a slow server
     # sends byte by byte: check for the end after each piece.
     import requests
     import urllib3
 
     deadline = request.deadline
+    pieces: list[bytes] = []
     try:
         while True:
             if closed is not None and closed.is_set():
@@ -222,8 +197,8 @@ def _pieces(
                 _limit_wait(response, deadline.left(timeout))
             piece = response.raw.read1(_MOST_AT_ONCE, decode_content=True)
             if not piece:
-                return
-            yield piece
+                return b"".join(pieces)
+            pieces.append(piece)
     except urllib3.exceptions.ReadTimeoutError as error:
         raise requests.ReadTimeout(error) from error
     except urllib3.exceptions.HTTPError as error:

@@ -29,11 +29,11 @@ class Response:
 
     __slots__ = ("content", "data", "headers", "request_id", "status")
 
-    def __init__(self, status: int, headers: Mapping[str, str], content: bytes, data: Any = None):
+    def __init__(self, status: int, headers: Mapping[str, str], content: bytes):
         self.status = status
         self.headers = headers
         self.content = content
-        self.data = data
+        self.data: Any = None
         self.request_id = headers.get("x-request-id")
 
     def __repr__(self) -> str:
@@ -41,18 +41,7 @@ class Response:
 
 
 def check(response: Response, request: Request, secret: str, retry_after: float | None) -> None:
-    """Check a response, and decode its body into `data`.
-
-    Args:
-        response: the response, as the transport returned it.
-        request: its request.
-        secret: removed from the texts of the server.
-        retry_after: seconds that the server asks to wait, or None.
-
-    Raises:
-        APIError: the status is 400 or more.
-        UnexpectedAnswer: the body is not JSON.
-    """
+    """Check a response, and decode its body into `data`; remove the secret from error texts."""
     status, content = response.status, response.content
     data, readable = _decode(content)
     if status >= 400:
@@ -61,12 +50,10 @@ def check(response: Response, request: Request, secret: str, retry_after: float 
     cut = not content and status == 200 and request.method == "GET"
     if cut or not readable or status >= 300:
         kind = response.headers.get("content-type", "no content type").split(";")[0]
-        raise _errors.UnexpectedAnswer(
-            f"{request.method} {request.path} returned {status} with {kind} that is not JSON "
-            f"({len(content)} bytes); a proxy or a login page may be in between, "
-            "or the response was truncated",
-            method=request.method,
-            path=request.path,
+        raise request.error(
+            _errors.UnexpectedAnswer,
+            f" returned {status} with {kind} that is not JSON ({len(content)} bytes); "
+            "a proxy or a login page may be in between, or the response was truncated",
             may_pass=True,
         )
     response.data = data
@@ -108,7 +95,7 @@ def _error(
         kind = _errors.NotFound
         message = f"{not_an_id!r} is not a run id"
     reason = ": ".join(dict.fromkeys(word for word in (code, message) if word))
-    text = f"{request.method} {request.path} returned {status}"
+    text = f" returned {status}"
     if reason:
         text += f" ({reason})"
     details = fields.get("details")
@@ -120,10 +107,9 @@ def _error(
         text += f"; {_ADVICE[status]}"
     if request_id:
         text += f" [request id {request_id}]"
-    return kind(
+    return request.error(
+        kind,
         text,
-        method=request.method,
-        path=request.path,
         status=status,
         code=code,
         message=message,

@@ -29,10 +29,8 @@ _TRANSIENT = (500, 502, 503, 504)
 def may_retry(error: errors.DuvoError, *, repeatable: bool) -> bool:
     """Whether a request may be retried after this error.
 
-    Args:
-        error: the error.
-        repeatable: whether sending it twice has the effect of sending it once:
-            it is a read, or a change whose idempotency key this server honours.
+    A `repeatable` one has the effect of one when it is sent twice: it is a read, or
+    a change whose idempotency key this server honours.
     """
     asked = getattr(error, "retry_after", None)
     if asked is not None and asked > LONGEST_WAIT:
@@ -90,9 +88,7 @@ def backoff(attempt: int, retry_after: float | None = None) -> float:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Return the seconds that a `Retry-After` header asks to wait, or None.
 
-    Args:
-        headers: the response's headers; names in any case.
-        now: Unix time in seconds, for headers with a date.
+    `now` is Unix time, for headers with a date.
     """
     value = headers.get("retry-after")
     if value is None:
@@ -113,23 +109,26 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def retry(
     attempt: Callable[[], Flow[T]],
+    may: Callable[[BaseException], bool],
+    most: int,
+    deadline: Deadline | None,
+) -> Flow[T]:
+    """Make an attempt, and at most so many retries; raise the error of the last one."""
+    try:
+        return (yield from attempt())
+    except errors.DuvoError as error:
+        if most <= 0 or not may(error):
+            raise
+        return (yield from _retry(attempt, error, may, most, deadline))
+
+
+def _retry(
+    attempt: Callable[[], Flow[T]],
     first: errors.DuvoError,
     may: Callable[[BaseException], bool],
     most: int,
     deadline: Deadline | None,
 ) -> Flow[T]:
-    """Retry after a first failure, and return the result of the attempt that succeeds.
-
-    Args:
-        attempt: makes one attempt.
-        first: the error of the first attempt.
-        may: whether to retry after an error.
-        most: maximum number of retries.
-        deadline: when pauses end, or None.
-
-    Raises:
-        DuvoError: the error of the last attempt.
-    """
     # Loaded on the first retry: most commands never need it.
     import tenacity
 

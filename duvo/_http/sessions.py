@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 
 class Sessions:
-    """The sessions of one client.
-
-    Args:
-        environment: the proxies and the SSL context of every session.
-    """
+    """The sessions of one client, which share its proxies and its SSL context."""
 
     def __init__(self, environment: Environment):
         self._environment = environment

@@ -55,16 +55,9 @@ _fast = _converter(detailed=False)
 
 
 def build(kind: type[T], ours: dict[str, Any], raw: dict[str, Any]) -> T:
-    """Build an object of that class.
+    """Build an object of a class that has a `raw` field; `ours` has fields with our names.
 
-    Args:
-        kind: a class with a `raw` field.
-        ours: fields with our names.
-        raw: the value of `raw`.
-
-    Raises:
-        UnexpectedAnswer: a field is missing or has the wrong type; the text
-            names it.
+    Raises `UnexpectedAnswer`, which names the fields that are missing or of the wrong type.
     """
     fields = {**ours, "raw": raw}
     try:

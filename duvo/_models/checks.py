@@ -16,14 +16,8 @@ if TYPE_CHECKING:
 def request_context(method: str, path: str, find_out: str = "") -> Iterator[None]:
     """Add the request to the errors that are raised while its response is checked.
 
-    Args:
-        method: the request's method.
-        path: the request's path.
-        find_out: how to find out whether a change happened.
-
-    Raises:
-        UnexpectedAnswer: the response to a read does not match the API.
-        OutcomeUnknown: the response to a change does not match the API.
+    For a change the error is `OutcomeUnknown`; `find_out` says how to find out whether
+    the change happened.
     """
     try:
         yield
@@ -43,48 +37,28 @@ def request_context(method: str, path: str, find_out: str = "") -> Iterator[None
 
 
 def expect_dict(value: object, where: str) -> dict[str, Any]:
-    """Return the value, a JSON object.
-
-    Raises:
-        UnexpectedAnswer: it is something else; `where` is its place, for the text.
-    """
+    """Return the value, a JSON object; else raise `UnexpectedAnswer`, with its place."""
     if not isinstance(value, dict):
         raise _unexpected(value, where, "an object")
     return value
 
 
 def expect_list(value: object, where: str) -> list[Any]:
-    """Return the value, a JSON array.
-
-    Raises:
-        UnexpectedAnswer: it is something else; `where` is its place, for the text.
-    """
+    """Return the value, a JSON array; else raise `UnexpectedAnswer`, with its place."""
     if not isinstance(value, list):
         raise _unexpected(value, where, "an array")
     return value
 
 
 def expect_text(value: object, where: str) -> str:
-    """Return the value, text that is not empty.
-
-    Raises:
-        UnexpectedAnswer: it is something else; `where` is its place, for the text.
-    """
+    """Return the value, text that is not empty; else raise `UnexpectedAnswer`, with its place."""
     if not isinstance(value, str) or not value:
         raise _unexpected(value, where, "text")
     return value
 
 
 def expect_items(data: object, name: str) -> list[dict[str, Any]]:
-    """Return the items of a list call: objects, each with an id.
-
-    Args:
-        data: the response's JSON.
-        name: the field with the items.
-
-    Raises:
-        UnexpectedAnswer: the field is missing, or has something else.
-    """
+    """Return the items of a list call: objects, each with an id, in the field with this name."""
     items = expect_list(expect_dict(data, "the top").get(name), name)
     for number, item in enumerate(items):
         where = f"{name}[{number}]"
@@ -93,11 +67,7 @@ def expect_items(data: object, name: str) -> list[dict[str, Any]]:
 
 
 def expect_field(data: object, name: str) -> dict[str, Any]:
-    """Return the JSON object in this field.
-
-    Raises:
-        UnexpectedAnswer: the response has something else there.
-    """
+    """Return the JSON object in this field."""
     return expect_dict(expect_dict(data, "the top").get(name), name)
 
 

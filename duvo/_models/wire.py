@@ -36,11 +36,7 @@ def run(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_response(data: object) -> dict[str, Any]:
-    """Return the response about one run, with our words in it.
-
-    Raises:
-        UnexpectedAnswer: it has no run with an id and a status.
-    """
+    """Return the response about one run, which must have an id, with our words in it."""
     response = expect_dict(data, "the top")
     raw = expect_dict(response.get("run"), "run")
     expect_text(raw.get("id"), "run.id")
@@ -48,11 +44,7 @@ def run_response(data: object) -> dict[str, Any]:
 
 
 def message(raw: object, where: str = "message") -> dict[str, Any]:
-    """Return a message with `content`, and a role of its own for tools and thinking.
-
-    Raises:
-        UnexpectedAnswer: it is not an object with an id.
-    """
+    """Return a message with `content`, and a role of its own for tools and thinking."""
     fields = expect_dict(raw, where)
     expect_text(fields.get("id"), f"{where}.id")
     ours = {**fields, "content": content(fields)}
@@ -63,11 +55,7 @@ def message(raw: object, where: str = "message") -> dict[str, Any]:
 
 
 def messages(raws: list[Any]) -> list[dict[str, Any]]:
-    """Return the messages of a page.
-
-    Raises:
-        UnexpectedAnswer: a message is not an object with an id; the text names its place.
-    """
+    """Return the messages of a page; errors name the message's place."""
     try:
         return [message(raw) for raw in raws]
     except UnexpectedAnswer:

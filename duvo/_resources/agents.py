@@ -112,11 +112,7 @@ class AgentList(ClosableIterator[Agent]):
 
 
 class AgentQuery:
-    """A query for agents, and how much of it was read.
-
-    Attributes:
-        pages: the pages, once the team is known.
-    """
+    """A query for agents, and how much of it was read."""
 
     def __init__(self, api: Api, limit: int | None = None, deadline: Deadline | None = None):
         self.pages: Pages | None = None

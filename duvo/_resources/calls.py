@@ -14,7 +14,7 @@ from .._run import actions
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from .._config import Settings
     from .._flow.steps import Flow
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .._http.clock import Deadline
     from .._http.response import Response
     from .._run.state import RunState
+
+    Query: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 def find_team(api: Api, settings: Settings, deadline: Deadline | None) -> Flow[str]:
@@ -37,25 +39,18 @@ def find_team(api: Api, settings: Settings, deadline: Deadline | None) -> Flow[s
     return team_id
 
 
-def pairs(params: Mapping[str, str] | Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return query parameters as pairs."""
-    return list(params.items()) if hasattr(params, "items") else list(params)
-
-
-def request(
-    api: Api, method: str, path: str, params: list[tuple[str, str]], body: Any
-) -> Flow[Response]:
+def request(api: Api, method: str, path: str, params: Query, body: Any) -> Flow[Response]:
     """Send any request; see `Client.request`."""
     if not (method.isascii() and method.isalpha()):
         raise _errors.ConfigError(f"{method!r} is not an HTTP method")
     path = yield from _with_team(api, path)
-    return (yield from send(api, Request(method.upper(), path, params=params, body=body)))
+    return (yield from send(api, Request(method.upper(), path, params=_pairs(params), body=body)))
 
 
-def paginate(api: Api, path: str, params: list[tuple[str, str]]) -> Flow[Any]:
+def paginate(api: Api, path: str, params: Query) -> Flow[Any]:
     """Read all pages of a list call; see `Client.paginate`."""
     path = yield from _with_team(api, path)
-    return (yield from joined(api, path, params, 50))
+    return (yield from joined(api, path, _pairs(params), 50))
 
 
 def start_run(
@@ -85,6 +80,10 @@ def _find_agent(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[
     from .agents import find_agent_id
 
     return (yield from find_agent_id(api, agent, deadline))
+
+
+def _pairs(params: Query) -> list[tuple[str, str]]:
+    return list(params.items()) if hasattr(params, "items") else list(params)
 
 
 def _with_team(api: Api, path: str) -> Flow[str]:

@@ -20,14 +20,7 @@ if TYPE_CHECKING:
 
 
 class Connection:
-    """The settings and the driver of a client.
-
-    Arguments and errors are those of `Client`.
-
-    Attributes:
-        settings: the settings.
-        driver: runs flows.
-    """
+    """The settings and the driver of a client. Arguments and errors are those of `Client`."""
 
     def __init__(
         self,
@@ -62,9 +55,10 @@ def _connect(
         session=session,
         user_agent=user_agent,
     )
-    return Driver(
-        api, transport, (_reconnect, (settings, timeout, max_retries, session, user_agent))
-    )
+    origin = (_reconnect, (settings, timeout, max_retries, session, user_agent))
+    account = (settings.api_key, settings.base_url, settings.team_id)
+    identity = (*account, timeout, max_retries, user_agent, id(session) if session else 0)
+    return Driver(api, transport, origin, identity)
 
 
 def _reconnect(*arguments: Any) -> Driver:

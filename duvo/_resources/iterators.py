@@ -77,11 +77,7 @@ class Completed(ClosableIterator[Run]):
 
 
 def distinct_runs(driver: Driver, runs: Iterable[Run | str]) -> dict[str, Run]:
-    """Return runs, given as objects or ids, each once, by id in lower case.
-
-    Raises:
-        ConfigError: an element is not a run.
-    """
+    """Return runs, given as objects or ids, each once, by id in lower case."""
     if isinstance(runs, (str, Run)):
         raise _errors.ConfigError("give a list of runs or run ids, not a single run")
     found: dict[str, Run] = {}

@@ -45,9 +45,9 @@ class Results(ClosableIterator[Result[Run]]):
         changes: Changes = self._driver.run(self._batch.compare(inputs))
         return changes
 
-    def __del__(self) -> None:  # sync
-        if hasattr(self, "_batch"):  # sync
-            self.close()  # sync
+    def __del__(self) -> None:
+        if hasattr(self, "_batch"):
+            self.close()
 
 
 def _results(entries: Sequence[Entry]) -> list[Result[Run]]:

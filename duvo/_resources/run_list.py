@@ -38,11 +38,7 @@ class RunList(ClosableIterator[Run]):
 
 
 def created_since(since: datetime | str) -> str:
-    """Return a time in the form that the API expects.
-
-    Raises:
-        ConfigError: it is not a time.
-    """
+    """Return a time in the form that the API expects."""
     from datetime import timezone
 
     from .._models import times

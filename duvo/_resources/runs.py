@@ -180,8 +180,12 @@ class Runs:
         Raises:
             DuvoError: as `start` and `Run.wait` do.
         """
+        from .._run.on_request import Responder
+
         if timeout is not None and not timeout > 0:
             raise _errors.ConfigError(f"timeout must be seconds above 0, not {timeout}")
+        # Bad arguments are refused before a run is started.
+        Responder(on_request, answers, warn=True, may_await=self._driver.may_await)
         deadline = Deadline(self._driver.api.clock, timeout)
         try:
             run = self._start(agent, message, None, None, deadline)

@@ -119,11 +119,7 @@ def read_owner(api: Api) -> Flow[WhoAmI]:
 
 
 def find_team(api: Api, deadline: Deadline | None = None) -> Flow[str]:
-    """Return the one team that the key sees. Sends `GET /v2/teams`.
-
-    Raises:
-        ConfigError: the key sees no team, or several.
-    """
+    """Return the one team that the key sees. Sends `GET /v2/teams`."""
     teams = yield from _read_teams(api, deadline)
     if len(teams) == 1:
         return str(teams[0]["id"])

@@ -9,12 +9,7 @@ if TYPE_CHECKING:
 
 
 class FinalAnswer:
-    """The last text and the last errors of a conversation.
-
-    Attributes:
-        is_read: whether the conversation was read to the run's end.
-        answer: the last text of the assistant, or None.
-    """
+    """The last text and the last errors of a conversation; `is_read` to the run's end."""
 
     def __init__(
         self, answer: str | None = None, failure: str | None = None, *, is_read: bool = False

@@ -29,17 +29,9 @@ _MOST_STALLS = 30
 
 
 class Conversation:
-    """A conversation, read from a cursor onwards.
-
-    Sends `GET /v2/runs/{id}/messages`.
-
-    Args:
-        run_id: the run.
-        poller: repeats reads until its deadline.
-        offset: where to begin.
+    """A conversation, read from a cursor onwards. Sends `GET /v2/runs/{id}/messages`.
 
     Attributes:
-        cursor: the current place.
         final_answer: the answer and the failure among the messages read so far.
         given_requests: ids of the human requests that were given.
         total: number of messages when a page was last read, or None.
@@ -51,7 +43,7 @@ class Conversation:
         self.final_answer = FinalAnswer()
         self.given_requests: set[str] = set()
         self.total: int | None = None
-        self._poller = poller
+        self.poller = poller
         self._path = paths.messages(run_id)
 
     def give_new(
@@ -115,14 +107,9 @@ class Conversation:
             yield Give([message(ours, ours, self.run_id)])
 
     def read_new(self, size: int, *, hold: bool = False) -> Flow[tuple[Page, list[int]]]:
-        """Read the next page; return it, and the indexes of its new messages.
-
-        Args:
-            size: new messages to ask for.
-            hold: let the server hold the request until there is a message.
-        """
+        """Read a page of up to `size` new messages; return it, and the indexes of the new ones."""
         cursor = self.cursor
-        seconds = self._poller.api.server.long_poll if hold else 0.0
+        seconds = self.poller.api.server.long_poll if hold else 0.0
 
         def attempt() -> Flow[tuple[Page, list[int]]]:
             offset = cursor.next_offset
@@ -130,31 +117,23 @@ class Conversation:
             page = yield from self._read_page(offset, limit, seconds)
             return page, cursor.accept(page)
 
-        page, new = yield from self._poller.read(attempt)
+        page, new = yield from self.poller.repeat(attempt)
         if page.total is not None:
             self.total = page.total
         return page, new
 
-    def pause(self, seconds: float) -> Flow[None]:
-        """Sleep before reading again, after the server contradicted itself."""
-        return self._poller.sleep(seconds, "the server contradicts itself about the end")
-
-    def page(self, offset: int, limit: int) -> Flow[Page]:
-        """Read the page at this offset, without moving the cursor."""
-        return self._poller.read(lambda: self._read_page(offset, limit))
-
     def between(self, begin: int, end: int) -> Flow[Page]:
         """Read the messages between two offsets as one page, however many reads that takes."""
-        page = yield from self.page(begin, end - begin)
+        page = yield from self._page(begin, end - begin)
         raws = page.raws
         while page.messages and begin + len(raws) < end:
-            page = yield from self.page(begin + len(raws), end - begin - len(raws))
+            page = yield from self._page(begin + len(raws), end - begin - len(raws))
             raws = raws + page.raws
         return Page({"messages": raws, "total": page.total}, begin, end - begin)
 
     def end(self) -> Flow[int]:
         """Return the number of messages, even if the server's total is wrong or missing."""
-        first = yield from self.page(0, 1)
+        first = yield from self._page(0, 1)
         if not first.messages:
             return 0
         if first.total is None:
@@ -173,15 +152,18 @@ class Conversation:
                 missing = middle
         return missing
 
+    def _page(self, offset: int, limit: int) -> Flow[Page]:
+        return self.poller.repeat(lambda: self._read_page(offset, limit))
+
     def _exists(self, index: int) -> Flow[bool]:
-        page = yield from self.page(index, 1)
+        page = yield from self._page(index, 1)
         return bool(page.messages)
 
     def _read_page(self, offset: int, limit: int, hold: float = 0.0) -> Flow[Page]:
         params = [("limit", str(limit)), ("offset", str(offset))]
         if hold:
-            params.append(("wait", f"{self._poller.deadline.left(hold):.1f}"))
-        response = yield from self._poller.get(self._path, params)
+            params.append(("wait", f"{self.poller.deadline.left(hold):.1f}"))
+        response = yield from self.poller.get_once(self._path, params)
         with request_context("GET", self._path):
             return Page(response.data, offset, limit)
 
@@ -208,7 +190,9 @@ class _Walk:
     def next_page(self) -> Flow[tuple[Page, list[int]]]:
         conversation, cursor = self._conversation, self._conversation.cursor
         if self._doubts and cursor.caught_up:
-            yield from conversation.pause(0.5 * self._doubts)
+            yield from conversation.poller.sleep(
+                0.5 * self._doubts, "the server contradicts itself about the end"
+            )
         page, new = yield from conversation.read_new(PAGE, hold=self._hold)
         conversation.final_answer.add_page(page.messages)
         self._hold = False

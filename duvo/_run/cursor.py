@@ -24,20 +24,11 @@ _MOST_LOSSES = 3
 
 
 class Page:
-    """One page of messages.
-
-    Args:
-        data: the response's JSON.
-        offset: the offset that was asked for.
-        limit: the limit that was asked for.
+    """One page of messages, checked to be the one at this offset.
 
     Attributes:
         messages: the messages in order, with our names.
-        raws: the messages as the server sent them.
         total: number of messages in the conversation, or None if not reported.
-
-    Raises:
-        UnexpectedAnswer: the data is not a page at this offset.
     """
 
     __slots__ = ("limit", "messages", "offset", "raws", "total")
@@ -68,7 +59,6 @@ class Cursor:
     """A place in a conversation.
 
     Attributes:
-        offset: the place.
         grows_only: whether the server guarantees that pages never shift; then
             no message is read twice.
         caught_up: whether the last page ended where the conversation ends.
@@ -114,8 +104,7 @@ class Cursor:
     def accept(self, page: Page) -> list[int]:
         """Move over a page, and return the indexes of its new messages.
 
-        Raises:
-            UnexpectedAnswer: the messages returned last cannot be found again.
+        Raises `UnexpectedAnswer` if the messages returned last cannot be found again.
         """
         ids = [message["id"] for message in page.messages]
         self.caught_up = self.advanced = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from .._errors import NotFound
 from .._models import wire
 from . import polling
@@ -21,23 +23,12 @@ if TYPE_CHECKING:
     from .state import RunState
 
 
-class Beginning:
-    """Where reading begins: after a message, at an offset, or some messages before the end.
+class Beginning(NamedTuple):
+    """Where reading begins: after a message, at an offset, or some messages before the end."""
 
-    Args:
-        after: a message or its id.
-        offset: an offset, counted from 0.
-        last: the number of messages before the end.
-    """
-
-    __slots__ = ("after", "last", "offset")
-
-    def __init__(
-        self, after: Message | str | None = None, offset: int = 0, last: int | None = None
-    ):
-        self.after = after
-        self.offset = offset
-        self.last = last
+    after: Message | str | None = None
+    offset: int = 0
+    last: int | None = None
 
     @property
     def is_first(self) -> bool:
@@ -46,18 +37,7 @@ class Beginning:
 
 
 class MessageReader:
-    """Reads the messages of a run.
-
-    Args:
-        api: the API.
-        state: the run.
-        beginning: where to begin.
-        timeout: seconds in all; None for no deadline.
-        follow: whether to continue until the run has ended.
-
-    Attributes:
-        conversation: the conversation, as far as it was read.
-    """
+    """Reads the messages of a run: those so far, or with `follow` until it has ended."""
 
     def __init__(
         self,
@@ -77,11 +57,7 @@ class MessageReader:
         self.conversation = Conversation(state.id, self._poller, beginning.offset)
 
     def give_once(self, limit: int | None) -> Flow[None]:
-        """Give the messages so far, the pending human request last.
-
-        Args:
-            limit: maximum number of messages, or None.
-        """
+        """Give the messages so far, at most `limit`, the pending human request last."""
         yield from self._find_beginning()
         if limit is None:
             yield from self.conversation.give_new(proven=True)
@@ -95,8 +71,7 @@ class MessageReader:
     def give_until_finished(self, responder: Responder) -> Flow[None]:
         """Give messages as they arrive, until the run has ended.
 
-        Args:
-            responder: handles the run's human requests, after they were given.
+        The responder handles human requests after they were given.
         """
         yield from self._find_beginning()
         state, conversation, clock = self._state, self.conversation, self._api.clock

@@ -7,7 +7,7 @@ import logging
 from .._errors import APIError, ConfigError, DuvoError, HumanRequestPending, OutcomeUnknown
 from .._flow.steps import Call
 from . import replies
-from .actions import read, send_reply
+from .actions import read_once, send_reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,18 +31,10 @@ _WORDS = ("approve", "deny", "raise", "leave")
 
 
 class Responder:
-    """Handles each human request of a run exactly once.
+    """Handles each human request of a run exactly once, by standing answers or `on_request`.
 
-    Args:
-        on_request: a callable that gets the request and returns True, False,
-            answers, or None to leave it unanswered; or one of the words; None
-            means "leave".
-        answers: standing answers, which take precedence.
-        warn: log an unanswered request at WARNING.
-        may_await: whether the callable may be a coroutine function.
-
-    Raises:
-        ConfigError: `on_request` or `answers` is invalid.
+    `on_request` is as in `Run.wait`, and may be a coroutine function with
+    `may_await`. With `warn`, an unanswered request is logged at WARNING.
     """
 
     def __init__(self, on_request: Any, answers: Answers | None, *, warn: bool, may_await: bool):
@@ -64,20 +56,7 @@ class Responder:
         self._handled: str | None = None
 
     def handle(self, state: RunState, request: HumanRequest, poller: Poller) -> Flow[bool]:
-        """Reply to a request, or leave it unanswered.
-
-        Args:
-            state: the run.
-            request: its pending request.
-            poller: repeats reads, and the reply, until its deadline.
-
-        Returns:
-            Whether a reply was sent.
-
-        Raises:
-            HumanRequestPending: `on_request` does not answer it.
-            InvalidReply: the callable's reply does not fit.
-        """
+        """Reply to a request, or leave it unanswered; return whether a reply was sent."""
         if request.id == self._handled:
             return False
         self._handled = request.id
@@ -86,7 +65,7 @@ class Responder:
             body = yield from self._decide(state, request)
         if body is None:
             return False
-        yield from _Reply(state, request, body, poller).send()
+        yield from _reply(state, request, body, poller)
         return True
 
     def _decide(self, state: RunState, request: HumanRequest) -> Flow[dict[str, Any] | None]:
@@ -123,48 +102,36 @@ def _is_coroutine_function(function: Any) -> bool:
     return bool(getattr(code, "co_flags", 0) & _CO_COROUTINE)
 
 
-class _Reply:
-    """One reply, sent until it is certain that the request is answered."""
+def _reply(
+    state: RunState, request: HumanRequest, body: dict[str, Any], poller: Poller
+) -> Flow[None]:
+    """Send a reply until it is certain that the request is answered."""
+    doubt: DuvoError | None = None
 
-    def __init__(
-        self, state: RunState, request: HumanRequest, body: dict[str, Any], poller: Poller
-    ):
-        self._state = state
-        self._request = request
-        self._body = body
-        self._poller = poller
-        self._doubt: DuvoError | None = None
-
-    def send(self) -> Flow[None]:
-        return self._poller.read(self._attempt)
-
-    def _attempt(self) -> Flow[None]:
-        if self._doubt is None:
+    def attempt() -> Flow[None]:
+        nonlocal doubt
+        if doubt is None:
             try:
                 yield from send_reply(
-                    self._poller.api,
-                    self._state,
-                    self._request.id,
-                    self._body,
-                    deadline=self._poller.deadline,
-                    retries=0,
+                    poller.api, state, request.id, body, deadline=poller.deadline, retries=0
                 )
             except (OutcomeUnknown, APIError) as error:
                 if isinstance(error, APIError) and error.status not in (400, 404, 409, 422):
                     raise
-                self._doubt = error
+                doubt = error
             else:
-                text = replies.summarize(self._request, self._body)
-                logger.info("run %s: %s", self._state.id, text)
+                logger.info("run %s: %s", state.id, replies.summarize(request, body))
                 return
         # A request takes one reply, from anyone. Before another is sent, read whether
         # it is still pending.
-        yield from read(self._poller, self._state)
-        failure, self._doubt = self._doubt, None
-        pending = self._state.pending_request
-        if pending is None or pending.id != self._request.id:
-            logger.info("run %s: the request has been answered", self._state.id)
+        yield from read_once(poller, state)
+        failure, doubt = doubt, None
+        pending = state.pending_request
+        if pending is None or pending.id != request.id:
+            logger.info("run %s: the request has been answered", state.id)
         elif isinstance(failure.__cause__, DuvoError):
             raise failure.__cause__ from None
         else:
             raise failure
+
+    return poller.repeat(attempt)

@@ -12,7 +12,7 @@ from .._http.sender import get
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import TypeVar
 
     from .._flow.steps import Flow
@@ -45,10 +45,8 @@ _LONGEST_SLEEP = 3600.0
 def next_pause(last: float, *, activity: bool, fast: bool = False) -> float:
     """Return the seconds until the next poll, on a server that cannot hold a request.
 
-    Args:
-        last: the pause before the last poll, in seconds.
-        activity: whether that poll brought anything new.
-        fast: whether the server is near and has no rate limit.
+    The pause grows from `last` unless the last poll brought anything new. A `fast`
+    server is near and has no rate limit.
     """
     shortest, longest = (_FAST_SHORTEST, _FAST_LONGEST) if fast else (SHORTEST_PAUSE, LONGEST_PAUSE)
     return shortest if activity else min(longest, max(shortest, last * _GROWTH))
@@ -58,15 +56,11 @@ class Poller:
     """Repeats reads until they succeed or a deadline passes.
 
     Args:
-        api: the API.
         run_id: the run, or None for several runs.
         timeout: seconds in all; None for no deadline.
         started_at: when this client started the run, on its clock, or None.
         patient: whether to continue through outages; otherwise a read fails as
             a single call does.
-
-    Raises:
-        ConfigError: the timeout is not above 0.
     """
 
     def __init__(
@@ -90,8 +84,8 @@ class Poller:
         self._failures = 0
         self._reported = False
 
-    def get(self, path: str, params: list[tuple[str, str]]) -> Flow[Response]:
-        """Send a GET, without retries of its own if `read` repeats it."""
+    def get_once(self, path: str, params: Sequence[tuple[str, str]]) -> Flow[Response]:
+        """Send a GET, without retries of its own if `repeat` repeats it."""
         if not self._patient and self.deadline.timeout is None:
             return get(self.api, path, params=params, read_at_once=True)
         return get(
@@ -103,13 +97,11 @@ class Poller:
             polling=self._patient,
         )
 
-    def read(self, attempt: Callable[[], Flow[T]]) -> Flow[T]:
+    def repeat(self, attempt: Callable[[], Flow[T]]) -> Flow[T]:
         """Make attempts until one succeeds, and return its result.
 
-        Raises:
-            WaitTimeout: the deadline passed.
-            DuvoError: a failure that is not transient, or that lasted longer
-                than OUTAGE_LIMIT.
+        Raises `WaitTimeout` after the deadline, and failures that are not transient or
+        last longer than OUTAGE_LIMIT.
         """
         while True:
             self.check_deadline()
@@ -130,11 +122,7 @@ class Poller:
         yield Sleep(self.deadline.left(seconds), reason)
 
     def check_deadline(self) -> None:
-        """Check that the deadline has not passed.
-
-        Raises:
-            WaitTimeout: it has passed.
-        """
+        """Raise `WaitTimeout` if the deadline has passed."""
         if self.deadline.passed:
             raise self._timeout()
 

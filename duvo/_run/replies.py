@@ -18,16 +18,9 @@ if TYPE_CHECKING:
 def body(
     request: HumanRequest, approve: bool | None = None, answers: Answers | None = None
 ) -> dict[str, Any]:
-    """Return the body of a reply.
+    """Return the body of a reply; raise `InvalidReply` if it does not fit the request.
 
-    Args:
-        request: the pending request.
-        approve: the decision on an approval.
-        answers: answers by the question's id, text, header or number; or as
-            texts `KEY=ANSWER`.
-
-    Raises:
-        InvalidReply: the reply does not fit the request.
+    Answers are by the question's id, text, header or number, or texts `KEY=ANSWER`.
     """
     if approve is not None and answers:
         raise InvalidReply("give either a decision or answers, not both", request=request)
@@ -87,18 +80,11 @@ def how_to_answer(request: HumanRequest) -> str:
 
 
 def _names(questions: Sequence[Question]) -> dict[str, Question]:
-    names: dict[str, Question] = {}
     # A name may fit several questions: later ones override earlier ones.
-    for number, question in enumerate(questions, 1):
-        names.setdefault(str(number), question)
-    for question in questions:
-        if question.header:
-            names[question.header] = question
-    for question in questions:
-        names[question.question] = question
-    for question in questions:
-        if question.id:
-            names[question.id] = question
+    names = {str(number): question for number, question in enumerate(questions, 1)}
+    names.update({question.header: question for question in questions if question.header})
+    names.update({question.question: question for question in questions})
+    names.update({question.id: question for question in questions if question.id})
     return names
 
 
@@ -142,12 +128,7 @@ def _unfit(why: str, request: HumanRequest) -> InvalidReply:
 
 
 def summarize(request: HumanRequest, body: dict[str, Any]) -> str:
-    """Return a reply in a few words, for the log.
-
-    Args:
-        request: the request.
-        body: the body of the reply.
-    """
+    """Return a reply in a few words, for the log."""
     if "approved" in body:
         return f"{'approved' if body['approved'] else 'denied'} {request.title!r}"
     answers = "; ".join(f"{question!r}: {answer!r}" for question, answer in body["answers"].items())

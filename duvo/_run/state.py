@@ -6,13 +6,13 @@ import weakref
 
 from .. import _errors
 from .._http import paths
-from .._models import wire
+from .._models import times, wire
 from .._models.checks import request_context
-from . import status as statuses
 from .answer import FinalAnswer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
     from .._models.human_requests import HumanRequest
@@ -20,18 +20,34 @@ if TYPE_CHECKING:
 
 _IN_LISTS_ONLY = ("agent_name", "title", "run_number", "user_id")
 
+_RESUME_GRACE = 10.0
+"""Seconds for which a run that was just resumed may still show its old status."""
+
+
+class Resumed:
+    """A message that was sent to a run: only an end after it counts.
+
+    Args:
+        message_at: the message's time on the server, or None if it sent none.
+        sent_at: when the message was sent, on the client's clock.
+        ended_before: the last known `completed_at` before the message, or None.
+    """
+
+    def __init__(self, message_at: datetime | None, sent_at: float, ended_before: object):
+        self.message_at = message_at
+        self.sent_at = sent_at
+        self.ended_before = ended_before
+
 
 class RunState:
     """What is known of one run. Never sends a request.
 
     Args:
-        run_id: the run's id.
         response: the API's last response about the run, or None before the first.
         listed: whether the response is an item of a list.
         started_here_at: when this client started the run, on its clock, or None.
 
     Attributes:
-        id: the run's id.
         resumed: the last message that this client sent to the run, or None.
         final_answer: the answer and failure, once the conversation was read.
     """
@@ -47,7 +63,7 @@ class RunState:
         self.id = run_id
         self.listed = listed
         self.started_here_at = started_here_at
-        self.resumed: statuses.Resumed | None = None
+        self.resumed: Resumed | None = None
         self.final_answer = FinalAnswer()
         self._response = response
         self._from_list: dict[str, Any] = {}
@@ -71,40 +87,24 @@ class RunState:
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The API's last response about the run; for a run of a list, its item there.
-
-        Raises:
-            NotLoaded: the run has not been read yet.
-        """
+        """The API's last response about the run; for a run of a list, its item there."""
         if self._response is None:
             raise _errors.NotLoaded(f"run {self.id} has not been read yet: call .refresh() first")
         return self._response
 
     @property
     def raw_run(self) -> dict[str, Any]:
-        """The run in the last response, as the API sent it.
-
-        Raises:
-            NotLoaded: the run has not been read yet.
-        """
+        """The run in the last response, as the API sent it."""
         raw: dict[str, Any] = self.raw if self.listed else self.raw["run"]
         return raw
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the last response with our words in it.
-
-        Raises:
-            NotLoaded: the run has not been read yet.
-        """
+        """Return the last response with our words in it."""
         return wire.run_response({"run": self.raw} if self.listed else self.raw)
 
     @property
     def data(self) -> RunData:
-        """All that was last read.
-
-        Raises:
-            NotLoaded: the run has not been read yet.
-        """
+        """All that was last read."""
         if self._data is None:
             from .._models.build import build
             from .._models.runs import RunData
@@ -121,15 +121,19 @@ class RunState:
     @property
     def is_finished(self) -> bool:
         """Whether the run had ended when it was last read."""
-        return statuses.is_finished(self.status)
+        return self.status in wire.FINISHED
 
     def has_ended(self, now: float) -> bool:
-        """Whether the run has ended, and not only before this client resumed it.
-
-        Args:
-            now: the time on the client's clock.
-        """
-        return statuses.has_ended(wire.run(self.raw_run), self.resumed, now)
+        """Whether the run has ended at `now`, and not only before this client resumed it."""
+        if not self.is_finished:
+            return False
+        resumed = self.resumed
+        if resumed is None or now - resumed.sent_at > _RESUME_GRACE:
+            return True
+        ended_at = times.timestamp(self.completed_at)
+        if ended_at is None or resumed.message_at is None:
+            return self.completed_at != resumed.ended_before
+        return ended_at >= resumed.message_at
 
     @property
     def completed_at(self) -> object:
@@ -138,11 +142,7 @@ class RunState:
 
     @property
     def pending_request(self) -> HumanRequest | None:
-        """The pending human request as last read, or None.
-
-        Raises:
-            NotLoaded: the run has not been read yet, or came from a list.
-        """
+        """The pending human request as last read, or None."""
         raw = wire.pending_request(self.raw)
         if raw is None:
             if self.listed and self.status == "waiting":
@@ -159,21 +159,13 @@ class RunState:
 
     @property
     def answer(self) -> str | None:
-        """The last text of the assistant, or None.
-
-        Raises:
-            NotLoaded: the conversation has not been read to the run's end.
-        """
+        """The last text of the assistant, or None."""
         self._expect_final_answer("answer")
         return self.final_answer.answer
 
     @property
     def failure(self) -> str | None:
-        """Why the run failed; None unless it did.
-
-        Raises:
-            NotLoaded: the conversation has not been read to the run's end.
-        """
+        """Why the run failed; None unless it did."""
         self._expect_final_answer("failure")
         return self.final_answer.failure if self.status == "failed" else None
 
@@ -185,12 +177,7 @@ class RunState:
             )
 
     def update(self, data: Any) -> None:
-        """Update the state from a response about this run.
-
-        Raises:
-            NotFound: the response has null in place of the run.
-            UnexpectedAnswer: the response does not match the API, or is about another run.
-        """
+        """Update the state from a response about this run."""
         path = paths.run(self.id)
         if isinstance(data, dict) and "run" in data and data["run"] is None:
             raise _errors.NotFound(

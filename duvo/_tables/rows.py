@@ -1,4 +1,4 @@
-"""Parsing CSV and JSON lines into rows with line numbers."""
+"""Rows of CSV and JSON lines, each with its line number. Parsing only, no files."""
 
 from __future__ import annotations
 
@@ -6,36 +6,28 @@ import codecs
 import csv
 import json
 import sys
-from typing import Any, NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import NoReturn
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, NoReturn
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Row(NamedTuple):
-    """A row: the line on which it begins, counted from 1, and its JSON value."""
+    """A row: the line it begins on, counted from 1, and its JSON value."""
 
     line: int
     value: Any
 
 
 class BadRow(NamedTuple):
-    """A row that cannot be used: the line on which it begins, and the reason."""
+    """A row that cannot be used: the line it begins on, and the reason."""
 
     line: int
     why: str
 
 
 def looks_like_json(first: bytes) -> bool:
-    """Whether an input is JSON lines rather than CSV.
-
-    Args:
-        first: the first line that is not blank.
-    """
+    """Whether an input is JSON lines rather than CSV, by its first line that is not blank."""
     text = first.removeprefix(codecs.BOM_UTF8).strip()
     if text[:1] in (b"{", b"["):
         return True
@@ -61,7 +53,7 @@ def read_json_lines(lines: Iterable[bytes]) -> Iterator[Row | BadRow]:
 
 def read_csv(lines: Iterable[bytes]) -> Iterator[Row | BadRow]:
     """Parse a CSV with a header into objects whose values are text. Blank lines are skipped."""
-    # A cell may contain a whole document.
+    # A cell may hold a whole document.
     csv.field_size_limit(sys.maxsize)
     bad: list[BadRow] = []
     reader = csv.reader(_decoded(lines, bad), strict=True)
@@ -82,18 +74,19 @@ def read_csv(lines: Iterable[bytes]) -> Iterator[Row | BadRow]:
             if columns is None:
                 return
             continue
-        if columns is None and (cells or problem):
+        if not cells and not problem:
+            continue
+        if columns is None:
             problem = problem or _header_problem(cells)
             if problem:
                 yield BadRow(line, problem)
                 return
             columns = cells
-        elif columns is not None and (cells or problem):
-            problem = problem or _cells_problem(cells, columns)
-            if problem:
-                yield BadRow(line, problem)
-            else:
-                yield Row(line, dict(zip(columns, cells, strict=True)))
+            continue
+        problem = problem or _cells_problem(cells, columns)
+        yield (
+            BadRow(line, problem) if problem else Row(line, dict(zip(columns, cells, strict=True)))
+        )
     if columns is None:
         yield BadRow(1, "the header with the column names is missing")
 

@@ -1,45 +1,34 @@
-"""Start messages and keys, made from rows."""
+"""The message that a run is started with, and its key, made from a row. Pure."""
 
 from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from .._errors import ConfigError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 # Columns are looked up by their exact names: rows and templates are never evaluated.
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 
 
 class UnusableRow(ConfigError):
-    """A row that cannot be used to start a run; the text has the reason."""
+    """A row that no run can be started with; the text says why."""
 
 
 class StartMessage:
     """Makes the message of a row.
 
-    Args:
-        template: text such as `Process {number} of {supplier}`, where `{{` and
-            `}}` are braces. None: the message is the column `message`, or else
-            the whole row as JSON.
-
-    Raises:
-        ConfigError: the template is malformed.
+    The template is text such as `Process {number} of {supplier}`, where `{{` and
+    `}}` are braces. Without it the message is the column `message`, or else the
+    whole row as JSON.
     """
 
     def __init__(self, template: str | None = None):
         self._pieces = None if template is None else _pieces_of(template)
 
     def __call__(self, row: Any) -> str:
-        """Return the message.
-
-        Raises:
-            UnusableRow: a column is missing, or the message would be empty.
-        """
+        """Return the message, unless a column is missing or the message would be empty."""
         message = _default_message(row) if self._pieces is None else _filled(self._pieces, row)
         if not message.strip():
             raise UnusableRow("the message would be empty")
@@ -47,23 +36,15 @@ class StartMessage:
 
 
 class Key:
-    """Reads the key of a row from a column. Rows with the same key share a run.
-
-    Args:
-        column: the column's name.
-    """
+    """Takes the key of a row from a column. Rows with the same key share a run."""
 
     def __init__(self, column: str):
         self._column = column
 
     def __call__(self, row: Any) -> str:
-        """Return the key.
-
-        Raises:
-            UnusableRow: the column is missing or empty.
-        """
+        """Return the key, unless the column is missing or empty."""
         if not isinstance(row, dict):
-            raise UnusableRow(f"not an object, so it has no column {self._column!r} for the key")
+            raise UnusableRow(f"not an object, so there is no column {self._column!r} for the key")
         key = _text_of_column(row, self._column)
         if not key.strip() or row[self._column] is None:
             raise UnusableRow(f"the key column {self._column!r} is empty")
@@ -71,7 +52,7 @@ class Key:
 
 
 def _pieces_of(template: str) -> list[tuple[str, bool]]:
-    """Return the template as literal texts and column names; True marks a name."""
+    """The template as literal text and column names; True marks a name."""
     pieces = []
     for found in _PIECE.finditer(template):
         piece, column = found[0], found[1]
@@ -88,7 +69,7 @@ def _pieces_of(template: str) -> list[tuple[str, bool]]:
 
 def _filled(pieces: list[tuple[str, bool]], row: Any) -> str:
     if not isinstance(row, dict) and any(is_column for _, is_column in pieces):
-        raise UnusableRow("not an object, so it has no columns for the template")
+        raise UnusableRow("not an object, so there are no columns for the template")
     return "".join(
         _text_of_column(row, piece) if is_column else piece for piece, is_column in pieces
     )

@@ -1,4 +1,4 @@
-"""CSV or JSON lines input, from a file, a pipe or a stream, that can be read repeatedly."""
+"""A CSV or JSON lines input that can be read repeatedly: a file, a pipe or a stream."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ import io
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from .._errors import ConfigError
 from . import rows
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, BinaryIO
-
-    from .rows import BadRow, Row
+from .rows import BadRow, Row
 
 _IS_JSON = {".csv": False, ".jsonl": True, ".ndjson": True}
 """Formats by file suffix; any other input is recognised by its first line."""
@@ -27,15 +23,12 @@ class Table:
     """The rows of a CSV or JSON lines input.
 
     Args:
-        path: a file, or a pipe, which is copied to a temporary file.
-        stream: an input to copy in place of the file; `path` is then its name.
+        path: a file, or a pipe, whose content is copied to a temporary file.
+        stream: read in place of a file, and copied too; `path` is then only its name.
 
     Attributes:
-        name: the name for error messages.
-        file: the file, or None if the input was copied.
-
-    Raises:
-        ConfigError: the input cannot be read.
+        name: the name for messages.
+        file: the file, or None when the input was copied.
     """
 
     def __init__(self, path: str, stream: BinaryIO | None = None):
@@ -45,7 +38,9 @@ class Table:
         if self.file is None:
             with contextlib.ExitStack() as on_failure:
                 self._copy = on_failure.enter_context(tempfile.TemporaryFile())
-                self._fill(self._copy, stream)
+                with contextlib.nullcontext(stream) if stream else self._open_file() as source:
+                    shutil.copyfileobj(source, self._copy)
+                self._copy.flush()
                 on_failure.pop_all()
         with self._open() as lines:
             self._is_json = _IS_JSON.get(Path(path).suffix.lower())
@@ -66,26 +61,14 @@ class Table:
             yield from rows.read_json_lines(lines) if self._is_json else rows.read_csv(lines)
 
     def values(self) -> Iterator[Any]:
-        """Read the values of all rows, after `check` has accepted them.
-
-        Raises:
-            ConfigError: while iterating: a row can no longer be used.
-        """
+        """Read the values of all rows, which `check` has accepted."""
         for row in self.rows():
-            if isinstance(row, rows.BadRow):
+            if isinstance(row, BadRow):
                 raise ConfigError(
                     f"{self.name}, line {row.line}: {row.why}; "
                     "the file has changed since it was checked"
                 )
             yield row.value
-
-    def _fill(self, copy: BinaryIO, stream: BinaryIO | None) -> None:
-        if stream is not None:
-            shutil.copyfileobj(stream, copy)
-        else:
-            with self._open_file() as pipe:
-                shutil.copyfileobj(pipe, copy)
-        copy.flush()
 
     def _open(self) -> BinaryIO:
         if self._copy is None:
@@ -100,7 +83,7 @@ class Table:
 
 
 class _FromTheStart(io.RawIOBase):
-    """Reads an open file, with its own position."""
+    """Reads an open file with a position of its own."""
 
     def __init__(self, descriptor: int):
         self._descriptor = descriptor

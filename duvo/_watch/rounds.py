@@ -65,14 +65,14 @@ class Rounds:
         def attempt() -> Flow[tuple[list[dict[str, Any]], int | None]]:
             # Finding the team may take a request too.
             path = paths.runs((yield from self._api.team_id(self._poller.deadline)))
-            response = yield from self._poller.get(path, query)
+            response = yield from self._poller.get_once(path, query)
             with request_context("GET", path):
                 items = expect_items(response.data, "data")
                 for number, item in enumerate(items):
                     expect_text(item.get("status"), f"data[{number}].status")
             return items, checks.count(response.data.get("total"))
 
-        items, total = yield from self._poller.read(attempt)
+        items, total = yield from self._poller.repeat(attempt)
         search.record([(item["id"].casefold(), item.get("created_at")) for item in items], total)
         return items
 

@@ -8,10 +8,7 @@ import signal
 import sys
 import threading
 import time
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NO_SIGNAL = 0
@@ -25,11 +22,8 @@ def signals_end_the_process(
     """During a block, let signals such as Ctrl-C end the process whatever it waits for.
 
     Python runs signal handlers only when a call into C returns, and a call that
-    waits for a database may not. The wake-up byte is written at once.
-
-    Args:
-        clean_up: called before the process ends, in another thread.
-        numbers: the signals that end it; others wait for their handlers.
+    waits for a database may not. The wake-up byte is written at once. `clean_up`
+    is called in another thread; signals not among `numbers` wait for their handlers.
     """
 
     def end(number: int) -> None:
@@ -74,7 +68,7 @@ def signals_interrupt_the_main_thread() -> Iterator[None]:
         signal.signal(_WAKE_UP, before)
 
 
-def end_within(seconds: float, code: int) -> None:
+def end_within(seconds: float) -> None:
     """End the process after some seconds, unless it has ended by itself.
 
     On exit the interpreter waits for its threads, which may be waiting for a
@@ -86,7 +80,7 @@ def end_within(seconds: float, code: int) -> None:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
-        os._exit(code)
+        os._exit(0)
 
     threading.Thread(target=end, daemon=True).start()
 

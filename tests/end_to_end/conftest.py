@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,11 +12,12 @@ from pathlib import Path
 import pytest
 
 import duvo
+from tests.servers.dev_process import running_dev
 from tests.servers.fake_api import KEY, TEAM, Hosted
 from tests.servers.postgresql import PostgreSQL, running
 from tests.servers.serve_process import AGENTS, OTHER, Served
 from tests.servers.serve_process import KEY as SERVED_KEY
-from tests.support.command import DUVO, Command
+from tests.support.command import Command
 
 _JQ = f"""\
 #!{sys.executable}
@@ -39,28 +37,9 @@ for value in program.input_text(sys.stdin.read()):
 
 @pytest.fixture(scope="session")
 def dev_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """What leads to a running `duvo dev`, as environment variables."""
-    folder = tmp_path_factory.mktemp("dev")
-    environment = {name: value for name, value in os.environ.items() if name[:5] != "DUVO_"}
-    environment["DUVO_CONFIG_DIR"] = str(folder / "config")
-    process = subprocess.Popen(
-        [DUVO, "dev", "--json", "--port", "0", "--database", str(folder / "engine.sqlite")],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    told = json.loads(process.stdout.readline() or "null")
-    assert told, process.communicate()[1]
-    yield {
-        "DUVO_API_KEY": told["api_key"],
-        "DUVO_API_BASE_URL": told["base_url"],
-        "DUVO_TEAM_ID": told["team_id"],
-    }
-    process.send_signal(signal.SIGTERM)
-    out, errors = process.communicate(timeout=10)
-    assert (process.returncode, out) == (0, ""), errors
+    """The environment variables of the clients of a running `duvo dev`."""
+    with running_dev(tmp_path_factory.mktemp("dev"), "--json") as dev:
+        yield dev.settings
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import os
 import re
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,9 @@ import trustme
 import duvo
 from tests.servers.fake_api import KEY, TEAM, Hosted, serving
 from tests.servers.proxy import Proxy, proxying
+from tests.support.clients import Connect
+
+Teams = Callable[[str], list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +51,15 @@ def proxy() -> Iterator[Proxy]:
         yield proxy
 
 
-def teams(base_url: str) -> list[str]:
-    with duvo.Client(api_key=KEY, base_url=base_url, max_retries=0) as client:
+@pytest.fixture
+def teams(connect: Connect) -> Teams:
+    """Reads the teams of a server, by a client of its own."""
+
+    def read(base_url: str) -> list[str]:
+        client = connect(api_key=KEY, base_url=base_url, max_retries=0)
         return [team.id for team in client.teams.list()]
+
+    return read
 
 
 def command(base_url: str) -> subprocess.CompletedProcess[str]:
@@ -65,7 +74,7 @@ def command(base_url: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
 def test_a_plain_request_goes_through_the_proxy(
-    hosted: Hosted, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, name: str
+    teams: Teams, hosted: Hosted, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, proxy.url)
     assert teams(hosted.base_url) == [TEAM]
@@ -84,7 +93,7 @@ def test_the_command_goes_through_the_proxy_and_trusts_the_named_authority(
 
 
 def test_no_proxy_goes_past_it(
-    hosted: Hosted, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    teams: Teams, hosted: Hosted, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -94,21 +103,56 @@ def test_no_proxy_goes_past_it(
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_the_environment_names_the_authority(
-    secured: Hosted, ca_file: str, monkeypatch: pytest.MonkeyPatch, name: str
+    teams: Teams, secured: Hosted, ca_file: str, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, ca_file)
     assert teams(secured.base_url) == [TEAM]
 
 
 def test_the_environment_is_read_once_for_each_client(
-    secured: Hosted, ca_file: str, monkeypatch: pytest.MonkeyPatch
+    secured: Hosted,
+    ca_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    connect: Connect,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)
-    with duvo.Client(api_key=KEY, base_url=secured.base_url) as client:
-        client.teams.list()
-        monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
-        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-        assert client.teams.list()[0].id == TEAM
+    client = connect(api_key=KEY, base_url=secured.base_url)
+    client.teams.list()
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    assert client.teams.list()[0].id == TEAM
+
+
+def test_a_request_over_tls_goes_through_the_proxy(
+    teams: Teams, secured: Hosted, proxy: Proxy, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without a scheme, as some environments have it.
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url.removeprefix("http://"))
+    monkeypatch.setenv("SSL_CERT_FILE", ca_file)
+    assert teams(secured.base_url) == [TEAM]
+    assert proxy.asked == [f"CONNECT {secured.base_url.removeprefix('https://')}"]
+
+
+def test_a_proxy_that_is_not_there_is_named(
+    secured: Hosted,
+    monkeypatch: pytest.MonkeyPatch,
+    connect: Connect,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    client = connect(api_key=KEY, base_url=secured.base_url, team_id=TEAM, max_retries=0)
+    with pytest.raises(duvo.ConnectionError, match=r"proxy did not connect.*HTTPS_PROXY") as no:
+        client.runs.start("22222222-2222-4222-8222-222222222222")
+    assert not no.value.arrived
+
+
+def test_a_proxy_of_another_kind_is_refused_in_a_line(
+    teams: Teams, secured: Hosted, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", ca_file)
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://ada:secret@127.0.0.1:1")
+    with pytest.raises(duvo.ConfigError, match="SOCKS") as caught:
+        teams(secured.base_url)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_callers_session_beats_the_environment(
@@ -124,12 +168,11 @@ def test_a_callers_session_beats_the_environment(
 
 
 def test_an_untrusted_server_is_told_whole_and_not_asked_again(
-    secured: Hosted, monkeypatch: pytest.MonkeyPatch
+    secured: Hosted,
+    connect: Connect,
 ) -> None:
-    with (
-        duvo.Client(api_key=KEY, base_url=secured.base_url, team_id=TEAM) as client,
-        pytest.raises(duvo.TLSError) as caught,
-    ):
+    client = connect(api_key=KEY, base_url=secured.base_url, team_id=TEAM)
+    with pytest.raises(duvo.TLSError) as caught:
         client.runs.start("22222222-2222-4222-8222-222222222222")
     text = str(caught.value)
     assert secured.base_url.removeprefix("https://") in text
@@ -140,7 +183,7 @@ def test_an_untrusted_server_is_told_whole_and_not_asked_again(
 
 
 def test_the_error_tells_which_variable_named_the_ca_file(
-    secured: Hosted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    teams: Teams, secured: Hosted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(str(other))
@@ -151,20 +194,27 @@ def test_the_error_tells_which_variable_named_the_ca_file(
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_what_the_error_says_to_set_helps_whatever_was_set_before(
-    secured: Hosted, ca_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    teams: Teams,
+    secured: Hosted,
+    ca_file: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
 ) -> None:
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(str(other))
     monkeypatch.setenv(name, str(other))
     with pytest.raises(duvo.TLSError) as caught:
         teams(secured.base_url)
-    told = re.search(r"set (\w+) to the file that has your CA", str(caught.value))
+    told = re.search(r"set (\w+) to the file with your CA", str(caught.value))
     assert told is not None
     monkeypatch.setenv(told[1], ca_file)
     assert teams(secured.base_url) == [TEAM]
 
 
-def test_a_ca_file_that_is_none_is_told(secured: Hosted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ca_file_that_is_none_is_told(
+    teams: Teams, secured: Hosted, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent.pem")
     with pytest.raises(duvo.ConfigError, match=r"SSL_CERT_FILE names /nonexistent\.pem"):
         teams(secured.base_url)

@@ -14,6 +14,7 @@ import pytest
 
 import duvo
 from tests.servers.fake_api import AGENT, KEY, Drop, Hosted, Seen
+from tests.support.clients import Connect
 from tests.support.clocks import StoppedClock
 
 
@@ -189,7 +190,7 @@ def test_a_request_that_was_answered_since_is_a_place_to_go_on_from(
     hosted.say(run_id, "posted")
     hosted.end(run_id)
     assert contents(run.messages(follow=True, after=asked)) == ["posted"]
-    with pytest.raises(duvo.NotFound, match="give the message itself"):
+    with pytest.raises(duvo.NotFound, match="give the object, or the message before it"):
         next(run.messages(follow=True, after=asked.id))
 
 
@@ -371,13 +372,6 @@ def test_no_error_carries_the_key(
         lambda client: client.request("POST", "/v2/teams", body={"a": {1, 2}}),
         lambda client: client.paginate("/v2/teams", params={"offset": "x"}),
         lambda client: client.runs.run("r").respond(answers={"1": 5}),
-        lambda client: duvo.Client(api_key="x", user_agent="Приложение"),
-        lambda client: duvo.Client(api_key="x", base_url="http://a..b").teams.list(),
-        lambda client: duvo.Client(
-            api_key="x", base_url=f"http://{'a' * 64}.example", max_retries=0
-        ).teams.list(),
-        lambda client: duvo.Client(api_key="x", timeout=1e12),
-        lambda client: duvo.Client(api_key=""),
     ],
 )
 def test_nonsense_meets_our_errors_only(
@@ -385,6 +379,25 @@ def test_nonsense_meets_our_errors_only(
 ) -> None:
     with pytest.raises(duvo.DuvoError):
         call(client)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda connect: connect(api_key="x", user_agent="Приложение"),
+        lambda connect: connect(api_key="x", base_url="http://a..b").teams.list(),
+        lambda connect: connect(
+            api_key="x", base_url=f"http://{'a' * 64}.example", max_retries=0
+        ).teams.list(),
+        lambda connect: connect(api_key="x", timeout=1e12),
+        lambda connect: connect(api_key=""),
+    ],
+)
+def test_nonsense_for_a_client_meets_our_errors_only(
+    connect: Connect, use: Callable[[Connect], Any]
+) -> None:
+    with pytest.raises(duvo.DuvoError):
+        use(connect)
 
 
 @pytest.mark.parametrize("location", ["http://[bad", "http://127.0.0.1:abc/", "//", "ftp://x/"])

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import duvo
 from tests.servers.fake_api import KEY, TEAM
+from tests.support.clients import Connect
 
 RUN = "33333333-3333-4333-8333-333333333333"
 HEAD = (
@@ -71,12 +72,10 @@ def holding(stop: threading.Event, beat: float) -> Callable[[socket.socket, byte
     return serve
 
 
-def test_a_held_request_ends_within_a_second_of_close() -> None:
+def test_a_held_request_ends_within_a_second_of_close(connect: Connect) -> None:
     stop = threading.Event()
-    with (
-        raw_server(holding(stop, 0.5)) as base_url,
-        duvo.Client(api_key=KEY, base_url=base_url, team_id=TEAM) as client,
-    ):
+    with raw_server(holding(stop, 0.5)) as base_url:
+        client = connect(api_key=KEY, base_url=base_url, team_id=TEAM)
         messages = client.runs.run(RUN).messages(follow=True)
         closed_at: list[float] = []
 
@@ -90,12 +89,10 @@ def test_a_held_request_ends_within_a_second_of_close() -> None:
         stop.set()
 
 
-def test_a_dripping_answer_is_bounded_by_the_time_given() -> None:
+def test_a_dripping_answer_is_bounded_by_the_time_given(connect: Connect) -> None:
     stop = threading.Event()
-    with (
-        raw_server(holding(stop, 0.05)) as base_url,
-        duvo.Client(api_key=KEY, base_url=base_url, team_id=TEAM) as client,
-    ):
+    with raw_server(holding(stop, 0.05)) as base_url:
+        client = connect(api_key=KEY, base_url=base_url, team_id=TEAM)
         began = time.monotonic()
         try:
             client.runs.run(RUN).wait(timeout=1)
@@ -107,7 +104,7 @@ def test_a_dripping_answer_is_bounded_by_the_time_given() -> None:
         stop.set()
 
 
-def test_a_body_of_told_length_that_drips_is_bounded_too() -> None:
+def test_a_body_of_told_length_that_drips_is_bounded_too(connect: Connect) -> None:
     stop = threading.Event()
 
     def drip(connection: socket.socket, head: bytes) -> None:
@@ -115,10 +112,8 @@ def test_a_body_of_told_length_that_drips_is_bounded_too() -> None:
         while not stop.wait(0.05):
             connection.sendall(b" ")
 
-    with (
-        raw_server(drip) as base_url,
-        duvo.Client(api_key=KEY, base_url=base_url, team_id=TEAM) as client,
-    ):
+    with raw_server(drip) as base_url:
+        client = connect(api_key=KEY, base_url=base_url, team_id=TEAM)
         began = time.monotonic()
         try:
             client.runs.run(RUN).wait(timeout=1)

@@ -151,7 +151,7 @@ def test_only_one_file_knows_each_library() -> None:
     knows = {
         "requests": {"environment.py", "requests_transport.py", "sessions.py"},
         "urllib3": {"requests_transport.py"},
-        "httpx2": {"httpx_transport.py"},
+        "httpx2": {"httpx_sessions.py", "httpx_transport.py"},
         "tenacity": {"retries.py"},
         "cattrs": {"build.py"},
         "dbos": {"workflows.py"},

@@ -76,6 +76,7 @@ def test_before_anything_was_asked_for(client: duvo.Client, file: Path, agent: A
     assert [one.state for one in rows(client, file, "a")] == ["new"]
 
 
+@pytest.mark.blocking_only
 def test_between_two_results(client: duvo.Client, file: Path, agent: Agent) -> None:
     for _ in client.runs.map(AGENT, ["a", "b"], journal=file, concurrency=1):
         break
@@ -155,6 +156,7 @@ def test_starts_on_their_way_are_noted(
     assert sorted(agent.messages) == sorted(inputs)
 
 
+@pytest.mark.blocking_only
 def test_the_journal_stays_shut_while_a_start_is_on_its_way(
     hosted: Hosted,
     client: duvo.Client,

@@ -12,8 +12,8 @@ import pytest
 import duvo
 from duvo._http import retries
 from tests.servers.fake_api import AGENT, KEY, TEAM, Drop, Hosted, Seen
+from tests.support.clients import Connect
 from tests.support.clocks import StoppedClock
-from tests.unit.conftest import Connect
 
 
 def starts(hosted: Hosted) -> list[Seen]:

@@ -16,7 +16,7 @@ import responses
 
 import duvo
 from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted, Seen, serving
-from tests.unit.conftest import Connect
+from tests.support.clients import Connect
 
 
 @pytest.mark.blocking_only
@@ -156,6 +156,7 @@ def test_clients_runs_and_models_pickle(hosted: Hosted, client: duvo.Client) -> 
         assert pickle.loads(pickle.dumps(message)) == message
 
 
+@pytest.mark.blocking_only
 def test_a_copy_of_a_run_does_not_change_with_it(hosted: Hosted, client: duvo.Client) -> None:
     run_id = hosted.start()
     run = client.runs.get(run_id)

@@ -1,0 +1,286 @@
+"""Functions of the user's: `on_request` may be a coroutine function, `inputs` an async iterable."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+import duvo
+from tests.servers.fake_api import AGENT, Hosted, Seen
+from tests.unit.async_client.conftest import until
+
+pytestmark = pytest.mark.anyio
+
+
+async def items(iterator: Any) -> list[Any]:
+    return [item async for item in iterator]
+
+
+async def decide(request: duvo.HumanRequest) -> bool:
+    await asyncio.sleep(0.01)
+    return True
+
+
+def decide_at_once(request: duvo.HumanRequest) -> bool:
+    assert asyncio.get_running_loop()
+    return True
+
+
+class Decider:
+    async def __call__(self, request: duvo.HumanRequest) -> bool:
+        return await decide(request)
+
+
+WAYS: dict[str, Callable[[duvo.AsyncClient, str, Any], Any]] = {
+    "wait": lambda client, run_id, on_request: client.runs.run(run_id).wait(on_request=on_request),
+    "messages": lambda client, run_id, on_request: items(
+        client.runs.run(run_id).messages(follow=True, on_request=on_request)
+    ),
+    "as_completed": lambda client, run_id, on_request: items(
+        client.runs.as_completed([run_id], on_request=on_request)
+    ),
+    "wait_all": lambda client, run_id, on_request: client.runs.wait_all(
+        [run_id], on_request=on_request
+    ),
+    "map": lambda client, run_id, on_request: items(
+        client.runs.map(AGENT, ["a"], on_request=on_request)
+    ),
+    "ask": lambda client, run_id, on_request: client.runs.ask(AGENT, "go", on_request=on_request),
+}
+
+
+@pytest.fixture
+def asking(hosted: Hosted) -> str:
+    """A run that asks, and ends when it is answered, as do all runs that are started."""
+    run_id = hosted.start()
+    hosted.ask(run_id)
+
+    def work(seen: Seen) -> None:
+        for known, run in list(hosted.runs.items()):
+            if seen.method == "GET" and run["status"] == "pending":
+                hosted.ask(known)
+            elif run["status"] == "running":
+                hosted.end(known)
+
+    hosted.before = work
+    return run_id
+
+
+@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize(
+    "on_request",
+    [decide, decide_at_once, Decider(), functools.partial(decide), lambda request: decide(request)],
+    ids=["coroutine function", "function", "object", "partial", "lambda"],
+)
+async def test_on_request_may_be_a_coroutine_function(
+    client: duvo.AsyncClient, hosted: Hosted, asking: str, name: str, on_request: Any
+) -> None:
+    await WAYS[name](client, asking, on_request)
+    replies = [seen.json for seen in hosted.requests if seen.path.endswith("/respond")]
+    assert replies == [{"approved": True}]
+
+
+async def test_other_tasks_run_while_a_coroutine_function_decides(
+    client: duvo.AsyncClient, hosted: Hosted, asking: str
+) -> None:
+    decided = asyncio.Event()
+
+    async def decide_later(request: duvo.HumanRequest) -> bool:
+        await decided.wait()
+        return False
+
+    task = asyncio.ensure_future(client.runs.run(asking).wait(on_request=decide_later))
+    assert (await client.runs.get(asking)).status == "waiting"
+    decided.set()
+    assert (await task).status == "completed"
+
+
+async def test_an_error_of_a_coroutine_function_is_the_callers(
+    client: duvo.AsyncClient, asking: str
+) -> None:
+    async def fail(request: duvo.HumanRequest) -> bool:
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        await client.runs.run(asking).wait(on_request=fail)
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        await items(client.runs.map(AGENT, ["a"], on_request=fail))
+
+
+async def test_closing_ends_a_decision_that_is_waited_for(
+    client: duvo.AsyncClient, asking: str
+) -> None:
+    ended: list[str] = []
+
+    async def decide_never(request: duvo.HumanRequest) -> bool:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(request.id)
+        return True
+
+    for iterator in (
+        client.runs.run(asking).messages(follow=True, on_request=decide_never),
+        client.runs.as_completed([asking], on_request=decide_never),
+        client.runs.map(AGENT, ["a"], on_request=decide_never),
+    ):
+        task = asyncio.ensure_future(items(iterator))
+        await asyncio.sleep(0.3)
+        ended.clear()
+        await iterator.aclose()
+        await task
+        assert len(ended) == 1
+
+
+async def rows(*given: Any) -> AsyncIterator[Any]:
+    for row in given:
+        await asyncio.sleep(0.001)
+        yield row
+
+
+@pytest.fixture
+def ending(hosted: Hosted) -> None:
+    """Runs end as soon as they are read."""
+
+    def end(seen: Seen) -> None:
+        if seen.method == "GET":
+            for run_id in hosted.runs:
+                hosted.end(run_id)
+
+    hosted.before = end
+
+
+async def test_inputs_may_be_an_async_iterable(
+    client: duvo.AsyncClient, hosted: Hosted, ending: None
+) -> None:
+    numbers = [str(number) for number in range(9)]
+    results = await items(client.runs.map(AGENT, rows(*numbers), concurrency=4))
+    assert sorted(result.index for result in results) == list(range(9))
+    assert {result.input for result in results} == set(numbers)
+    assert hosted.count("POST", "/runs") == 9
+
+
+async def test_async_inputs_are_taken_as_there_is_room(
+    client: duvo.AsyncClient, hosted: Hosted
+) -> None:
+    taken = 0
+
+    async def inputs() -> AsyncIterator[str]:
+        nonlocal taken
+        for number in range(50):
+            taken += 1
+            yield str(number)
+
+    async with client.runs.map(AGENT, inputs(), concurrency=3) as results:
+        assert taken == 0
+        task = asyncio.ensure_future(anext(results))
+        await until(lambda: len(hosted.runs) == 3)
+        assert taken == 3
+        await results.aclose()
+        with pytest.raises(StopAsyncIteration):
+            await task
+
+
+async def test_an_error_of_async_inputs_is_raised_once_earlier_runs_have_ended(
+    client: duvo.AsyncClient, ending: None
+) -> None:
+    async def inputs() -> AsyncIterator[str]:
+        yield "a"
+        yield "b"
+        raise ZeroDivisionError("mine")
+
+    results = client.runs.map(AGENT, inputs())
+    seen = []
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        async for result in results:
+            seen.append(result.input)
+    assert sorted(seen) == ["a", "b"]
+
+
+async def test_async_inputs_that_are_waited_for_outlive_a_cancellation(
+    hosted: Hosted, client: duvo.AsyncClient, ending: None
+) -> None:
+    more = asyncio.Event()
+
+    async def inputs() -> AsyncIterator[str]:
+        yield "a"
+        await more.wait()
+        yield "b"
+
+    async with client.runs.map(AGENT, inputs()) as results:
+        seen: list[str] = []
+        while len(seen) < 2:
+            try:
+                seen.append((await asyncio.wait_for(anext(results), 0.3)).input)
+            except asyncio.TimeoutError:
+                if hosted.runs:
+                    more.set()
+        with pytest.raises(StopAsyncIteration):
+            await anext(results)
+    assert sorted(seen) == ["a", "b"]
+
+
+async def test_closing_ends_the_wait_for_an_async_input(
+    client: duvo.AsyncClient, hosted: Hosted
+) -> None:
+    ended = asyncio.Event()
+
+    async def inputs() -> AsyncIterator[str]:
+        try:
+            yield "a"
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with client.runs.map(AGENT, inputs()) as results:
+        task = asyncio.ensure_future(anext(results))
+        await until(lambda: hosted.runs)
+        await asyncio.sleep(0.1)
+    with pytest.raises(StopAsyncIteration):
+        await task
+    await asyncio.wait_for(ended.wait(), 5)
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_the_blocking_client_refuses_a_coroutine_function(hosted: Hosted, name: str) -> None:
+    calls: dict[str, Callable[[duvo.Client], Any]] = {
+        "wait": lambda client: client.runs.run("r").wait(on_request=decide),
+        "messages": lambda client: client.runs.run("r").messages(on_request=decide),
+        "as_completed": lambda client: client.runs.as_completed(["r"], on_request=decide),
+        "wait_all": lambda client: client.runs.wait_all(["r"], on_request=decide),
+        "map": lambda client: client.runs.map(AGENT, ["a"], on_request=decide),
+        "ask": lambda client: client.runs.ask(AGENT, "go", on_request=decide),
+    }
+    with (
+        duvo.Client(api_key="k", base_url=hosted.base_url, team_id="t") as client,
+        pytest.raises(duvo.ConfigError, match=r"coroutine.*, which only AsyncClient can await"),
+    ):
+        calls[name](client)
+    assert hosted.count("GET", "/runs/r") == 0
+
+
+@pytest.mark.parametrize(
+    "on_request", [Decider(), functools.partial(decide)], ids=["object", "partial"]
+)
+def test_the_blocking_client_refuses_what_makes_a_coroutine(
+    hosted: Hosted, asking: str, on_request: Any
+) -> None:
+    with (
+        duvo.Client(api_key="dv_test_0123456789abcdef", base_url=hosted.base_url) as client,
+        pytest.raises(duvo.ConfigError, match=r"coroutine.*, which only AsyncClient can await"),
+    ):
+        client.runs.run(asking).wait(on_request=on_request)
+    assert hosted.count("POST", "/respond") == 0
+
+
+@pytest.mark.parametrize("inputs", [rows("a")])
+def test_the_blocking_client_refuses_async_inputs(hosted: Hosted, inputs: Any) -> None:
+    with (
+        duvo.Client(api_key="k", base_url=hosted.base_url, team_id="t") as client,
+        pytest.raises(duvo.ConfigError, match="inputs are a list or another iterable"),
+    ):
+        client.runs.map(AGENT, inputs)

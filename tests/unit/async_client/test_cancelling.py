@@ -1,0 +1,237 @@
+"""Cancelling ends what a task waits for at once, leaks nothing, and leaves the client usable."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+import duvo
+from tests.servers.fake_api import AGENT, KEY, Hosted, Seen
+from tests.unit.async_client.conftest import Held, connections, until
+
+pytestmark = pytest.mark.anyio
+
+Action = Callable[[duvo.AsyncClient, str], Awaitable[Any]]
+
+
+async def items(iterator: Any) -> list[Any]:
+    return [item async for item in iterator]
+
+
+async def map_in_block(client: duvo.AsyncClient, run_id: str) -> None:
+    async with client.runs.map(AGENT, ["a", "b"]) as results:
+        await items(results)
+
+
+ACTIONS: dict[str, Action] = {
+    "follow": lambda client, run_id: items(client.runs.run(run_id).messages(follow=True)),
+    "follow with a deadline": lambda client, run_id: items(
+        client.runs.run(run_id).messages(follow=True, timeout=60)
+    ),
+    "wait": lambda client, run_id: client.runs.run(run_id).wait(),
+    "wait with a deadline": lambda client, run_id: client.runs.run(run_id).wait(timeout=60),
+    "request": lambda client, run_id: client.runs.get(run_id),
+    "list": lambda client, run_id: items(client.runs.list()),
+    "watch": lambda client, run_id: items(client.runs.watch([run_id])),
+    "as_completed": lambda client, run_id: items(client.runs.as_completed([run_id])),
+    "map": map_in_block,
+}
+
+
+def holds_everything(seen: Seen) -> bool:
+    return True
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+async def test_a_cancelled_task_ends_its_held_request_at_once(
+    hosted: Hosted, client: duvo.AsyncClient, held: Held, name: str
+) -> None:
+    run_id = hosted.start()
+    held.holds = holds_everything
+    task = asyncio.ensure_future(ACTIONS[name](client, run_id))
+    await held.reached()
+    began = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - began < 2
+    await until(lambda: connections(hosted) == 0)
+    held.release.set()
+    assert (await client.runs.get(run_id)).id == run_id
+    assert connections(hosted) == 1
+
+
+@pytest.mark.parametrize("name", ["follow", "wait", "watch", "as_completed", "map"])
+async def test_a_cancelled_task_ends_its_pause_between_polls_at_once(
+    hosted: Hosted, client: duvo.AsyncClient, name: str
+) -> None:
+    run_id = hosted.start()
+    task = asyncio.ensure_future(ACTIONS[name](client, run_id))
+    await until(lambda: len(hosted.requests) >= 2)
+    await asyncio.sleep(0.3)
+    began = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - began < 0.5
+    await client.runs.get(run_id)
+
+
+@pytest.mark.parametrize("name", ["follow", "wait", "request", "map"])
+async def test_an_outer_timeout_ends_an_action(
+    hosted: Hosted, client: duvo.AsyncClient, held: Held, name: str
+) -> None:
+    run_id = hosted.start()
+    held.holds = holds_everything
+    began = time.monotonic()
+    with pytest.raises(asyncio.TimeoutError):
+        async with asyncio.timeout(0.3):
+            await ACTIONS[name](client, run_id)
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(ACTIONS[name](client, run_id), 0.3)
+    with anyio.move_on_after(0.3) as scope:
+        await ACTIONS[name](client, run_id)
+    assert scope.cancelled_caught
+    assert time.monotonic() - began < 5
+    await until(lambda: connections(hosted) == 0)
+    held.release.set()
+    await client.runs.get(run_id)
+
+
+async def test_a_follow_continues_after_a_cancellation_where_it_was(
+    hosted: Hosted, client: duvo.AsyncClient, held: Held
+) -> None:
+    run_id = hosted.start()
+    hosted.say(run_id, "first")
+    async with client.runs.run(run_id).messages(follow=True) as messages:
+        assert (await anext(messages)).content == "first"
+        for _ in range(3):
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(anext(messages), 0.2)
+        hosted.say(run_id, "second")
+        hosted.end(run_id)
+        held.release.set()
+        assert [message.content async for message in messages] == ["second"]
+
+
+async def test_a_pause_that_is_cancelled_again_and_again_ends(
+    hosted: Hosted, client: duvo.AsyncClient
+) -> None:
+    run_id = hosted.start()
+    messages = client.runs.run(run_id).messages(follow=True)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            assert (await asyncio.wait_for(anext(messages), 0.1)).content == "late"
+            break
+        except asyncio.TimeoutError:
+            if len(hosted.requests) == 2:
+                hosted.say(run_id, "late")
+    else:
+        raise AssertionError("the pause never ended")
+
+
+async def test_a_change_that_was_cancelled_is_not_sent_again(
+    hosted: Hosted, client: duvo.AsyncClient, held: Held
+) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id)
+    held.holds = lambda seen: seen.method == "POST"
+    messages = client.runs.run(run_id).messages(follow=True, on_request="approve")
+    assert (await anext(messages)).is_pending_request
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(anext(messages), 0.5)
+    assert held.count == 1
+    hosted.end(run_id)
+    held.release.set()
+    assert [message.content async for message in messages] == []
+    assert hosted.count("POST", "/respond") == 1
+
+
+async def test_the_team_is_found_although_the_task_that_was_finding_it_was_cancelled(
+    hosted: Hosted, held: Held
+) -> None:
+    held.holds = lambda seen: seen.path == "/v2/teams"
+    async with duvo.AsyncClient(api_key=KEY, base_url=hosted.base_url) as client:
+        runs = client.runs.list()
+        # Both are kept, as a task group or a debugger would keep them.
+        tasks = [asyncio.ensure_future(anext(runs)), asyncio.ensure_future(client.find_team_id())]
+        await held.reached()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        held.release.set()
+        assert await asyncio.wait_for(client.find_team_id(), 10)
+        assert [run async for run in runs] == []
+
+
+async def test_a_map_under_an_anyio_scope_records_the_starts_that_were_sent(
+    hosted: Hosted, client: duvo.AsyncClient, held: Held, tmp_path: Path
+) -> None:
+    held.holds = lambda seen: seen.method == "POST"
+    journal = tmp_path / "journal"
+    # Every await below raises while the scope is left.
+    with anyio.CancelScope() as scope:
+        async with client.runs.map(AGENT, ["a"], journal=journal) as results:
+            asyncio.get_running_loop().call_later(0.5, scope.cancel)
+            await anext(results)
+    assert scope.cancelled_caught
+    await held.reached()
+    held.release.set()
+    (run_id,) = hosted.runs
+    hosted.end(run_id)
+
+    async def is_free() -> list[str]:
+        return [result.run.id async for result in client.runs.map(AGENT, ["a"], journal=journal)]
+
+    for _ in range(200):
+        try:
+            assert await is_free() == [run_id]
+            break
+        except duvo.JournalError:
+            await asyncio.sleep(0.05)
+    assert hosted.count("POST", "/runs") == 1
+    # It was recorded as started: nobody had to search for it.
+    assert not [seen for seen in hosted.requests if "/messages?limit=10" in seen.target]
+
+
+async def test_a_map_continues_after_a_cancellation_where_it_was(
+    hosted: Hosted, client: duvo.AsyncClient, held: Held
+) -> None:
+    held.holds = lambda seen: seen.method == "POST"
+    async with client.runs.map(AGENT, ["a", "b", "c"]) as results:
+        for _ in range(3):
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(anext(results), 0.2)
+        held.release.set()
+        await until(lambda: len(hosted.runs) == 3)
+        for run_id in list(hosted.runs):
+            hosted.end(run_id)
+        assert {result.input async for result in results} == {"a", "b", "c"}
+    assert hosted.count("POST", "/runs") == 3
+
+
+async def test_many_cancellations_leak_neither_connections_nor_tasks(
+    hosted: Hosted, client: duvo.AsyncClient
+) -> None:
+    hosted.headers["duvo-long-poll"] = "25"
+    run_id = hosted.start()
+    await client.runs.get(run_id)
+    before = asyncio.all_tasks()
+    for number in range(60):
+        action = list(ACTIONS.values())[number % len(ACTIONS)]
+        task = asyncio.ensure_future(action(client, run_id))
+        # At another place each time.
+        for _ in range(number * 3):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+    await until(lambda: asyncio.all_tasks() <= before)
+    assert connections(hosted) <= 2
+    await client.runs.get(run_id)

@@ -1,0 +1,232 @@
+"""Closing an iterator or a client, from whichever task, and never closing one."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import duvo
+from tests.servers.fake_api import AGENT, KEY, TEAM, Hosted
+from tests.unit.async_client.conftest import Held, connections, until
+
+pytestmark = pytest.mark.anyio
+
+ITERATORS: dict[str, Callable[[duvo.AsyncClient, str], Any]] = {
+    "messages": lambda client, run_id: client.runs.run(run_id).messages(follow=True),
+    "watch": lambda client, run_id: client.runs.watch([run_id]),
+    "as_completed": lambda client, run_id: client.runs.as_completed([run_id]),
+    "map": lambda client, run_id: client.runs.map(AGENT, ["a"]),
+    "list": lambda client, run_id: client.runs.list(),
+    "inbox": lambda client, run_id: client.runs.inbox(),
+    "agents": lambda client, run_id: client.agents.list(),
+}
+
+
+async def items(iterator: Any) -> list[Any]:
+    return [item async for item in iterator]
+
+
+@pytest.mark.parametrize("name", ITERATORS)
+async def test_aclose_from_another_task_ends_a_held_request_at_once(
+    hosted: Hosted, client: duvo.AsyncClient, held: Held, name: str
+) -> None:
+    held.holds = lambda seen: seen.method == "GET"
+    iterator = ITERATORS[name](client, hosted.start())
+    task = asyncio.ensure_future(items(iterator))
+    await held.reached()
+    began = time.monotonic()
+    await iterator.aclose()
+    assert await task == []
+    assert time.monotonic() - began < 2
+    await until(lambda: connections(hosted) == 0)
+    await iterator.aclose()
+    assert await items(iterator) == []
+
+
+@pytest.mark.parametrize("name", ["messages", "watch", "as_completed", "map"])
+async def test_aclose_from_another_task_ends_a_pause_at_once(
+    hosted: Hosted, client: duvo.AsyncClient, name: str
+) -> None:
+    iterator = ITERATORS[name](client, hosted.start())
+    task = asyncio.ensure_future(items(iterator))
+    await until(lambda: len(hosted.requests) >= 2)
+    await asyncio.sleep(0.3)
+    began = time.monotonic()
+    await iterator.aclose()
+    await task
+    assert time.monotonic() - began < 0.5
+
+
+async def test_leaving_the_block_closes_the_iterator(
+    hosted: Hosted, client: duvo.AsyncClient
+) -> None:
+    run_id = hosted.start()
+    hosted.say(run_id, "hello")
+    async with client.runs.run(run_id).messages(follow=True) as messages:
+        async for _ in messages:
+            break
+    assert await items(messages) == []
+
+
+async def test_a_task_that_is_cancelled_after_aclose_is_cancelled(
+    hosted: Hosted, client: duvo.AsyncClient
+) -> None:
+    for delay in range(12):
+        messages = client.runs.run(hosted.start()).messages(follow=True)
+        task = asyncio.ensure_future(items(messages))
+        await asyncio.sleep(0.1)
+        await messages.aclose()
+        for _ in range(delay):
+            await asyncio.sleep(0)
+        if task.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+
+async def test_a_reply_that_was_sent_is_read_to_its_end_when_the_iterator_is_closed(
+    hosted: Hosted, client: duvo.AsyncClient, held: Held
+) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id)
+    held.holds = lambda seen: seen.path.endswith("/respond")
+    messages = client.runs.run(run_id).messages(follow=True, on_request="approve")
+    task = asyncio.ensure_future(items(messages))
+    await held.reached()
+    await messages.aclose()
+    await asyncio.sleep(0.1)
+    assert not task.done()
+    held.release.set()
+    assert [message.type for message in await task] == ["human_request"]
+    assert connections(hosted) == 1
+
+
+async def test_a_closed_client_opens_new_connections(
+    hosted: Hosted, client: duvo.AsyncClient
+) -> None:
+    run_id = hosted.start()
+    for _ in range(2):
+        assert (await client.runs.get(run_id)).status == "running"
+        assert connections(hosted) == 1
+        await client.aclose()
+        await until(lambda: connections(hosted) == 0)
+    await client.aclose()
+
+
+async def test_closing_a_client_while_its_tasks_send_spoils_nothing(
+    hosted: Hosted, client: duvo.AsyncClient
+) -> None:
+    run_id = hosted.start()
+    for delay in range(20):
+        tasks = [asyncio.ensure_future(client.runs.get(run_id)) for _ in range(4)]
+        for _ in range(delay * 2):
+            await asyncio.sleep(0)
+        await client.aclose()
+        runs = await asyncio.wait_for(asyncio.gather(*tasks), 20)
+        assert [run.status for run in runs] == ["running"] * 4
+    await client.aclose()
+    await until(lambda: connections(hosted) == 0)
+
+
+async def test_a_batch_that_is_dropped_ends_its_work(
+    hosted: Hosted, client: duvo.AsyncClient, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    hosted.after = lambda seen: [hosted.end(run_id) for run_id in hosted.runs] and None
+    async for _ in client.runs.map(AGENT, ["a", "b"], journal=journal, concurrency=1):
+        break
+    await until(lambda: not [task for task in asyncio.all_tasks() if "_work" in repr(task)])
+
+    async def is_free() -> bool:
+        try:
+            assert len(await items(client.runs.map(AGENT, ["a", "b"], journal=journal))) == 2
+        except duvo.JournalError:
+            return False
+        return True
+
+    while not await is_free():
+        await asyncio.sleep(0.01)
+    assert len(hosted.runs) == 2
+
+
+LEFT = """
+import asyncio, sys
+import duvo
+
+async def main():
+    client = duvo.AsyncClient(*sys.argv[1:4])
+    how, run_id, agent, file = sys.argv[4:]
+    if how == "get":
+        await client.runs.get(run_id)
+    elif how == "never":
+        client.runs.run(run_id).messages(follow=True)
+        client.runs.map(agent, ["a"], journal=file)
+    elif how == "break":
+        async for _ in client.runs.run(run_id).messages(follow=True):
+            break
+    elif how == "map":
+        async for _ in client.runs.map(agent, ["a", "b"], journal=file, concurrency=1):
+            break
+    elif how == "map kept":
+        global results
+        results = client.runs.map(agent, ["a", "b"], journal=file, concurrency=1)
+        await anext(results)
+    elif how == "task":
+        global task
+        task = asyncio.ensure_future(client.runs.run(run_id).wait())
+        await asyncio.sleep(0.3)
+    elif how == "timeout":
+        try:
+            await asyncio.wait_for(client.runs.run(run_id).wait(), 0.3)
+        except asyncio.TimeoutError:
+            pass
+    elif how == "error":
+        try:
+            await client.runs.get("00000000-0000-4000-8000-000000000000")
+        except duvo.NotFound:
+            pass
+    elif how == "closed":
+        await client.runs.get(run_id)
+        await client.aclose()
+
+asyncio.run(main())
+print("left")
+"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["never", "get", "break", "map", "map kept", "task", "timeout", "error", "closed"],
+)
+def test_a_client_that_is_never_closed_gives_no_warning_but_pythons_own(
+    hosted: Hosted, tmp_path: Path, how: str
+) -> None:
+    run_id = hosted.start()
+    hosted.say(run_id, "hello")
+    hosted.after = lambda seen: (
+        [hosted.end(other) for other in hosted.runs if other != run_id] and None
+    )
+    arguments = [KEY, hosted.base_url, TEAM, how, run_id, AGENT, str(tmp_path / "journal")]
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", LEFT, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "left\n"), done.stderr
+    # In dev mode asyncio reports slow steps, which depend on the machine.
+    said = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
+    warnings = [line for line in said if "Warning:" in line]
+    # A transport of asyncio and its socket: what Python says of any connection that is left.
+    own = ("ResourceWarning: unclosed transport", "ResourceWarning: unclosed <socket.socket")
+    assert [line for line in warnings if not line.startswith(own)] == []
+    for text in ("never retrieved", "never awaited", "destroyed", "duvo"):
+        assert text not in "\n".join(said)
+    if how in ("never", "closed"):
+        assert said == []
