@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from attrs import frozen
+from attrs import define, frozen
 
 from .. import _errors
 from .._flow.steps import Sleep, block
@@ -54,17 +54,15 @@ class Found:
     """The result of a search for the run of one start.
 
     Attributes:
-        state: the run, or None.
-        undecided: if there is none yet: ids of runs that may be the run, and
-            whose conversations do not show it yet. The start must not be sent
-            again while there are any.
+        undecided: ids of runs that may be the run, if it was not found. The start
+            must not be sent again while there are any.
     """
 
     state: RunState | None = None
     undecided: tuple[str, ...] = ()
 
 
-@frozen
+@define
 class _Candidate:
     raw: dict[str, Any]
     created: datetime
@@ -74,14 +72,8 @@ class _Candidate:
 def newest_mark(api: Api, agent_id: str) -> Flow[dict[str, Any]]:
     """Return a mark, as JSON, that separates older runs from the runs of a new batch.
 
-    Sends `GET /v2/teams/{team}/runs`.
-
-    Returns:
-        `created_at` of the agent's newest run, or None; and `ids` of the runs
-        created at that moment.
-
-    Raises:
-        DuvoError: the list cannot be read.
+    It has `created_at` of the agent's newest run, or None, and `ids` of the runs
+    created at that moment. Sends `GET /v2/teams/{team}/runs`.
     """
     path = paths.runs((yield from api.team_id()))
     newest: datetime | None = None
@@ -112,23 +104,14 @@ def find_runs(
     Sends `GET /v2/teams/{team}/runs`, and `GET /v2/runs/{id}/messages` for each
     unknown run of the agent that is newer than the mark. A run that possibly
     fits is adopted only if there are at most as many such runs as starts without
-    a run.
+    a run. The results are in the order of the messages.
 
     Args:
-        api: the API.
-        agent_id: the agent.
         messages: the starts' messages, as they were sent; None for no message.
         mark: what `newest_mark` returned before the first start was sent.
         has_run: returns whether a run belongs to another start. It may block.
         deadline: until when to repeat the search: a run may appear late, and its
-            first messages later still. None searches once. Requests may last
-            longer.
-
-    Returns:
-        A result for each message, in order.
-
-    Raises:
-        DuvoError: something cannot be read.
+            first messages later still. None searches once.
     """
     path = paths.runs((yield from api.team_id()))
     search = _Search(api, path, agent_id, mark, has_run)
@@ -213,9 +196,7 @@ class _Search:
     def is_without_doubt(self, message: str | None, seekers: Sequence[str | None]) -> bool:
         """Whether all candidates that possibly fit belong to starts with this message.
 
-        Args:
-            message: the message of a start.
-            seekers: the messages of all starts without a run.
+        `seekers` are the messages of all starts without a run.
         """
         possible = set(self.ids(message, "maybe"))
         if not possible or self.ids(message, "not yet"):
@@ -245,12 +226,11 @@ class _Search:
             return
         with request_context("GET", path):
             page = Page(response.data, 0, _FIRST)
-        read = opening(
+        candidate.opening = opening(
             page.messages,
             is_cut=len(page.messages) >= _FIRST,
             has_ended=wire.run(candidate.raw)["status"] in wire.FINISHED,
         )
-        self._candidates[run_id] = _Candidate(candidate.raw, candidate.created, read)
 
 
 def _listed(

@@ -18,13 +18,9 @@ _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=Fals
 
 
 def fingerprint(value: Any) -> str:
-    """Return the name of an input without a key, made from its content.
+    """Return the name of an input without a key, made from its content as JSON.
 
-    Args:
-        value: the input, any JSON value; the order of an object's fields does not matter.
-
-    Raises:
-        ConfigError: it is not a JSON value.
+    The order of an object's fields does not matter.
     """
     try:
         canonical = _encode(value)
@@ -34,11 +30,7 @@ def fingerprint(value: Any) -> str:
 
 
 def of_key(key: object) -> str:
-    """Return the name of an input with a key.
-
-    Raises:
-        ConfigError: the key is not valid text.
-    """
+    """Return the name of an input with a key."""
     if not isinstance(key, str):
         raise ConfigError(f"the key of an input must be text, not {_cut(key)}")
     try:

@@ -26,10 +26,8 @@ class Input:
 
     Attributes:
         index: the place among the inputs, counted from 0.
-        value: the input itself.
         name: the name in the journal.
         message: the start message of the run.
-        key: the key, or None.
     """
 
     index: int
@@ -40,21 +38,11 @@ class Input:
 
 
 class Inputs:
-    """Takes inputs one after the other.
-
-    Args:
-        values: the inputs.
-        message: as in `Runs.map`.
-        key: as in `Runs.map`.
-        has_journal: whether a file records the state of each input.
-        may_await: whether the inputs may be an async iterable.
+    """Takes inputs one after the other; `Runs.map` explains its arguments.
 
     Attributes:
         are_taken: whether all inputs were taken.
         error: the error that made taking them end early, or None.
-
-    Raises:
-        ConfigError: the inputs cannot be iterated over.
     """
 
     def __init__(
@@ -72,6 +60,7 @@ class Inputs:
             raise ConfigError(f"inputs must be a list or another iterable, not {what:.80}")
         self.are_taken = False
         self.error: BaseException | None = None
+        # How many are taken together, if they come fast.
         self._group = 1
         self._count = 0
         self._values: Any = values
@@ -96,7 +85,7 @@ class Inputs:
                 self.are_taken = True
         except BaseException as error:
             self._record(error)
-        return self._hand_over()
+        return self._all_taken()
 
     async def take_async(self, most: int) -> list[Input]:
         """Return the next inputs, which may come from an async iterable; see `take`."""
@@ -112,7 +101,7 @@ class Inputs:
             self.are_taken = True
         except Exception as error:
             self._record(error)
-        return self._hand_over()
+        return self._all_taken()
 
     async def _next_async(self) -> Any:
         import asyncio
@@ -149,16 +138,12 @@ class Inputs:
         if not isinstance(error, Exception):
             raise error
 
-    def _hand_over(self) -> list[Input]:
+    def _all_taken(self) -> list[Input]:
         taken, self._taken = self._taken, []
         return taken
 
     def name(self, index: int, value: Any) -> str:
-        """Return an input's name in the journal.
-
-        Raises:
-            ConfigError: the input is not a JSON value, or has no key.
-        """
+        """Return an input's name in the journal."""
         return self._named(index, value, self._key_of(index, value))
 
     def _named(self, index: int, value: Any, key: str | None) -> str:

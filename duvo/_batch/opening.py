@@ -41,7 +41,6 @@ def opening(messages: Sequence[dict[str, Any]], *, is_cut: bool, has_ended: bool
     Args:
         messages: the first messages, with our names.
         is_cut: whether more messages may follow.
-        has_ended: whether the run had ended before the messages were read.
     """
     texts = []
     is_whole = is_cut or has_ended
@@ -67,10 +66,6 @@ def fit(message: str | None, opening: Opening) -> Fit:
     - for a start without a message, a single text: it may be the instructions,
       or the start message on a server that does not show instructions;
     - a run that ended before its first message.
-
-    Args:
-        message: the start message, as it was sent, or None.
-        opening: the opening of the run's conversation.
     """
     texts = opening.texts
     if message is not None and message in (*texts[-1:], *texts[1:2]):

@@ -24,10 +24,7 @@ _UNKNOWN = datetime.min.replace(tzinfo=timezone.utc)
 
 
 class SearchByTime:
-    """Searches for runs whose times of creation are known.
-
-    Args:
-        created_at: when each run was created, by id, as the server reports it.
+    """Searches for runs whose times of creation, by id, are known.
 
     Attributes:
         missed: ids of the runs that were not where the list should have them.
@@ -69,9 +66,6 @@ class SearchByPlace:
 
     It reads at most as many pages as there are runs: reading the runs themselves
     would cost as much.
-
-    Attributes:
-        missed: ids of the runs that were not found.
     """
 
     is_misled = False
