@@ -12,6 +12,9 @@ import pytest
 
 import duvo
 from tests.servers.fake_api import KEY, TEAM, Hosted, Seen
+from tests.unit.batch.conftest import quick_pace
+
+__all__ = ["quick_pace"]
 
 
 @pytest.fixture
