@@ -115,10 +115,10 @@ TEXTS = [
         "                or",
     ),
     (
-        "            inputs: JSON values; they are taken as runs can be started, by\n"
-        "                whoever iterates over the results.",
+        "            inputs: JSON values; they are taken as runs can be started, in\n"
+        "                the thread that iterates over the results.",
         "            inputs: JSON values, of an iterable or an async iterable; they are\n"
-        "                taken as runs can be started, by whoever iterates over the results.",
+        "                taken as runs can be started.",
     ),
 ]
 

@@ -41,7 +41,7 @@ def _lines() -> Iterator[str]:
     yield _HEAD
     yield "| options of every command | |"
     yield "|---|---|"
-    yield from _rows(dict(parser_of("whoami").sections)[_COMMON_TITLE])
+    yield from _rows(dict(_sections(parser_of("whoami")))[_COMMON_TITLE])
     yield ""
     for group, about in {**GROUPS, "": "everything else"}.items():
         yield f"## {f'duvo {group}' if group else 'Others'}: {about}"
@@ -55,7 +55,8 @@ def _lines() -> Iterator[str]:
 
 def _command(command: str) -> Iterator[str]:
     parser = parser_of(command)
-    actions = [action for _, actions in parser.sections for action in actions]
+    sections = _sections(parser)
+    actions = [action for _, actions in sections for action in actions]
     positionals = [action for action in actions if not action.option_strings]
     words = " ".join(["duvo", command, *map(_positional, positionals)])
     if command == "dev":
@@ -64,7 +65,7 @@ def _command(command: str) -> Iterator[str]:
     yield ""
     yield parser.description or ""
     yield ""
-    rows = [row for title, actions in parser.sections for row in _group(title, actions)]
+    rows = [row for title, actions in sections for row in _group(title, actions)]
     if rows:
         yield from ["| | |", "|---|---|", *rows, ""]
     if parser.epilog:
@@ -75,6 +76,11 @@ def _command(command: str) -> Iterator[str]:
             else:
                 yield part
             yield ""
+
+
+def _sections(parser: argparse.ArgumentParser) -> list[tuple[str, list[argparse.Action]]]:
+    # argparse has no public way to list the groups of a parser.
+    return [(group.title or "", group._group_actions) for group in parser._action_groups]
 
 
 def _group(title: str, actions: list[argparse.Action]) -> Iterator[str]:

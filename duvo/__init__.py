@@ -10,85 +10,32 @@ for message in run.messages(follow=True):
         run.respond(approve=True)
 """
 
-# Names are loaded when first used: `import duvo` loads nothing else.
+# Names are loaded when first used: `import duvo` loads nothing else. A name that is not
+# here is an error, in `_errors`.
 _HOME = {
     "_version": ("__version__",),
     "_async.agents": ("AsyncAgentList",),
     "_async.client": ("AsyncClient",),
-    "_async.iterators": (
-        "AsyncCompleted",
-        "AsyncWatch",
-    ),
+    "_async.iterators": ("AsyncCompleted", "AsyncWatch"),
     "_async.messages": ("AsyncMessages",),
     "_async.results": ("AsyncResults",),
     "_async.run": ("AsyncRun",),
     "_async.run_list": ("AsyncRunList",),
+    "_batch.entry": ("Progress",),
     "_batch.journal": ("Changes",),
-    "_batch.results": ("Progress",),
     "_client": ("Client",),
-    "_errors": (
-        "APIError",
-        "AmbiguousAgent",
-        "AuthenticationError",
-        "ConfigError",
-        "Conflict",
-        "ConnectionError",
-        "DuvoError",
-        "HumanRequestPending",
-        "InvalidReply",
-        "InvalidRequest",
-        "JournalError",
-        "MapIncomplete",
-        "MissingCredential",
-        "NotFound",
-        "NotLoaded",
-        "OutcomeUnknown",
-        "PermissionDenied",
-        "RateLimited",
-        "RunError",
-        "RunFailed",
-        "RunStopped",
-        "ServerError",
-        "TLSError",
-        "TimeoutError",
-        "UnexpectedAnswer",
-        "UnknownProfile",
-        "WaitTimeout",
-    ),
     "_http.response": ("Response",),
-    "_models.human_requests": (
-        "HumanRequest",
-        "Option",
-        "Question",
-        "Reply",
-    ),
-    "_models.messages": (
-        "Message",
-        "ToolCall",
-        "ToolResult",
-    ),
+    "_models.human_requests": ("HumanRequest", "Option", "Question", "Reply"),
+    "_models.messages": ("Message", "ToolCall", "ToolResult"),
     "_models.runs": ("RunData",),
-    "_resources.agents": (
-        "Agent",
-        "AgentList",
-    ),
-    "_resources.events": (
-        "Event",
-        "Result",
-    ),
-    "_resources.iterators": (
-        "Completed",
-        "Watch",
-    ),
+    "_resources.agents": ("Agent", "AgentList"),
+    "_resources.events": ("Event", "Result"),
+    "_resources.iterators": ("Completed", "Watch"),
     "_resources.messages": ("Messages",),
     "_resources.results": ("Results",),
     "_resources.run": ("Run",),
     "_resources.run_list": ("RunList",),
-    "_resources.teams": (
-        "Team",
-        "UserProfile",
-        "WhoAmI",
-    ),
+    "_resources.teams": ("Team", "UserProfile", "WhoAmI"),
 }
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
 
@@ -165,8 +112,8 @@ if TYPE_CHECKING:
     from ._async.results import AsyncResults
     from ._async.run import AsyncRun
     from ._async.run_list import AsyncRunList
+    from ._batch.entry import Progress
     from ._batch.journal import Changes
-    from ._batch.results import Progress
     from ._client import Client
     from ._errors import (
         AmbiguousAgent,
@@ -213,12 +160,11 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        module = _NAMES.get(name)
-        if module is None:
+        if name not in __all__:
             raise AttributeError(f"module 'duvo' has no attribute {name!r}")
         from importlib import import_module
 
-        value = getattr(import_module(f"duvo.{module}"), name)
+        value = getattr(import_module(f"duvo.{_NAMES.get(name, '_errors')}"), name)
         globals()[name] = value
         return value
 

@@ -23,14 +23,12 @@ _LONGEST_TIMEOUT = 86_400.0
 
 
 class Settings:
-    """Where the API is, and who calls it. Its repr never shows the key.
+    """The settings of a client. The repr never shows the key.
 
     Args:
-        api_key: the key.
-        base_url: the API's origin.
-        team_id: the team, or None when it has to be found.
-        profile: the profile that some of it comes from, or None.
-        team_may_be_in_profile: the profile file was not read, and may name the team.
+        team_id: the team, or None if it is yet to be found.
+        profile: the profile that was used, or None.
+        team_may_be_in_profile: whether the profile file was not read, and may name the team.
     """
 
     __slots__ = ("api_key", "base_url", "profile", "team_id", "team_may_be_in_profile")
@@ -57,11 +55,7 @@ class Settings:
 
 
 def check_options(timeout: float, max_retries: int, user_agent: str | None) -> None:
-    """Check the arguments of a client that are not settings.
-
-    Raises:
-        ConfigError: one of them cannot work.
-    """
+    """Check the arguments of a client that are not settings."""
     if not 0 < timeout <= _LONGEST_TIMEOUT:
         raise ConfigError(
             f"timeout must be seconds above 0 and at most {_LONGEST_TIMEOUT:g}, not {timeout}"
@@ -81,13 +75,9 @@ def resolve(
 ) -> Settings:
     """Return settings from arguments, environment and profile, in that order.
 
-    A profile named here is an argument: its key, base URL and team travel
-    together and beat the environment, so that no key is ever sent to the host
-    of another profile.
-
-    Raises:
-        MissingCredential: there is no key anywhere.
-        ConfigError: a setting that cannot work, or an unreadable profile file.
+    A profile given here is an argument: its key, base URL and team are used
+    together and override the environment, so that a key is never sent to the
+    host of another profile.
     """
     named: Profile | None = None
     team_may_be_in_profile = False
@@ -114,7 +104,7 @@ def resolve(
     if api_key is None:
         raise MissingCredential(
             "no API key: set DUVO_API_KEY, or add a profile with `duvo profiles add NAME`; "
-            "with no account, `duvo dev` serves everything on this machine"
+            "without an account, `duvo dev` serves the API on this machine"
         )
     return Settings(
         checked_key(api_key),
@@ -162,8 +152,7 @@ def _warn_of_unused(profile: str, environ: Mapping[str, str]) -> None:
     ]
     if unused:
         logger.warning(
-            "profile %r was named, so %s of the environment %s not used",
+            "profile %r was given: ignoring %s from the environment",
             profile,
             " and ".join(unused),
-            "is" if len(unused) == 1 else "are",
         )

@@ -1,4 +1,4 @@
-"""A key and the address that it is for, checked before anything is sent. Pure."""
+"""Checks of the API key and the base URL, before anything is sent."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ DEFAULT_BASE_URL = "https://api.duvo.ai"
 
 
 def checked_key(api_key: str) -> str:
-    """The key without surrounding white space; its form is not checked, but it must fit a header.
+    """Return the key without surrounding white space.
 
     Raises:
-        ConfigError: it has a character that no header may have.
+        ConfigError: the key has a character that a header must not have.
     """
     key = api_key.strip()
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError(
-            "the API key has a character that cannot be sent (a space, a line break, or one "
-            "outside ASCII): copy it again"
+            "the API key has a character that cannot be sent (a space, a line break, or not "
+            "ASCII): copy it again"
         )
     return key
 
 
 def checked_base_url(base_url: str) -> str:
-    """The base URL as an origin, without a trailing slash.
+    """Return the base URL as an origin, without a trailing slash.
 
     Raises:
-        ConfigError: it is no http(s) origin.
+        ConfigError: the base URL is not an http(s) origin.
     """
     url = base_url.strip().rstrip("/")
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018  raises on a port that is no number
+        parts.port  # noqa: B018  raises if the port is not a number
     except ValueError as error:
         raise ConfigError(f"the base URL {base_url!r} is not a URL ({error})") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -43,7 +43,7 @@ def checked_base_url(base_url: str) -> str:
     if parts.path or parts.query or parts.fragment:
         origin = f"{parts.scheme}://{parts.netloc}"
         raise ConfigError(
-            f"the base URL is an origin, without a path such as {parts.path or '?…'!r}: "
+            f"the base URL must be an origin, without a path such as {parts.path or '?…'!r}: "
             f"use {origin} (requests go to {origin}/v2/…)"
         )
     return url

@@ -1,19 +1,19 @@
 """Everything that `duvo` raises.
 
 DuvoError
-├── ConfigError                  settings that cannot work
-│   ├── MissingCredential        no API key anywhere
-│   ├── UnknownProfile           a profile was named that is not in the file
+├── ConfigError                  a missing or invalid setting or argument
+│   ├── MissingCredential        no API key was found
+│   ├── UnknownProfile           the profile file does not have this profile
 │   └── JournalError             the journal of a batch cannot be used
 ├── ConnectionError              the server was not reached, or the connection broke
-│   └── TLSError                 the server could not be trusted
-├── TimeoutError                 no answer within the time for one request
-├── OutcomeUnknown               a change was sent, and whether it happened is not known
-├── UnexpectedAnswer             an answer that is not what the API says
+│   └── TLSError                 the server's certificate or TLS was not accepted
+├── TimeoutError                 no response within the time for one request
+├── OutcomeUnknown               a change was sent, and may or may not have happened
+├── UnexpectedAnswer             a response that does not match the API
 ├── NotLoaded                    an attribute whose data has not been read yet
-├── InvalidReply                 a reply that does not fit what is pending
-├── AmbiguousAgent               a name that several agents share
-├── APIError                     the server said no (status, code, message, request_id)
+├── InvalidReply                 a reply that does not fit the pending request
+├── AmbiguousAgent               several agents have this name
+├── APIError                     an error response (status, code, message, request_id)
 │   ├── AuthenticationError      401
 │   ├── PermissionDenied         403
 │   ├── NotFound                 404
@@ -21,15 +21,15 @@ DuvoError
 │   ├── InvalidRequest           400, 413, 422 and other 4xx
 │   ├── RateLimited              429
 │   └── ServerError              5xx
-├── RunError                     how a run stands (run)
+├── RunError                     the state of a run prevents a result (run)
 │   ├── RunFailed
 │   ├── RunStopped
-│   └── HumanRequestPending      a human request that nothing here may answer
-├── MapIncomplete                inputs of a batch that have no finished run (failures)
-└── WaitTimeout                  a wait or a follow ran out of time; the run goes on
+│   └── HumanRequestPending      a human request that `on_request` does not answer
+├── MapIncomplete                inputs of a batch without a finished run (failures)
+└── WaitTimeout                  a wait or a follow ran out of time; the run is still running
 
-Each takes its whole text as the one positional argument and the rest as
-optional keywords, which is what lets them pickle and copy as they are.
+Each takes its text as the only positional argument and the rest as optional
+keywords: so all of them can be pickled and copied.
 """
 
 from __future__ import annotations
@@ -41,15 +41,14 @@ if TYPE_CHECKING:
 
     from ._models.human_requests import HumanRequest
     from ._resources.agents import Agent
-    from ._resources.run import Run
 
 
 class DuvoError(Exception):
-    """The parent of all errors of this library.
+    """The base class of all errors of this library.
 
     Attributes:
-        method: HTTP method of the request that failed, or None.
-        path: its path, or None.
+        method: the HTTP method of the request that failed, or None.
+        path: the path of that request, or None.
     """
 
     method: str | None = None
@@ -62,26 +61,26 @@ class DuvoError(Exception):
 
 
 class ConfigError(DuvoError):
-    """Settings that are missing or cannot work."""
+    """A setting or an argument is missing or invalid."""
 
 
 class MissingCredential(ConfigError):
-    """No API key in arguments, environment or profile."""
+    """No API key was found in arguments, environment or profile file."""
 
 
 class UnknownProfile(ConfigError):
-    """A profile was named that the profile file does not have."""
+    """The profile file does not have this profile."""
 
 
 class JournalError(ConfigError):
-    """The journal of a batch cannot be used: in use, another batch's, or not to be written."""
+    """The journal of a batch is in use, belongs to another batch, or cannot be written."""
 
 
 class ConnectionError(DuvoError):
     """The server was not reached, or the connection broke.
 
     Attributes:
-        arrived: False when the server surely never saw the request.
+        arrived: False if the server certainly did not receive the request.
     """
 
     def __init__(
@@ -97,14 +96,14 @@ class ConnectionError(DuvoError):
 
 
 class TLSError(ConnectionError):
-    """The server's certificate or its TLS could not be accepted. Never tried again."""
+    """The server's certificate or TLS was not accepted. Never retried."""
 
 
 class TimeoutError(DuvoError):
-    """No answer within the time for one request.
+    """No response within the time for one request.
 
     Attributes:
-        arrived: False when not even the connection was made.
+        arrived: False if the request was not sent.
     """
 
     def __init__(
@@ -120,19 +119,19 @@ class TimeoutError(DuvoError):
 
 
 class OutcomeUnknown(DuvoError):
-    """A change was sent, and whether it happened is not known.
+    """A change was sent, and may or may not have happened.
 
-    It is not sent again, since that could do it twice. The text says how to
-    find out; `__cause__` is what went wrong.
+    It was not retried, since that could do it twice. The text says how to find
+    out; `__cause__` is the failure of the request.
     """
 
 
 class UnexpectedAnswer(DuvoError):
-    """The server's answer is not what the API says (HTML, cut JSON, a missing field).
+    """The server's response does not match the API (HTML, truncated JSON, a missing field).
 
     Attributes:
-        may_pass: whether asking again may well bring a better one: true of an
-            answer that could not be read at all.
+        may_pass: whether a retry is likely to succeed, as after a response that
+            could not be parsed at all.
     """
 
     def __init__(
@@ -152,10 +151,10 @@ class NotLoaded(DuvoError, AttributeError):
 
 
 class InvalidReply(DuvoError):
-    """A reply that does not fit what is pending. Nothing was sent.
+    """The reply does not fit the pending request. Nothing was sent.
 
     Attributes:
-        request: the pending human request, or None when nothing is pending.
+        request: the pending human request, or None.
     """
 
     def __init__(self, message: str, *, request: HumanRequest | None = None):
@@ -164,10 +163,10 @@ class InvalidReply(DuvoError):
 
 
 class AmbiguousAgent(DuvoError):
-    """Several agents share the name.
+    """Several agents have this name.
 
     Attributes:
-        agents: those agents.
+        agents: the agents with this name.
     """
 
     def __init__(self, message: str, *, agents: Sequence[Agent] = ()):
@@ -176,15 +175,15 @@ class AmbiguousAgent(DuvoError):
 
 
 class APIError(DuvoError):
-    """The server answered with an error.
+    """The server responded with an error.
 
     Attributes:
-        status: HTTP status.
-        code: the server's word for the error, or None.
-        message: the server's sentence, or None.
+        status: the HTTP status.
+        code: the server's error code, or None.
+        message: the server's error message, or None.
         request_id: the server's id of the request, or None.
         retry_after: seconds that the server asked to wait, or None.
-        body: the answer's JSON, without the key; None where it had none.
+        body: the response's JSON with the API key removed, or None.
     """
 
     def __init__(
@@ -218,11 +217,11 @@ class PermissionDenied(APIError):
 
 
 class NotFound(APIError):
-    """404: there is no such thing, or it belongs to another team."""
+    """404: the resource does not exist, or belongs to another team."""
 
 
 class Conflict(APIError):
-    """409: the state of the thing does not allow this."""
+    """409: the state of the resource does not allow this."""
 
 
 class InvalidRequest(APIError):
@@ -230,7 +229,7 @@ class InvalidRequest(APIError):
 
 
 class RateLimited(APIError):
-    """429: too many requests; `retry_after` is in seconds, when told."""
+    """429: too many requests; `retry_after` has the seconds to wait, if the server sent them."""
 
 
 class ServerError(APIError):
@@ -238,19 +237,19 @@ class ServerError(APIError):
 
 
 class RunError(DuvoError):
-    """How a run stands, as an error.
+    """The state of a run prevents a result.
 
     Attributes:
-        run: the run.
+        run: the `Run` or `AsyncRun`; None in an error that was raised by hand.
     """
 
-    def __init__(self, message: str, *, run: Run | None = None):
+    def __init__(self, message: str, *, run: Any = None):
         super().__init__(message)
         self.run = run
 
 
 class RunFailed(RunError):
-    """The run ended as failed; `run.failure` says why."""
+    """The run failed; `run.failure` has the reason."""
 
 
 class RunStopped(RunError):
@@ -258,24 +257,22 @@ class RunStopped(RunError):
 
 
 class HumanRequestPending(RunError):
-    """The run waits for a human, and nothing here may answer.
+    """The run waits for a human, and `on_request` does not answer.
 
     Attributes:
         request: the pending human request.
     """
 
-    def __init__(
-        self, message: str, *, run: Run | None = None, request: HumanRequest | None = None
-    ):
+    def __init__(self, message: str, *, run: Any = None, request: HumanRequest | None = None):
         super().__init__(message, run=run)
         self.request = request
 
 
 class MapIncomplete(DuvoError):
-    """Some inputs of a batch have no finished run, after all others were carried to their ends.
+    """Some inputs of a batch have no finished run. All other runs have ended.
 
     Attributes:
-        failures: for each of them its place among the inputs, the input, and the error.
+        failures: the index, the input and the error of each of these inputs.
     """
 
     def __init__(self, message: str, *, failures: Sequence[tuple[int, Any, DuvoError]] = ()):
@@ -284,11 +281,11 @@ class MapIncomplete(DuvoError):
 
 
 class WaitTimeout(DuvoError):
-    """A wait or a follow ran out of time. The run goes on.
+    """A wait or a follow ran out of time. The run is still running.
 
     Attributes:
-        run_id: the run that was waited for.
-        timeout: the seconds that were given.
+        run_id: the run's id; None when several runs were waited for.
+        timeout: the timeout, in seconds.
     """
 
     def __init__(self, message: str, *, run_id: str | None = None, timeout: float | None = None):

@@ -1,4 +1,4 @@
-"""Lists that come in pages."""
+"""Paginated lists."""
 
 from __future__ import annotations
 
@@ -24,21 +24,17 @@ _MOST_REPEATED = 3
 class Pages:
     """The items of a list call, read a page at a time.
 
-    An item that comes twice, because the list moved between two pages, is
+    An item that appears twice, because the list shifted between two pages, is
     returned once.
 
     Args:
-        api: the API.
-        path: of the call.
-        name: of the field that has the items.
-        params: query without limit and offset.
+        name: the field with the items.
+        params: the query without limit and offset.
         size: maximum number of items in a page.
-        offset: where to begin.
         limit: maximum number of items, or None.
-        deadline: no request lasts longer.
 
     Attributes:
-        total: items of the whole list as last reported, or None.
+        total: number of items in the whole list as last reported, or None.
         more: whether the limit cut the list.
     """
 
@@ -55,7 +51,6 @@ class Pages:
         deadline: Deadline | None = None,
     ):
         self.total: int | None = None
-        self.more = False
         self._api = api
         self._path = path
         self._name = name
@@ -67,9 +62,7 @@ class Pages:
         self._recent: deque[str] = deque(maxlen=_REMEMBERED)
         self._returned = 0
         self._repeated = 0
-        self._is_done = limit == 0
-        if self._is_done:
-            self.more = True
+        self._is_done = self.more = limit == 0
 
     def next_page(self) -> Flow[list[dict[str, Any]] | None]:
         """Read a page; return its new items, or None at the end of the list."""
@@ -113,7 +106,7 @@ class Pages:
     def _check_progress(self, page: list[Any], new: list[Any]) -> None:
         self._repeated = self._repeated + 1 if page and not new else 0
         if self._repeated == _MOST_REPEATED:
-            raise UnexpectedAnswer(f"{self._path} returns the same items again and again")
+            raise UnexpectedAnswer(f"{self._path} keeps returning the same items")
 
     def _reaches_end(self, page: list[Any], ask: int) -> bool:
         if not page:
@@ -126,21 +119,16 @@ class Pages:
 def joined(api: Api, path: str, params: Sequence[tuple[str, str]], size: int) -> Flow[Any]:
     """Return all pages of any list call as one document of the same shape.
 
-    A response without a list of items is returned as it is.
+    A response without a list of items is returned unchanged.
 
     Args:
-        api: the API.
-        path: of the call.
-        params: query; a limit in it is the size of the pages, an offset the beginning.
-        size: items to ask for, where params has no limit.
-
-    Raises:
-        ConfigError: the offset is not a number.
+        params: the query; its limit is the page size, its offset the beginning.
+        size: the page size if `params` has no limit.
     """
-    given = dict(params)
-    offset = _offset(given.get("offset", "0"))
+    values = dict(params)
+    offset = _offset(values.get("offset", "0"))
     rest = [pair for pair in params if pair[0] not in ("limit", "offset")]
-    limit = given.get("limit", str(size))
+    limit = values.get("limit", str(size))
     whole: dict[str, Any] | None = None
     seen: set[str] = set()
     while True:

@@ -1,6 +1,6 @@
-"""The profile file: named sets of key, base URL and team, in the user's config folder.
+"""The profile file: named sets of API key, base URL and team, in the user's config directory.
 
-It is TOML, readable by its owner alone, and replaced in one step when it changes:
+It is TOML, readable by its owner only, and replaced atomically:
 
     default = "work"
 
@@ -32,13 +32,13 @@ else:
 
 @frozen
 class Profile:
-    """One named set of settings. Its repr never shows the key.
+    """A named set of settings. The repr never shows the key.
 
     Attributes:
-        name: how `--profile` and `DUVO_PROFILE` call it.
+        name: the name, for `--profile` and `DUVO_PROFILE`.
         api_key: the key.
-        base_url: the API's origin, or None for the default.
-        team_id: the team, or None to derive it from the key.
+        base_url: the API's origin, or None for the hosted API.
+        team_id: the team, or None to find it by the key.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Profile:
 
 @frozen
 class Profiles:
-    """All profiles of the file.
+    """The profiles in the file.
 
     Attributes:
-        default: name of the profile that is used when none is named, or None.
+        default: the name of the default profile, or None.
         profiles: the profiles by name.
     """
 
@@ -60,36 +60,36 @@ class Profiles:
     profiles: dict[str, Profile] = field(factory=dict)
 
     def named(self, name: str) -> Profile:
-        """The profile of that name.
+        """Return the profile with this name.
 
         Raises:
-            UnknownProfile: there is none.
+            UnknownProfile: the file does not have it.
         """
         try:
             return self.profiles[name]
         except KeyError:
             known = ", ".join(sorted(self.profiles)) or "none yet"
             raise UnknownProfile(
-                f"there is no profile {name!r} in {path()} (there: {known}); "
-                f"`duvo profiles add {name}` makes it"
+                f"{path()} has no profile {name!r} (profiles: {known}); "
+                f"add it with `duvo profiles add {name}`"
             ) from None
 
 
 def path() -> Path:
-    """Where the file is: `profiles.toml` in `DUVO_CONFIG_DIR`, or the user's config folder."""
-    folder = os.environ.get("DUVO_CONFIG_DIR")
-    if folder:
-        return Path(folder) / "profiles.toml"
+    """Return the path: `profiles.toml` in `DUVO_CONFIG_DIR`, or in the user's config directory."""
+    directory = os.environ.get("DUVO_CONFIG_DIR")
+    if directory:
+        return Path(directory) / "profiles.toml"
     import platformdirs
 
     return platformdirs.user_config_path("duvo") / "profiles.toml"
 
 
 def load() -> Profiles:
-    """All profiles; none when the file is not there.
+    """Return all profiles; none if the file does not exist.
 
     Raises:
-        ConfigError: the file cannot be read, or is not what it should be.
+        ConfigError: the file cannot be read, or is malformed.
     """
     file = path()
     try:
@@ -111,25 +111,24 @@ def add(
     *,
     default: bool | None = None,
 ) -> Profile:
-    """Add a profile, or replace the one of that name.
+    """Add a profile, or replace the profile with this name.
 
     Args:
-        name: what to call it.
-        api_key: its key.
+        name: the profile's name.
+        api_key: the key.
         base_url: the API's origin; None for the hosted API.
-        team_id: its team; None to derive it from the key.
-        default: make it the default one; None does so when it is the first.
+        team_id: the team; None to find it by the key.
+        default: whether to make it the default; None does so for the first profile.
 
     Raises:
-        ConfigError: a setting that cannot work, or a file that cannot be written.
+        ConfigError: a setting is invalid, or the file cannot be written.
     """
     if not name or not name.isprintable() or name != name.strip():
         raise ConfigError("a profile's name must be printable and not empty")
     profile = Profile(
         name, checked_key(api_key), checked_base_url(base_url) if base_url else None, team_id
     )
-    with _alone():
-        known = load()
+    with _locked() as known:
         first = default is None and not known.profiles
         _save(
             evolve(
@@ -142,27 +141,25 @@ def add(
 
 
 def use(name: str) -> None:
-    """Make that profile the default one.
+    """Make this profile the default.
 
     Raises:
-        UnknownProfile: there is none of that name.
+        UnknownProfile: the file does not have it.
         ConfigError: the file cannot be written.
     """
-    with _alone():
-        known = load()
+    with _locked() as known:
         known.named(name)
         _save(evolve(known, default=name))
 
 
 def remove(name: str) -> None:
-    """Remove that profile; when it was the default one, there is none afterwards.
+    """Remove this profile. If it was the default, no other takes its place.
 
     Raises:
-        UnknownProfile: there is none of that name.
+        UnknownProfile: the file does not have it.
         ConfigError: the file cannot be written.
     """
-    with _alone():
-        known = load()
+    with _locked() as known:
         known.named(name)
         rest = {key: profile for key, profile in known.profiles.items() if key != name}
         _save(Profiles(None if known.default == name else known.default, rest))
@@ -172,7 +169,7 @@ def _from_toml(data: dict[str, object], file: Path) -> Profiles:
     entries = data.get("profiles", {})
     default = data.get("default")
     if not isinstance(entries, dict) or not (default is None or isinstance(default, str)):
-        raise ConfigError(f"the profile file {file} has no valid `default` and [profiles.NAME]")
+        raise ConfigError(f"the profile file {file} has no valid `default` or [profiles.NAME]")
     profiles = {}
     for name, entry in entries.items():
         settings = entry if isinstance(entry, dict) else {}
@@ -184,7 +181,7 @@ def _from_toml(data: dict[str, object], file: Path) -> Profiles:
         if wrong:
             raise ConfigError(
                 f"the profile {name!r} in {file} needs text for {', '.join(wrong)}; "
-                f"`duvo profiles add {name}` writes it anew"
+                f"`duvo profiles add {name}` replaces it"
             )
         profiles[name] = Profile(
             name,
@@ -196,17 +193,17 @@ def _from_toml(data: dict[str, object], file: Path) -> Profiles:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Let nobody else change the file meanwhile."""
-    folder = path().parent
+def _locked() -> Iterator[Profiles]:
+    """Load the profiles, and keep other processes from changing the file."""
+    directory = path().parent
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(folder, os.O_RDONLY)
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(directory, os.O_RDONLY)
     except OSError as error:
         raise ConfigError(f"cannot write the profile file {path()}: {error.strerror}") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield load()
     finally:
         os.close(lock)
 
@@ -233,7 +230,7 @@ def _save(profiles: Profiles) -> None:
 
 
 def _replace(file: Path, text: str) -> None:
-    # mkstemp makes the file 0600; only the rename makes it seen.
+    # mkstemp creates the file with mode 0600.
     try:
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=".profiles-")
         try:

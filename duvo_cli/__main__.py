@@ -6,32 +6,20 @@ import gc
 import os
 import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TextIO
-
-    from .registry import Found
-
 _INTERRUPTED = 130
 _READER_GONE = 141
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command.
-
-    Args:
-        argv: its arguments; None for those of this process.
-
-    Returns:
-        The exit code; `duvo help exit-codes` lists them.
-    """
+    """Run the command with these arguments, or this process's, and return the exit code."""
     argv = sys.argv[1:] if argv is None else argv
     # Loading code makes no garbage; looking for it would take 3 % of a short command.
     gc.set_threshold(20_000, 10, 10)
     _escape_unprintable()
     try:
         code = _run(argv)
-        _flush(sys.stdout)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         code = _READER_GONE
     except OSError as error:
@@ -67,37 +55,31 @@ def _dispatch(argv: list[str]) -> int:
         from .commands import complete
 
         return complete.run(argv[1:])
-    found = registry.find(argv)
-    if found.name is None:
-        return _without_command(found)
+    command, group, arguments = registry.find(argv)
+    if command is None:
+        return _without_command(group, arguments)
     from . import parser
 
-    module = parser.module_for(found.name)
-    arguments, program = _split(found) if found.name == "dev" else (found.arguments, None)
-    args = parser.parser_of(found.name, module).parse(arguments)
+    program = None
+    if command == "dev" and "--" in arguments:
+        at = arguments.index("--")
+        arguments, program = arguments[:at], arguments[at + 1 :]
+    args = parser.parser_of(command).parse(arguments)
     args.program = program
-    code: int = module.run(args)
+    code: int = parser.module_for(command).run(args)
     return code
 
 
-def _split(found: Found) -> tuple[list[str], list[str] | None]:
-    """The arguments before the first `--`, and the program after it."""
-    if "--" not in found.arguments:
-        return found.arguments, None
-    at = found.arguments.index("--")
-    return found.arguments[:at], found.arguments[at + 1 :]
-
-
-def _without_command(found: Found) -> int:
+def _without_command(group: str, options: list[str]) -> int:
     from .errors import UsageError
     from .help import overview
 
-    if "--version" in found.arguments:
+    if "--version" in options:
         return _dispatch(["--version"])
-    if {"-h", "--help"} & set(found.arguments):
-        print(overview.group_overview(found.group) if found.group else overview.overview(), end="")
+    if {"-h", "--help"} & set(options):
+        print(overview.group_overview(group) if group else overview.overview(), end="")
         return 0
-    raise UsageError("give a command", found.group)
+    raise UsageError("give a command", group)
 
 
 def _report(error: Exception) -> int:
@@ -131,28 +113,19 @@ def _say(text: str) -> None:
 def _escape_unprintable() -> None:
     # Agents may write characters that this terminal's encoding lacks.
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None and hasattr(stream, "reconfigure"):
+        if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _flush(stream: TextIO | None) -> None:
-    if stream is not None:
-        stream.flush()
 
 
 def _close_quietly() -> None:
     """Keep the interpreter's last flush from failing."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
-            _flush(stream)
+            stream.flush()
         except OSError:
-            _redirect_to_nowhere(stream)
-
-
-def _redirect_to_nowhere(stream: TextIO) -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 import duvo
 
 from .output import logs
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-
 _ONE_REQUEST = 30.0
 
 
-def client_of(args: argparse.Namespace, *, waits: bool = False) -> duvo.Client:
-    """Make a client with the settings of the command line.
-
-    Args:
-        args: the parsed arguments.
-        waits: `--timeout` limits the whole command rather than one request.
-
-    Raises:
-        ConfigError: a setting is missing or cannot work.
-    """
+def client_of(args: Namespace, *, waits: bool = False) -> duvo.Client:
+    """Make a client; with `waits`, `--timeout` limits the whole command, not one request."""
     logs.show(debug=args.debug)
     timeout = _ONE_REQUEST if args.timeout is None else args.timeout
     return duvo.Client(

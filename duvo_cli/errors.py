@@ -25,12 +25,7 @@ EXIT_CODES = (
 
 
 class CommandFailed(Exception):
-    """The command cannot continue; the text says why and what to do.
-
-    Args:
-        text: the line for stderr.
-        code: the exit code.
-    """
+    """The command cannot continue; the text says why and what to do."""
 
     def __init__(self, text: str, code: int = ERROR):
         super().__init__(text)
@@ -38,12 +33,7 @@ class CommandFailed(Exception):
 
 
 class UsageError(CommandFailed):
-    """The command line is wrong.
-
-    Args:
-        text: the problem.
-        command: the command whose help explains it, without `duvo`.
-    """
+    """The command line is wrong; the help of `command`, without `duvo`, explains it."""
 
     def __init__(self, text: str, command: str = ""):
         name = f"duvo {command}".strip()

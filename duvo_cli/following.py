@@ -2,110 +2,75 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import duvo
+
 from .errors import REQUEST_PENDING, TIMED_OUT, CommandFailed, Interrupted
-from .output import run_end, terminal
+from .output import json, run_end
 from .output.command_line import command_line
 from .replying import options
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
-
-    from duvo import Client, HumanRequestPending, Run
 
 TOTAL = "seconds for the whole command, which then exits with 124 and leaves runs running"
 """Help of `--timeout` where it limits the whole command."""
 
 
-class TimeLimit:
-    """The time that a command may take, counted from now.
+def deadline_after(seconds: float | None) -> float | None:
+    """The time on `time.monotonic` after some seconds, or None for no limit."""
+    return None if seconds is None else time.monotonic() + seconds
 
-    Args:
-        seconds: the total, or None for no limit.
-    """
 
-    def __init__(self, seconds: float | None):
-        self.deadline = None if seconds is None else time.monotonic() + seconds
-
-    @property
-    def left(self) -> float | None:
-        """Seconds left, or None for no limit."""
-        return None if self.deadline is None else max(0.001, self.deadline - time.monotonic())
+def left_until(deadline: float | None) -> float | None:
+    """Seconds until a deadline, always above 0, or None for no limit."""
+    return None if deadline is None else max(0.001, deadline - time.monotonic())
 
 
 def follow(
-    client: Client, run: Run, args: argparse.Namespace, limit: TimeLimit, **begin: Any
+    client: duvo.Client,
+    run: duvo.Run,
+    args: Namespace,
+    deadline: float | None,
+    *,
+    offset: int = 0,
+    last: int | None = None,
 ) -> int:
-    """Show the run's messages until it ends.
-
-    Args:
-        client: the client.
-        run: the run.
-        args: the command line.
-        limit: the time left.
-        begin: where to begin in the conversation: `offset` or `last`.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        DuvoError: the run cannot be followed.
-        CommandFailed: the time is up, or nothing here can answer a human request.
-        Interrupted: Ctrl-C.
-    """
-    import duvo
-
-    show = _json_lines() if args.json else _text_lines(args)
-    choice = options.on_request(client, args, limit.deadline, shown=not args.json)
-    with _detachable(run, args), _status_line(run):
+    """Show the run's messages until it ends and return the exit code."""
+    show = _printer(args)
+    choice = options.on_request(client, args, deadline, shown=not args.json)
+    with _detachable(run, args):
         messages = run.messages(
-            follow=True, timeout=limit.left, on_request=choice, answers=args.answer, **begin
+            follow=True,
+            offset=offset,
+            last=last,
+            timeout=left_until(deadline),
+            on_request=choice,
+            answers=args.answer,
         )
         try:
             with messages:
                 for message in messages:
                     show(message)
-        except duvo.HumanRequestPending as error:
-            raise _unanswered(error, args, shown=not args.json) from None
-        except duvo.WaitTimeout:
-            raise _timed_out(run, args) from None
+        except (duvo.WaitTimeout, duvo.HumanRequestPending) as error:
+            raise _unfinished(run, error, args, shown=not args.json) from None
     if args.json:
-        from .output import json
-
         json.print_line(run.to_dict())
     run_end.say_end(run)
     return run_end.exit_code(run) if args.exit_status else 0
 
 
-def wait(client: Client, run: Run, args: argparse.Namespace, limit: TimeLimit) -> int:
-    """Wait for the run's end and print its answer.
-
-    Returns:
-        The exit code, by the run's final status.
-
-    Raises:
-        DuvoError: the run cannot be read.
-        CommandFailed: the time is up, or nothing here can answer a human request.
-        Interrupted: Ctrl-C.
-    """
-    import duvo
-
-    choice = options.on_request(client, args, limit.deadline, shown=False)
+def wait(client: duvo.Client, run: duvo.Run, args: Namespace, deadline: float | None) -> int:
+    """Wait for the run's end, print its answer and return the exit code."""
+    choice = options.on_request(client, args, deadline, shown=False)
     try:
-        with _detachable(run, args), _status_line(run):
-            run.wait(timeout=limit.left, on_request=choice, answers=args.answer)
+        with _detachable(run, args):
+            run.wait(timeout=left_until(deadline), on_request=choice, answers=args.answer)
     except (duvo.WaitTimeout, duvo.HumanRequestPending) as error:
         if args.json:
             run_end.print_document(run)
-        if isinstance(error, duvo.HumanRequestPending):
-            raise _unanswered(error, args, shown=False) from None
-        raise _timed_out(run, args) from None
+        raise _unfinished(run, error, args, shown=False) from None
     if args.json:
         run_end.print_document(run)
     elif run.status == "completed":
@@ -115,63 +80,50 @@ def wait(client: Client, run: Run, args: argparse.Namespace, limit: TimeLimit) -
     return run_end.exit_code(run)
 
 
-def _unanswered(
-    error: HumanRequestPending, args: argparse.Namespace, *, shown: bool
+def _printer(args: Namespace) -> Callable[[duvo.Message], None]:
+    if args.json:
+        return lambda message: json.print_line(message.to_dict())
+    from .output import conversation
+
+    return conversation.printer(args)
+
+
+def _unfinished(
+    run: duvo.Run,
+    error: duvo.WaitTimeout | duvo.HumanRequestPending,
+    args: Namespace,
+    *,
+    shown: bool,
 ) -> CommandFailed:
+    if isinstance(error, duvo.WaitTimeout):
+        within = f"run {run.id} did not end within {args.timeout:g} s"
+        return CommandFailed(f"{within} and continues: {_next_steps(run, args)}", TIMED_OUT)
     if error.request is not None and not shown:
         options.show(error.request, args)
-    run = f"run {error.run.id}" if error.run is not None else "the run"
     return CommandFailed(
-        f"{run} is waiting for a human, and nothing here can answer", REQUEST_PENDING
+        f"run {run.id} is waiting for a human, and nothing here can answer", REQUEST_PENDING
     )
 
 
-def _timed_out(run: Run, args: argparse.Namespace) -> CommandFailed:
-    within = f"run {run.id} did not end within {args.timeout:g} s"
-    return CommandFailed(f"{within} and continues: {_next_steps(run, args)}", TIMED_OUT)
-
-
-def _next_steps(run: Run, args: argparse.Namespace) -> str:
+def _next_steps(run: duvo.Run, args: Namespace) -> str:
     follow = command_line(args, "runs", "messages", run.id, "--follow")
     stop = command_line(args, "runs", "stop", run.id)
     return f"follow it with `{follow}`, stop it with `{stop}`"
 
 
-def _json_lines() -> Callable[[Any], None]:
-    from .output import json
-
-    return lambda message: json.print_line(message.to_dict())
-
-
-def _text_lines(args: argparse.Namespace) -> Callable[[Any], None]:
-    from .output.conversation import on_stdout
-
-    conversation = on_stdout(args)
-    return lambda message: terminal.write("\n".join(conversation.lines(message)))
-
-
 @contextmanager
-def _detachable(run: Run, args: argparse.Namespace) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted(f"detached; run {run.id} continues: {_next_steps(run, args)}") from None
-
-
-@contextmanager
-def _status_line(run: Run) -> Iterator[None]:
-    if not terminal.is_terminal(sys.stderr):
-        yield
-        return
+def _detachable(run: duvo.Run, args: Namespace) -> Iterator[None]:
+    """Show the run's status during a block, in which Ctrl-C leaves it running."""
     from .output.live import StatusLine
 
     def describe() -> str:
-        import duvo
-
         try:
             return f"run {run.id[:8]} {run.status}"
         except duvo.NotLoaded:
             return f"run {run.id[:8]}"
 
-    with StatusLine(describe):
-        yield
+    try:
+        with StatusLine(describe):
+            yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"detached; run {run.id} continues: {_next_steps(run, args)}") from None

@@ -17,11 +17,7 @@ ONE_REQUEST = "seconds for one request (30)"
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that raises `UsageError`.
-
-    Args:
-        command: the command, without `duvo`.
-    """
+    """An argument parser that raises `UsageError`."""
 
     def __init__(self, command: str):
         super().__init__(
@@ -33,18 +29,6 @@ class Parser(argparse.ArgumentParser):
         self.command = command
         self.timeout_help = ONE_REQUEST
         """Help of `--timeout`, whose meaning depends on the command."""
-
-    # argparse has no public way to list the options and groups of a parser.
-
-    @property
-    def option_strings(self) -> list[str]:
-        """All options, as they are typed."""
-        return list(self._option_string_actions)
-
-    @property
-    def sections(self) -> list[tuple[str, list[argparse.Action]]]:
-        """The arguments under their headings, for generated documentation."""
-        return [(group.title or "", group._group_actions) for group in self._action_groups]
 
     def explain(self, text: str = "", *, examples: str = "", notes: str = "") -> None:
         """Extend the help: `text` follows its first line, examples and notes end it."""
@@ -72,15 +56,12 @@ class Parser(argparse.ArgumentParser):
         group.add_argument("--debug", action="store_true", help="log every request to stderr")
 
     def parse(self, argv: list[str]) -> argparse.Namespace:
-        """Parse the command's arguments; options and values may come in any order.
-
-        Raises:
-            UsageError: the arguments are wrong.
-        """
+        """Parse the command's arguments; options and values may come in any order."""
         return self.parse_intermixed_args(self._with_values_attached(argv))
 
     def _with_values_attached(self, argv: list[str]) -> list[str]:
-        # argparse takes a value such as "-1=x" for an option unless it is attached.
+        # argparse takes a value such as "-1=x" for an option unless it is attached, and
+        # has no public way to list the options of a parser.
         known = self._option_string_actions
         attached: list[str] = []
         words = iter(argv)
@@ -99,14 +80,18 @@ class Parser(argparse.ArgumentParser):
 
 
 def module_for(command: str) -> ModuleType:
-    """Import the module of a command, which has `register(parser)` and `run(args)`."""
+    """Import the module of a command.
+
+    It has `register(parser)`, which adds the command's arguments, and
+    `run(args)`, which carries it out and returns the exit code.
+    """
     return import_module(f".commands.{module_of(command)}", __package__)
 
 
-def parser_of(command: str, module: ModuleType | None = None) -> Parser:
+def parser_of(command: str) -> Parser:
     """The complete parser of a command."""
     parser = Parser(command)
-    (module or module_for(command)).register(parser)
+    module_for(command).register(parser)
     parser.add_common()
     return parser
 

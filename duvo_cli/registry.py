@@ -42,23 +42,6 @@ HIDDEN = "complete"
 OPTIONS_WITH_VALUE = frozenset({"--profile", "--team", "--base-url", "--timeout"})
 
 
-class Found:
-    """The meaning of a command line.
-
-    Attributes:
-        name: the command, or None when none was given.
-        group: the group that was given without a command, or "".
-        arguments: everything else, in order.
-    """
-
-    __slots__ = ("arguments", "group", "name")
-
-    def __init__(self, name: str | None, group: str, arguments: list[str]):
-        self.name = name
-        self.group = group
-        self.arguments = arguments
-
-
 def sentence(about: str) -> str:
     """The description of a command or group as a sentence."""
     return f"{about[:1].upper()}{about[1:]}."
@@ -75,11 +58,10 @@ def module_of(command: str) -> str:
     return command.replace(" ", ".").replace("-", "_")
 
 
-def find(argv: list[str]) -> Found:
-    """Find the command. Options of every command may precede it.
+def find(argv: list[str]) -> tuple[str | None, str, list[str]]:
+    """Find the command, which options of every command may precede.
 
-    Raises:
-        UsageError: the command is unknown.
+    Returns the command or None, its group or "", and everything else in order.
     """
     rest = list(argv)
     options: list[str] = []
@@ -93,11 +75,11 @@ def find(argv: list[str]) -> Found:
             continue
         name = f"{group} {word}".strip()
         if name in COMMANDS:
-            return Found(name, group, [*options, *rest])
+            return name, group, [*options, *rest]
         if name not in GROUPS:
             raise _unknown(name, group)
         group = name
-    return Found(None, group, options)
+    return None, group, options
 
 
 def _unknown(name: str, group: str) -> UsageError:

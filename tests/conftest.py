@@ -1,4 +1,4 @@
-"""What tests of every kind are given."""
+"""Options and fixtures of all tests."""
 
 from __future__ import annotations
 
@@ -14,19 +14,48 @@ from tests.servers.fake_api import KEY, TEAM, Hosted, serving
 from tests.support.clocks import StoppedClock
 
 # The same examples each time; HYPOTHESIS_PROFILE=search looks for new ones, and longer.
-settings.register_profile("same", derandomize=True, deadline=None, database=None)
+settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=30)
+settings.register_profile("full", derandomize=True, deadline=None, database=None)
 settings.register_profile("search", deadline=None, database=None, max_examples=5000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--full",
+        action="store_true",
+        help="run fault schedules, kill loops and state machines with all their seeds",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    profile = "full" if config.getoption("full") else "quick"
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", profile))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test marked `seeds(quick=…, full=…)` with each of that many seeds."""
+    marker = metafunc.definition.get_closest_marker("seeds")
+    if marker is not None and "seed" in metafunc.fixturenames:
+        how = "full" if metafunc.config.getoption("full") else "quick"
+        metafunc.parametrize("seed", range(marker.kwargs[how]))
+
+
+@pytest.fixture(scope="session")
+def full(pytestconfig: pytest.Config) -> bool:
+    """True when tests marked `seeds` run in full."""
+    return bool(pytestconfig.getoption("full"))
 
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting, profile or proxy of whoever runs the tests is seen by any of them."""
+    """Hide the settings, proxies, profiles and terminal size of whoever runs the tests."""
     for name in list(os.environ):
         if (
             name.startswith(("DUVO_", "SSL_CERT"))
             or "CA_BUNDLE" in name
             or "_PROXY" in name.upper()
+            # The size of a terminal: readline exports it to the workers.
+            or name in ("COLUMNS", "LINES")
         ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("DUVO_CONFIG_DIR", str(tmp_path / "config"))
@@ -35,7 +64,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def hosted() -> Iterator[Hosted]:
-    """A running server that speaks the hosted API's shapes only."""
+    """A running server with the hosted API's shapes."""
     with serving(Hosted()) as server:
         yield server
 
@@ -49,7 +78,7 @@ def client(hosted: Hosted) -> Iterator[duvo.Client]:
 
 @pytest.fixture
 def clock(client: duvo.Client) -> StoppedClock:
-    """The client's clock, which passes only by its sleeping."""
+    """The client's clock, on which time passes only while it sleeps."""
     clock = StoppedClock()
     client._driver.api.clock = clock
     return clock

@@ -28,31 +28,34 @@ class AsyncAgents:
         """Return an agent. Sends `GET /v2/agents/{id}`.
 
         Args:
-            agent: its id, or its exact name.
+            agent: the agent's id, or its exact name.
 
         Raises:
-            NotFound: there is no such agent.
-            AmbiguousAgent: several share the name; the error lists them.
+            NotFound: no agent has this id or name.
+            AmbiguousAgent: several agents have this name; the error lists them.
         """
         return await self._driver.run(get_agent(self._driver.api, agent))
 
     async def id_of(self, agent: str) -> str:
-        """Return the id of an agent that is given by its id or its exact name.
+        """Return the id of an agent.
 
-        A name is looked up once for each client, in `GET /v2/teams/{team}/agents`.
+        A client looks up a name once, in `GET /v2/teams/{team}/agents`.
+
+        Args:
+            agent: the agent's id, or its exact name.
 
         Raises:
-            NotFound: no agent has that name.
-            AmbiguousAgent: several have it; the error lists them.
+            NotFound: no agent has this name.
+            AmbiguousAgent: several agents have this name; the error lists them.
         """
         return await self._driver.run(find_agent_id(self._driver.api, agent))
 
 
 class AsyncAgentList(AsyncClosableIterator[Agent]):
-    """Agents, read a page at a time as they are wanted.
+    """Agents, read a page at a time as needed.
 
     Attributes:
-        total: agents in all, once a page was read, or None.
+        total: number of agents in all, once a page was read, or None.
         more: whether a limit cut the list.
     """
 
@@ -62,7 +65,7 @@ class AsyncAgentList(AsyncClosableIterator[Agent]):
 
     @property
     def total(self) -> int | None:
-        """Agents in all, once a page was read, or None."""
+        """Number of agents in all, once a page was read, or None."""
         return self._query.pages.total if self._query.pages else None
 
     @property

@@ -8,7 +8,6 @@ from .._resources.async_connection import AsyncConnection
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
     from typing import Any
 
     import httpx2
@@ -31,16 +30,16 @@ class AsyncClient:
     Args:
         api_key: the key.
         base_url: the API's origin, without a path.
-        team_id: the team; found by the key, once, when not given.
-        profile: a profile of the profile file: its key, base URL and team
-            beat the environment.
+        team_id: the team; by default it is found by the key, once.
+        profile: a profile in the profile file; its key, base URL and team
+            override the environment.
         timeout: seconds for each socket operation of a request: connecting,
-            and each wait for data. Looking up a host name is not covered, and
-            each address of a name has its own.
+            and each wait for data. Host name lookups are not covered, and each
+            address of a host has its own.
         max_retries: maximum number of retries of a call, where retrying is safe.
         session: your own `httpx2.AsyncClient` (proxies, client certificates,
             transports). Used unchanged; never closed by the client.
-        user_agent: put before ours in `User-Agent`.
+        user_agent: a prefix for the `User-Agent` header.
 
     Attributes:
         runs: the runs.
@@ -48,8 +47,8 @@ class AsyncClient:
         teams: the teams.
 
     Raises:
-        MissingCredential: there is no key anywhere.
-        ConfigError: a setting that cannot work.
+        MissingCredential: no API key was found.
+        ConfigError: a setting is invalid.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class AsyncClient:
 
     @property
     def settings(self) -> Settings:
-        """The settings in force."""
+        """The settings that are used."""
         return self._connection.settings
 
     @property
@@ -82,7 +81,7 @@ class AsyncClient:
         """Return the team's id; the first time this may send `GET /v2/teams`.
 
         Raises:
-            ConfigError: the key sees no team, or several, and none was named.
+            ConfigError: the key sees no team, or several, and none was given.
             DuvoError: the request failed.
         """
         team_id: str = await self._driver.run(self._driver.api.team_id())
@@ -130,9 +129,10 @@ class AsyncClient:
         """Send any request of the API, with the client's key, retries and errors.
 
         Args:
-            method: HTTP method.
-            path: from `/v2/` on; `{teamId}` in it becomes the client's team.
-            params: query.
+            method: the HTTP method.
+            path: the path, such as `/v2/teams`; `{teamId}` is replaced by the
+                client's team.
+            params: the query.
             body: any JSON value; None for no body.
 
         Raises:
@@ -140,24 +140,21 @@ class AsyncClient:
         """
         from .._resources import calls
 
-        return await self._driver.run(
-            calls.request(self._driver.api, method, path, calls.pairs(params), body)
-        )
+        return await self._driver.run(calls.request(self._driver.api, method, path, params, body))
 
     async def paginate(
         self, path: str, *, params: Mapping[str, str] | Sequence[tuple[str, str]] = ()
     ) -> Any:
         """Return all pages of a list call as one document of the same shape.
 
-        Sends a `GET` for each page. Asks for 50 items a page, unless params has
-        a limit.
+        Sends a `GET` for each page, of 50 items unless `params` has a limit.
 
         Raises:
             DuvoError: a request failed.
         """
         from .._resources import calls
 
-        return await self._driver.run(calls.paginate(self._driver.api, path, calls.pairs(params)))
+        return await self._driver.run(calls.paginate(self._driver.api, path, params))
 
     async def aclose(self) -> None:
         """Close the client's connections. Later requests open new ones."""
@@ -166,12 +163,7 @@ class AsyncClient:
     async def __aenter__(self) -> AsyncClient:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:

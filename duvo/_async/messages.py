@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class AsyncMessages(AsyncClosableIterator[Message]):
-    """The messages of a run, in order, read a page at a time as they are wanted.
+    """The messages of a run, in order, read a page at a time as needed.
 
-    When it ends by itself while following, the run has ended: its final status
-    was read from the server.
+    When a follow ends by itself, the run has ended: its final status was read
+    from the server.
     """
 
     def __init__(
@@ -40,10 +40,11 @@ class AsyncMessages(AsyncClosableIterator[Message]):
         if offset < 0 or (limit is not None and limit < 0) or (last is not None and last < 0):
             raise ConfigError("offset, limit and last must not be negative")
         if sum((after is not None, offset > 0, last is not None)) > 1:
-            raise ConfigError("give one of after, offset and last")
+            raise ConfigError("give only one of after, offset and last")
         if follow and limit is not None:
-            raise ConfigError("limit does not go with follow")
+            raise ConfigError("limit cannot be used with follow")
         responder = Responder(on_request, answers, warn=False, may_await=driver.may_await)
+        self._run = state.handle  # errors carry it
         self._reader = MessageReader(
             driver.api, state, Beginning(after, offset, last), timeout, follow=follow
         )
@@ -54,5 +55,5 @@ class AsyncMessages(AsyncClosableIterator[Message]):
 
     @property
     def total(self) -> int | None:
-        """Messages in all when a page was last read; None before, or where it is not reported."""
+        """Number of messages when a page was last read; None before, or if not reported."""
         return self._reader.conversation.total

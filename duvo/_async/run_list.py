@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class AsyncRunList(AsyncClosableIterator[AsyncRun]):
-    """Runs, read a page at a time as they are wanted.
+    """Runs, read a page at a time as needed.
 
     Attributes:
-        total: runs in all, as last reported, or None.
+        total: number of runs in all, as last reported, or None.
         more: whether a limit cut the list.
     """
 
@@ -25,7 +25,7 @@ class AsyncRunList(AsyncClosableIterator[AsyncRun]):
 
     @property
     def total(self) -> int | None:
-        """Runs in all, as last reported, or None."""
+        """Number of runs in all, as last reported, or None."""
         return self._query.total
 
     @property

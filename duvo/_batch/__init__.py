@@ -1,1 +1,1 @@
-"""Batches: one run for each input, at most once, with a journal."""
+"""Batches: one run for each input, started at most once, with a journal."""

@@ -1,10 +1,10 @@
 """Adopting the runs of starts whose outcome is not known.
 
-On a server that does not honour idempotency keys, the run of a start without a
-response is searched for before another start is sent. The list of runs does not
-include start messages; a run's first messages do.
+On a server that does not honour idempotency keys, the run of such a start is
+searched for before the start is sent again. The list of runs does not have start
+messages: a run's conversation does.
 
-Only times of the server are compared with each other: its clock may differ from
+Times of the server are only compared with each other: its clock may differ from
 ours.
 """
 
@@ -24,7 +24,6 @@ from .._models.times import timestamp
 from .._pages import Pages
 from .._run.cursor import Page
 from .._run.state import RunState
-from .._run.status import is_finished
 from .opening import Opening, fit, opening
 
 TYPE_CHECKING = False
@@ -38,16 +37,16 @@ if TYPE_CHECKING:
     from .opening import Fit
 
 _FIRST = 10
-"""Messages read of a candidate: more than come before the agent's own."""
+"""Messages read of a candidate: enough to reach the agent's first message."""
 
 _PAUSES = (0.5, 1.0, 2.0)
-"""Seconds between two searches; the last one repeats."""
+"""Seconds between two searches; the last repeats."""
 
 _LATE = timedelta(minutes=1)
-"""By how much later than its creation a run may appear in the list."""
+"""How long after its creation a run may appear in the list."""
 
 _INCLUSIVE = timedelta(seconds=1)
-"""Asked for beyond a moment, where `since` may exclude the moment itself."""
+"""Subtracted from `since`, which may exclude the moment itself."""
 
 
 @frozen
@@ -56,9 +55,9 @@ class Found:
 
     Attributes:
         state: the run, or None.
-        undecided: without a run: ids of runs that may be it, and whose
-            conversations do not show it yet. While there are any, the start
-            must not be sent again.
+        undecided: if there is none yet: ids of runs that may be the run, and
+            whose conversations do not show it yet. The start must not be sent
+            again while there are any.
     """
 
     state: RunState | None = None
@@ -73,13 +72,13 @@ class _Candidate:
 
 
 def newest_mark(api: Api, agent_id: str) -> Flow[dict[str, Any]]:
-    """Return a mark, as JSON, that separates older runs from those of a new batch.
+    """Return a mark, as JSON, that separates older runs from the runs of a new batch.
 
     Sends `GET /v2/teams/{team}/runs`.
 
     Returns:
-        `created_at` of the agent's newest run, None where there is none, and
-        `ids` of the runs that were created at that moment.
+        `created_at` of the agent's newest run, or None; and `ids` of the runs
+        created at that moment.
 
     Raises:
         DuvoError: the list cannot be read.
@@ -111,22 +110,22 @@ def find_runs(
     """Find the runs of starts of unknown outcome; adopt each at most once, and none in doubt.
 
     Sends `GET /v2/teams/{team}/runs`, and `GET /v2/runs/{id}/messages` for each
-    run of the agent that is newer than the mark and not known yet. A run that
-    only possibly fits is adopted when there are no more such runs than starts
-    that miss one.
+    unknown run of the agent that is newer than the mark. A run that possibly
+    fits is adopted only if there are at most as many such runs as starts without
+    a run.
 
     Args:
         api: the API.
         agent_id: the agent.
-        messages: of the starts, as they were sent; None for a start without a message.
-        mark: from `newest_mark`, before the first start was sent.
-        has_run: whether a run is known to be that of another start. It may block.
-        deadline: until when to search again for what was not found: a run may
-            appear late, and its first messages later still. None searches once.
-            No request is cut by it.
+        messages: the starts' messages, as they were sent; None for no message.
+        mark: what `newest_mark` returned before the first start was sent.
+        has_run: returns whether a run belongs to another start. It may block.
+        deadline: until when to repeat the search: a run may appear late, and its
+            first messages later still. None searches once. Requests may last
+            longer.
 
     Returns:
-        The result for each message, in order.
+        A result for each message, in order.
 
     Raises:
         DuvoError: something cannot be read.
@@ -156,7 +155,7 @@ def find_runs(
 
 
 class _Search:
-    """The runs that may be those of the starts, kept up to date."""
+    """The candidates: runs that may belong to one of the starts."""
 
     def __init__(
         self,
@@ -177,7 +176,7 @@ class _Search:
         self._taken: set[str] = set()
 
     def read(self) -> Flow[None]:
-        """Read what is new in the list, and the openings that were not whole."""
+        """Read new runs in the list, and the openings that were not complete."""
         newest = self._since
         pages = _listed(self._api, self._path, self._agent_id, "asc", self._since)
         while (page := (yield from pages.next_page())) is not None:
@@ -194,7 +193,7 @@ class _Search:
                 yield from self._read_opening(run_id, candidate)
 
     def take(self, message: str | None, fits: Fit) -> RunState | None:
-        """Return the oldest run that fits the message so; no other start gets it."""
+        """Take the oldest candidate with this fit; return its run, or None."""
         for candidate in sorted(self._candidates.values(), key=lambda item: item.created):
             if fit(message, candidate.opening) == fits:
                 run_id = candidate.raw["id"]
@@ -204,7 +203,7 @@ class _Search:
         return None
 
     def ids(self, message: str | None, fits: Fit) -> tuple[str, ...]:
-        """Return the ids of the runs that fit the message so."""
+        """Return the ids of the candidates with this fit."""
         return tuple(
             run_id
             for run_id, candidate in self._candidates.items()
@@ -212,10 +211,10 @@ class _Search:
         )
 
     def is_without_doubt(self, message: str | None, seekers: Sequence[str | None]) -> bool:
-        """Whether all runs that possibly fit the message are those of such starts.
+        """Whether all candidates that possibly fit belong to starts with this message.
 
         Args:
-            message: of one of the starts.
+            message: the message of a start.
             seekers: the messages of all starts without a run.
         """
         possible = set(self.ids(message, "maybe"))
@@ -249,7 +248,7 @@ class _Search:
         read = opening(
             page.messages,
             is_cut=len(page.messages) >= _FIRST,
-            has_ended=is_finished(wire.run(candidate.raw)["status"]),
+            has_ended=wire.run(candidate.raw)["status"] in wire.FINISHED,
         )
         self._candidates[run_id] = _Candidate(candidate.raw, candidate.created, read)
 

@@ -1,4 +1,4 @@
-"""The tasks of a batch in an event loop: where its background work is done."""
+"""The background work of a batch, in tasks of an event loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 
 from .._flow.drivers import run_async
 from .._flow.steps import Block, Closed
-from .completions import Await, Completion, Spawn
+from .completions import LONGEST_END, Await, Completion, Spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,26 +23,19 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _AT_ONCE = 8
-_LONGEST_END = 5.0
-"""Seconds that leaving a batch waits for starts that were sent."""
 
 _endings: set[asyncio.Task[None]] = set()
 """What is still being recorded of batches that were left."""
 
 
 class AsyncWorkers:
-    """Performs the steps of a batch.
-
-    Args:
-        driver: performs all steps but those of a batch.
-        batch: the batch.
-    """
+    """Performs the steps of a batch; the driver performs all others."""
 
     def __init__(self, driver: AsyncDriver, batch: Batch):
         self._driver = driver
         self._batch = batch
         self._turns = asyncio.Semaphore(_AT_ONCE)
-        self._completed: deque[tuple[Spawn, Completion]] = deque()
+        self._completed: deque[Completion] = deque()
         self._woken = asyncio.Event()
         self._closed = asyncio.Event()
         self._tasks: dict[asyncio.Task[Completion], Spawn] = {}
@@ -51,11 +44,11 @@ class AsyncWorkers:
         self._block: Block | None = None
 
     async def prepare(self) -> None:
-        """Complete the API's settings before the flow is begun."""
+        """Complete the API's settings before the flow begins."""
         await self._driver.prepare()
 
     async def run(self, flow: Flow[T]) -> T:
-        """Perform a flow and return its result."""
+        """Run a flow and return its result."""
         return await self._driver.run(flow)
 
     async def perform(self, step: Any, closed: asyncio.Event) -> Any:
@@ -85,12 +78,10 @@ class AsyncWorkers:
             spawn.begun = True
             try:
                 perform = partial(self._driver.perform, closed=self._closed)
-                completion = Completion(
-                    spawn.kind, spawn.subject, await run_async(spawn.flow, perform)
-                )
+                completion = Completion(spawn, await run_async(spawn.flow, perform))
             except Exception as error:
-                completion = Completion(spawn.kind, spawn.subject, error=error)
-        self._completed.append((spawn, completion))
+                completion = Completion(spawn, error=error)
+        self._completed.append(completion)
         self._woken.set()
         return completion
 
@@ -107,13 +98,13 @@ class AsyncWorkers:
                 step.ends = step.ends or clock.now() + step.seconds
                 await clock.sleep_async(step.ends - clock.now(), self._woken)
         while self._completed:
-            spawn, completion = self._completed.popleft()
-            self._starts.pop(spawn, None)
+            completion = self._completed.popleft()
+            self._starts.pop(completion.spawn, None)
             step.completions.append(completion)
         return step.completions
 
     def interrupt(self) -> None:
-        """End the work, and an `Await`."""
+        """End the work, and a pending `Await`."""
         self._closed.set()
         self._woken.set()
 
@@ -121,7 +112,7 @@ class AsyncWorkers:
         """End the work. Starts that were sent are still recorded, after 5 s in the background."""
         # A task of its own: when the calling task is cancelled, it continues.
         ending = self._begin_end()
-        await asyncio.wait({ending}, timeout=_LONGEST_END)
+        await asyncio.wait({ending}, timeout=LONGEST_END)
         if ending.done():
             ending.result()
 
@@ -167,4 +158,4 @@ class AsyncWorkers:
                 task.cancel()
 
     def _cancelled(self, spawn: Spawn) -> Completion:
-        return Completion(spawn.kind, spawn.subject, error=CancelledError())
+        return Completion(spawn, error=CancelledError())

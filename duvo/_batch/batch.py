@@ -1,8 +1,8 @@
-"""The loop of a batch: inputs are taken, their runs are started, watched and answered."""
+"""The loop of a batch: it takes inputs, and starts, watches and answers their runs."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 
 from .. import _errors
 from .._flow.drivers import collect
@@ -14,10 +14,9 @@ from .._watch.watcher import Watcher
 from . import tasks
 from .adoption import newest_mark
 from .completions import Await, Spawn
-from .entry import Entry
+from .entry import Entry, Progress, restored, stored
 from .journal import Journal
-from .results import Progress, restored, stored
-from .starts import NotStarted, Starts
+from .starts import Starts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,15 +26,16 @@ if TYPE_CHECKING:
     from .._flow.perform import Driver
     from .._flow.perform_async import AsyncDriver
     from .._flow.steps import Flow
+    from .._models.human_requests import HumanRequest
     from .._run.on_request import OnRequest
     from .._run.replies import Answers
-    from .._watch.events import RunEvent
+    from .._watch.watched import RunEvent
     from .completions import Completion
     from .inputs import Inputs
     from .journal import Changes
 
 _AT_ONCE = 100
-"""Inputs that are taken, and recorded, together."""
+"""Maximum number of inputs that are taken, and recorded, together."""
 
 _OF_ONE_RUN = (
     _errors.HumanRequestPending,
@@ -44,20 +44,15 @@ _OF_ONE_RUN = (
     _errors.Conflict,
     _errors.NotFound,
 )
-"""Errors of a reply that concern one run, not the others."""
+"""Errors of a reply that concern only its run."""
 
 
 class Batch:
-    """A batch at work.
+    """A running batch; `Runs.map` explains its arguments.
 
     Args:
-        driver: what executors are given; its API is used here.
-        find_agent: finds the agent's id.
-        inputs: the inputs.
-        journal: the file that records the state of each input, or None.
-        concurrency: maximum number of unfinished runs at a time.
-        on_request: as in `Run.wait`.
-        answers: as in `Run.wait`.
+        driver: has the API; also passed to executors.
+        concurrency: maximum number of unfinished entries at a time.
         make_run: makes the user's object for a run.
     """
 
@@ -79,38 +74,38 @@ class Batch:
         self._inputs = inputs
         self._file = journal
         self._concurrency = concurrency
-        self._choice = (on_request, answers)
+        self._on_request = on_request
+        self._answers = answers
         self._make_run = make_run
         self._is_prepared = False
         self._poller = Poller(driver.api, None, None)
         self._watcher = Watcher(self._poller, messages=False, tolerates_lost=True)
-        self._at_work: dict[int, Entry] = {}
-        self._of_run: dict[str, Entry] = {}
-        self._waiting: set[str] = set()
-        self._finished: list[Entry] = []
-        self._ready: deque[Entry] = deque()
-        self._ended = {"completed": 0, "failed": 0, "stopped": 0}
+        # An entry is unfinished until its result is in the journal or it has failed. Its
+        # run is first started, then watched, by id, and may wait for a human at times.
+        self._unfinished: set[Entry] = set()
+        self._watched: dict[str, Entry] = {}
+        self._waiting: set[Entry] = set()
+        # Entries with a result, first to be recorded in the journal, then to be given.
+        self._to_record: list[Entry] = []
+        self._to_give: deque[Entry] = deque()
         self._failures: list[tuple[int, Any, _errors.DuvoError]] = []
+        # Numbers of entries with a result, by the status of the run.
+        self._finished: Counter[str] = Counter()
 
     @property
     def progress(self) -> Progress:
-        """The progress, from any thread."""
+        """The progress; may be read from any thread."""
         waiting = len(self._waiting)
         return Progress(
-            completed=self._ended["completed"],
-            failed=self._ended["failed"] + len(self._failures),
-            stopped=self._ended["stopped"],
-            running=max(0, len(self._at_work) - waiting),
+            completed=self._finished["completed"],
+            failed=self._finished["failed"] + len(self._failures),
+            stopped=self._finished["stopped"],
+            running=max(0, len(self._unfinished) - waiting),
             waiting=waiting,
         )
 
     def prepare(self) -> Flow[None]:
-        """Find the agent and the team, and open the journal, once.
-
-        Raises:
-            JournalError: the journal cannot be used.
-            DuvoError: the agent or the team cannot be found.
-        """
+        """Find the agent and the team, and open the journal. Repeated calls do nothing."""
         if self._is_prepared:
             return
         self._agent_id = yield from self._find_agent()
@@ -132,28 +127,19 @@ class Batch:
         self._inputs.drop()
 
     def finish(self, completions: Sequence[Completion]) -> None:
-        """Record the last starts, and close the journal. It blocks.
-
-        Args:
-            completions: of starts that the batch has not seen.
-        """
+        """Record the last starts, and close the journal. It blocks."""
         if self._is_prepared:
             self._starts.finish(completions)
 
     def give_finished(self) -> Flow[None]:
-        """Give each entry whose run has ended.
-
-        Raises:
-            MapIncomplete: at the end: some inputs have no finished run.
-            DuvoError: runs cannot be started or read.
-        """
+        """Give each entry whose run has ended; at the end, raise an error if some have none."""
         yield from self.prepare()
         if (yield from block(self._journal.read_mark)) is None:
-            mark = yield from self._poller.read(lambda: newest_mark(self._api, self._agent_id))
+            mark = yield from self._poller.repeat(lambda: newest_mark(self._api, self._agent_id))
             yield from block(self._journal.set_mark, mark)
-        while (yield from self._take_inputs()) or self._at_work or self._ready:
+        while (yield from self._take_inputs()) or self._unfinished or self._to_give:
             yield from self._starts.step()
-            yield from self._give_ready()
+            yield from self._give_recorded()
             for event in (yield from collect(self._watcher.step())):
                 yield from self._handle(event)
             self._fail_lost()
@@ -166,16 +152,16 @@ class Batch:
         if incomplete is not None:
             raise incomplete
 
-    def _give_ready(self) -> Flow[None]:
-        while self._ready:
-            entry = self._ready.popleft()
+    def _give_recorded(self) -> Flow[None]:
+        while self._to_give:
+            entry = self._to_give.popleft()
             yield Give([entry])
             if not entry.row.delivered:
                 yield from block(self._journal.delivered, [entry.row])
 
     def _patience(self) -> float | None:
-        """Return the seconds to wait for a completion; None for as long as it takes."""
-        if self._ready or self._has_room or not self._at_work:
+        """Return the seconds to wait for a completion; None for no limit."""
+        if self._to_give or self._has_room or not self._unfinished:
             return 0.0
         return self._watcher.rest if self._watcher.is_busy else None
 
@@ -183,17 +169,15 @@ class Batch:
 
     @property
     def _has_room(self) -> bool:
-        return not self._inputs.are_taken and len(self._at_work) < self._concurrency
+        return not self._inputs.are_taken and len(self._unfinished) < self._concurrency
 
     def _take_inputs(self) -> Flow[bool]:
-        """Take as many as there is room for; return whether there may be more."""
+        """Take as many inputs as there is room for; return whether there may be more."""
         if self._has_room:
-            room = self._concurrency - len(self._at_work)
-            inputs = self._inputs
-            take = inputs.take_async if self._driver.may_await else inputs.take
+            room = self._concurrency - len(self._unfinished)
+            take = self._inputs.take_async if self._driver.may_await else self._inputs.take
             taken = yield Call(take, min(room, _AT_ONCE))
-            names = [(item.index, item.name) for item in taken]
-            rows = yield from block(self._journal.take, names)
+            rows = yield from block(self._journal.take, [item.name for item in taken])
             pairs = zip(rows, taken, strict=True)
             self._begin([Entry(row, item) for row, item in pairs if not row.repeated])
         return not self._inputs.are_taken
@@ -205,9 +189,9 @@ class Batch:
             if row.state == "finished":
                 assert row.run_id is not None and row.result is not None
                 self._set_run(entry, restored(row.run_id, row.result))
-                self._hand_over(entry)
+                self._add_result(entry)
                 continue
-            self._at_work[row.id] = entry
+            self._unfinished.add(entry)
             if row.run_id is not None:
                 self._watch(entry, RunState(row.run_id))
             else:
@@ -221,34 +205,32 @@ class Batch:
 
     def _watch(self, entry: Entry, state: RunState) -> None:
         self._set_run(entry, state)
-        self._of_run[state.id] = entry
+        self._watched[state.id] = entry
         self._watcher.add(state)
 
     def _handle(self, event: RunEvent) -> Flow[None]:
         state = event.state
-        entry = self._of_run[state.id]
+        entry = self._watched[state.id]
         if event.type == "status":
-            (self._waiting.add if state.status == "waiting" else self._waiting.discard)(state.id)
+            (self._waiting.add if state.status == "waiting" else self._waiting.discard)(entry)
         elif event.type == "finished":
-            yield Spawn(
-                "answer",
-                entry,
-                tasks.final_answer(self._api, state),
-                (tasks.final_answer_elsewhere, (self._driver, state)),
-            )
+            flow = tasks.final_answer(self._api, state)
+            in_executor = (tasks.final_answer_in_executor, (self._driver, state))
+            yield Spawn("final answer", entry, flow, in_executor)
         elif event.request is not None:
-            responder = Responder(*self._choice, warn=True, may_await=self._driver.may_await)
-            yield Spawn(
-                "reply",
-                entry,
-                tasks.reply(self._api, state, event.request, responder),
-                (tasks.reply_elsewhere, (self._driver, state, event.request, *self._choice)),
-            )
+            yield self._reply(entry, state, event.request)
+
+    def _reply(self, entry: Entry, state: RunState, request: HumanRequest) -> Spawn:
+        on_request, answers = self._on_request, self._answers
+        responder = Responder(on_request, answers, warn=True, may_await=self._driver.may_await)
+        flow = tasks.reply(self._api, state, request, responder)
+        arguments = (self._driver, state, request, on_request, answers)
+        return Spawn("reply", entry, flow, (tasks.reply_in_executor, arguments))
 
     def _record_all(self, completions: Sequence[Completion]) -> Flow[None]:
         failure: Exception | None = None
         for completion in completions:
-            # An error that ends the batch must not lose what other work has done.
+            # An error that ends the batch must not lose other completions.
             try:
                 self._record(completion)
             except Exception as error:
@@ -258,18 +240,19 @@ class Batch:
             raise failure
 
     def _record(self, completion: Completion) -> None:
-        if completion.kind in ("start", "search"):
-            for outcome in self._starts.record(completion):
-                if isinstance(outcome, NotStarted):
-                    self._fail(outcome.entry, outcome.error)
+        kind = completion.spawn.kind
+        if kind in ("start", "search"):
+            for settled in self._starts.record(completion):
+                if isinstance(settled.outcome, RunState):
+                    self._watch(settled.entry, settled.outcome)
                 else:
-                    self._watch(outcome.entry, outcome.state)
+                    self._fail(settled.entry, settled.outcome)
             return
-        entry: Entry = completion.subject
+        entry: Entry = completion.spawn.subject
         assert entry.state is not None
-        if completion.kind == "answer":
+        if kind == "final answer":
             entry.state.final_answer = completion.result()
-            self._finished.append(entry)
+            self._to_record.append(entry)
             return
         try:
             if completion.result():
@@ -277,62 +260,58 @@ class Batch:
         except _OF_ONE_RUN as error:
             if isinstance(error, _errors.RunError):
                 error.run = entry.run
-            # A run that has ended asks nobody any more: its end counts.
+            # A reply to a run that has ended does not matter.
             if not entry.state.has_ended(self._api.clock.now()):
                 self._fail(entry, error)
 
     def _write(self) -> Flow[None]:
-        """Write what completed into the journal."""
+        """Write what was recorded into the journal."""
         yield from self._starts.write()
-        entries, self._finished = self._finished, []
+        entries, self._to_record = self._to_record, []
         if entries:
             rows = [(entry.row, stored(entry.state)) for entry in entries if entry.state]
             yield from block(self._journal.finished, rows)
             for entry in entries:
                 self._forget(entry)
-                self._hand_over(entry)
+                self._add_result(entry)
 
-    def _hand_over(self, entry: Entry) -> None:
+    def _add_result(self, entry: Entry) -> None:
         assert entry.state is not None
-        status = entry.state.status
-        self._ended[status] = self._ended.get(status, 0) + 1
-        self._ready.append(entry)
+        self._finished[entry.state.status] += 1
+        self._to_give.append(entry)
 
     def _fail_lost(self) -> None:
         lost, self._watcher.lost = self._watcher.lost, []
         for state, error in lost:
-            self._fail(self._of_run[state.id], error)
+            self._fail(self._watched[state.id], error)
 
     def _fail(self, entry: Entry, error: _errors.DuvoError) -> None:
-        # A run may vanish while its request is still being decided on.
+        # A run may vanish while its request is being handled.
         if self._forget(entry):
-            self._failures.append((entry.input.index, entry.input.given, error))
+            self._failures.append((entry.input.index, entry.input.value, error))
 
     def _forget(self, entry: Entry) -> bool:
-        """Return whether the entry was at work until now."""
+        """Forget an entry; return whether it was unfinished until now."""
+        if entry not in self._unfinished:
+            return False
+        self._unfinished.remove(entry)
+        self._waiting.discard(entry)
         if entry.state is not None:
-            self._waiting.discard(entry.state.id)
-            self._of_run.pop(entry.state.id, None)
+            self._watched.pop(entry.state.id, None)
             self._watcher.drop(entry.state)
-        return self._at_work.pop(entry.row.id, None) is not None
+        return True
 
 
 def check_arguments(
     concurrency: int, on_request: OnRequest, answers: Answers | None, *, may_await: bool
 ) -> None:
-    """Check the arguments of a batch before anything is done.
-
-    Raises:
-        ConfigError: one of them cannot work.
-    """
+    """Check the arguments of a batch."""
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
         raise _errors.ConfigError(f"concurrency must be 1 or more, not {concurrency!r}")
     Responder(on_request, answers, warn=False, may_await=may_await)
 
 
-def _incomplete(
-    failures: Sequence[tuple[int, Any, _errors.DuvoError]],
-) -> _errors.MapIncomplete:
+def _incomplete(failures: Sequence[tuple[int, Any, _errors.DuvoError]]) -> _errors.MapIncomplete:
     index, _, error = failures[0]
     inputs = "1 input has" if len(failures) == 1 else f"{len(failures)} inputs have"
     return _errors.MapIncomplete(

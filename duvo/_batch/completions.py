@@ -1,6 +1,10 @@
-"""Work in the background, and what came of it."""
+"""Work in the background, and its completion."""
 
 from __future__ import annotations
+
+from typing import Any
+
+from attrs import define
 
 from .._errors import DuvoError
 from .._flow.steps import Closed
@@ -8,86 +12,62 @@ from .._flow.steps import Closed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Literal
+    from typing import Literal
 
     from .._flow.steps import Flow
 
-    Kind = Literal["start", "search", "reply", "answer"]
+LONGEST_END = 5.0
+"""Seconds for which closing a batch waits for starts that were sent."""
 
 
+@define(eq=False)
 class Spawn:
     """A step: begin work in the background. Its completion comes with a later `Await`.
 
-    Args:
-        kind: of the work.
-        subject: what the work is about.
-        flow: the work.
-        elsewhere: a function and its arguments that do the same work in
-            another process, or None where it must be done here.
+    Attributes:
+        subject: the entry, or entries, that the work is for.
+        for_executor: a function and its arguments that do the same work, also in
+            another process; None where it must be done here.
     """
 
-    __slots__ = ("begun", "elsewhere", "flow", "kind", "subject")
     enters = (DuvoError, Closed)
 
-    def __init__(
-        self,
-        kind: Kind,
-        subject: Any,
-        flow: Flow[Any],
-        elsewhere: tuple[Callable[..., Any], tuple[Any, ...]] | None = None,
-    ):
-        self.kind = kind
-        self.subject = subject
-        self.flow = flow
-        self.elsewhere = elsewhere
-        self.begun = False
+    kind: Literal["start", "search", "reply", "final answer"]
+    subject: Any
+    flow: Flow[Any]
+    for_executor: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
+    begun: bool = False
+
+
+@define(eq=False)
+class Completion:
+    """Work that has completed, or failed with an error."""
+
+    spawn: Spawn
+    value: Any = None
+    error: BaseException | None = None
+
+    def result(self) -> Any:
+        """Return what the work returned, or raise its error."""
+        if self.error is not None:
+            raise self.error
+        return self.value
 
 
 class Await:
-    """A step: wait for work to complete; the result is a list of completions.
+    """A step: wait for work to complete. The result is a list of completions.
 
     Args:
-        seconds: to wait at most; None for as long as it takes.
+        seconds: maximum seconds to wait; None for no limit.
 
     Attributes:
-        completions: those so far; they outlive an interruption of the step.
+        completions: the completions so far; they outlive an interruption.
         ends: when it ends, on the client's clock, once it was begun.
     """
 
-    __slots__ = ("completions", "ends", "seconds")
     enters = (DuvoError, Closed)
 
     def __init__(self, seconds: float | None):
         self.seconds = seconds
         self.ends: float | None = None
         self.completions: list[Completion] = []
-
-
-class Completion:
-    """Work that is done.
-
-    Attributes:
-        kind: of the work.
-        subject: what the work was about.
-        error: how it failed, or None.
-    """
-
-    __slots__ = ("_result", "error", "kind", "subject")
-
-    def __init__(
-        self, kind: Kind, subject: Any, result: Any = None, error: BaseException | None = None
-    ):
-        self.kind = kind
-        self.subject = subject
-        self.error = error
-        self._result = result
-
-    def result(self) -> Any:
-        """Return what the work returned.
-
-        Raises:
-            BaseException: what the work raised.
-        """
-        if self.error is not None:
-            raise self.error
-        return self._result

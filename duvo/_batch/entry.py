@@ -1,39 +1,80 @@
-"""One input of a batch, from when it was taken until its result."""
+"""An input of a batch, from when it is taken until its result, and the counts of all."""
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+from attrs import define, frozen
+
+from .._run.answer import FinalAnswer
+from .._run.state import RunState
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from .._run.state import RunState
     from .inputs import Input
     from .journal import Row
 
 
+@define(eq=False)
 class Entry:
     """An input that was taken, and its run.
 
     Attributes:
-        row: the input's row in the journal.
-        input: the input.
-        state: its run, once that is known.
-        run: the user's object for its run.
-        sends: how often its start was sent without a known outcome.
-        searches: how often the run of such a start was searched for.
+        run: the user's object for the run, once it is known.
+        sends: number of starts that were sent without a known outcome.
+        searches: number of searches for the run of such a start.
     """
 
-    __slots__ = ("input", "row", "run", "searches", "sends", "state")
-
-    def __init__(self, row: Row, taken: Input):
-        self.row = row
-        self.input = taken
-        self.state: RunState | None = None
-        self.run: Any = None
-        self.sends = 0
-        self.searches = 0
+    row: Row
+    input: Input
+    state: RunState | None = None
+    run: Any = None
+    sends: int = 0
+    searches: int = 0
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether an earlier start of it may have made a run."""
+        """Whether an earlier start may have made a run."""
         return self.row.state == "sending" or self.sends > 0
+
+
+@frozen(kw_only=True)
+class Progress:
+    """The progress of a batch: numbers of the inputs that were taken.
+
+    Attributes:
+        completed: inputs whose runs completed.
+        failed: inputs whose runs failed, or could not be started.
+        stopped: inputs whose runs were stopped.
+        running: inputs whose runs are being started or running.
+        waiting: inputs whose runs wait for a human.
+    """
+
+    completed: int = 0
+    failed: int = 0
+    stopped: int = 0
+    running: int = 0
+    waiting: int = 0
+
+
+def stored(state: RunState) -> str:
+    """Return a run that has ended, as the journal stores it."""
+    final_answer = state.final_answer
+    return json.dumps(
+        {
+            "run": state.raw,
+            "listed": state.listed,
+            "read": final_answer.is_read,
+            "answer": final_answer.answer,
+            "failure": final_answer.failure,
+        }
+    )
+
+
+def restored(run_id: str, text: str) -> RunState:
+    """Return a run that the journal stored."""
+    kept = json.loads(text)
+    state = RunState(run_id, kept["run"], listed=kept["listed"])
+    state.final_answer = FinalAnswer(kept["answer"], kept["failure"], is_read=kept["read"])
+    return state

@@ -1,4 +1,4 @@
-"""The names of inputs in a journal: two inputs with one name are the same input."""
+"""The names of inputs in a journal: inputs with the same name are the same input."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 _CONTENT, _KEY = "c:", "k:"
 
-# json.dumps makes an encoder for each call with options.
+# json.dumps would make an encoder for each call.
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def fingerprint(value: Any) -> str:
-    """Return the name of an input without a key: one name for each content.
+    """Return the name of an input without a key, made from its content.
 
     Args:
         value: the input, any JSON value; the order of an object's fields does not matter.
@@ -34,7 +34,7 @@ def fingerprint(value: Any) -> str:
 
 
 def of_key(key: object) -> str:
-    """Return the name of an input with a key of the caller's.
+    """Return the name of an input with a key.
 
     Raises:
         ConfigError: the key is not valid text.
@@ -49,7 +49,7 @@ def of_key(key: object) -> str:
 
 
 def is_key(name: str) -> bool:
-    """Whether the name comes from a key of the caller's."""
+    """Whether the name was made from a key."""
     return name.startswith(_KEY)
 
 

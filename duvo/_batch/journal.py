@@ -1,10 +1,10 @@
 """The journal of a batch: the state of each input, in a file that outlives the process.
 
-A row is one input. It is written before anything is sent for it, with the
-idempotency key that every attempt to start its run carries. So after a kill at
-any moment the file shows which starts were surely not sent (`new`), which may
-have been (`sending`), which runs were started (`started`), and which have a
-result (`finished`). Inputs themselves are not stored, only their names.
+Each input has a row, which is written before anything is sent for the input, with
+the idempotency key of every attempt to start its run. So even after a kill, the
+file shows which starts were certainly not sent (`new`), which may have been sent
+(`sending`), which runs were started (`started`), and which have a result
+(`finished`). Only the names of inputs are stored, not the inputs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import uuid
 from itertools import islice
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .._errors import JournalError
 from .fingerprints import is_key
@@ -29,31 +29,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, Literal
 
-_COLUMNS = "id, occurrence, state, idempotency_key, run_id, sent_at, result, delivered"
+_COLUMNS = "id, name, occurrence, state, idempotency_key, run_id, sent_at, result, delivered"
 _COMPARED_AT_ONCE = 1000
 
 
 @frozen
 class Row:
-    """One input, as the journal had it when it was taken.
+    """The row of an input, as it was when the input was taken.
 
     Attributes:
-        id: the row's id.
-        index: the input's place among the inputs, as given.
-        name: the input's name.
-        occurrence: how many inputs of the same name came before it.
-        state: what is known of its run.
-        idempotency_key: sent with each attempt to start its run.
-        run_id: its run, when `started` or `finished`.
-        sent_at: Unix time before its start was first sent, or None.
-        result: its result, when `finished`.
+        occurrence: number of earlier inputs with the same name.
+        sent_at: Unix time just before the start was first sent, or None.
         delivered: whether the result was returned to the user.
-        repeated: whether an input with its key was taken already: it is the
-            same input again.
+        repeated: whether an input with the same key was taken before: it is
+            the same input again.
     """
 
     id: int
-    index: int
     name: str
     occurrence: int
     state: Literal["new", "sending", "started", "finished"]
@@ -61,13 +53,13 @@ class Row:
     run_id: str | None = None
     sent_at: float | None = None
     result: str | None = None
-    delivered: bool = False
-    repeated: bool = False
+    delivered: bool = field(default=False, converter=bool)
+    repeated: bool = field(default=False, kw_only=True)
 
 
 @frozen
 class Changes:
-    """The inputs compared with a journal.
+    """Inputs compared with a journal.
 
     Attributes:
         known: inputs that have a row.
@@ -83,19 +75,13 @@ class Changes:
 class Journal:
     """The inputs of a batch and their states. Threads may share it.
 
-    One journal object is one pass over the inputs, from the first one on: the
-    n-th input of a name in the pass is the n-th row of that name.
+    Each journal object is one pass over all inputs: the n-th input with a name in
+    the pass has the n-th row with this name.
 
     Args:
         path: the file, created if missing; None for a journal that ends with
             the process.
-        server: origin of the API.
-        team_id: the team.
-        agent_id: the agent whose runs are started.
-
-    Raises:
-        JournalError: the file cannot be used: it is in use, belongs to another
-            server, team or agent, is not a journal, or cannot be written.
+        server: the API's origin.
     """
 
     def __init__(self, path: str | Path | None, server: str, team_id: str, agent_id: str):
@@ -106,54 +92,50 @@ class Journal:
         )
         self._execute = self._connection.execute
         self._pass: int | None = None
-        self._turn = threading.RLock()
+        self._lock = threading.RLock()
 
     def read_mark(self) -> Any:
-        """Return the value that `set_mark` kept, or None."""
+        """Return the value stored by `set_mark`, or None."""
         with self._connected():
             text = self._execute("SELECT mark FROM batch").fetchone()[0]
         return None if text is None else json.loads(text)
 
     def set_mark(self, value: Any) -> None:
-        """Keep a small JSON value with the batch, unless there is one already."""
+        """Store a small JSON value with the batch, unless it has one already."""
         with self._transaction():
             self._execute("UPDATE batch SET mark = coalesce(mark, ?)", (json.dumps(value),))
 
-    def take(self, inputs: Sequence[tuple[int, str]]) -> list[Row]:
-        """Return the rows of the next inputs, in order; rows that are missing are added.
-
-        Args:
-            inputs: index and name of each.
-        """
+    def take(self, names: Sequence[str]) -> list[Row]:
+        """Return the rows of the next inputs, in order; missing rows are added."""
         with self._transaction():
             if self._pass is None:
                 self._execute("UPDATE batch SET passes = passes + 1")
             this_pass = self._execute("SELECT passes FROM batch").fetchone()[0]
-            rows = [self._take(index, name, this_pass) for index, name in inputs]
+            rows = [self._take(name, this_pass) for name in names]
         self._pass = this_pass
         return rows
 
-    def _take(self, index: int, name: str, this_pass: int) -> Row:
+    def _take(self, name: str, this_pass: int) -> Row:
         first = self._execute(
             f"SELECT pass, met, {_COLUMNS} FROM inputs WHERE name = ? AND occurrence = 0", (name,)
         ).fetchone()
         if first is None:
-            return self._add(index, name, 0, this_pass)
+            return self._add(name, 0, this_pass)
         last_pass, met, *values = first
         if last_pass != this_pass:
             self._execute(
                 "UPDATE inputs SET pass = ?, met = 1 WHERE id = ?", (this_pass, values[0])
             )
-            return _row(index, name, values)
+            return Row(*values)
         if is_key(name):
-            return _row(index, name, values, repeated=True)
+            return Row(*values, repeated=True)
         self._execute("UPDATE inputs SET met = met + 1 WHERE id = ?", (values[0],))
         same = self._execute(
             f"SELECT {_COLUMNS} FROM inputs WHERE name = ? AND occurrence = ?", (name, met)
         ).fetchone()
-        return self._add(index, name, met, this_pass) if same is None else _row(index, name, same)
+        return self._add(name, met, this_pass) if same is None else Row(*same)
 
-    def _add(self, index: int, name: str, occurrence: int, this_pass: int) -> Row:
+    def _add(self, name: str, occurrence: int, this_pass: int) -> Row:
         key = str(uuid.uuid4())
         made = self._execute(
             "INSERT INTO inputs (name, occurrence, pass, met, state, idempotency_key, delivered)"
@@ -161,12 +143,12 @@ class Journal:
             (name, occurrence, this_pass, key),
         )
         assert made.lastrowid is not None
-        return Row(made.lastrowid, index, name, occurrence, "new", key)
+        return Row(made.lastrowid, name, occurrence, "new", key)
 
     def sending(self, rows: Sequence[Row]) -> None:
         """Record that the starts of these rows are about to be sent, for the first time or again.
 
-        The record is on disk when this returns: not even a power cut can lose it.
+        The record is on disk when this returns, safe even from a power cut.
         """
         now = time.time()
         self._change(
@@ -177,21 +159,21 @@ class Journal:
         )
 
     def given_up(self, rows: Sequence[Row]) -> None:
-        """Record that the starts certainly made no run: the rows are new again, with their keys."""
+        """Record that the starts certainly made no runs: the rows are `new` again."""
         self._change(
             "UPDATE inputs SET state = 'new', sent_at = NULL WHERE id = ? AND state = 'sending'",
             [(row.id,) for row in rows],
         )
 
     def started(self, runs: Sequence[tuple[Row, str]]) -> None:
-        """Record the run of each of these rows, whose starts were sent."""
+        """Record the runs of these rows."""
         self._change(
             "UPDATE inputs SET state = 'started', run_id = ? WHERE id = ? AND state = 'sending'",
             [(run_id, row.id) for row, run_id in runs],
         )
 
     def finished(self, results: Sequence[tuple[Row, str]]) -> None:
-        """Record the result of each of these rows."""
+        """Record the results of these rows."""
         self._change(
             "UPDATE inputs SET state = 'finished', result = ? WHERE id = ? AND state = 'started'",
             [(result, row.id) for row, result in results],
@@ -211,11 +193,7 @@ class Journal:
         return found is not None
 
     def compare(self, names: Iterable[str]) -> Changes:
-        """Compare all inputs with the journal, which stays as it is.
-
-        Args:
-            names: of all inputs, in any order.
-        """
+        """Compare all inputs, by their names, with the journal, which is not changed."""
         all_names = iter(names)
         with self._connected():
             self._execute("DROP TABLE IF EXISTS temp.met")
@@ -229,32 +207,32 @@ class Journal:
                 )
                 self._execute("COMMIT")
             counted = self._execute(
-                "SELECT coalesce(sum(min(times, stand)), 0), coalesce(sum(times), 0),"
+                "SELECT coalesce(sum(min(times, existing)), 0), coalesce(sum(times), 0),"
                 " (SELECT count(*) FROM inputs) FROM (SELECT times, (SELECT count(*)"
-                " FROM inputs WHERE inputs.name = met.name) AS stand FROM met)"
+                " FROM inputs WHERE inputs.name = met.name) AS existing FROM met)"
             )
-            known, given, rows = counted.fetchone()
+            known, total, rows = counted.fetchone()
             self._execute("DROP TABLE temp.met")
-        return Changes(known=known, new=given - known, gone=rows - known)
+        return Changes(known=known, new=total - known, gone=rows - known)
 
     def close(self) -> None:
-        """Release the file. It is consistent at any moment, also without this."""
+        """Release the file. It is consistent at any moment, even without this."""
         with self._connected():
             self._connection.close()
 
     def _change(self, statement: str, values: list[Any], *, durable: bool = False) -> None:
         with self._transaction(durable=durable):
             changed = self._connection.executemany(statement, values).rowcount
-            # None of the rows is changed unless all are as they must be.
+            # Either all rows are in the right state, or none is changed.
             if values and changed != len(values):
-                raise JournalError(f"{self} contradicts what is to be recorded: {statement}")
+                raise JournalError(f"{self} contradicts this change: {statement}")
 
     @contextlib.contextmanager
     def _transaction(self, *, durable: bool = False) -> Iterator[None]:
-        # A power cut must not lose a start: `sending` is on disk before anything
-        # is sent, which costs one fsync a group (0.1 ms on a good disk, 10 ms on
-        # a bad one). The rest is found again: a run by its key, a result by its
-        # run. A kill loses neither.
+        # A power cut must not lose a start: `sending` is on disk before anything is
+        # sent, at the cost of an fsync per group (0.1 ms on a fast disk, 10 ms on a
+        # slow one). Everything else can be recovered: a run by its key, a result by
+        # its run. A kill loses nothing.
         with self._connected():
             if self._file is not None:
                 self._execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -270,27 +248,10 @@ class Journal:
     @contextlib.contextmanager
     def _connected(self) -> Iterator[None]:
         try:
-            with self._turn:
+            with self._lock:
                 yield
         except sqlite3.Error as error:
             raise JournalError(f"{self} cannot be used any more ({error})") from error
 
     def __str__(self) -> str:
         return "the journal" if self._file is None else f"the journal {self._file}"
-
-
-def _row(index: int, name: str, values: Sequence[Any], *, repeated: bool = False) -> Row:
-    row_id, occurrence, state, key, run_id, sent_at, result, delivered = values
-    return Row(
-        row_id,
-        index,
-        name,
-        occurrence,
-        state,
-        key,
-        run_id,
-        sent_at,
-        result,
-        bool(delivered),
-        repeated,
-    )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Version of the tables; a file of a newer version is refused."""
 
-_APPLICATION = 0x6475766F  # "duvo" in ASCII: marks a database as a journal
+_APPLICATION = 0x6475766F  # "duvo" in ASCII, the mark of a journal
 _OWNER_ALONE = 0o600
 _ATTEMPTS = 6
 
@@ -32,8 +32,8 @@ _TABLES = (
         mark TEXT
     )
     """,
-    # `met` counts the inputs of this name that were taken in the pass `pass`; it is
-    # kept in the name's first row alone.
+    # `met` counts the inputs with this name that were taken in the pass `pass`. Only
+    # the name's first row has it.
     """
     CREATE TABLE inputs (
         id INTEGER PRIMARY KEY,
@@ -50,7 +50,7 @@ _TABLES = (
     )
     """,
     "CREATE UNIQUE INDEX inputs_name ON inputs (name, occurrence)",
-    # Two inputs never share a run: adopting a run twice is refused here.
+    # Two inputs never share a run: this refuses to adopt a run twice.
     "CREATE UNIQUE INDEX inputs_run ON inputs (run_id) WHERE run_id IS NOT NULL",
 )
 
@@ -58,35 +58,30 @@ _TABLES = (
 def open_file(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
     """Open the journal in this file, created if missing, for this process alone.
 
-    The lock is SQLite's own on the file itself: it needs no shared memory, and
-    is released however its process ends.
+    The lock is SQLite's own on the file: it does not need shared memory, and is
+    released however the process ends. A file that cannot be used is not changed.
 
     Args:
-        file: absolute.
+        file: the absolute path.
         owner: server, team and agent.
-
-    Raises:
-        JournalError: it cannot be used; the file is unchanged.
     """
-    attempt = 1
-    while True:
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            # Of two processes that open it at the same moment, one must succeed.
+            time.sleep(random.uniform(0.01, 0.04))
         try:
             return _opened(file, owner)
         except (sqlite3.Error, OSError, ValueError) as error:
             if not _is_locked(error):
                 raise _refusal(file, error) from None
-            # Of two processes that open it at the same moment, one must succeed.
-            if attempt == _ATTEMPTS:
-                raise JournalError(
-                    f"the journal {file} is in use by another process: "
-                    "wait until that has ended, or stop it, or name another journal"
-                ) from None
-        attempt += 1
-        time.sleep(random.uniform(0.01, 0.04))
+    raise JournalError(
+        f"the journal {file} is in use by another process: "
+        "wait until it has ended, stop it, or use another journal"
+    )
 
 
 def open_private(owner: tuple[str, str, str]) -> sqlite3.Connection:
-    """Open a journal that ends with this process: in memory, and on disk when it grows."""
+    """Open a journal that ends with this process: in memory, or on disk if it grows."""
     connection = _connected("")
     connection.execute("PRAGMA journal_mode = MEMORY")
     connection.execute("PRAGMA synchronous = OFF")
@@ -97,7 +92,7 @@ def open_private(owner: tuple[str, str, str]) -> sqlite3.Connection:
 
 
 def _opened(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
-    # Only SQLite opens a file that exists: closing it here would release the
+    # An existing file is opened by SQLite only: closing it here would release the
     # locks that this process has on it.
     with contextlib.suppress(FileExistsError):
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ALONE))
@@ -111,7 +106,7 @@ def _opened(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
             _check(file, connection, owner)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
-        # It has results in it. Not earlier: until it was read, it may have been another file.
+        # The journal has results. Not before it was read: it might be another file.
         for part in (file, file.with_name(file.name + "-wal")):
             _make_private(part)
     except BaseException:
@@ -148,17 +143,18 @@ def _create(connection: sqlite3.Connection, owner: tuple[str, str, str]) -> None
 
 def _check(file: Path, connection: sqlite3.Connection, owner: tuple[str, str, str]) -> None:
     if _pragma(connection, "application_id") != _APPLICATION:
-        raise JournalError(f"{file} is a database, but not a journal: name another file")
+        raise JournalError(f"{file} is a database, but not a journal: use another file")
     if _pragma(connection, "user_version") > VERSION:
         raise JournalError(
-            f"the journal {file} was written by a newer version: update duvo, or name another"
+            f"the journal {file} was written by a newer version: update duvo, "
+            "or use another journal"
         )
     found = connection.execute("SELECT server, team_id, agent_id FROM batch").fetchone()
     for what, theirs, ours in zip(("server", "team", "agent"), found, owner, strict=True):
         if theirs != ours:
             raise JournalError(
                 f"the journal {file} belongs to the {what} {theirs}, not to {ours}: "
-                "name another journal"
+                "use another journal"
             )
 
 
@@ -173,14 +169,14 @@ def _is_locked(error: Exception) -> bool:
 def _refusal(file: Path, error: Exception) -> JournalError:
     if isinstance(error, FileNotFoundError):
         return JournalError(
-            f"the journal {file} cannot be created: there is no directory {file.parent}"
+            f"the journal {file} cannot be created: the directory {file.parent} does not exist"
         )
     if file.is_dir():
-        return JournalError(f"{file} is a directory, and not a journal: name a file")
+        return JournalError(f"{file} is a directory; give the name of a file")
     if "not a database" in str(error):
-        return JournalError(f"{file} is not a journal: name another file")
+        return JournalError(f"{file} is not a journal: use another file")
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return JournalError(
-        f"the journal {file} cannot be written ({reason}): name one in a directory of this "
-        "machine that you may write to"
+        f"the journal {file} cannot be written ({reason}): use a file in a local directory "
+        "that you may write to"
     )

@@ -1,7 +1,7 @@
 """Whether a run was started with a message, judged by the opening of its conversation.
 
-A conversation opens with up to two messages of the user, the agent's
-instructions and the start message, before its session starts.
+A conversation opens with up to two messages of the user: the agent's instructions
+and the start message.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Opening:
     """The opening of a conversation.
 
     Attributes:
-        texts: the user's texts before the agent says or does anything.
-        is_whole: whether no more texts can be added.
-        has_ended: whether the run had ended before it was read.
+        texts: the user's texts before the agent's first message.
+        is_whole: whether these are all texts of the opening.
+        has_ended: whether the run had ended before the conversation was read.
     """
 
     texts: tuple[str, ...] = ()
@@ -39,9 +39,9 @@ def opening(messages: Sequence[dict[str, Any]], *, is_cut: bool, has_ended: bool
     """Return the opening of a conversation.
 
     Args:
-        messages: its first messages, with our names.
-        is_cut: whether more may follow them.
-        has_ended: whether the run had ended before they were read.
+        messages: the first messages, with our names.
+        is_cut: whether more messages may follow.
+        has_ended: whether the run had ended before the messages were read.
     """
     texts = []
     is_whole = is_cut or has_ended
@@ -56,21 +56,21 @@ def opening(messages: Sequence[dict[str, Any]], *, is_cut: bool, has_ended: bool
 
 
 def fit(message: str | None, opening: Opening) -> Fit:
-    """Judge whether a run with this opening was started with this message.
+    """Return whether a run with this opening was started with this message.
 
     The start message is the last of up to two texts, and must be exactly equal.
-    A run without a text was started without a message. Possible, but not
-    certain, are:
+    A run without a text was started without a message. These are possible, but
+    not certain ("maybe"):
 
     - an equal text followed by another: it may be the agent's instructions, or
-      the start message and a message that was posted right after;
+      the start message before a message that was posted right after;
     - for a start without a message, a single text: it may be the instructions,
       or the start message on a server that does not show instructions;
-    - a run that ended before anybody said anything.
+    - a run that ended before its first message.
 
     Args:
-        message: as it was sent; None for a start without a message.
-        opening: the run's.
+        message: the start message, as it was sent, or None.
+        opening: the opening of the run's conversation.
     """
     texts = opening.texts
     if message is not None and message in (*texts[-1:], *texts[1:2]):

@@ -32,47 +32,34 @@ if TYPE_CHECKING:
 logger = logging.getLogger("duvo")
 
 APPEARS_WITHIN = 10.0
-"""Seconds within which a run appears in the list, once nobody waits for its start any more."""
+"""Seconds within which a run appears in the list after its start was given up."""
 
 _REMEMBERED = 24 * 3600.0
-"""Seconds for which a server that honours idempotency keys surely remembers them."""
+"""Seconds for which a server that honours idempotency keys certainly remembers them."""
 
 _MOST_SEARCHES = 30
 _MOST_SENDS = 4
 _AT_ONCE = 8
-"""Starts in progress, beyond which no other is begun."""
+"""Number of starts in progress at which no more are begun."""
 
 _REFUSED = (InvalidRequest, Conflict)
 """Errors that concern one start, not all."""
 
 
 @frozen
-class Started:
-    """An input whose run is known now."""
+class Settled:
+    """The outcome of a start: the run, or the error for which there will be none."""
 
     entry: Entry
-    state: RunState
-
-
-@frozen
-class NotStarted:
-    """An input that will have no run."""
-
-    entry: Entry
-    error: DuvoError
+    outcome: RunState | DuvoError
 
 
 class Starts:
     """The starts of a batch, from when they are sent until their runs are known.
 
-    A start of unknown outcome is sent again to a server that honours its
-    idempotency key. On other servers its run is searched for. Nothing else is
-    started during a search, which could mistake a new run for the missing one.
-
-    Args:
-        api: the API.
-        agent_id: the agent.
-        journal: records every start before it is sent.
+    A start of unknown outcome is sent again if the server honours idempotency
+    keys. On other servers its run is searched for. Nothing is started during a
+    search, which could mistake a new run for the missing run.
     """
 
     def __init__(self, api: Api, agent_id: str, journal: Journal):
@@ -84,54 +71,53 @@ class Starts:
         self._is_searching = False
         self._in_progress = 0
         self._not_spawned: list[Spawn] = []
-        # Written by `write`, or by `finish` when the batch is closed before that.
+        # Written by `write`, or by `finish` if the batch is closed before.
         self._known: list[tuple[Row, str]] = []
         self._given_up: list[Entry] = []
 
     def add(self, entries: Sequence[Entry]) -> None:
-        """Start a run for each entry, or find the run of one that was sent before."""
+        """Start a run for each entry, or find the run of an earlier start."""
         for entry in entries:
             is_doubtful = entry.is_in_doubt and not self._is_remembered(entry)
             (self._doubtful if is_doubtful else self._held).append(entry)
 
     def step(self) -> Flow[None]:
-        """Send what can be sent now, or search for the runs of doubtful starts."""
+        """Send the starts that can be sent, or search for the runs of doubtful starts."""
         if self._doubtful:
             if not self._in_progress and not self._is_searching:
                 yield from self._search()
         elif self._held and not self._is_searching and self._in_progress < _AT_ONCE:
-            # Starts are recorded together, with one write to the disk: while more are in
-            # progress than there are threads, the next ones wait for each other.
+            # Starts that wait for a thread are recorded together, with one write to the disk.
             yield from self._send()
 
-    def record(self, completion: Completion) -> list[Started | NotStarted]:
-        """Record a completion of kind `start` or `search`; return what came of it.
+    def record(self, completion: Completion) -> list[Settled]:
+        """Record a completion of kind `start` or `search`; return the starts that it settles.
 
         Raises:
             DuvoError: an error that concerns all starts.
         """
-        if completion.kind == "search":
+        subject = completion.spawn.subject
+        if completion.spawn.kind == "search":
             self._is_searching = False
-            return self._record_search(completion.subject, completion.result())
+            return self._record_search(subject, completion.result())
         self._in_progress -= 1
-        entry: Entry = completion.subject
         error = completion.error
         if error is None:
-            return [self._started(entry, completion.result())]
+            return [self._started(subject, completion.value)]
         if isinstance(error, OutcomeUnknown):
-            entry.sends += 1
-            if entry.sends >= _MOST_SENDS:
-                return [NotStarted(entry, error)]
-            self.add([entry])
+            subject.sends += 1
+            if subject.sends >= _MOST_SENDS:
+                return [Settled(subject, error)]
+            self.add([subject])
             return []
         if _made_no_run(error):
-            self._given_up.append(entry)
+            self._given_up.append(subject)
         if not isinstance(error, _REFUSED):
             raise error
-        return [NotStarted(entry, error)]
+        return [Settled(subject, error)]
 
     def write(self) -> Flow[None]:
-        """Write what `record` recorded since the last time into the journal."""
+        """Write what was recorded since the last time into the journal."""
         if self._given_up:
             yield from block(self._give_up, self._given_up)
             self._given_up = []
@@ -140,16 +126,12 @@ class Starts:
             self._known = []
 
     def finish(self, completions: Sequence[Completion]) -> None:
-        """Record the last starts, and close the journal. It blocks.
-
-        Args:
-            completions: of starts that `record` has not seen.
-        """
+        """Record the last starts, and close the journal. It blocks."""
         for completion in completions:
             if completion.error is None:
-                self._known.append((completion.subject.row, completion.result().id))
+                self._started(completion.spawn.subject, completion.value)
             elif _made_no_run(completion.error):
-                self._given_up.append(completion.subject)
+                self._given_up.append(completion.spawn.subject)
         try:
             if self._known:
                 self._journal.started(self._known)
@@ -179,9 +161,9 @@ class Starts:
             self._not_spawned.remove(spawn)
 
     def _start(self, entry: Entry) -> Flow[RunState]:
-        # Errors that leave no doubt are tolerated here: the same start is sent again.
+        # After an error that leaves no doubt, the poller sends the same start again.
         poller = Poller(self._api, None, None)
-        return poller.read(
+        return poller.repeat(
             lambda: actions.start(
                 self._api,
                 self._agent_id,
@@ -190,18 +172,18 @@ class Starts:
             )
         )
 
-    def _started(self, entry: Entry, state: RunState) -> Started:
+    def _started(self, entry: Entry, state: RunState) -> Settled:
         self._known.append((entry.row, state.id))
-        return Started(entry, state)
+        return Settled(entry, state)
 
     def _give_up(self, entries: Sequence[Entry]) -> None:
-        # That this start made no run shows nothing about one that was sent before.
+        # An earlier start of the same input may have made a run.
         self._journal.given_up([entry.row for entry in entries if not entry.is_in_doubt])
 
     # Searching
 
     def _search(self) -> Flow[None]:
-        # The search asks the journal whose a run is.
+        # The search looks up known runs in the journal.
         yield from self.write()
         entries, self._doubtful = self._doubtful, []
         for entry in entries:
@@ -212,13 +194,13 @@ class Starts:
     def _find(self, entries: Sequence[Entry]) -> Flow[list[Found]]:
         poller = Poller(self._api, None, None)
         if not self._api.server.honours_idempotency:
-            # This may be the first request: any response shows what the server offers.
+            # If this is the first request, its response shows what the server offers.
             path = paths.runs((yield from self._api.team_id()))
-            yield from poller.read(lambda: poller.get(path, [("limit", "1")]))
+            yield from poller.repeat(lambda: poller.get_once(path, [("limit", "1")]))
         found = [Found()] * len(entries)
         if not all(map(self._is_remembered, entries)):
             mark = yield from block(self._journal.read_mark)
-            found = yield from poller.read(
+            found = yield from poller.repeat(
                 lambda: find_runs(
                     self._api,
                     self._agent_id,
@@ -233,20 +215,18 @@ class Starts:
             for entry, result in zip(entries, found, strict=True)
         ]
 
-    def _record_search(
-        self, entries: Sequence[Entry], found: Sequence[Found]
-    ) -> list[Started | NotStarted]:
-        outcomes: list[Started | NotStarted] = []
+    def _record_search(self, entries: Sequence[Entry], found: Sequence[Found]) -> list[Settled]:
+        settled: list[Settled] = []
         for entry, result in zip(entries, found, strict=True):
             if result.state is not None:
-                outcomes.append(self._started(entry, result.state))
+                settled.append(self._started(entry, result.state))
             elif not result.undecided:
                 self._held.append(entry)
             elif entry.searches < _MOST_SEARCHES:
                 self._doubtful.append(entry)
             else:
-                outcomes.append(NotStarted(entry, _undecided(entry)))
-        return outcomes
+                settled.append(Settled(entry, _undecided(entry)))
+        return settled
 
     def _is_remembered(self, entry: Entry) -> bool:
         sent_at = entry.row.sent_at
@@ -255,7 +235,7 @@ class Starts:
 
 
 def _made_no_run(error: BaseException) -> bool:
-    """Whether a start that failed so was surely not carried out."""
+    """Whether a start that failed with this error certainly made no run."""
     if isinstance(error, APIError) and error.status is not None and error.status < 500:
         return True
     if isinstance(error, DuvoError):
@@ -265,7 +245,7 @@ def _made_no_run(error: BaseException) -> bool:
 
 def _undecided(entry: Entry) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"whether a run was started for input {entry.input.index} is not known: its start was "
-        "sent, the server does not honour idempotency keys, and there are runs that may be it; "
-        "it is not sent again"
+        f"a run may or may not have been started for input {entry.input.index}: its start was "
+        "sent, the server does not honour idempotency keys, and several runs may be its run; "
+        "the start was not retried"
     )

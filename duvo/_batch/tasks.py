@@ -1,7 +1,7 @@
-"""Work that is done for a run in the background: handling a request, reading the final answer.
+"""Background work for a run: handling a request, reading the final answer.
 
-It may be done in another process. Each piece may be done twice without harm,
-since a worker may be lost and its work given to another.
+It may be done in another process. Doing it twice does no harm: the work of a lost
+worker is given to another.
 """
 
 from __future__ import annotations
@@ -43,18 +43,10 @@ def reply(
     """Handle a run's request; return whether a reply was sent.
 
     Args:
-        api: the API.
-        state: the run.
-        request: its request.
-        responder: handles the request.
-        may_be_answered: another worker may have replied, and been lost before
-            it could report that.
-
-    Raises:
-        HumanRequestPending: nothing here may answer it.
-        DuvoError: the reply does not fit, or cannot be sent.
+        may_be_answered: whether another worker may have replied and been lost
+            before it could report the reply.
     """
-    # A copy: what is read here may be older than what is read elsewhere in the meantime.
+    # A copy: the batch may read a newer state in the meantime.
     own = copy(state)
     if state.handle is not None:
         own.handle = state.handle
@@ -73,7 +65,7 @@ def final_answer(api: Api, state: RunState) -> Flow[FinalAnswer]:
     return state.final_answer
 
 
-def reply_elsewhere(
+def reply_in_executor(
     driver: Driver,
     state: RunState,
     request: HumanRequest,
@@ -81,21 +73,21 @@ def reply_elsewhere(
     answers: Answers | None,
 ) -> bool:
     """Handle a run's request in an executor; see `reply`."""
-    driver = _here(driver)
+    driver = _kept(driver)
     responder = Responder(on_request, answers, warn=True, may_await=False)
     return driver.run(reply(driver.api, state, request, responder, may_be_answered=driver.is_copy))
 
 
-def final_answer_elsewhere(driver: Driver, state: RunState) -> FinalAnswer:
+def final_answer_in_executor(driver: Driver, state: RunState) -> FinalAnswer:
     """Read the final answer of a run in an executor; see `final_answer`."""
-    driver = _here(driver)
+    driver = _kept(driver)
     return driver.run(final_answer(driver.api, state))
 
 
-def _here(driver: Driver) -> Driver:
-    """Return an equal driver whose connections outlive this piece of work.
+def _kept(driver: Driver) -> Driver:
+    """Return an equal driver whose connections are kept for further work.
 
-    In another process each piece comes with a driver of its own.
+    In another process, each piece of work comes with its own driver.
     """
     if not driver.is_copy:
         return driver

@@ -1,4 +1,4 @@
-"""The threads of a batch, and the caller's executor: where its background work is done."""
+"""The background work of a batch, in threads and the caller's executor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import partial
 from .._errors import ConfigError, DuvoError
 from .._flow.drivers import run
 from .._flow.steps import Closed
-from .completions import Await, Completion, Spawn
+from .completions import LONGEST_END, Await, Completion, Spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,34 +26,32 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _THREADS = 8
-_LONGEST_END = 5.0
-"""Seconds that leaving a batch waits for starts that were sent."""
 
 
 class Workers:
     """Performs the steps of a batch.
 
     Args:
-        driver: performs all steps but those of a batch.
+        driver: performs all other steps.
         batch: the batch.
         concurrency: maximum number of threads for one kind of work, up to 8.
-        executor: the caller's, for replies and answers; None for threads.
+        executor: the caller's, for replies and final answers; None for threads.
     """
 
     def __init__(self, driver: Driver, batch: Batch, concurrency: int, executor: Executor | None):
         self._driver = driver
         self._batch = batch
         self._executor = executor
-        self._queue: queue.SimpleQueue[tuple[Spawn, Completion] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Completion | None] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(min(_THREADS, concurrency), "duvo-map")
-        # Of their own: a callable that takes long to decide must not delay the rest.
+        # Separate: a slow callable must not delay other work.
         self._deciders = ThreadPoolExecutor(min(_THREADS, concurrency), "duvo-reply")
         self._closed = threading.Event()
         # Starts whose completions the batch has not seen.
         self._starts: dict[Spawn, Future[Completion | None]] = {}
 
     def run(self, flow: Flow[T]) -> T:
-        """Perform a flow and return its result."""
+        """Run a flow and return its result."""
         return self._driver.run(flow)
 
     def perform(self, step: Any, closed: threading.Event) -> Any:
@@ -68,8 +66,13 @@ class Workers:
         return self._driver.perform(step, closed)
 
     def _spawn(self, spawn: Spawn) -> None:
-        if self._executor is not None and spawn.elsewhere is not None:
-            self._submit_elsewhere(self._executor, spawn)
+        if self._executor is not None and spawn.for_executor is not None:
+            function, arguments = spawn.for_executor
+            try:
+                future = self._executor.submit(function, *arguments)
+            except Exception as error:
+                raise self._failed(error) from None
+            future.add_done_callback(partial(self._put, spawn))
             return
         pool = self._deciders if spawn.kind == "reply" else self._threads
         future = pool.submit(self._work, spawn)
@@ -77,16 +80,16 @@ class Workers:
             self._starts.setdefault(spawn, future)
 
     def _work(self, spawn: Spawn) -> Completion | None:
-        # After Ctrl-C the same step may be performed again; its work is done once.
+        # After Ctrl-C the same step may be performed again.
         if spawn.begun:
             return None
         spawn.begun = True
         try:
             result = run(spawn.flow, partial(self._driver.perform, closed=self._closed))
-            completion = Completion(spawn.kind, spawn.subject, result)
+            completion = Completion(spawn, result)
         except BaseException as error:
-            completion = Completion(spawn.kind, spawn.subject, error=error)
-        self._queue.put((spawn, completion))
+            completion = Completion(spawn, error=error)
+        self._queue.put(completion)
         return completion
 
     def _await(self, step: Await) -> list[Completion]:
@@ -94,51 +97,36 @@ class Workers:
         block = step.seconds != 0.0 and not completions
         try:
             while True:
-                item = self._queue.get(block=block, timeout=step.seconds if block else None)
+                completion = self._queue.get(block=block, timeout=step.seconds if block else None)
                 block = False
-                if item is not None:
-                    spawn, completion = item
-                    self._starts.pop(spawn, None)
+                if completion is not None:
+                    self._starts.pop(completion.spawn, None)
                     completions.append(completion)
         except queue.Empty:
             pass
         return completions
 
-    # The caller's executor
-
-    def _submit_elsewhere(self, executor: Executor, spawn: Spawn) -> None:
-        assert spawn.elsewhere is not None
-        function, arguments = spawn.elsewhere
-        try:
-            future = executor.submit(function, *arguments)
-        except Exception as error:
-            raise self._failed(error) from None
-        future.add_done_callback(partial(self._put, spawn))
-
     def _put(self, spawn: Spawn, future: Future[Any]) -> None:
         try:
-            completion = Completion(spawn.kind, spawn.subject, future.result())
-        except (BrokenExecutor, CancelledError) as error:
-            completion = Completion(spawn.kind, spawn.subject, error=self._failed(error))
+            completion = Completion(spawn, future.result())
         except BaseException as error:
-            # Dask's errors for work whose workers were lost again and again.
-            if type(error).__name__ in ("KilledWorker", "FutureCancelledError"):
-                error = self._failed(error)
-            completion = Completion(spawn.kind, spawn.subject, error=error)
-        self._queue.put((spawn, completion))
+            # Dask's errors, for work that lost its workers repeatedly, are known by name.
+            failed = isinstance(error, (BrokenExecutor, CancelledError)) or (
+                type(error).__name__ in ("KilledWorker", "FutureCancelledError")
+            )
+            completion = Completion(spawn, error=self._failed(error) if failed else error)
+        self._queue.put(completion)
 
     def _failed(self, error: BaseException) -> DuvoError:
-        # An executor's error may quote the whole work, and with it the key.
+        # An executor's error may quote the work, and with it the key.
         text = " ".join(str(error).replace(self._driver.api.api_key, "[key]").split())
         return ExecutorFailed(
             f"the executor failed ({type(error).__name__}: {text:.300}); the runs are still "
-            "running, and with a journal the same call continues with them"
+            "running, and with a journal the same call continues them"
         )
 
-    # The end
-
     def interrupt(self) -> None:
-        """End the work, and an `Await`, from any thread."""
+        """End the work, and a pending `Await`, from any thread."""
         self._closed.set()
         self._queue.put(None)
 
@@ -148,7 +136,7 @@ class Workers:
         for pool in (self._threads, self._deciders):
             pool.shutdown(wait=False, cancel_futures=True)
         pending = [future for future in self._starts.values() if not future.cancelled()]
-        _, unfinished = wait(pending, timeout=_LONGEST_END)
+        _, unfinished = wait(pending, timeout=LONGEST_END)
         if not unfinished:
             self._record_last(pending)
         else:
@@ -156,7 +144,7 @@ class Workers:
 
     def _record_last(self, pending: list[Future[Completion | None]]) -> None:
         cancelled = [
-            Completion(spawn.kind, spawn.subject, error=CancelledError())
+            Completion(spawn, error=CancelledError())
             for spawn, future in self._starts.items()
             if future.cancelled()
         ]
@@ -165,14 +153,10 @@ class Workers:
 
 
 def check_executor(executor: Executor | None, on_request: OnRequest) -> None:
-    """Check that an executor can be used, and that `on_request` can be sent to it.
-
-    Raises:
-        ConfigError: it cannot.
-    """
+    """Check that an executor can be used, and that `on_request` can be sent to it."""
     if executor is not None and not hasattr(executor, "submit"):
         raise ConfigError(f"executor must be an Executor, not {executor!r:.80}")
-    # Other executors, such as Dask's, have ways of their own to send a function.
+    # Other executors, such as Dask's, have their own ways to send a function.
     if any(base.__name__ == "ProcessPoolExecutor" for base in type(executor).__mro__):
         try:
             pickle.dumps(on_request)
@@ -184,4 +168,4 @@ def check_executor(executor: Executor | None, on_request: OnRequest) -> None:
 
 
 class ExecutorFailed(DuvoError):
-    """The caller's executor failed: no work can be done in it any more."""
+    """The caller's executor failed, and cannot do any more work."""

@@ -20,10 +20,6 @@ async def until(
     """Await something, and cancel it when `closed` is set or time is up.
 
     Unlike `asyncio.wait_for` of older Pythons, it never swallows a cancellation.
-
-    Raises:
-        Closed: it was closed.
-        asyncio.TimeoutError: time is up.
     """
     if closed is None and seconds is None:
         return await awaitable

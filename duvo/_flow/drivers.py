@@ -1,4 +1,4 @@
-"""Driving a flow to its result."""
+"""Running a flow to its result."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ T = TypeVar("T")
 
 
 class Drive(Generic[T]):
-    """A flow that is being driven: its pending step, or how it ended.
+    """A flow that is being run.
 
     Attributes:
-        step: the pending step, or None when the flow has ended.
-        result: what the flow returned.
+        step: the pending step, or None if the flow has ended.
         error: what the flow raised, or None.
     """
 
@@ -86,12 +85,7 @@ async def run_async(flow: Flow[T], perform: Callable[[Step], Awaitable[Any]]) ->
 
 
 def convert(flow: Flow[T], change: Callable[[Sequence[Any]], Sequence[Any] | None]) -> Flow[T]:
-    """Perform a flow as part of another, with what it gives changed.
-
-    Args:
-        flow: the inner flow.
-        change: gets the items, and returns those that are given in their place.
-    """
+    """Run a flow inside another; `change` returns the items to give in place of those it gives."""
     drive = Drive(flow)
     while (step := drive.step) is not None:
         if type(step) is Give:
@@ -110,7 +104,7 @@ def convert(flow: Flow[T], change: Callable[[Sequence[Any]], Sequence[Any] | Non
 
 
 def collect(flow: Flow[Any]) -> Flow[list[Any]]:
-    """Perform a flow as part of another, and return what it gives as a list."""
+    """Run a flow inside another, and return the items that it gives."""
     items: list[Any] = []
     yield from convert(flow, items.extend)
     return items

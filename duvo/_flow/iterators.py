@@ -1,4 +1,4 @@
-"""Driving a flow for the items that it gives: iterators that can be closed."""
+"""Iterators over the items that a flow gives. They can be closed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from .steps import Block, Closed, Give, Send
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from typing_extensions import Self
 
@@ -21,38 +20,38 @@ T = TypeVar("T")
 
 
 class _Items(Generic[T]):
-    """A flow, and the items that it gave last."""
+    """A flow, and the items of its last `Give`."""
 
     def __init__(self, flow: Flow[Any]):
         self._flow = flow
         self._drive: Drive[Any] | None = None
-        self._given: Give | None = None
+        self._taken: Give | None = None
         self._items: Iterator[T] = iter(())
         self._is_finished = False
+        # Whether the iteration can resume after an exception from outside.
         self._is_resumable = True
-        """Whether iterating can continue after an exception from outside."""
+        self._is_iterating = False
 
     def _next_step(self) -> Step | None:
-        """Return the next step to perform, or None when there are new items.
-
-        Raises:
-            Closed: the flow has ended.
-            BaseException: what ended the flow, again.
-        """
+        """Return the next step, or None if the flow has ended; raise the error that ended it."""
         drive = self._drive
         if drive is None:
             drive = self._drive = Drive(self._flow)
         if drive.error is not None:
             raise drive.error
-        if drive.step is not None and drive.step is self._given:
+        if drive.step is not None and drive.step is self._taken:
             drive.resume(None)
-        step = drive.step
-        if step is None:
-            raise Closed
-        if type(step) is not Give:
-            return step
-        self._given, self._items = step, iter(step.items)
-        return None
+        return drive.step
+
+    def _take(self, step: Give) -> None:
+        # The flow continues after this step once its items have been returned.
+        self._taken, self._items = step, iter(step.items)
+
+    @property
+    def _has_ended(self) -> bool:
+        """Whether the flow has ended: an exception from outside leaves its step pending."""
+        drive = self._drive
+        return drive is not None and (drive.step is None or drive.error is not None)
 
     def _succeed(self, result: object) -> None:
         assert self._drive is not None
@@ -65,29 +64,26 @@ class _Items(Generic[T]):
             return
         if type(step) is Send:
             step.interrupted = True
-        # A call that may block may have been carried out, and must not be repeated.
+        # A blocking call without a task may have been interrupted halfway: performing
+        # it again could corrupt a file.
         if not self._is_resumable or (type(step) is Block and step.task is None):
             self._drive.error = error
         raise error
 
 
 class ClosableIterator(_Items[T]):
-    """Items from the server as they come. It can be closed from any thread.
+    """An iterator over items from the server. It can be closed from any thread.
 
-    An error is raised again when more is asked for. After an exception from
-    outside, such as Ctrl-C, iterating continues where it was.
-
-    Args:
-        flow: gives the items.
-        driver: performs the steps. Its `interrupt` is called when the iterator
-            is closed, and its `finish` once when the iteration has ended.
+    After an error, each further `next` raises it again. After an exception from
+    outside, such as Ctrl-C, the iteration resumes where it was. The driver's
+    `interrupt` is called by `close`, and its `finish` once at the end.
     """
 
     def __init__(self, flow: Flow[Any], driver: Any):
         super().__init__(flow)
         self._driver = driver
         self._closed = threading.Event()
-        self._iterating = threading.Lock()
+        self._lock = threading.RLock()
 
     def __iter__(self) -> Self:
         return self
@@ -96,27 +92,34 @@ class ClosableIterator(_Items[T]):
         if not self._closed.is_set():
             for item in self._items:
                 return item
-        with self._iterating:
+        with self._lock:
+            if self._is_iterating:
+                raise RuntimeError("a function that is called while iterating cannot iterate too")
+            self._is_iterating = True
             try:
                 return self._advance()
-            except BaseException as error:
-                if not self._is_resumable or isinstance(error, Exception):
+            finally:
+                self._is_iterating = False
+                if self._has_ended or self._closed.is_set():
                     self._finish()
-                raise
 
     def _advance(self) -> T:
         while not self._closed.is_set():
             for item in self._items:
                 return item
+            step = self._next_step()
+            if step is None:
+                break
+            if type(step) is Give:
+                self._take(step)
+                continue
             try:
-                step = self._next_step()
-                if step is not None:
-                    self._carry_out(step)
+                self._perform(step)
             except Closed:
                 break
         raise StopIteration
 
-    def _carry_out(self, step: Step) -> None:
+    def _perform(self, step: Step) -> None:
         try:
             result = self._driver.perform(step, self._closed)
         except BaseException as error:
@@ -132,12 +135,13 @@ class ClosableIterator(_Items[T]):
         """
         self._closed.set()
         self._driver.interrupt()
-        # A thread that is iterating just now finishes it itself.
-        if self._iterating.acquire(blocking=False):
+        # A thread that is iterating at the moment finishes it.
+        if self._lock.acquire(blocking=False):
             try:
-                self._finish()
+                if not self._is_iterating:
+                    self._finish()
             finally:
-                self._iterating.release()
+                self._lock.release()
 
     def _finish(self) -> None:
         if not self._is_finished:
@@ -148,25 +152,16 @@ class ClosableIterator(_Items[T]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
 class AsyncClosableIterator(_Items[T]):
-    """Items from the server as they come. It can be closed from any task of its loop.
+    """An async iterator over items from the server. Any task of its loop can close it.
 
-    An error is raised again when more is asked for. After a cancellation
-    iterating continues where it was.
-
-    Args:
-        flow: gives the items.
-        driver: performs the steps. Its `interrupt` is called when the iterator
-            is closed, and its `finish` once when the iteration has ended.
+    After an error, each further `anext` raises it again. After a cancellation,
+    the iteration resumes where it was. The driver's `interrupt` is called by
+    `aclose`, and its `finish` once at the end.
     """
 
     def __init__(self, flow: Flow[Any], driver: Any):
@@ -175,7 +170,6 @@ class AsyncClosableIterator(_Items[T]):
         super().__init__(flow)
         self._driver = driver
         self._closed = asyncio.Event()
-        self._is_iterating = False
 
     def __aiter__(self) -> Self:
         return self
@@ -185,32 +179,33 @@ class AsyncClosableIterator(_Items[T]):
             for item in self._items:
                 return item
         if self._is_iterating:
-            raise RuntimeError("another task is iterating over this just now")
+            raise RuntimeError("another task is already iterating over this")
         self._is_iterating = True
         try:
             return await self._advance()
-        except BaseException as error:
-            # After a cancellation it can be continued, unless it was closed as well.
-            if isinstance(error, Exception) or self._closed.is_set():
-                await self._finish()
-            raise
         finally:
             self._is_iterating = False
+            if self._has_ended or self._closed.is_set():
+                await self._finish()
 
     async def _advance(self) -> T:
         await self._driver.prepare()
         while not self._closed.is_set():
             for item in self._items:
                 return item
+            step = self._next_step()
+            if step is None:
+                break
+            if type(step) is Give:
+                self._take(step)
+                continue
             try:
-                step = self._next_step()
-                if step is not None:
-                    await self._carry_out(step)
+                await self._perform(step)
             except Closed:
                 break
         raise StopAsyncIteration
 
-    async def _carry_out(self, step: Step) -> None:
+    async def _perform(self, step: Step) -> None:
         try:
             result = await self._driver.perform(step, self._closed)
         except BaseException as error:
@@ -219,10 +214,10 @@ class AsyncClosableIterator(_Items[T]):
             self._succeed(result)
 
     async def aclose(self) -> None:
-        """End the iteration, also from another task; what it waits for ends at once."""
+        """End the iteration, also from another task. A pending pause or read ends at once."""
         self._closed.set()
         self._driver.interrupt()
-        # A task that is iterating just now finishes it itself.
+        # A task that is iterating at the moment finishes it.
         if not self._is_iterating:
             await self._finish()
 
@@ -242,10 +237,5 @@ class AsyncClosableIterator(_Items[T]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()

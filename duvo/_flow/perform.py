@@ -1,4 +1,4 @@
-"""Performing the steps of flows, blocking: sending, sleeping and calling."""
+"""The blocking driver: performs the steps of flows."""
 
 from __future__ import annotations
 
@@ -23,57 +23,53 @@ logger = logging.getLogger("duvo")
 poll_logger = logging.getLogger("duvo.pace")
 
 LONG_SLEEP = 5.0
-"""Seconds of sleep that are logged at INFO, so that nobody wonders."""
+"""Seconds above which a sleep is logged at INFO."""
 
 
 class Driver:
     """Runs flows, blocking.
 
     Args:
-        api: what flows are given; its clock is what sleeps.
-        transport: what sends.
         origin: a function and its arguments that make an equal driver in
             another process.
 
     Attributes:
+        identity: a value that is equal for two drivers with equal settings.
         is_copy: whether it came from another process.
-        may_await: whether functions of the user may be coroutine functions.
+        may_await: whether user functions may be coroutine functions.
     """
 
     may_await = False
 
     def __init__(
-        self, api: Any, transport: Any, origin: tuple[Callable[..., Driver], tuple[Any, ...]]
+        self,
+        api: Any,
+        transport: Any,
+        origin: tuple[Callable[..., Driver], tuple[Any, ...]],
+        identity: tuple[object, ...],
     ):
         self.api = api
         self.transport = transport
         self.is_copy = False
+        self.identity = identity
         self._origin = origin
 
     def run(self, flow: Flow[T]) -> T:
-        """Perform a flow and return its result."""
+        """Run a flow and return its result."""
         return run(flow, self.perform)
 
     def iterate(self, flow: Flow[Any]) -> ClosableIterator[Any]:
-        """Perform a flow as its items are wanted."""
+        """Return an iterator over the items of a flow."""
         return ClosableIterator(flow, self)
 
     def perform(self, step: Any, closed: threading.Event | None = None) -> Any:
-        """Perform one step.
-
-        Args:
-            step: the step.
-            closed: when set, the step ends early.
-
-        Raises:
-            Closed: it was closed.
-            DuvoError: the request failed.
-        """
+        """Perform one step. It ends early with `Closed` when `closed` is set."""
         if closed is not None and closed.is_set():
             raise Closed
         kind = type(step)
         if kind is Send:
-            return self._send(step, closed)
+            check_interrupted(step, self.api)
+            return self.transport.send(step.request, closed)
         if kind is Sleep:
             self.api.clock.sleep(time_left(step, self.api.clock), closed)
             if closed is not None and closed.is_set():
@@ -84,26 +80,15 @@ class Driver:
         assert kind is Block
         return step.function(*step.arguments)
 
-    def _send(self, step: Send, closed: threading.Event | None) -> Any:
-        check_interrupted(step, self.api)
-        return self.transport.send(step.request, closed)
-
     def interrupt(self) -> None:
-        """Do nothing: a closed iterator ends what it waits for by itself."""
+        """Do nothing: a pending step sees that the iterator was closed."""
 
     def finish(self) -> None:
-        """Do nothing: the end of an iterator leaves nothing behind."""
+        """Do nothing: there is nothing to clean up."""
 
     def close(self) -> None:
         """Close the connections; later requests open new ones."""
         self.transport.close()
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """Equal for two drivers with equal settings."""
-        settings, *options, session, user_agent = self._origin[1]
-        key = (settings.api_key, settings.base_url, settings.team_id, *options, user_agent)
-        return (*key, id(session) if session else 0)
 
     def __reduce__(self) -> tuple[Callable[..., Driver], tuple[Any, ...]]:
         return self._origin
@@ -121,7 +106,7 @@ def time_left(step: Sleep, clock: Any) -> float:
 def _log_sleep(step: Sleep) -> None:
     if step.seconds > LONG_SLEEP:
         if step.polling:
-            poll_logger.info("asking again in %.0f s: %s", step.seconds, step.reason)
+            poll_logger.info("polling again in %.0f s: %s", step.seconds, step.reason)
         else:
             logger.info("waiting %.0f s: %s", step.seconds, step.reason)
 
@@ -136,11 +121,7 @@ def _refuse_awaitable(result: Any) -> Any:
 
 
 def check_interrupted(step: Send, api: Any) -> None:
-    """Refuse to send a change again that an exception from outside interrupted.
-
-    Raises:
-        OutcomeUnknown: it may have been carried out, and sending it again could do it twice.
-    """
+    """Raise `OutcomeUnknown` in place of resending a change that may have happened."""
     if step.interrupted:
         step.interrupted = False
         request = step.request

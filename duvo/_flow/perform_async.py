@@ -1,4 +1,4 @@
-"""Performing the steps of flows in an event loop: sending, sleeping and calling."""
+"""The async driver: performs the steps of flows in an event loop."""
 
 from __future__ import annotations
 
@@ -25,14 +25,8 @@ if TYPE_CHECKING:
 class AsyncDriver:
     """Runs flows in the event loop that uses it first.
 
-    Args:
-        api: what flows are given; its clock is what sleeps.
-        connect: completes the API's settings, and returns what sends. It is
-            called in a thread, before the first step.
-
-    Attributes:
-        loop: the event loop, once one is known.
-        may_await: whether functions of the user may be coroutine functions.
+    `connect` completes the API's settings and returns the transport. It is called
+    in a thread, before the first step.
     """
 
     may_await = True
@@ -45,30 +39,24 @@ class AsyncDriver:
         self.loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, flow: Flow[T]) -> T:
-        """Perform a flow and return its result."""
+        """Run a flow and return its result."""
         await self.prepare()
         return await run_async(flow, self.perform)
 
     def iterate(self, flow: Flow[Any]) -> AsyncClosableIterator[Any]:
-        """Perform a flow as its items are wanted."""
+        """Return an iterator over the items of a flow."""
         return AsyncClosableIterator(flow, self)
 
     async def perform(self, step: Any, closed: asyncio.Event | None = None) -> Any:
-        """Perform one step.
-
-        Args:
-            step: the step.
-            closed: when set, the step ends early.
-
-        Raises:
-            Closed: it was closed.
-            DuvoError: the request failed.
-        """
+        """Perform one step. It ends early with `Closed` when `closed` is set."""
         if closed is not None and closed.is_set():
             raise Closed
         kind = type(step)
         if kind is Send:
-            return await self._send(step, closed)
+            check_interrupted(step, self.api)
+            sending = self._transport.send(step.request)
+            # A change that was sent is read to its end.
+            return await until(sending, None if step.request.is_change else closed)
         if kind is Sleep:
             await self.api.clock.sleep_async(time_left(step, self.api.clock), closed)
             if closed is not None and closed.is_set():
@@ -83,18 +71,8 @@ class AsyncDriver:
         # A cancellation leaves it running.
         return await asyncio.shield(step.task)
 
-    async def _send(self, step: Send, closed: asyncio.Event | None) -> Any:
-        check_interrupted(step, self.api)
-        sending = self._transport.send(step.request)
-        # A change that was sent is read to its end.
-        return await until(sending, None if step.request.is_change else closed)
-
     async def prepare(self) -> None:
-        """Complete the API's settings before a flow is begun.
-
-        Raises:
-            ConfigError: a setting cannot work, or this is another event loop.
-        """
+        """Complete the API's settings before a flow is begun; refuse another event loop."""
         self._check_loop()
         if self._transport is None:
             if self._connecting is None or has_failed(self._connecting):
@@ -107,17 +85,17 @@ class AsyncDriver:
             self.loop = loop
         if self.loop is not loop:
             raise ConfigError(
-                "this AsyncClient belongs to another event loop; make one in each loop"
+                "this AsyncClient belongs to another event loop; create one in each loop"
             )
 
     def interrupt(self) -> None:
-        """Do nothing: a closed iterator ends what it waits for by itself."""
+        """Do nothing: a pending step sees that the iterator was closed."""
 
     async def finish(self) -> None:
-        """Do nothing: the end of an iterator leaves nothing behind."""
+        """Do nothing: there is nothing to clean up."""
 
     def __reduce__(self) -> str:
-        raise TypeError("an AsyncClient cannot be pickled; make one in each process")
+        raise TypeError("an AsyncClient cannot be pickled; create one in each process")
 
     async def aclose(self) -> None:
         """Close the connections; later requests open new ones."""

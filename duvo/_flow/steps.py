@@ -30,12 +30,10 @@ class Closed(Exception):
 
 
 class Send:
-    """Send a request once; the result is the response as it came.
+    """Send a request once. The result is the response, unchecked.
 
-    Attributes:
-        request: the request; a flow does not look into it.
-        interrupted: whether an exception from outside, such as Ctrl-C, ended an
-            earlier attempt to perform this step.
+    `interrupted` says that an exception from outside, such as Ctrl-C, ended an
+    earlier attempt to perform this step.
     """
 
     __slots__ = ("interrupted", "request")
@@ -47,13 +45,10 @@ class Send:
 
 
 class Sleep:
-    """Sleep for some seconds.
+    """Sleep for some seconds. The reason is logged when the sleep is long.
 
-    Attributes:
-        seconds: how long.
-        reason: logged when the sleep is long.
-        polling: it is a pause between two polls, logged apart from others.
-        ends: when it ends, on the client's clock, once it was begun.
+    `ends` is when it ends, on the client's clock, once it was begun: after an
+    interruption only the rest is slept.
     """
 
     __slots__ = ("ends", "polling", "reason", "seconds")
@@ -67,10 +62,7 @@ class Sleep:
 
 
 class Call:
-    """Call a function of the user's with one argument.
-
-    In an async client it may be a coroutine function.
-    """
+    """Call a user function with one argument. In an async client it may be a coroutine function."""
 
     __slots__ = ("argument", "function")
     enters = (Exception,)
@@ -81,11 +73,10 @@ class Call:
 
 
 class Block:
-    """Call a function of ours that may block, such as one that reads a file.
+    """Call a function of this library that may block, such as reading a file.
 
-    Attributes:
-        task: the call in a thread, where it was begun there: an exception from
-            outside leaves it running, and its result is used later.
+    An async driver begins it in a thread. That `task` outlives a cancellation, and
+    its result is used when the flow is resumed.
     """
 
     __slots__ = ("arguments", "function", "task")
@@ -98,7 +89,7 @@ class Block:
 
 
 class Give:
-    """Hand items to whoever iterates."""
+    """Pass items to the caller who iterates."""
 
     __slots__ = ("items",)
     enters: tuple[type[Exception], ...] = ()
@@ -112,6 +103,6 @@ if TYPE_CHECKING:
 
 
 def block(function: Callable[..., T], *arguments: Any) -> Flow[T]:
-    """Call a function of ours that may block, and return its result."""
+    """Call a function of this library that may block, and return its result."""
     result: T = yield Block(function, *arguments)
     return result

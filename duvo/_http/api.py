@@ -1,4 +1,4 @@
-"""What every flow is given: the clock, the rate limit, and what this server offers."""
+"""The API as flows see it: address, key, team, clock, rate limit, and what the server offers."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from .clock import Clock, Deadline
     from .rate_limit import SharedRateLimit
 
-_PATIENCE = 2.0
-"""Seconds to wait while another flow finds the team: it may have been interrupted, and kept."""
+_LONGEST_FINDING = 5.0
+"""Seconds for which other flows leave it to one flow to find the team."""
 
 
 class Server:
-    """What the server offers, as far as it has shown.
+    """The server's features, as far as its responses have shown.
 
     Attributes:
-        honours_idempotency: it carries out a change with the same key once.
-        long_poll: seconds for which it holds a request; 0 where it does not.
-        lists_by_time: its list of runs honours the time that it is asked from.
-        list_shows_changes: a run's `updated_at` in the list moves with every change.
+        long_poll: maximum seconds for which it holds a request; 0 if it does not.
+        lists_by_time: whether the list of runs honours `since`.
+        list_shows_changes: whether `updated_at` in the list moves with every
+            change of a run.
     """
 
     def __init__(self) -> None:
@@ -38,12 +38,7 @@ class Server:
         self.list_shows_changes = True
 
     def record(self, headers: Mapping[str, str], *, may_hold: bool) -> None:
-        """Record what a response's headers offer.
-
-        Args:
-            headers: of the response.
-            may_hold: whether this client can hold a request at all.
-        """
+        """Record what a response's headers announce; `may_hold` allows long polls."""
         if "duvo-idempotency" in headers:
             self.honours_idempotency = True
         if "duvo-long-poll" in headers and may_hold:
@@ -55,18 +50,10 @@ class Server:
 class Api:
     """The API of one server, as one key sees it. Its repr never shows the key.
 
-    Args:
-        max_retries: maximum number of retries of a call.
-        clock: the client's clock.
-        may_hold: whether a request may be held without keeping others waiting.
-
     Attributes:
-        base_url: the API's origin.
-        api_key: the key.
+        may_hold: whether a held request would not block others.
         known_team_id: the team, or None while it is not known.
-        rate_limit: shared with all clients of the same key in the process.
-        server: what the server offers.
-        agent_ids: ids of agents by name, once looked up.
+        agent_ids: the ids of agents that were looked up, by name.
     """
 
     base_url = "(not known yet)"
@@ -81,7 +68,8 @@ class Api:
         self.known_team_id: str | None = None
         self.server = Server()
         self.agent_ids: dict[str, str] = {}
-        self._finding_team = threading.Lock()
+        self._lock = threading.Lock()
+        self._finding_until = 0.0
 
     def configure(
         self,
@@ -90,14 +78,7 @@ class Api:
         team_id: str | None,
         find_team: Callable[[Api, Deadline | None], Flow[str]],
     ) -> None:
-        """Set where the API is, before anything is sent.
-
-        Args:
-            base_url: the API's origin.
-            api_key: the key.
-            team_id: the team, or None when it has to be found.
-            find_team: finds it.
-        """
+        """Set where the API is, before anything is sent; `find_team` finds an unknown team."""
         self.base_url = base_url
         self.api_key = api_key
         self.known_team_id = team_id
@@ -105,21 +86,28 @@ class Api:
         self._find_team = find_team
 
     def team_id(self, deadline: Deadline | None = None) -> Flow[str]:
-        """Return the team's id; the first time it may have to be found, by one flow for all."""
-        patience_ends = self.clock.now() + _PATIENCE
+        """Return the team's id. If it is not known, one flow finds it for all."""
         while self.known_team_id is None:
-            if self.clock.now() >= patience_ends:
-                self.known_team_id = yield from self._find_team(self, deadline)
-            elif self._finding_team.acquire(blocking=False):
+            if self._begin_finding():
                 try:
                     self.known_team_id = yield from self._find_team(self, deadline)
                 finally:
-                    self._finding_team.release()
+                    self._finding_until = 0.0
             elif deadline is not None and deadline.passed:
                 raise TimeoutError("no time was left to find the team", arrived=False)
             else:
-                yield Sleep(0.02, "the team is being found")
+                yield Sleep(0.02, "another call is finding the team")
         return self.known_team_id
+
+    def _begin_finding(self) -> bool:
+        """Return whether to find the team; False while another flow does."""
+        # Not for ever: a flow that was interrupted may never continue.
+        with self._lock:
+            now = self.clock.now()
+            if now < self._finding_until:
+                return False
+            self._finding_until = now + _LONGEST_FINDING
+            return True
 
     def __repr__(self) -> str:
         return f"<Api {self.base_url}>"

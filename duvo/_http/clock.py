@@ -1,4 +1,4 @@
-"""Time and deadlines. Tests put their own clock in place of this one."""
+"""The clock, which tests replace by their own, and deadlines."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Clock:
     """The machine's clock."""
 
     def now(self) -> float:
-        """Return seconds on a clock that never goes back."""
+        """Return monotonic time in seconds."""
         return time.monotonic()
 
     def unix(self) -> float:
-        """Return Unix time in seconds, to compare with dates in headers."""
+        """Return Unix time in seconds, for dates in headers."""
         return time.time()
 
     def sleep(self, seconds: float, closed: threading.Event | None = None) -> None:
@@ -45,12 +45,7 @@ class Clock:
 
 
 class Deadline:
-    """The moment by which something must be done, or none.
-
-    Args:
-        clock: the clock that it goes by.
-        timeout: seconds from now; None for no deadline.
-    """
+    """The moment by which something must be done: `timeout` seconds from now, or never for None."""
 
     def __init__(self, clock: Clock, timeout: float | None):
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Proxies and CA files, read from the environment once for each client."""
+"""Proxies and CA files from the environment, read once for each client."""
 
 from __future__ import annotations
 
@@ -17,16 +17,9 @@ _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class Environment:
-    """How the environment says that the API is reached.
+    """The proxies by URL scheme, and the SSL context, for one server; None without TLS.
 
-    Args:
-        base_url: the API's origin; decides the proxy, and whether TLS is needed.
-        environ: where proxies and the CA file are read from.
-
-    Attributes:
-        proxies: proxies by URL scheme.
-        context: the SSL context for all connections, or None without TLS.
-        trust: which CA file is in force, and what names it.
+    `trust` names the CA file that is used, and the variable it comes from.
     """
 
     def __init__(self, base_url: str, environ: Mapping[str, str] = os.environ):
@@ -58,7 +51,7 @@ def _trusted(environ: Mapping[str, str]) -> tuple[ssl.SSLContext, str]:
         if not file:
             continue
         try:
-            if os.path.isdir(file):  # noqa: PTH112  a CA may be a file or a folder of hashes
+            if os.path.isdir(file):  # noqa: PTH112  a CA may be a file or a directory of hashes
                 return ssl.create_default_context(capath=file), f"{file} (from {name})"
             return ssl.create_default_context(cafile=file), f"{file} (from {name})"
         except (OSError, ssl.SSLError) as error:

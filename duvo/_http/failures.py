@@ -1,4 +1,4 @@
-"""Failures below HTTP as errors of ours: timeouts, TLS, proxies, refused and broken connections."""
+"""Errors for failures below HTTP: timeouts, TLS, proxies, refused and broken connections."""
 
 from __future__ import annotations
 
@@ -10,18 +10,11 @@ from .. import _errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .request import Request
 
 
 class Destination:
-    """Where requests go, for the texts of errors.
-
-    Args:
-        base_url: the API's origin.
-        api_key: taken out of whatever a library says.
-    """
+    """The server that requests go to, for the texts of errors. They never contain the key."""
 
     def __init__(self, base_url: str, api_key: str):
         parts = urlsplit(base_url)
@@ -30,63 +23,48 @@ class Destination:
         self.api_key = api_key
 
     def timed_out(self, request: Request, timeout: float, *, arrived: bool) -> _errors.TimeoutError:
-        """No response, or no connection, within the time for one request."""
+        """Return the error for a response, or a connection, that did not come in time."""
         if request.deadline is not None and request.deadline.timeout is not None:
             timeout = min(timeout, request.deadline.timeout)
-        what = "answered nothing" if arrived else "could not be connected to"
-        return _errors.TimeoutError(
-            f"{request.method} {request.path}: {self.host} {what} within {timeout:g} s",
-            method=request.method,
-            path=request.path,
-            arrived=arrived,
-        )
+        what = "no response from" if arrived else "cannot connect to"
+        text = f": {what} {self.host} within {timeout:g} s"
+        return request.error(_errors.TimeoutError, text, arrived=arrived)
 
     def untrusted(self, request: Request, reason: str, trust: str) -> _errors.TLSError:
-        """The server's certificate or its TLS was not accepted."""
-        # Of the variables that name a CA file, this one beats the others.
-        return _errors.TLSError(
-            f"{request.method} {request.path}: no trusted connection to {self.host}: {reason}; "
-            f"the CA file in force is {trust}; set REQUESTS_CA_BUNDLE to the file that has your CA",
-            method=request.method,
-            path=request.path,
+        """Return the error for a certificate, or TLS, that was not accepted."""
+        # Of the variables that name a CA file, REQUESTS_CA_BUNDLE takes precedence.
+        return request.error(
+            _errors.TLSError,
+            f": no trusted connection to {self.host}: {reason}; "
+            f"the CA file used is {trust}; set REQUESTS_CA_BUNDLE to the file with your CA",
             arrived=False,
         )
 
     def not_through_proxy(
         self, request: Request, reason: str, *, arrived: bool
     ) -> _errors.ConnectionError:
-        """The proxy did not connect to the server."""
-        return _errors.ConnectionError(
-            f"{request.method} {request.path}: the proxy did not connect to {self.host} "
-            f"({reason}); see HTTPS_PROXY and NO_PROXY",
-            method=request.method,
-            path=request.path,
+        """Return the error for a proxy that did not connect to the server."""
+        return request.error(
+            _errors.ConnectionError,
+            f": the proxy did not connect to {self.host} ({reason}); see HTTPS_PROXY and NO_PROXY",
             arrived=arrived,
         )
 
     def unreachable(self, request: Request, reason: str) -> _errors.ConnectionError:
-        """No connection was made."""
+        """Return the error for a connection that could not be made."""
         if self.is_local:
             text = f"nothing listens at {self.host} ({reason}); `duvo dev` starts a local engine"
         else:
-            text = f"cannot connect to {self.host} ({reason}); is it the right base URL?"
-        return _errors.ConnectionError(
-            f"{request.method} {request.path}: {text}",
-            method=request.method,
-            path=request.path,
-            arrived=False,
-        )
+            text = f"cannot connect to {self.host} ({reason}); check the base URL"
+        return request.error(_errors.ConnectionError, f": {text}", arrived=False)
 
     def broken(self, request: Request, reason: str) -> _errors.ConnectionError:
-        """The connection broke after the request was sent, or while it was."""
-        return _errors.ConnectionError(
-            f"{request.method} {request.path}: the connection to {self.host} broke ({reason})",
-            method=request.method,
-            path=request.path,
-        )
+        """Return the error for a connection that broke during or after sending."""
+        text = f": the connection to {self.host} broke ({reason})"
+        return request.error(_errors.ConnectionError, text)
 
     def reason(self, causes: list[BaseException]) -> str:
-        """The innermost cause in a few words, without the key."""
+        """Return the innermost cause in a few words, without the key."""
         for cause in reversed(causes):
             if isinstance(cause, OSError) and cause.strerror:
                 text = cause.strerror
@@ -100,26 +78,21 @@ class Destination:
 def causes_of(error: BaseException) -> list[BaseException]:
     """Return the error and everything that it wraps: arguments, a group, `reason`, causes.
 
-    Not its context: that may be the attempt before this one.
+    Without its context, which may be an earlier attempt.
     """
-    return list(_chain(error))
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
+    causes: list[BaseException] = []
     todo: list[object] = [error]
     while todo:
         cause = todo.pop(0)
-        if not isinstance(cause, BaseException) or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        todo += [*cause.args, *getattr(cause, "exceptions", ())]
-        todo += [getattr(cause, "reason", None), cause.__cause__]
+        if isinstance(cause, BaseException) and not any(cause is known for known in causes):
+            causes.append(cause)
+            todo += [*cause.args, *getattr(cause, "exceptions", ())]
+            todo += [getattr(cause, "reason", None), cause.__cause__]
+    return causes
 
 
 def tls_reason(causes: list[BaseException]) -> str | None:
-    """Return why TLS was refused, or None when it was not."""
+    """Return why TLS was refused, or None if it was not."""
     for cause in causes:
         # A connection that ends in the middle of TLS broke; it was not refused.
         if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):

@@ -1,4 +1,4 @@
-"""The async transport: sends one request by httpx2."""
+"""The async transport: sends requests with httpx2."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 from .. import _errors
 from .._flow.asyncio_tasks import has_failed, in_thread, until
 from .failures import Destination, causes_of, tls_reason
-from .redirects import Redirects
-from .request import default_headers
+from .request import Redirects, default_headers
 from .response import Response
 
 TYPE_CHECKING = False
@@ -25,22 +24,16 @@ if TYPE_CHECKING:
 
 
 _FOREVER = 1e9
-"""Seconds beyond any deadline."""
+"""More seconds than any deadline has."""
 
 _GRACE = 0.05
 """Seconds by which a deadline is enforced later than in the socket, which knows what was sent."""
 
 
 class HttpxTransport:
-    """Sends requests, each once. Tasks of one event loop share it.
+    """Sends requests, each once. Shared by the tasks of one event loop.
 
-    Args:
-        base_url: the API's origin.
-        api_key: the key.
-        timeout: seconds for each socket operation.
-        session: the caller's own `httpx2.AsyncClient`, used unchanged and never
-            closed; None for one of ours.
-        user_agent: put before ours in `User-Agent`.
+    A caller's own `session` is used unchanged and never closed.
     """
 
     def __init__(
@@ -62,13 +55,7 @@ class HttpxTransport:
         self._headers = default_headers(user_agent)
 
     async def send(self, request: Request) -> Response:
-        """Send a request, and return the response as it came.
-
-        Cancelling it closes the connection.
-
-        Raises:
-            DuvoError: no whole response came.
-        """
+        """Send a request, and return the response, unchecked. Cancelling closes the connection."""
         seconds = None
         if request.deadline is not None and request.deadline.timeout is not None:
             seconds = request.seconds(_FOREVER) + _GRACE
@@ -169,9 +156,7 @@ class HttpxTransport:
         return destination.broken(request, reason)
 
     def _refused(self, request: Request, reason: str) -> _errors.ConfigError:
-        return _errors.ConfigError(
-            f"{request.method} {request.path}: {reason}", method=request.method, path=request.path
-        )
+        return request.error(_errors.ConfigError, f": {reason}")
 
 
 def _open(url: str, timeout: float) -> HttpxSessions:

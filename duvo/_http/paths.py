@@ -12,42 +12,35 @@ _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def is_id(text: str) -> bool:
-    """Whether a text has the form of an id, and so cannot be a name."""
+    """Whether the text has the form of an id, and so is not a name."""
     return _ID.fullmatch(text) is not None
 
 
 def agents(team_id: str) -> str:
-    """Return the path of a team's agents."""
     return f"{TEAMS}/{_part(team_id)}/agents"
 
 
 def agent(agent_id: str) -> str:
-    """Return the path of an agent."""
     return f"/v2/agents/{_part(agent_id)}"
 
 
 def runs(team_id: str) -> str:
-    """Return the path of a team's runs."""
     return f"{TEAMS}/{_part(team_id)}/runs"
 
 
 def run(run_id: str) -> str:
-    """Return the path of a run."""
     return f"/v2/runs/{_part(run_id)}"
 
 
 def messages(run_id: str) -> str:
-    """Return the path of a run's messages."""
     return f"{run(run_id)}/messages"
 
 
 def reply(run_id: str, request_id: str) -> str:
-    """Return the path that replies to a human request."""
     return f"{run(run_id)}/human-requests/{_part(request_id)}/respond"
 
 
 def stop(run_id: str) -> str:
-    """Return the path that stops a run."""
     return f"{run(run_id)}/stop"
 
 

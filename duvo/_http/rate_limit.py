@@ -1,9 +1,9 @@
 """The rate limit, learned from the server's headers and shared by all threads of a process.
 
-A server reports how many requests it still takes in a window of time, or
-refuses one. Changes (a start, a reply) are sent as long as anything is left,
-single reads keep a little in reserve for them, and polling keeps more and is
-spread over what is left of the window.
+A server reports how many requests are left in a window of time, or refuses one.
+Changes (a start, a reply) are sent while any are left. Single reads keep a small
+reserve for them. Polls keep a larger reserve, and are spread over the rest of
+the window.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from itertools import takewhile
+from typing import NamedTuple
 
 from .._flow.steps import Sleep
 
@@ -26,13 +26,13 @@ CHANGE, READ, POLL = range(3)
 """The kinds of requests, the most urgent first."""
 
 WINDOW = 60.0
-"""Seconds of a window whose end the server does not report."""
+"""Assumed length in seconds of a window whose end the server does not report."""
 
 LONGEST_WAIT = 60.0
-"""Seconds that a single call waits at most; beyond, it is sent or raises at once."""
+"""Maximum seconds that a single call waits; if it had to wait longer, it does not wait at all."""
 
 _LATE = 1.0
-"""Seconds by which a window may end later than reported: headers count whole seconds."""
+"""Seconds by which a window may end later than reported, since headers have whole seconds."""
 
 _SAME_WINDOW = 2.5
 _LONGEST_WINDOW = 3600.0
@@ -41,29 +41,18 @@ _PAUSE_AFTER_REFUSAL = 4.0
 _MOST_REMEMBERED = 10_000
 
 
-class Quota:
-    """What a response's headers report about the limit.
+class Quota(NamedTuple):
+    """The rate limit that a response's headers report; `seconds` until its window ends."""
 
-    Attributes:
-        limit: requests in a window, or None where it is not reported.
-        remaining: requests left in this window.
-        seconds: until the window ends.
-    """
-
-    __slots__ = ("limit", "remaining", "seconds")
-
-    def __init__(self, limit: float | None, remaining: float, seconds: float):
-        self.limit = limit
-        self.remaining = remaining
-        self.seconds = seconds
+    limit: float | None
+    remaining: float
+    seconds: float
 
 
 def quota(headers: Mapping[str, str], unix: float) -> Quota | None:
-    """Return what these headers report about the limit, or None.
+    """Return the rate limit that these headers report, or None.
 
-    Args:
-        headers: of the response, with names in any case.
-        unix: Unix time in seconds here, for servers that send no date.
+    `unix` is the local Unix time, for servers that send no date.
     """
     for prefix in ("x-ratelimit-", "ratelimit-"):
         if prefix + "remaining" in headers:
@@ -76,7 +65,7 @@ def quota(headers: Mapping[str, str], unix: float) -> Quota | None:
         limit = float(headers[prefix + "limit"]) if prefix + "limit" in headers else None
     except (KeyError, ValueError):
         return None
-    # One header counts in seconds from now, the other in Unix time, which is the server's.
+    # Some servers send seconds from now, others Unix time by their own clock.
     seconds = reset - _server_time(headers, unix) if reset > 1e9 else reset
     if not (0 <= seconds <= _LONGEST_WINDOW and 0 <= remaining < float("inf")):
         return None
@@ -84,7 +73,7 @@ def quota(headers: Mapping[str, str], unix: float) -> Quota | None:
 
 
 class RateLimit:
-    """One limit, and what may be sent under it. Times are seconds on the caller's clock."""
+    """The state of one rate limit. Times are seconds on the caller's clock."""
 
     def __init__(self) -> None:
         self._sent = 0
@@ -95,12 +84,12 @@ class RateLimit:
         self._end_is_guessed = False
         self._next_poll = 0.0
         self._blocked_until = 0.0
-        # Of the last minute: the measure for a server that refuses without reporting a limit.
+        # When requests were sent: the measure for a server that refuses but reports no limit.
         self._moments: deque[float] = deque(maxlen=_MOST_REMEMBERED)
         self._rate: float | None = None
 
     def hold(self, kind: int, now: float) -> float:
-        """Return the seconds before a request of this kind may be sent; 0 for now."""
+        """Return the seconds until a request of this kind may be sent; 0 for now."""
         if now < self._blocked_until:
             return self._blocked_until - now
         self._begin_window(now)
@@ -115,45 +104,40 @@ class RateLimit:
         return at
 
     def send(self, now: float) -> int:
-        """Count a request. Return its number, which its response is recorded with."""
+        """Count a request, and return its number, for `record`."""
         self._sent += 1
         self._moments.append(now)
         return self._sent
 
     def record(self, reported: Quota, number: int, now: float) -> None:
-        """Record what the response to that request reports."""
+        """Record what the response to the request with this number reports."""
         ends = now + reported.seconds + _LATE
         in_window = self._limit is not None and abs(ends - self._ends) <= _SAME_WINDOW
         if in_window and reported.remaining > self._remaining:
-            return  # a response that a later one overtook
+            return  # an older response, overtaken by a newer one
         if (
             self._limit is not None
             and ends < self._ends - _SAME_WINDOW
             and number < self._reported_at
         ):
-            return  # of a window that is over
+            return  # about a window that is over
         self._limit = max(reported.limit or self._limit or 0.0, reported.remaining, 1.0)
         self._remaining, self._reported_at = reported.remaining, number
         if not in_window or self._end_is_guessed:
             self._ends, self._end_is_guessed = ends, False
 
     def record_429(self, retry_after: float | None, now: float) -> None:
-        """Record a 429.
-
-        Args:
-            retry_after: seconds that the server asks to wait, or None.
-            now: the time.
-        """
+        """Record a 429, which may ask to wait `retry_after` seconds."""
         if retry_after is not None:
             until = now + min(retry_after, _LONGEST_WINDOW)
             self._blocked_until = max(self._blocked_until, until)
-        # A single call has a pause of its own; polls give way to it.
+        # A single call has its own pause before the retry. Polls give way to it.
         polls_from = max(self._blocked_until, now + _PAUSE_AFTER_REFUSAL)
         self._next_poll = max(self._next_poll, polls_from)
         if self._limit is None:
             while self._moments and self._moments[0] < now - WINDOW:
                 self._moments.popleft()
-            # What was sent in a minute was too much, unless it was little, and others sent more.
+            # The last minute had too many requests, unless they were few: then others sent more.
             if len(self._moments) >= WINDOW:
                 self._rate = 0.9 * len(self._moments) / WINDOW
 
@@ -180,17 +164,15 @@ class RateLimit:
 
     def _begin_window(self, now: float) -> None:
         if self._limit is not None and now >= self._ends:
-            # What was sent in the last moments may count in the new window already.
+            # The last requests may already count in the new window.
             began = self._ends - _LATE
-            late = sum(
-                1 for _ in takewhile(lambda moment: moment >= began, reversed(self._moments))
-            )
+            late = sum(moment >= began for moment in self._moments)
             self._remaining, self._reported_at = self._limit, self._sent - late
             self._ends, self._end_is_guessed = now + WINDOW, True
 
 
 class SharedRateLimit:
-    """The rate limit of one key at one server. The lock is held for arithmetic only."""
+    """The rate limit of one key at one server. Its lock is held for arithmetic only."""
 
     def __init__(self) -> None:
         self._limit = RateLimit()
@@ -199,20 +181,14 @@ class SharedRateLimit:
     def enter(self, kind: int, clock: Clock, deadline: Deadline | None = None) -> Flow[int | None]:
         """Sleep until a request of this kind may be sent.
 
-        Args:
-            kind: `CHANGE`, `READ` or `POLL`.
-            clock: the client's clock.
-            deadline: no sleep lasts longer.
-
-        Returns:
-            The request's number, or None when the deadline came first.
+        Return the request's number, or None if the deadline came first.
         """
         slot: float | None = None
         while True:
             now = clock.now()
             with self._lock:
                 seconds = self._limit.hold(kind, now)
-                # A single call does not sleep for long: the server may refuse it.
+                # A single call does not wait for long: let the server refuse it.
                 if kind != POLL and seconds > LONGEST_WAIT:
                     seconds = 0.0
                 if seconds > 0:
@@ -229,7 +205,7 @@ class SharedRateLimit:
                 return None
 
     def record(self, headers: Mapping[str, str], number: int, clock: Clock) -> None:
-        """Record what the headers of the response to that request report."""
+        """Record what the response to the request with this number reports."""
         reported = quota(headers, clock.unix())
         if reported is not None:
             with self._lock:
@@ -242,7 +218,6 @@ class SharedRateLimit:
 
     @property
     def is_known(self) -> bool:
-        """Whether this server has shown a limit."""
         return self._limit.is_known
 
 
@@ -253,7 +228,7 @@ _known_lock = threading.Lock()
 
 
 def shared(base_url: str, api_key: str) -> SharedRateLimit:
-    """Return the rate limit of that key at that server."""
+    """Return the rate limit of this key at this server."""
     with _known_lock:
         limit = _known.get((base_url, api_key))
         if limit is None:

@@ -1,9 +1,9 @@
-"""A request, as it is sent at each attempt."""
+"""A request, the same for each attempt, and where it may be redirected to."""
 
 from __future__ import annotations
 
 import json
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from .. import _errors
 from .._version import __version__
@@ -12,45 +12,32 @@ from .rate_limit import CHANGE, POLL, READ
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from .clock import Deadline
+
+    E = TypeVar("E", bound=_errors.DuvoError)
+
+_MOST_REDIRECTS = 5
+_REDIRECTS = (301, 302, 307, 308)
+_PORTS = {"http": 80, "https": 443}
 
 
 class Request:
     """One request of the API.
 
     Args:
-        method: HTTP method, in capitals.
-        path: from `/v2/` on, escaped.
-        params: query, as pairs.
-        body: any JSON value; None for no body.
-        repeatable: sending it twice does no harm; None: when it is a GET or HEAD.
+        path: the path, escaped.
+        repeatable: whether sending it twice does no harm; None: if it is a GET
+            or HEAD.
         find_out: how to find out whether a change happened, for `OutcomeUnknown`.
         retries: maximum number of retries, in place of the client's `max_retries`.
-        deadline: no socket operation and no pause lasts longer.
-        polling: it is one of many reads, and waits when the rate limit is near.
-        read_at_once: read the body in one go, which is faster, and cannot be
-            ended early.
-        idempotency_key: of a change; None makes a new one.
-
-    Raises:
-        DuvoError: the body cannot be sent as JSON.
+        deadline: when socket operations and pauses end, or None.
+        polling: whether it is a poll, which waits while the rate limit is low.
+        read_at_once: whether to read the body in one go, which is faster but
+            cannot be ended early.
+        idempotency_key: the key of a change; None creates one.
     """
-
-    __slots__ = (
-        "content",
-        "deadline",
-        "find_out",
-        "idempotency_key",
-        "kind",
-        "method",
-        "path",
-        "read_at_once",
-        "repeatable",
-        "retries",
-        "target",
-    )
 
     def __init__(
         self,
@@ -90,7 +77,7 @@ class Request:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that belong to this request alone."""
+        """The headers of this request, beside those of every request."""
         headers = {}
         if self.content is not None:
             headers["Content-Type"] = "application/json"
@@ -99,11 +86,7 @@ class Request:
         return headers
 
     def seconds(self, timeout: float) -> float:
-        """Return the seconds that a socket operation may take.
-
-        Raises:
-            TimeoutError: no time is left.
-        """
+        """Return the seconds that a socket operation may take; `TimeoutError` if none are left."""
         if self.deadline is None:
             return timeout
         seconds = self.deadline.left(timeout)
@@ -111,31 +94,26 @@ class Request:
             raise self.out_of_time("no time was left to send it")
         return seconds
 
+    def error(self, kind: type[E], text: str, **fields: Any) -> E:
+        """Return an error about this request; `fields` are the kind's own."""
+        text = f"{self.method} {self.path}{text}"
+        return kind(text, method=self.method, path=self.path, **fields)
+
     def out_of_time(self, reason: str) -> _errors.TimeoutError:
-        """Return the error for a request whose time was up before it was sent."""
-        return _errors.TimeoutError(
-            f"{self.method} {self.path}: {reason}",
-            method=self.method,
-            path=self.path,
-            arrived=False,
-        )
+        """Return the error for a request that ran out of time before it was sent."""
+        return self.error(_errors.TimeoutError, f": {reason}", arrived=False)
 
     def outcome_unknown(self, error: object) -> _errors.OutcomeUnknown:
         """Return the error for a change that may or may not have happened."""
-        return _errors.OutcomeUnknown(
-            f"whether {self.method} {self.path} happened is not known: {error}; it was not sent "
-            f"again, since that could do it twice{'; ' + self.find_out if self.find_out else ''}",
-            method=self.method,
-            path=self.path,
+        return self.error(
+            _errors.OutcomeUnknown,
+            f" may or may not have happened: {error}; it was not retried, "
+            f"since that could do it twice{'; ' + self.find_out if self.find_out else ''}",
         )
 
 
 def default_headers(user_agent: str | None) -> dict[str, str]:
-    """Return the headers of every request.
-
-    Args:
-        user_agent: put before ours in `User-Agent`.
-    """
+    """Return the headers of every request; `user_agent` is a prefix for `User-Agent`."""
     ours = f"duvo-python/{__version__}"
     return {
         "Accept": "application/json",
@@ -144,7 +122,7 @@ def default_headers(user_agent: str | None) -> dict[str, str]:
 
 
 def new_idempotency_key() -> str:
-    """Return a key by which a server recognizes a change that is sent twice."""
+    """Return a new key by which a server recognizes a change that is sent twice."""
     import uuid
 
     return str(uuid.uuid4())
@@ -155,3 +133,43 @@ def _encode(body: Any) -> bytes:
         return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise _errors.DuvoError(f"the request's body cannot be sent as JSON: {error}") from None
+
+
+class Redirects:
+    """The redirects of one request; `url` is the next to request."""
+
+    def __init__(self, base_url: str, request: Request):
+        self.url = base_url + request.target
+        self._request = request
+        self._followed = 0
+
+    def follow(self, status: int, target: str | None) -> bool:
+        """Follow a response if it is a redirect to `target`; return whether it is."""
+        if status not in _REDIRECTS or not target:
+            return False
+        if not _same_host(self.url, target):
+            raise self._request.error(
+                _errors.ConfigError,
+                f" was redirected to {target[:200]!r}, which is "
+                "another host, to which the key must not be sent; check the base URL",
+            )
+        if self._followed == _MOST_REDIRECTS:
+            raise self._request.error(
+                _errors.ConfigError, f" was redirected more than {_MOST_REDIRECTS} times"
+            )
+        self._followed += 1
+        self.url = urljoin(self.url, target)
+        return True
+
+
+def _same_host(url: str, target: str) -> bool:
+    try:
+        here, there = urlsplit(url), urlsplit(urljoin(url, target))
+        port = there.port or _PORTS.get(there.scheme)
+    except ValueError:
+        return False
+    if here.hostname != there.hostname or there.scheme not in _PORTS:
+        return False
+    if here.scheme == there.scheme:
+        return port == (here.port or _PORTS[here.scheme])
+    return there.scheme == "https" and port == 443

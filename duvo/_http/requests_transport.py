@@ -1,4 +1,4 @@
-"""The blocking transport: sends one request by requests."""
+"""The blocking transport: sends requests with requests."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import threading
 from .. import _errors
 from .._flow.steps import Closed
 from .failures import Destination, causes_of, tls_reason
-from .redirects import Redirects
-from .request import default_headers
+from .request import Redirects, default_headers
 from .response import Response
 
 TYPE_CHECKING = False
@@ -27,15 +26,9 @@ _MOST_AT_ONCE = 65536
 
 
 class RequestsTransport:
-    """Sends requests, each once.
+    """Sends requests, each once, on one session per thread.
 
-    Args:
-        base_url: the API's origin.
-        api_key: the key.
-        timeout: seconds for each socket operation.
-        session: the caller's own `requests.Session`, used unchanged, one
-            request at a time; None for one session a thread.
-        user_agent: put before ours in `User-Agent`.
+    A caller's own `session` is used unchanged, one request at a time, and never closed.
     """
 
     def __init__(
@@ -60,16 +53,10 @@ class RequestsTransport:
         self._headers = default_headers(user_agent)
 
     def send(self, request: Request, closed: threading.Event | None) -> Response:
-        """Send a request, and return the response as it came.
+        """Send a request, and return the response, unchecked.
 
-        Args:
-            request: the request.
-            closed: when set, a response that is being read is given up; that of
-                a change is read to its end.
-
-        Raises:
-            Closed: nobody waits for the response any more.
-            DuvoError: no whole response came.
+        When `closed` is set, it raises `Closed` and reads no further, unless the
+        request is a change.
         """
         import requests
 
@@ -82,7 +69,7 @@ class RequestsTransport:
                 finally:
                     response.close()
         except (requests.RequestException, UnicodeError, ValueError) as error:
-            # What is chained may be printed, and the request has the key in its headers.
+            # The cause may be printed, and its request has the key in the headers.
             if isinstance(error, requests.RequestException):
                 error.request = None
             raise self._explain(error, request) from error
@@ -156,7 +143,7 @@ class RequestsTransport:
             urllib3.exceptions.ConnectTimeoutError,
         )
         arrived = not any(isinstance(cause, never_sent) for cause in causes)
-        # urllib3 counts a refused connection among the timeouts; it is not one.
+        # For urllib3 a refused connection is a timeout too.
         timed_out = isinstance(error, requests.Timeout) or any(
             isinstance(cause, urllib3.exceptions.TimeoutError)
             and not isinstance(cause, urllib3.exceptions.NewConnectionError)
@@ -172,16 +159,12 @@ class RequestsTransport:
         if not arrived:
             return destination.unreachable(request, reason)
         if isinstance(error, (requests.exceptions.InvalidURL, ValueError)):
-            return _errors.ConfigError(
-                f"{request.method} {request.path}: {reason}",
-                method=request.method,
-                path=request.path,
-            )
+            return request.error(_errors.ConfigError, f": {reason}")
         return destination.broken(request, reason)
 
 
 def _auth(api_key: str) -> Any:
-    # A callable beats both ~/.netrc and what the session itself has.
+    # A callable takes precedence over ~/.netrc and the auth of the session.
     def bearer(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
         prepared.headers["Authorization"] = f"Bearer {api_key}"
         return prepared
@@ -197,21 +180,13 @@ def _read(
 ) -> bytes:
     if request.deadline is None and (closed is None or request.read_at_once):
         return response.content
-    return b"".join(_pieces(response, request, closed, timeout))
-
-
-def _pieces(
-    response: requests.Response,
-    request: Request,
-    closed: threading.Event | None,
-    timeout: float,
-) -> Iterator[bytes]:
-    # A held request sends a space now and then, and a slow server drips: each
-    # piece is a chance to see that nobody waits any more.
+    # The response to a held request has a space now and then, and a slow server
+    # sends byte by byte: check for the end after each piece.
     import requests
     import urllib3
 
     deadline = request.deadline
+    pieces: list[bytes] = []
     try:
         while True:
             if closed is not None and closed.is_set():
@@ -222,8 +197,8 @@ def _pieces(
                 _limit_wait(response, deadline.left(timeout))
             piece = response.raw.read1(_MOST_AT_ONCE, decode_content=True)
             if not piece:
-                return
-            yield piece
+                return b"".join(pieces)
+            pieces.append(piece)
     except urllib3.exceptions.ReadTimeoutError as error:
         raise requests.ReadTimeout(error) from error
     except urllib3.exceptions.HTTPError as error:
@@ -231,7 +206,7 @@ def _pieces(
 
 
 def _limit_wait(response: requests.Response, seconds: float) -> None:
-    # The headers have used up some of the time that the socket was given.
+    # The socket still has the timeout from before the headers.
     socket = getattr(getattr(response.raw, "connection", None), "sock", None)
     if socket is not None:
         socket.settimeout(max(0.001, seconds))

@@ -1,4 +1,4 @@
-"""A response, and the error that it stands for."""
+"""Responses, and the errors for unsuccessful ones."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ class Response:
     """A successful response.
 
     Attributes:
-        status: HTTP status.
-        headers: its headers; names in any case.
+        status: the HTTP status.
+        headers: the headers; names in any case.
         content: the body's bytes.
-        data: the body as JSON, or None when it is empty.
+        data: the body as JSON, or None if it is empty.
         request_id: the server's id of the request, or None.
     """
 
     __slots__ = ("content", "data", "headers", "request_id", "status")
 
-    def __init__(self, status: int, headers: Mapping[str, str], content: bytes, data: Any = None):
+    def __init__(self, status: int, headers: Mapping[str, str], content: bytes):
         self.status = status
         self.headers = headers
         self.content = content
-        self.data = data
+        self.data: Any = None
         self.request_id = headers.get("x-request-id")
 
     def __repr__(self) -> str:
@@ -41,32 +41,19 @@ class Response:
 
 
 def check(response: Response, request: Request, secret: str, retry_after: float | None) -> None:
-    """Read the body of a response into its `data`.
-
-    Args:
-        response: as it came.
-        request: the request that it answers.
-        secret: taken out of whatever the server says.
-        retry_after: seconds that the server asks to wait, or None.
-
-    Raises:
-        APIError: the server answered with an error.
-        UnexpectedAnswer: the body is not JSON.
-    """
+    """Check a response, and decode its body into `data`; remove the secret from error texts."""
     status, content = response.status, response.content
     data, readable = _decode(content)
     if status >= 400:
         raise _error(response, request, data, secret, retry_after)
-    # A head that was cut in the middle reads as the head of a response without a body.
+    # Truncated headers look like the headers of a response without a body.
     cut = not content and status == 200 and request.method == "GET"
     if cut or not readable or status >= 300:
         kind = response.headers.get("content-type", "no content type").split(";")[0]
-        raise _errors.UnexpectedAnswer(
-            f"{request.method} {request.path} was answered {status} with {kind} that is not JSON "
-            f"({len(content)} bytes); a proxy or a login page may be in between, "
-            "or the response was cut",
-            method=request.method,
-            path=request.path,
+        raise request.error(
+            _errors.UnexpectedAnswer,
+            f" returned {status} with {kind} that is not JSON ({len(content)} bytes); "
+            "a proxy or a login page may be in between, or the response was truncated",
             may_pass=True,
         )
     response.data = data
@@ -83,7 +70,7 @@ _BY_STATUS: dict[int, type[_errors.APIError]] = {
 _ADVICE = {
     401: "check the API key (DUVO_API_KEY, or `duvo profiles list`)",
     403: "this key may not do that",
-    404: "check the id; it may also belong to another team than the key",
+    404: "check the id; it may also belong to another team",
     413: "send less",
     429: "wait, or send fewer requests",
 }
@@ -94,7 +81,7 @@ def _error(
 ) -> _errors.APIError:
     """Return the error for a status of 400 or more.
 
-    Reads both shapes in use: `{error, message?}` and `{code, message,
+    Reads both shapes of error bodies: `{error, message?}` and `{code, message,
     request_id, details?}`.
     """
     status = response.status
@@ -108,7 +95,7 @@ def _error(
         kind = _errors.NotFound
         message = f"{not_an_id!r} is not a run id"
     reason = ": ".join(dict.fromkeys(word for word in (code, message) if word))
-    text = f"{request.method} {request.path} was answered {status}"
+    text = f" returned {status}"
     if reason:
         text += f" ({reason})"
     details = fields.get("details")
@@ -120,10 +107,9 @@ def _error(
         text += f"; {_ADVICE[status]}"
     if request_id:
         text += f" [request id {request_id}]"
-    return kind(
+    return request.error(
+        kind,
         text,
-        method=request.method,
-        path=request.path,
         status=status,
         code=code,
         message=message,
@@ -134,7 +120,7 @@ def _error(
 
 
 def _decode(content: bytes) -> tuple[Any, bool]:
-    """Return a body's JSON, None for an empty one, and whether it could be read at all."""
+    """Return a body's JSON, None for an empty body, and whether it could be decoded."""
     if not content.strip():
         return None, True
     try:

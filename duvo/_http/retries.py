@@ -1,4 +1,4 @@
-"""Which failed requests are sent again, and when."""
+"""Retries: which failed requests are sent again, and when."""
 
 from __future__ import annotations
 
@@ -27,12 +27,10 @@ _TRANSIENT = (500, 502, 503, 504)
 
 
 def may_retry(error: errors.DuvoError, *, repeatable: bool) -> bool:
-    """Whether the same request may be sent once more after this error.
+    """Whether a request may be retried after this error.
 
-    Args:
-        error: how it failed.
-        repeatable: sending it twice does what sending it once does: it is a
-            read, or a change whose idempotency key this server honours.
+    A `repeatable` one has the effect of one when it is sent twice: it is a read, or
+    a change whose idempotency key this server honours.
     """
     asked = getattr(error, "retry_after", None)
     if asked is not None and asked > LONGEST_WAIT:
@@ -41,7 +39,7 @@ def may_retry(error: errors.DuvoError, *, repeatable: bool) -> bool:
 
 
 def is_transient(error: errors.DuvoError) -> bool:
-    """Whether the same read may well succeed a little later."""
+    """Whether a retry of a read is likely to succeed."""
     if isinstance(error, errors.TLSError):
         return False
     if isinstance(error, errors.APIError):
@@ -63,14 +61,14 @@ def surely_not_done(error: errors.DuvoError) -> bool:
 
 
 def leaves_outcome_unknown(error: errors.DuvoError) -> bool:
-    """Whether a change that failed so may or may not have happened."""
+    """Whether a change that failed with this error may or may not have happened."""
     return is_transient(error) and not surely_not_done(error)
 
 
 def is_verdict(error: Exception) -> bool:
     """Whether the server looked at the change itself and refused it.
 
-    A refusal before that (401, 403, 429) shows nothing about an earlier attempt.
+    Refusals before that (401, 403, 429) reveal nothing about an earlier attempt.
     """
     if not isinstance(error, errors.APIError):
         return False
@@ -78,10 +76,10 @@ def is_verdict(error: Exception) -> bool:
 
 
 def backoff(attempt: int, retry_after: float | None = None) -> float:
-    """Return the seconds before the next attempt, after that many failed ones.
+    """Return the seconds before the next attempt, after this many failed attempts.
 
-    0.5 s, doubled up to 8 s, with jitter so that many clients do not return at
-    the same moment; or what the server asks for, where that is longer.
+    0.5 s, doubled up to 8 s, with jitter so that many clients do not retry at
+    the same moment; or the server's `retry_after`, if that is longer.
     """
     ours = min(8.0, 0.5 * 2.0 ** (attempt - 1)) * random.uniform(0.75, 1.0)
     return max(ours, retry_after or 0.0)
@@ -90,9 +88,7 @@ def backoff(attempt: int, retry_after: float | None = None) -> float:
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Return the seconds that a `Retry-After` header asks to wait, or None.
 
-    Args:
-        headers: of the response, with names in any case.
-        now: Unix time in seconds, for headers that give a date.
+    `now` is Unix time, for headers with a date.
     """
     value = headers.get("retry-after")
     if value is None:
@@ -113,24 +109,27 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def retry(
     attempt: Callable[[], Flow[T]],
+    may: Callable[[BaseException], bool],
+    most: int,
+    deadline: Deadline | None,
+) -> Flow[T]:
+    """Make an attempt, and at most so many retries; raise the error of the last one."""
+    try:
+        return (yield from attempt())
+    except errors.DuvoError as error:
+        if most <= 0 or not may(error):
+            raise
+        return (yield from _retry(attempt, error, may, most, deadline))
+
+
+def _retry(
+    attempt: Callable[[], Flow[T]],
     first: errors.DuvoError,
     may: Callable[[BaseException], bool],
     most: int,
     deadline: Deadline | None,
 ) -> Flow[T]:
-    """Attempt again after a first failure, and return the result of a later attempt.
-
-    Args:
-        attempt: makes one attempt.
-        first: how the first attempt failed.
-        may: whether to try again after an error.
-        most: attempts after the first.
-        deadline: no pause lasts longer.
-
-    Raises:
-        DuvoError: how the last attempt failed.
-    """
-    # Loaded when something must be sent again: most commands never need it.
+    # Loaded on the first retry: most commands never need it.
     import tenacity
 
     def wait(state: tenacity.RetryCallState) -> float:
@@ -139,7 +138,7 @@ def retry(
         return deadline.left(seconds) if deadline is not None else seconds
 
     def log(state: tenacity.RetryCallState) -> None:
-        logger.debug("sending it again, attempt %d", state.attempt_number + 1)
+        logger.debug("retrying, attempt %d", state.attempt_number + 1)
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(may),
@@ -163,7 +162,7 @@ def retry(
                 state.set_exception((type(error), error, error.__traceback__))
         elif isinstance(do, tenacity.DoSleep):
             state.prepare_for_next_attempt()
-            yield Sleep(do, "before sending the request again")
+            yield Sleep(do, "before the next attempt")
         else:
             result: T = do
             return result

@@ -1,4 +1,4 @@
-"""Sending one request: rate limit, attempt, retries, and the outcome of a change."""
+"""Sending a request: the rate limit, attempts, and the unknown outcome of a change."""
 
 from __future__ import annotations
 
@@ -32,21 +32,20 @@ def post(api: Api, path: str, **options: Any) -> Flow[Response]:
 
 
 def send(api: Api, request: Request) -> Flow[Response]:
-    """Send a request, and send it again where that is safe.
+    """Send a request, with retries where they are safe.
 
-    Raises:
-        OutcomeUnknown: it is a change that may or may not have happened.
-        DuvoError: it failed.
+    Raises `OutcomeUnknown` for a change that may or may not have happened.
     """
     most = api.max_retries if request.retries is None else request.retries
-    unknown = False
+    # Stays True: a later attempt that certainly failed does not undo an earlier one.
+    may_have_happened = False
 
     def attempt() -> Flow[Response]:
-        nonlocal unknown
+        nonlocal may_have_happened
         try:
             return (yield from _exchange(api, request))
         except DuvoError as error:
-            unknown = unknown or retries.leaves_outcome_unknown(error)
+            may_have_happened = may_have_happened or retries.leaves_outcome_unknown(error)
             raise
 
     def may_retry(error: BaseException) -> bool:
@@ -59,14 +58,9 @@ def send(api: Api, request: Request) -> Flow[Response]:
         )
 
     try:
-        try:
-            return (yield from attempt())
-        except DuvoError as error:
-            if most <= 0 or not may_retry(error):
-                raise
-            return (yield from retries.retry(attempt, error, may_retry, most, request.deadline))
+        return (yield from retries.retry(attempt, may_retry, most, request.deadline))
     except (DuvoError, Closed) as error:
-        if request.repeatable or not unknown or retries.is_verdict(error):
+        if request.repeatable or not may_have_happened or retries.is_verdict(error):
             raise
         raise request.outcome_unknown(error) from error
 

@@ -1,4 +1,4 @@
-"""Sessions of requests: one for each thread, with one SSL context for each client."""
+"""Sessions of requests: one per thread, with one SSL context per client."""
 
 from __future__ import annotations
 
@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 
 class Sessions:
-    """The sessions of one client.
-
-    Args:
-        environment: the proxies and the SSL context of every session.
-    """
+    """The sessions of one client, which share its proxies and its SSL context."""
 
     def __init__(self, environment: Environment):
         self._environment = environment
@@ -30,7 +26,7 @@ class Sessions:
         self._all: weakref.WeakSet[requests.Session] = weakref.WeakSet()
 
     def of_this_thread(self) -> requests.Session:
-        """Return the session of the calling thread, made on first use."""
+        """Return the session of the calling thread, created on first use."""
         session: requests.Session | None = getattr(self._of_thread, "session", None)
         if session is None:
             session = self._of_thread.session = self._new()
@@ -39,8 +35,8 @@ class Sessions:
 
     def _new(self) -> requests.Session:
         session = requests.Session()
-        # Looking through the environment and ~/.netrc at each call costs more
-        # than our part of a request, and ~/.netrc would win over the key.
+        # Reading the environment and ~/.netrc for each call would take longer
+        # than the rest of our work, and ~/.netrc would override the key.
         session.trust_env = False
         session.proxies = dict(self._environment.proxies)
         if self._environment.context is not None:
@@ -68,7 +64,7 @@ class _Adapter(HTTPAdapter):
         return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Do nothing: the context has what this would load."""
+        """Do nothing: the SSL context has the certificates that this would load."""
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None

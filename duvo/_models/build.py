@@ -1,4 +1,4 @@
-"""Building frozen objects from the server's JSON, by cattrs."""
+"""Building frozen objects from the server's JSON with cattrs."""
 
 from __future__ import annotations
 
@@ -55,31 +55,24 @@ _fast = _converter(detailed=False)
 
 
 def build(kind: type[T], ours: dict[str, Any], raw: dict[str, Any]) -> T:
-    """Build an object of that class.
+    """Build an object of a class that has a `raw` field; `ours` has fields with our names.
 
-    Args:
-        kind: a class with a `raw` field.
-        ours: fields with our names.
-        raw: the value of `raw`.
-
-    Raises:
-        UnexpectedAnswer: a field is missing or of another type; the text names
-            its place.
+    Raises `UnexpectedAnswer`, which names the fields that are missing or of the wrong type.
     """
-    given = {**ours, "raw": raw}
+    fields = {**ours, "raw": raw}
     try:
-        return _fast.structure(given, kind)
+        return _fast.structure(fields, kind)
     except Exception as fault:
         raise UnexpectedAnswer(
             f"the response has no valid {kind.__name__.removesuffix('Data').lower()}: "
-            f"{_where(kind, given)}"
+            f"{_where(kind, fields)}"
         ) from fault
 
 
-def _where(kind: type[Any], given: dict[str, Any]) -> str:
-    # Validating in detail takes twice as long, and is needed only for the place of a fault.
+def _where(kind: type[Any], fields: dict[str, Any]) -> str:
+    # Detailed validation takes twice as long: it is used only to find an error's place.
     try:
-        _converter(detailed=True).structure(given, kind)
+        _converter(detailed=True).structure(fields, kind)
     except Exception as error:
         return "; ".join(cattrs.transform_error(error)[:3])
     return "it could not be read"

@@ -1,4 +1,4 @@
-"""Checking the shape of a response's JSON, with the place of whatever does not fit."""
+"""Checks of a response's JSON. Errors name the request and the place."""
 
 from __future__ import annotations
 
@@ -14,16 +14,10 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def request_context(method: str, path: str, find_out: str = "") -> Iterator[None]:
-    """Add the request to errors about the response that is read within.
+    """Add the request to the errors that are raised while its response is checked.
 
-    Args:
-        method: of the request.
-        path: of the request.
-        find_out: how to find out whether a change happened.
-
-    Raises:
-        UnexpectedAnswer: the response to a read does not fit.
-        OutcomeUnknown: the response to a change does not: it was sent, and probably done.
+    For a change the error is `OutcomeUnknown`; `find_out` says how to find out whether
+    the change happened.
     """
     try:
         yield
@@ -36,55 +30,35 @@ def request_context(method: str, path: str, find_out: str = "") -> Iterator[None
                 text, method=method, path=path, may_pass=error.may_pass
             ) from error
         raise OutcomeUnknown(
-            f"{text}; it was probably done all the same{'; ' + find_out if find_out else ''}",
+            f"{text}; the change has probably happened{'; ' + find_out if find_out else ''}",
             method=method,
             path=path,
         ) from error
 
 
 def expect_dict(value: object, where: str) -> dict[str, Any]:
-    """Return the value, a JSON object.
-
-    Raises:
-        UnexpectedAnswer: it is something else; `where` names the place.
-    """
+    """Return the value, a JSON object; else raise `UnexpectedAnswer`, with its place."""
     if not isinstance(value, dict):
         raise _unexpected(value, where, "an object")
     return value
 
 
 def expect_list(value: object, where: str) -> list[Any]:
-    """Return the value, a JSON array.
-
-    Raises:
-        UnexpectedAnswer: it is something else; `where` names the place.
-    """
+    """Return the value, a JSON array; else raise `UnexpectedAnswer`, with its place."""
     if not isinstance(value, list):
         raise _unexpected(value, where, "an array")
     return value
 
 
 def expect_text(value: object, where: str) -> str:
-    """Return the value, text that is not empty.
-
-    Raises:
-        UnexpectedAnswer: it is something else; `where` names the place.
-    """
+    """Return the value, text that is not empty; else raise `UnexpectedAnswer`, with its place."""
     if not isinstance(value, str) or not value:
         raise _unexpected(value, where, "text")
     return value
 
 
 def expect_items(data: object, name: str) -> list[dict[str, Any]]:
-    """Return the items of a list call: objects, each with an id.
-
-    Args:
-        data: the response's JSON.
-        name: of the field that has the items.
-
-    Raises:
-        UnexpectedAnswer: the field is missing, or an item is something else.
-    """
+    """Return the items of a list call: objects, each with an id, in the field with this name."""
     items = expect_list(expect_dict(data, "the top").get(name), name)
     for number, item in enumerate(items):
         where = f"{name}[{number}]"
@@ -93,16 +67,12 @@ def expect_items(data: object, name: str) -> list[dict[str, Any]]:
 
 
 def expect_field(data: object, name: str) -> dict[str, Any]:
-    """Return the JSON object under that name.
-
-    Raises:
-        UnexpectedAnswer: the response has something else there.
-    """
+    """Return the JSON object in this field."""
     return expect_dict(expect_dict(data, "the top").get(name), name)
 
 
 def count(value: object) -> int | None:
-    """Return a number of things, or None where the value cannot be one."""
+    """Return the value as a count, or None if it cannot be one."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return int(value) if 0 <= value < 2**53 else None
@@ -117,5 +87,5 @@ def _unexpected(value: object, where: str, expected: str) -> UnexpectedAnswer:
 def _kind(value: object) -> str:
     if value is None:
         return "nothing"
-    names = {dict: "an object", list: "an array", str: "text", bool: "a truth value"}
+    names = {dict: "an object", list: "an array", str: "text", bool: "a boolean"}
     return names.get(type(value), f"the number {value!r}"[:40])

@@ -16,7 +16,7 @@ class Option:
     """One choice of a question.
 
     Attributes:
-        label: the text of an answer that chooses it.
+        label: the text to answer with.
         description: more about it, or None.
     """
 
@@ -29,13 +29,13 @@ class Question:
     """One question of a human request.
 
     Attributes:
-        question: its text, which is its key in the API.
-        header: its short name, or None.
-        options: the choices; empty for a free answer.
+        question: the text, which identifies it in the API.
+        header: a short name, or None.
+        options: the choices; empty for free text.
         multi_select: whether several choices may be given.
-        id: its id, on servers that give one.
-        key: the short word that names it in an answer: its id, its header, or
-            its number, counted from 1.
+        id: the id, on servers that have one.
+        key: a short name for answers: the id, the header, or the number,
+            counted from 1.
     """
 
     question: str
@@ -51,12 +51,12 @@ class HumanRequest:
     """A run's request for a human: an approval, or answers to questions.
 
     Attributes:
-        id: its id.
-        run_id: the run that asks, or None.
-        type: `approval`, `question`, or a kind that is newer than this library.
-        title: the request in a line.
+        id: the request's id.
+        run_id: the run's id, or None.
+        type: `approval`, `question`, or a type newer than this library.
+        title: the request in one line.
         description: more about it, or None.
-        created_at: when it was made.
+        created_at: when it was created.
         questions: the questions; empty for an approval.
         raw: as the API sent it.
     """
@@ -77,9 +77,9 @@ class Reply:
 
     Attributes:
         id: the request's id.
-        run_id: the run that asked.
-        title: the request in a line.
-        response: the reply, in the server's words.
+        run_id: the run's id.
+        title: the request in one line.
+        response: the reply as the server records it.
         responded_at: when it was replied to.
         raw: as the API sent it.
     """

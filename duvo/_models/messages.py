@@ -18,7 +18,7 @@ class ToolCall:
     """A tool that the agent calls.
 
     Attributes:
-        id: its id, which its result names.
+        id: the call's id, to which the result refers.
         name: the tool.
         arguments: the arguments of the call.
     """
@@ -33,9 +33,9 @@ class ToolResult:
     """The result of a tool.
 
     Attributes:
-        tool_call_id: the call that this answers.
+        tool_call_id: the id of the call.
         result: any JSON value.
-        error: how it failed, or None.
+        error: the error message, or None.
     """
 
     tool_call_id: str
@@ -48,13 +48,13 @@ class Message:
     """One message of a run's conversation.
 
     Attributes:
-        id: its id.
+        id: the message's id.
         type: `text`, `tool_call`, `tool_result`, `human_request`,
-            `session_completed` and others; new ones stay as they are.
+            `session_completed` and others; unknown types are passed on.
         role: `user`, `assistant`, `tool`, `thinking`, `system`, `duvo`.
-        content: its text, never None: the text, a tool call's arguments as
-            JSON, a tool result's text.
-        timestamp: its time, or None.
+        content: the text, a tool call's arguments as JSON, or a tool result's
+            text; never None.
+        timestamp: when it was written, or None.
         status: `pending` for a human request, else None.
         tool_call: the call of a `tool_call`, else None.
         tool_result: the result of a `tool_result`, else None.

@@ -13,9 +13,9 @@ class RunData:
     """All that is known of a run; which fields are set depends on the call.
 
     Attributes:
-        id: its id.
+        id: the run's id.
         status: `not_started`, `pending`, `starting`, `running`, `waiting`,
-            `completed`, `failed`, `stopped`, or a newer word.
+            `completed`, `failed`, `stopped`, or a status newer than this library.
         raw: as the API sent it.
     """
 

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 
 def timestamp(value: object) -> datetime | None:
-    """Return a time of the API, in UTC where it names no zone; None for anything else."""
+    """Return a time of the API, in UTC if it has no zone; None for anything else."""
     if not isinstance(value, str):
         return None
     try:

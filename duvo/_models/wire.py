@@ -1,8 +1,8 @@
 """The server's JSON with our names in it.
 
-The names that the command's users know (`content`, the status `stopped`, a
-pending human request among the messages) are made here and nowhere else, for
-every server alike. What a server sent is never changed: these build new dicts.
+The names that users of the command know (`content`, the status `stopped`, a
+pending human request among the messages) are introduced here and nowhere else,
+for every server alike. The server's JSON is never changed in place.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ROLE_OF_TYPE = {"tool_call": "tool", "tool_result": "tool", "thinking": "thinki
 
 
 def status(word: str) -> str:
-    """Return our word for a run's status; unknown ones stay as they are."""
+    """Return our word for a run's status; unknown words are passed on."""
     return "stopped" if word in _STOPPED else word
 
 
@@ -36,11 +36,7 @@ def run(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_response(data: object) -> dict[str, Any]:
-    """Return the response about one run, with our words in it.
-
-    Raises:
-        UnexpectedAnswer: it has no run with an id and a status.
-    """
+    """Return the response about one run, which must have an id, with our words in it."""
     response = expect_dict(data, "the top")
     raw = expect_dict(response.get("run"), "run")
     expect_text(raw.get("id"), "run.id")
@@ -48,26 +44,18 @@ def run_response(data: object) -> dict[str, Any]:
 
 
 def message(raw: object, where: str = "message") -> dict[str, Any]:
-    """Return a message with `content`, and a role of its own for tools and thinking.
-
-    Raises:
-        UnexpectedAnswer: it is not an object with an id.
-    """
-    given = expect_dict(raw, where)
-    expect_text(given.get("id"), f"{where}.id")
-    ours = {**given, "content": content(given)}
-    kind = given.get("type")
+    """Return a message with `content`, and a role of its own for tools and thinking."""
+    fields = expect_dict(raw, where)
+    expect_text(fields.get("id"), f"{where}.id")
+    ours = {**fields, "content": content(fields)}
+    kind = fields.get("type")
     if isinstance(kind, str) and kind in _ROLE_OF_TYPE:
         ours["role"] = _ROLE_OF_TYPE[kind]
     return ours
 
 
 def messages(raws: list[Any]) -> list[dict[str, Any]]:
-    """Return the messages of a page.
-
-    Raises:
-        UnexpectedAnswer: one is not an object with an id; the text names its place.
-    """
+    """Return the messages of a page; errors name the message's place."""
     try:
         return [message(raw) for raw in raws]
     except UnexpectedAnswer:
@@ -80,7 +68,7 @@ def moment(raw: dict[str, Any]) -> datetime | None:
 
 
 def content(raw: dict[str, Any]) -> str:
-    """Return a message's text, never null: of a tool, its arguments or its result."""
+    """Return a message's text, never None: for a tool, the arguments or the result."""
     for name in ("content", "text_content"):
         value = raw.get(name)
         if isinstance(value, str):

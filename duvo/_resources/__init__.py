@@ -1,1 +1,1 @@
-"""What hangs on a client: a noun a file, with its public class and its calls."""
+"""The resources of the API: one file per noun, with its public classes and calls."""

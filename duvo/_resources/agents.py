@@ -29,12 +29,12 @@ class Agent:
     """An agent.
 
     Attributes:
-        id: its id.
-        name: its name.
-        team_id: its team.
+        id: the agent's id.
+        name: the agent's name.
+        team_id: the agent's team.
         created_at: when it was created.
         updated_at: when it last changed.
-        last_run_at: when it last ran; only lists return it.
+        last_run_at: when it last ran; only set in lists.
         raw: as the API sent it.
     """
 
@@ -65,31 +65,34 @@ class Agents:
         """Return an agent. Sends `GET /v2/agents/{id}`.
 
         Args:
-            agent: its id, or its exact name.
+            agent: the agent's id, or its exact name.
 
         Raises:
-            NotFound: there is no such agent.
-            AmbiguousAgent: several share the name; the error lists them.
+            NotFound: no agent has this id or name.
+            AmbiguousAgent: several agents have this name; the error lists them.
         """
         return self._driver.run(get_agent(self._driver.api, agent))
 
     def id_of(self, agent: str) -> str:
-        """Return the id of an agent that is given by its id or its exact name.
+        """Return the id of an agent.
 
-        A name is looked up once for each client, in `GET /v2/teams/{team}/agents`.
+        A client looks up a name once, in `GET /v2/teams/{team}/agents`.
+
+        Args:
+            agent: the agent's id, or its exact name.
 
         Raises:
-            NotFound: no agent has that name.
-            AmbiguousAgent: several have it; the error lists them.
+            NotFound: no agent has this name.
+            AmbiguousAgent: several agents have this name; the error lists them.
         """
         return self._driver.run(find_agent_id(self._driver.api, agent))
 
 
 class AgentList(ClosableIterator[Agent]):
-    """Agents, read a page at a time as they are wanted.
+    """Agents, read a page at a time as needed.
 
     Attributes:
-        total: agents in all, once a page was read, or None.
+        total: number of agents in all, once a page was read, or None.
         more: whether a limit cut the list.
     """
 
@@ -99,7 +102,7 @@ class AgentList(ClosableIterator[Agent]):
 
     @property
     def total(self) -> int | None:
-        """Agents in all, once a page was read, or None."""
+        """Number of agents in all, once a page was read, or None."""
         return self._query.pages.total if self._query.pages else None
 
     @property
@@ -109,11 +112,7 @@ class AgentList(ClosableIterator[Agent]):
 
 
 class AgentQuery:
-    """A list of agents, and how much of it was read.
-
-    Attributes:
-        pages: the pages, once the team is known.
-    """
+    """A query for agents, and how much of it was read."""
 
     def __init__(self, api: Api, limit: int | None = None, deadline: Deadline | None = None):
         self.pages: Pages | None = None
@@ -138,7 +137,7 @@ class AgentQuery:
 
 
 def get_agent(api: Api, agent: str) -> Flow[Agent]:
-    """Read an agent that is given by its id or its exact name."""
+    """Read an agent by its id or exact name."""
     path = paths.agent((yield from find_agent_id(api, agent)))
     response = yield from get(api, path)
     with request_context("GET", path):
@@ -147,7 +146,7 @@ def get_agent(api: Api, agent: str) -> Flow[Agent]:
 
 
 def find_agent_id(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[str]:
-    """Find the id of an agent that is given by its id or its exact name."""
+    """Find the id of an agent by its id or exact name."""
     if paths.is_id(agent):
         return agent
     if agent not in api.agent_ids:
@@ -163,7 +162,7 @@ def _find_by_name(api: Api, name: str, deadline: Deadline | None) -> Flow[Agent]
         found += [agent for agent in agents if name in (agent.name, agent.id)]
     if not found:
         raise _errors.NotFound(
-            f"no agent is called {name!r}; `duvo agents list` shows the agents of the team",
+            f"no agent is called {name!r}; list the agents of the team with `duvo agents list`",
             status=404,
         )
     if len(found) > 1:

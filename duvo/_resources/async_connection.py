@@ -1,4 +1,4 @@
-"""Making the driver of an async client; its settings are completed before the first request."""
+"""The driver of an async client. Its settings are completed before the first request."""
 
 from __future__ import annotations
 
@@ -23,12 +23,8 @@ _OURS = "DUVO_"
 class AsyncConnection:
     """The settings and the driver of an async client.
 
-    Arguments and errors are those of `AsyncClient`. Arguments and environment
-    are read at once; the profile file is read in a thread, before the first
-    request.
-
-    Attributes:
-        driver: runs flows.
+    Arguments and errors are those of `AsyncClient`. Arguments and environment are
+    read at once; the profile file is read in a thread, before the first request.
     """
 
     def __init__(
@@ -56,11 +52,7 @@ class AsyncConnection:
 
     @property
     def settings(self) -> _config.Settings:
-        """The settings.
-
-        Raises:
-            NotLoaded: the profile file was not read yet.
-        """
+        """The settings; `NotLoaded` until the profile file has been read."""
         if self._settings is None:
             raise NotLoaded("the profile file has not been read yet: send a request first")
         return self._settings

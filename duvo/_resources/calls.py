@@ -1,4 +1,4 @@
-"""Calls that take more than one step: any request, any list, the team, a start by name."""
+"""Calls that take several steps: any request, any list, finding the team, a start by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._run import actions
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from .._config import Settings
     from .._flow.steps import Flow
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .._http.clock import Deadline
     from .._http.response import Response
     from .._run.state import RunState
+
+    Query: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 def find_team(api: Api, settings: Settings, deadline: Deadline | None) -> Flow[str]:
@@ -37,25 +39,18 @@ def find_team(api: Api, settings: Settings, deadline: Deadline | None) -> Flow[s
     return team_id
 
 
-def pairs(params: Mapping[str, str] | Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return a query as pairs."""
-    return list(params.items()) if hasattr(params, "items") else list(params)
-
-
-def request(
-    api: Api, method: str, path: str, params: list[tuple[str, str]], body: Any
-) -> Flow[Response]:
+def request(api: Api, method: str, path: str, params: Query, body: Any) -> Flow[Response]:
     """Send any request; see `Client.request`."""
     if not (method.isascii() and method.isalpha()):
         raise _errors.ConfigError(f"{method!r} is not an HTTP method")
     path = yield from _with_team(api, path)
-    return (yield from send(api, Request(method.upper(), path, params=params, body=body)))
+    return (yield from send(api, Request(method.upper(), path, params=_pairs(params), body=body)))
 
 
-def paginate(api: Api, path: str, params: list[tuple[str, str]]) -> Flow[Any]:
+def paginate(api: Api, path: str, params: Query) -> Flow[Any]:
     """Read all pages of a list call; see `Client.paginate`."""
     path = yield from _with_team(api, path)
-    return (yield from joined(api, path, params, 50))
+    return (yield from joined(api, path, _pairs(params), 50))
 
 
 def start_run(
@@ -66,7 +61,7 @@ def start_run(
     webhook_url: str | None,
     deadline: Deadline | None,
 ) -> Flow[RunState]:
-    """Start a run of an agent that is given by its id or its exact name."""
+    """Start a run of an agent, which is given by its id or exact name."""
     agent_id = yield from _find_agent(api, agent, deadline)
     return (
         yield from actions.start(api, agent_id, message, sandbox_id, webhook_url, deadline=deadline)
@@ -74,24 +69,26 @@ def start_run(
 
 
 def agent_finder(api: Api, agent: str) -> Callable[[], Flow[str]]:
-    """Return a function that finds an agent's id by its id or its exact name."""
+    """Return a function that finds the id of an agent by its id or exact name."""
     return lambda: _find_agent(api, agent)
 
 
 def _find_agent(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[str]:
     if paths.is_id(agent):
         return agent
-    # Loaded for names only: an agent that is given by its id needs no attrs.
+    # Loaded only for names: an id does not need attrs.
     from .agents import find_agent_id
 
     return (yield from find_agent_id(api, agent, deadline))
 
 
+def _pairs(params: Query) -> list[tuple[str, str]]:
+    return list(params.items()) if hasattr(params, "items") else list(params)
+
+
 def _with_team(api: Api, path: str) -> Flow[str]:
     if "://" in path:
-        raise _errors.ConfigError(
-            f"{path!r} is a whole URL; give the path alone, such as /v2/teams"
-        )
+        raise _errors.ConfigError(f"{path!r} is a URL; give the path only, such as /v2/teams")
     path = "/" + path.lstrip("/")
     for name in ("{teamId}", "{team_id}"):
         if name in path:

@@ -1,4 +1,4 @@
-"""Making the driver of a client from its settings."""
+"""The driver of a client, made from its settings."""
 
 from __future__ import annotations
 
@@ -20,14 +20,7 @@ if TYPE_CHECKING:
 
 
 class Connection:
-    """The settings and the driver of a client.
-
-    Arguments and errors are those of `Client`.
-
-    Attributes:
-        settings: the settings.
-        driver: runs flows.
-    """
+    """The settings and the driver of a client. Arguments and errors are those of `Client`."""
 
     def __init__(
         self,
@@ -52,7 +45,7 @@ def _connect(
     session: requests.Session | None,
     user_agent: str | None,
 ) -> Driver:
-    # A held request would keep others waiting for the caller's one session.
+    # A held request would block others in the caller's single session.
     api = Api(max_retries=max_retries, clock=Clock(), may_hold=session is None)
     configure(api, settings)
     transport = RequestsTransport(
@@ -62,9 +55,10 @@ def _connect(
         session=session,
         user_agent=user_agent,
     )
-    return Driver(
-        api, transport, (_reconnect, (settings, timeout, max_retries, session, user_agent))
-    )
+    origin = (_reconnect, (settings, timeout, max_retries, session, user_agent))
+    account = (settings.api_key, settings.base_url, settings.team_id)
+    identity = (*account, timeout, max_retries, user_agent, id(session) if session else 0)
+    return Driver(api, transport, origin, identity)
 
 
 def _reconnect(*arguments: Any) -> Driver:
@@ -75,10 +69,10 @@ def _reconnect(*arguments: Any) -> Driver:
 
 
 def configure(api: Api, settings: Settings) -> None:
-    """Give the settings to the API."""
+    """Pass the settings to the API."""
 
     def find_team(api: Api, deadline: Deadline | None) -> Flow[str]:
-        # Loaded when the team is not known: most commands know it.
+        # Loaded only if the team is not known: most commands know it.
         from .calls import find_team
 
         return find_team(api, settings, deadline)

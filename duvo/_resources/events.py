@@ -1,4 +1,4 @@
-"""What is returned about one run among many: an event, or the result of an input."""
+"""Events of runs, and results of inputs."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Event(Generic[R]):
     """A change of one run.
 
     Attributes:
-        type: `status` (it has another status than before, or is seen for the
-            first time), `message`, `human_request` (it asks a human), or
-            `finished` (it has ended, and no other event of it follows).
+        type: `status` (the status changed, or is seen for the first time),
+            `message`, `human_request` (the run waits for a human), or
+            `finished` (the run has ended; its last event).
         run: the run, as last read.
-        message: of a `message`, else None.
-        request: of a `human_request`, else None.
+        message: the message of a `message` event, or None.
+        request: the request of a `human_request` event, or None.
     """
 
     type: Literal["status", "message", "human_request", "finished"]
@@ -51,24 +51,24 @@ class Event(Generic[R]):
 
 
 class Result(tuple[Any, R], Generic[R]):
-    """A pair of an input and its run, which has ended: `input, run = result`.
+    """An input and its run, which has ended, as a pair: `input, run = result`.
 
     Attributes:
-        input: as it was given.
-        run: its run, with `answer` and `failure`.
+        input: the input, as it was given.
+        run: the run, with `answer` and `failure`.
         index: the input's place among the inputs, counted from 0.
-        key: the input's key, or None where there is no `key=`.
-        delivered: whether an earlier use of the journal had returned it.
+        key: the input's key, or None without `key=`.
+        delivered: whether an earlier call with the same journal returned it.
     """
 
-    index: int  # type: ignore[assignment]  # a tuple's search method is of no use here
+    index: int  # type: ignore[assignment]  # replaces the search method of a tuple
     key: str | None
     delivered: bool
 
     @classmethod
-    def of(cls, given: Any, run: R, *, index: int, key: str | None, delivered: bool) -> Result[R]:
-        """Make a result."""
-        result = cls((given, run))
+    def of(cls, value: Any, run: R, *, index: int, key: str | None, delivered: bool) -> Result[R]:
+        """Make the result of an input."""
+        result = cls((value, run))
         result.index, result.key, result.delivered = index, key, delivered
         return result
 

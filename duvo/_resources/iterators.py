@@ -1,4 +1,4 @@
-"""Many runs, as they are iterated over: their events, or the runs as they end."""
+"""Iterators over many runs: their events, or the runs as they end."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from .._flow.perform import Driver
     from .._run.on_request import OnRequest
     from .._run.replies import Answers
-    from .._watch.events import RunEvent
+    from .._watch.watched import RunEvent
 
 
 class Watch(ClosableIterator[Event[Run]]):
-    """Events of many runs. It ends when all runs have ended."""
+    """Events of many runs. The iteration ends when all runs have ended."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Completed(ClosableIterator[Run]):
         def as_runs(states: Sequence[RunState]) -> list[Run]:
             return [handles[state.id.casefold()] for state in states]
 
-        # Bad arguments are refused now, not at the first human request.
+        # Invalid arguments are refused now, not at the first human request.
         responder()
         handles = distinct_runs(driver, runs)
         states = [state_of(run) for run in handles.values()]
@@ -77,17 +77,13 @@ class Completed(ClosableIterator[Run]):
 
 
 def distinct_runs(driver: Driver, runs: Iterable[Run | str]) -> dict[str, Run]:
-    """Return runs that are given as such or by id, each once, by id in lower case.
-
-    Raises:
-        ConfigError: something among them is not a run.
-    """
+    """Return runs, given as objects or ids, each once, by id in lower case."""
     if isinstance(runs, (str, Run)):
-        raise _errors.ConfigError("give several runs, as a list of runs or of ids")
+        raise _errors.ConfigError("give a list of runs or run ids, not a single run")
     found: dict[str, Run] = {}
     for run in runs:
         if not isinstance(run, (str, Run)):
-            raise _errors.ConfigError(f"{run!r} is not a run; give runs, or ids of runs")
+            raise _errors.ConfigError(f"{run!r} is not a run; give runs or run ids")
         handle = run if isinstance(run, Run) else Run(driver, RunState(run))
         found.setdefault(handle.id.casefold(), handle)
     return found

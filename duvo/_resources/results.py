@@ -1,4 +1,4 @@
-"""The results of a batch, as they are iterated over."""
+"""The iterator over the results of a batch."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from .._batch.entry import Entry
+    from .._batch.entry import Entry, Progress
     from .._batch.journal import Changes
-    from .._batch.results import Progress
 
 
 class Results(ClosableIterator[Result[Run]]):
     """The results of a batch as its runs end: an iterator of `(input, run)`.
 
-    Runs are started and answered while it is iterated over. When it is closed
-    early, or ended by Ctrl-C, unfinished runs are still running.
+    Runs are started and answered during the iteration. When it is closed early,
+    or ended by Ctrl-C, unfinished runs keep running.
     """
 
     def __init__(self, batch: Batch, workers: Workers):
-        # Neither knows this object: dropping it closes the batch at once.
+        # Neither refers to this object: it can be collected, which closes the batch.
         super().__init__(convert(batch.give_finished(), _results), workers)
         self._batch = batch
         self._is_resumable = False  # sync
@@ -41,7 +40,7 @@ class Results(ClosableIterator[Result[Run]]):
         """Compare inputs with the journal. Sends nothing.
 
         Args:
-            inputs: all of them, as they will be given.
+            inputs: all inputs, as they will be given.
         """
         changes: Changes = self._driver.run(self._batch.compare(inputs))
         return changes
@@ -54,7 +53,7 @@ class Results(ClosableIterator[Result[Run]]):
 def _results(entries: Sequence[Entry]) -> list[Result[Run]]:
     return [
         Result.of(
-            entry.input.given,
+            entry.input.value,
             entry.run,
             index=entry.input.index,
             key=entry.input.key,

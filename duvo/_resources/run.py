@@ -1,6 +1,8 @@
-"""The run: what was last read of it, and what can be done with it."""
+"""A run: its data as last read, and its actions."""
 
 from __future__ import annotations
+
+from copy import copy
 
 from .._run import actions
 from .._run.state import RunState
@@ -20,11 +22,10 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """One run: its attributes as last read, and its methods.
+    """A run, from `client.runs`.
 
-    `client.runs` makes it. Only methods send requests; attributes show what
-    the last one returned, and `refresh` brings it up to date. Two objects for
-    the same run are equal.
+    Only methods send requests. Attributes show the run as last read; `refresh`
+    reads it again. Two objects for the same run are equal.
     """
 
     def __init__(self, driver: Driver, state: RunState):
@@ -42,7 +43,7 @@ class Run:
         """The API's last response about this run; for a run of a list, its item there.
 
         Raises:
-            NotLoaded: the run was not read yet.
+            NotLoaded: the run has not been read yet.
         """
         return self._state.raw
 
@@ -51,14 +52,14 @@ class Run:
         """All that was last read, as one frozen object.
 
         Raises:
-            NotLoaded: the run was not read yet.
+            NotLoaded: the run has not been read yet.
         """
         return self._state.data
 
     @property
     def status(self) -> str:
         """`not_started`, `pending`, `starting`, `running`, `waiting`, `completed`, `failed`,
-        `stopped`, or a word that is newer than this library."""
+        `stopped`, or a status newer than this library."""
         return self._state.status
 
     @property
@@ -73,17 +74,17 @@ class Run:
 
     @property
     def agent_name(self) -> str | None:
-        """The agent's name; only lists return it."""
+        """The agent's name; only set in lists."""
         return self.data.agent_name
 
     @property
     def title(self) -> str | None:
-        """The run's title; only lists return it."""
+        """The run's title; only set in lists."""
         return self.data.title
 
     @property
     def run_number(self) -> int | None:
-        """The run's number within its agent; only lists return it."""
+        """The run's number within its agent; only set in lists."""
         return self.data.run_number
 
     @property
@@ -93,12 +94,12 @@ class Run:
 
     @property
     def build_id(self) -> str | None:
-        """The revision that the run uses."""
+        """The revision of the agent that the run uses."""
         return self.data.build_id
 
     @property
     def user_id(self) -> str | None:
-        """The user whose run it is; only lists return it."""
+        """The user whose run it is; only set in lists."""
         return self.data.user_id
 
     @property
@@ -113,7 +114,7 @@ class Run:
 
     @property
     def started_at(self) -> datetime | None:
-        """When the run started to work."""
+        """When the run began to work."""
         return self.data.started_at
 
     @property
@@ -131,28 +132,28 @@ class Run:
         """The run's pending human request as last read, or None.
 
         Raises:
-            NotLoaded: the run was not read yet, or came from a list, which does
+            NotLoaded: the run has not been read yet, or came from a list, which does
                 not include the human requests of waiting runs.
         """
         return self._state.pending_request
 
     @property
     def answer(self) -> str | None:
-        """The last text of the assistant, or None when there is none.
+        """The last text of the assistant, or None.
 
         Raises:
-            NotLoaded: the conversation was not read to the run's end: call
-                `wait`, which returns at once when the run has ended.
+            NotLoaded: the conversation has not been read to the run's end: call
+                `wait`, which returns at once if the run has ended.
         """
         return self._state.answer
 
     @property
     def failure(self) -> str | None:
-        """Why the run failed: its error, or else the last error of a tool; None unless failed.
+        """Why the run failed: its error, or else the last error of a tool; None if it did not.
 
         Raises:
-            NotLoaded: the conversation was not read to the run's end: call
-                `wait`, which returns at once when the run has ended.
+            NotLoaded: the conversation has not been read to the run's end: call
+                `wait`, which returns at once if the run has ended.
         """
         return self._state.failure
 
@@ -160,7 +161,7 @@ class Run:
         """Return the API's last response with our words in it, as `--json` prints it.
 
         Raises:
-            NotLoaded: the run was not read yet.
+            NotLoaded: the run has not been read yet.
         """
         return self._state.to_dict()
 
@@ -168,7 +169,7 @@ class Run:
         """Read the run again, and return this object. Sends `GET /v2/runs/{id}`.
 
         Raises:
-            NotFound: there is no such run, or it belongs to another team.
+            NotFound: the run does not exist, or belongs to another team.
             DuvoError: the request failed.
         """
         self._driver.run(actions.refresh(self._driver.api, self._state))
@@ -183,8 +184,8 @@ class Run:
     ) -> Run:
         """Wait until the run has ended, and return this object, with `answer` and `failure`.
 
-        Reads `GET /v2/runs/{id}`, and at the end the last messages. Failed
-        reads are tried again for up to five minutes.
+        Polls `GET /v2/runs/{id}`, and reads the last messages at the end. Failed
+        reads are repeated for up to five minutes.
 
         Args:
             timeout: seconds in all; None waits for as long as it takes.
@@ -194,13 +195,13 @@ class Run:
                 `"leave"`. None leaves it too. An unanswered request is logged
                 once at WARNING; waiting continues.
             answers: standing answers to questions, by key.
-            check: raise when the run did not complete.
+            check: raise an error if the run did not complete.
 
         Raises:
             WaitTimeout: time is up; the run is still running.
-            HumanRequestPending: nothing here may answer the run's request.
-            RunFailed: it failed, with `check`.
-            RunStopped: it was stopped, with `check`.
+            HumanRequestPending: `on_request` does not answer a human request.
+            RunFailed: with `check`: the run failed.
+            RunStopped: with `check`: the run was stopped.
             DuvoError: the run cannot be read.
         """
         from .._run import waiting
@@ -232,12 +233,12 @@ class Run:
 
         Args:
             follow: continue with new messages until the run has ended.
-            after: a message, or its id: begin after it.
-            offset: begin with the message at this place, counted from 0.
+            after: begin after this message, or the message with this id.
+            offset: begin with the message at this offset, counted from 0.
             limit: maximum number of messages.
-            last: begin with that many messages before the end.
+            last: begin this many messages before the end.
             timeout: seconds in all; None for no deadline.
-            on_request: as in `wait`, for follow; None leaves requests to whoever iterates.
+            on_request: as in `wait`, for a follow; None leaves requests to the caller.
             answers: as in `wait`.
 
         Returns:
@@ -268,8 +269,8 @@ class Run:
         Sends `POST /v2/runs/{id}/messages`.
 
         Raises:
-            Conflict: the run takes no messages (it failed).
-            OutcomeUnknown: whether the message arrived is not known.
+            Conflict: the run failed, and does not take messages.
+            OutcomeUnknown: the message may or may not have arrived.
             DuvoError: the request failed.
         """
         return self._driver.run(actions.send_message(self._driver.api, self._state, text))
@@ -287,12 +288,13 @@ class Run:
 
         Args:
             approve: True or False, for an approval.
-            answers: for questions: text by the question's id, text, header or number.
-            request_id: only if this is the pending request.
+            answers: for questions: answers by the question's id, text, header or
+                number.
+            request_id: reply only if this is the pending request.
 
         Raises:
-            InvalidReply: there is no pending request, or the reply does not fit it.
-            OutcomeUnknown: whether the reply arrived is not known.
+            InvalidReply: no request is pending, or the reply does not fit it.
+            OutcomeUnknown: the reply may or may not have arrived.
             DuvoError: the request failed.
         """
         return self._driver.run(
@@ -300,9 +302,9 @@ class Run:
         )
 
     def stop(self) -> Run:
-        """Stop the run, and return this object, read again: see its `status`.
+        """Stop the run, read it, and return this object.
 
-        A run that had already ended stays as it ended. Sends `POST
+        A run that had already ended keeps its status. Sends `POST
         /v2/runs/{id}/stop` and `GET /v2/runs/{id}`.
 
         Raises:
@@ -327,6 +329,9 @@ class Run:
 
     def __hash__(self) -> int:
         return hash(self.id)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_state": copy(self._state)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

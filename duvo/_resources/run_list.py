@@ -1,4 +1,4 @@
-"""Runs of a list, read a page at a time."""
+"""Lists of runs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class RunList(ClosableIterator[Run]):
-    """Runs, read a page at a time as they are wanted.
+    """Runs, read a page at a time as needed.
 
     Attributes:
-        total: runs in all, as last reported, or None.
+        total: number of runs in all, as last reported, or None.
         more: whether a limit cut the list.
     """
 
@@ -28,7 +28,7 @@ class RunList(ClosableIterator[Run]):
 
     @property
     def total(self) -> int | None:
-        """Runs in all, as last reported, or None."""
+        """Number of runs in all, as last reported, or None."""
         return self._query.total
 
     @property
@@ -38,11 +38,7 @@ class RunList(ClosableIterator[Run]):
 
 
 def created_since(since: datetime | str) -> str:
-    """Return a time as the API takes it.
-
-    Raises:
-        ConfigError: it is not a time.
-    """
+    """Return a time in the form that the API expects."""
     from datetime import timezone
 
     from .._models import times
@@ -53,4 +49,4 @@ def created_since(since: datetime | str) -> str:
     try:
         return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
     except (OverflowError, ValueError):
-        raise _errors.ConfigError(f"{since!r} is too far away for a time") from None
+        raise _errors.ConfigError(f"{since!r} is out of range for a time") from None

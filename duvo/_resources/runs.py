@@ -1,4 +1,4 @@
-"""Runs: start, get, list, watch."""
+"""The runs of a team."""
 
 from __future__ import annotations
 
@@ -42,20 +42,19 @@ class Runs:
     ) -> Run:
         """Start a run. Sends `POST /v2/teams/{team}/runs`.
 
-        It is never started twice: when it is not known whether the request
-        arrived, it is sent again only to a server that is known to honour the
-        idempotency key.
+        A run is never started twice: a request that may have arrived is retried
+        only on a server that is known to honour idempotency keys.
 
         Args:
             agent: the agent's id, or its exact name.
-            message: the message to begin with.
+            message: the start message.
             sandbox_id: a sandbox whose files the run gets.
             webhook_url: where the server posts the run's events.
 
         Raises:
-            NotFound: there is no such agent.
-            AmbiguousAgent: several agents share the name.
-            OutcomeUnknown: whether the run was started is not known.
+            NotFound: no agent has this id or name.
+            AmbiguousAgent: several agents have this name.
+            OutcomeUnknown: the run may or may not have been started.
             DuvoError: the request failed.
         """
         return self._start(agent, message, sandbox_id, webhook_url, None)
@@ -72,14 +71,14 @@ class Runs:
         return Run(self._driver, self._driver.run(flow))
 
     def run(self, run_id: str) -> Run:
-        """Return a run that is known by its id. Sends nothing."""
+        """Return a run by its id. Sends nothing."""
         return Run(self._driver, RunState(run_id))
 
     def get(self, run_id: str) -> Run:
-        """Return a run, read once. Sends `GET /v2/runs/{id}`.
+        """Read a run. Sends `GET /v2/runs/{id}`.
 
         Raises:
-            NotFound: there is no such run, or it belongs to another team.
+            NotFound: the run does not exist, or belongs to another team.
             DuvoError: the request failed.
         """
         return self.run(run_id).refresh()
@@ -107,17 +106,17 @@ class Runs:
             agent: an agent's id, or its exact name.
             since: created at or after this time; without a zone it is local time.
             user_id: started by this user.
-            case_queue_id: of the cases of this queue.
-            source: started from there.
+            case_queue_id: for cases of this queue.
+            source: started by this source.
             search: matching these words.
             has_issues: whether its evaluation found issues.
             issue_severity: `critical`, `medium` or `low`.
             sort_order: by creation: `desc` or `asc`.
             limit: maximum number of runs.
-            offset: skip the first so many.
+            offset: number of runs to skip.
 
         Raises:
-            ConfigError: a filter that cannot work.
+            ConfigError: a filter is invalid.
             DuvoError: while iterating: a request failed.
         """
         from .._watch.run_query import RunQuery
@@ -172,10 +171,10 @@ class Runs:
 
         Args:
             agent: the agent's id, or its exact name.
-            message: the message to begin with.
+            message: the start message.
             on_request: as in `Run.wait`.
             answers: as in `Run.wait`.
-            timeout: seconds to wait, counted from the start of the run.
+            timeout: seconds in all, the start included; None for no deadline.
             check: as in `Run.wait`.
 
         Raises:
@@ -208,12 +207,12 @@ class Runs:
     ) -> Watch:
         """Return the events of many runs, as they happen, until all have ended.
 
-        Reads `GET /v2/teams/{team}/runs` in pages of 100 runs, and of a run
-        that changed `GET /v2/runs/{id}` and its messages where they are wanted.
+        Polls `GET /v2/teams/{team}/runs` in pages of 100 runs. Of a run that
+        changed, reads `GET /v2/runs/{id}` and its messages where needed.
 
         Args:
             runs: runs, or their ids.
-            messages: include the messages of each run, from its first one on.
+            messages: whether to include the messages of each run, from the first.
             timeout: seconds in all; None for no deadline.
 
         Returns:
@@ -240,7 +239,7 @@ class Runs:
         Reads as `watch` does, and the last messages of each run that ended.
 
         Args:
-            runs: runs, or their ids; one that is given twice is returned once.
+            runs: runs, or their ids; duplicates are returned once.
             timeout: seconds in all; None for no deadline.
             on_request: as in `Run.wait`, for each run.
             answers: as in `Run.wait`.
@@ -250,7 +249,7 @@ class Runs:
 
         Raises:
             WaitTimeout: while iterating: time is up; the runs are still running.
-            HumanRequestPending: while iterating: nothing here may answer a run's request.
+            HumanRequestPending: while iterating: `on_request` does not answer a human request.
             DuvoError: while iterating: a run cannot be read.
         """
         from .iterators import Completed
@@ -275,13 +274,13 @@ class Runs:
             timeout: seconds in all; None waits for as long as it takes.
             on_request: as in `Run.wait`, for each run.
             answers: as in `Run.wait`.
-            check: raise when one of them did not complete, once all have ended.
+            check: once all have ended, raise an error if a run did not complete.
 
         Raises:
             WaitTimeout: time is up; the runs are still running.
-            HumanRequestPending: nothing here may answer a run's request.
-            RunFailed: with `check`: the first that failed.
-            RunStopped: with `check`: the first that was stopped.
+            HumanRequestPending: `on_request` does not answer a human request.
+            RunFailed: with `check`: a run failed.
+            RunStopped: with `check`: a run was stopped.
             DuvoError: a run cannot be read.
         """
         from .._run import waiting
@@ -311,39 +310,39 @@ class Runs:
         """Start a run for each input, and return `(input, run)` as the runs end.
 
         Starts by `POST /v2/teams/{team}/runs`, and reads as `as_completed` does.
-        With a journal it may be ended at any moment, and the same call continues
-        it: every input gets exactly one run.
+        With a journal, a batch can be ended at any moment, and the same call
+        continues it: every input gets exactly one run.
 
         Args:
             agent: the agent's id, or its exact name.
-            inputs: JSON values; they are taken as runs can be started, by
-                whoever iterates over the results.
+            inputs: JSON values; they are taken as runs can be started, in
+                the thread that iterates over the results.
             concurrency: maximum number of unfinished runs at a time, including
                 those that wait for a human.
             on_request: as in `Run.wait`, for each run; with `"raise"`, requests
-                that nothing may answer are raised at the end. A callable is
+                that are not answered are raised at the end. A callable is
                 called in one of at most 8 threads, or in the executor.
             answers: as in `Run.wait`.
-            message: makes the start message of an input; None: a string is the
-                message itself, anything else is sent as JSON.
-            key: makes the key of an input, or names the field that has it; two
-                inputs with one key are the same input. None: each input is one
-                of its own.
+            message: makes the start message of an input; None: text is the
+                message itself, any other value is sent as JSON.
+            key: makes the key of an input, or names the field that has it;
+                inputs with the same key are the same input. None: every input
+                is different.
             journal: a file, created if missing, that records the state of each
                 input; one process uses it at a time.
-            executor: where callables decide and answers are read: threads by
-                default, or any other executor, which is not shut down. Where a
-                worker may be lost (Dask), a callable may be asked again about a
-                request that was not replied to yet. Runs are started from here.
+            executor: runs `on_request` and reads answers, in place of threads; it
+                is not shut down. If it can lose a worker (Dask), `on_request`
+                may be called again for a request without a reply. Runs are
+                started in this process.
 
         Returns:
             An iterator of pairs in the order of the runs' ends. Runs that an
             earlier call had finished are included.
 
         Raises:
-            ConfigError: an argument cannot work.
+            ConfigError: an argument is invalid.
             JournalError: the journal cannot be used.
-            NotFound: there is no such agent.
+            NotFound: no agent has this id or name.
             MapIncomplete: while iterating, at the end: some inputs have no finished run.
             DuvoError: while iterating: runs cannot be started or read.
         """

@@ -26,9 +26,9 @@ class Team:
     """A team.
 
     Attributes:
-        id: its id.
-        name: its name.
-        organization_id: its organization, or None.
+        id: the team's id.
+        name: the team's name.
+        organization_id: the team's organization, or None.
         raw: as the API sent it.
     """
 
@@ -43,9 +43,9 @@ class UserProfile:
     """The person who owns the key.
 
     Attributes:
-        id: their id.
-        email: their address.
-        name: their name, or None.
+        id: the person's id.
+        email: the person's e-mail address.
+        name: the person's name, or None.
         team_id: the team of the key, or None.
         raw: as the API sent it.
     """
@@ -64,9 +64,9 @@ class WhoAmI:
     Attributes:
         profile: the person.
         teams: the teams that the key sees.
-        team_id: the team in force, or None when the key sees several.
+        team_id: the team that is used, or None if the key sees several.
         base_url: the API's origin.
-        raw: both responses as the API sent them.
+        raw: both responses, as the API sent them.
     """
 
     profile: UserProfile
@@ -119,11 +119,7 @@ def read_owner(api: Api) -> Flow[WhoAmI]:
 
 
 def find_team(api: Api, deadline: Deadline | None = None) -> Flow[str]:
-    """Return the one team that the key sees. Sends `GET /v2/teams`.
-
-    Raises:
-        ConfigError: the key sees no team, or several.
-    """
+    """Return the one team that the key sees. Sends `GET /v2/teams`."""
     teams = yield from _read_teams(api, deadline)
     if len(teams) == 1:
         return str(teams[0]["id"])

@@ -1,4 +1,4 @@
-"""What can be done with a run: start it, read it, post to it, reply to it, stop it."""
+"""Actions on a run: start, read, post a message, reply, stop."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from .._http.sender import get, post
 from .._models import wire
 from .._models.checks import expect_field, request_context
 from . import replies
-from .state import RunState
-from .status import Resumed
+from .state import Resumed, RunState
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from .._flow.steps import Flow
@@ -62,30 +62,28 @@ def refresh(api: Api, state: RunState) -> Flow[None]:
     state.update(response.data)
 
 
-def read(poller: Poller, state: RunState, params: tuple[tuple[str, str], ...] = ()) -> Flow[None]:
-    """Read a run once, within what the poller repeats."""
-    response = yield from poller.get(paths.run(state.id), list(params))
+def read_once(
+    poller: Poller, state: RunState, params: Sequence[tuple[str, str]] = ()
+) -> Flow[None]:
+    """Read a run once, as one attempt of the poller."""
+    response = yield from poller.get_once(paths.run(state.id), params)
     state.update(response.data)
 
 
 def poll(
     poller: Poller, state: RunState, *, hold: bool = False, seen_request: str | None = None
 ) -> Flow[None]:
-    """Read a run until that succeeds.
+    """Read a run, repeatedly until that succeeds.
 
-    Args:
-        poller: reads, with its patience and deadline.
-        state: the run.
-        hold: let the server hold the request until the run changes.
-        seen_request: id of the pending human request that is no change.
+    With `hold`, the server may hold the request until the run changes. A pending
+    human request with the id `seen_request` does not count as a change.
     """
-    params: tuple[tuple[str, str], ...] = ()
+    params = []
     if hold:
-        seconds = poller.deadline.left(poller.api.server.long_poll)
-        params = (("wait", f"{seconds:.1f}"),)
+        params.append(("wait", f"{poller.deadline.left(poller.api.server.long_poll):.1f}"))
         if seen_request is not None:
-            params += (("seen_request", seen_request),)
-    yield from poller.read(lambda: read(poller, state, params))
+            params.append(("seen_request", seen_request))
+    yield from poller.repeat(lambda: read_once(poller, state, params))
 
 
 def send_message(api: Api, state: RunState, text: str) -> Flow[Message]:
@@ -112,7 +110,7 @@ def respond(
     answers: Answers | None,
     request_id: str | None,
 ) -> Flow[Reply]:
-    """Reply to the pending request of a run, which is read first."""
+    """Read a run, and reply to its pending request."""
     yield from refresh(api, state)
     request = state.pending_request
     if request is None:
@@ -121,8 +119,8 @@ def respond(
         )
     if request_id is not None and request_id != request.id:
         raise _errors.InvalidReply(
-            f"run {state.id} has no pending request {request_id}; pending is {request.id}: "
-            f"{replies.described(request)}; nothing was sent",
+            f"run {state.id} has no pending request {request_id}; it has {request.id}: "
+            f"{replies.describe(request)}; nothing was sent",
             request=request,
         )
     return (yield from send_reply(api, state, request.id, replies.body(request, approve, answers)))
@@ -150,12 +148,8 @@ def send_reply(
 
 
 def stop(api: Api, state: RunState) -> Flow[None]:
-    """Stop a run, and read it. Sends `POST /v2/runs/{id}/stop` and `GET /v2/runs/{id}`.
-
-    Raises:
-        Conflict: the server did not stop it, and it is still running.
-    """
-    # Stopping twice is stopping once, so it may be sent again.
+    """Stop a run, and read it. Sends `POST /v2/runs/{id}/stop` and `GET /v2/runs/{id}`."""
+    # Stopping a run twice does no harm.
     response = yield from post(api, paths.stop(state.id), repeatable=True)
     yield from refresh(api, state)
     reported = response.data if isinstance(response.data, dict) else {}

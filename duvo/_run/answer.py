@@ -1,4 +1,4 @@
-"""The final answer of a run: its answer and its failure, gathered from its conversation."""
+"""The final answer of a run: its answer and failure, gathered from its conversation."""
 
 from __future__ import annotations
 
@@ -9,12 +9,7 @@ if TYPE_CHECKING:
 
 
 class FinalAnswer:
-    """The last text and the last errors of a conversation, gathered in its order.
-
-    Attributes:
-        is_read: whether the conversation was read to the run's end.
-        answer: the last text of the assistant, or None.
-    """
+    """The last text and the last errors of a conversation; `is_read` to the run's end."""
 
     def __init__(
         self, answer: str | None = None, failure: str | None = None, *, is_read: bool = False
@@ -26,11 +21,11 @@ class FinalAnswer:
 
     @property
     def failure(self) -> str | None:
-        """The run's own error, or else the last error of a tool."""
+        """The run's error, or else the last error of a tool."""
         return self._error or self._tool_error
 
     def add_earlier(self, earlier: FinalAnswer) -> None:
-        """Take what this lacks from an earlier part of the conversation."""
+        """Fill in what is missing from an earlier part of the conversation."""
         if self.answer is None:
             self.answer = earlier.answer
         self._error = self._error or earlier._error

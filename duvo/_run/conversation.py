@@ -25,33 +25,25 @@ if TYPE_CHECKING:
 logger = logging.getLogger("duvo")
 
 _MOST_DOUBTS = 3
-_MOST_FRUITLESS = 30
+_MOST_STALLS = 30
 
 
 class Conversation:
-    """A conversation that is read from its cursor on.
-
-    Sends `GET /v2/runs/{id}/messages`.
-
-    Args:
-        run_id: the run.
-        poller: reads, with its patience and deadline.
-        offset: where to begin.
+    """A conversation, read from a cursor onwards. Sends `GET /v2/runs/{id}/messages`.
 
     Attributes:
-        cursor: the place.
-        final_answer: the answer and the failure in what was read so far.
-        given: ids of the human requests that were given.
-        total: messages in all when a page was last read, or None.
+        final_answer: the answer and the failure among the messages read so far.
+        given_requests: ids of the human requests that were given.
+        total: number of messages when a page was last read, or None.
     """
 
     def __init__(self, run_id: str, poller: Poller, offset: int = 0):
         self.run_id = run_id
         self.cursor = Cursor(offset)
         self.final_answer = FinalAnswer()
-        self.given: set[str] = set()
+        self.given_requests: set[str] = set()
         self.total: int | None = None
-        self._poller = poller
+        self.poller = poller
         self._path = paths.messages(run_id)
 
     def give_new(
@@ -61,11 +53,11 @@ class Conversation:
         proven: bool = False,
         wrap: Callable[[Message], Any] | None = None,
     ) -> Flow[bool]:
-        """Give the messages up to the end of the conversation; return whether there were any.
+        """Give all new messages; return whether there were any.
 
         Args:
             hold: let the server hold the request until there is a message.
-            proven: read again where the server contradicts itself about the end.
+            proven: read again if the server contradicts itself about the end.
             wrap: makes the item that is given for a message; None gives the message.
         """
         any_given = False
@@ -79,8 +71,8 @@ class Conversation:
         return any_given
 
     def give_some(self, limit: int) -> Flow[bool]:
-        """Give at most that many messages; return whether they reach the end."""
-        fruitless = _Fruitless(self.run_id)
+        """Give at most this many messages; return whether they reach the end."""
+        stalls = _Stalls(self.run_id)
         left = limit
         while left > 0:
             page, new = yield from self.read_new(min(PAGE, left))
@@ -92,37 +84,32 @@ class Conversation:
                 return True
             if left == 0:
                 return page.reaches_end
-            fruitless.count(new, self.cursor)
+            stalls.count(new, self.cursor)
         return False
 
     def skim(self, *, proven: bool = False) -> Flow[None]:
-        """Read to the end of the conversation, for the final answer alone."""
+        """Read to the end of the conversation, for the final answer only."""
         walk = _Walk(self, hold=False, proven=proven)
         while not walk.is_done:
             yield from walk.next_page()
 
     def skim_page(self) -> Flow[None]:
-        """Read one page, for the final answer alone."""
+        """Read one page, for the final answer only."""
         yield from _Walk(self, hold=False, proven=False).next_page()
 
     def give_request(self, request: HumanRequest) -> Flow[None]:
         """Give the pending request as a message, once."""
-        if request.id not in self.given:
+        if request.id not in self.given_requests:
             from .._models.messages import message
 
-            self.given.add(request.id)
+            self.given_requests.add(request.id)
             ours = wire.request_message(request.raw)
             yield Give([message(ours, ours, self.run_id)])
 
     def read_new(self, size: int, *, hold: bool = False) -> Flow[tuple[Page, list[int]]]:
-        """Read the next page; return it, and the indexes of its new messages.
-
-        Args:
-            size: new messages to ask for.
-            hold: let the server hold the request until there is a message.
-        """
+        """Read a page of up to `size` new messages; return it, and the indexes of the new ones."""
         cursor = self.cursor
-        seconds = self._poller.api.server.long_poll if hold else 0.0
+        seconds = self.poller.api.server.long_poll if hold else 0.0
 
         def attempt() -> Flow[tuple[Page, list[int]]]:
             offset = cursor.next_offset
@@ -130,31 +117,23 @@ class Conversation:
             page = yield from self._read_page(offset, limit, seconds)
             return page, cursor.accept(page)
 
-        page, new = yield from self._poller.read(attempt)
+        page, new = yield from self.poller.repeat(attempt)
         if page.total is not None:
             self.total = page.total
         return page, new
 
-    def pause(self, seconds: float) -> Flow[None]:
-        """Sleep before reading again what the server contradicted."""
-        return self._poller.sleep(seconds, "the server contradicts itself about the end")
-
-    def page(self, offset: int, limit: int) -> Flow[Page]:
-        """Read the page at that offset, apart from the cursor."""
-        return self._poller.read(lambda: self._read_page(offset, limit))
-
     def between(self, begin: int, end: int) -> Flow[Page]:
-        """Read the messages between two offsets as one page, in as many reads as it takes."""
-        page = yield from self.page(begin, end - begin)
+        """Read the messages between two offsets as one page, however many reads that takes."""
+        page = yield from self._page(begin, end - begin)
         raws = page.raws
         while page.messages and begin + len(raws) < end:
-            page = yield from self.page(begin + len(raws), end - begin - len(raws))
+            page = yield from self._page(begin + len(raws), end - begin - len(raws))
             raws = raws + page.raws
         return Page({"messages": raws, "total": page.total}, begin, end - begin)
 
     def end(self) -> Flow[int]:
-        """Return how many messages there are, also where the server's total is wrong or missing."""
-        first = yield from self.page(0, 1)
+        """Return the number of messages, even if the server's total is wrong or missing."""
+        first = yield from self._page(0, 1)
         if not first.messages:
             return 0
         if first.total is None:
@@ -173,24 +152,27 @@ class Conversation:
                 missing = middle
         return missing
 
+    def _page(self, offset: int, limit: int) -> Flow[Page]:
+        return self.poller.repeat(lambda: self._read_page(offset, limit))
+
     def _exists(self, index: int) -> Flow[bool]:
-        page = yield from self.page(index, 1)
+        page = yield from self._page(index, 1)
         return bool(page.messages)
 
     def _read_page(self, offset: int, limit: int, hold: float = 0.0) -> Flow[Page]:
         params = [("limit", str(limit)), ("offset", str(offset))]
         if hold:
-            params.append(("wait", f"{self._poller.deadline.left(hold):.1f}"))
-        response = yield from self._poller.get(self._path, params)
+            params.append(("wait", f"{self.poller.deadline.left(hold):.1f}"))
+        response = yield from self.poller.get_once(self._path, params)
         with request_context("GET", self._path):
             return Page(response.data, offset, limit)
 
     def _messages(self, page: Page, new: list[int]) -> list[Message]:
-        # A wait builds no message, and need not load what does.
+        # Loaded here: a wait builds no messages.
         from .._models.messages import message
 
         messages = [message(page.messages[index], page.raws[index], self.run_id) for index in new]
-        self.given.update(built.id for built in messages if built.type == "human_request")
+        self.given_requests.update(built.id for built in messages if built.type == "human_request")
         return messages
 
 
@@ -203,17 +185,19 @@ class _Walk:
         self._hold = hold
         self._proven = proven
         self._doubts = 0
-        self._fruitless = _Fruitless(conversation.run_id)
+        self._stalls = _Stalls(conversation.run_id)
 
     def next_page(self) -> Flow[tuple[Page, list[int]]]:
         conversation, cursor = self._conversation, self._conversation.cursor
         if self._doubts and cursor.caught_up:
-            yield from conversation.pause(0.5 * self._doubts)
+            yield from conversation.poller.sleep(
+                0.5 * self._doubts, "the server contradicts itself about the end"
+            )
         page, new = yield from conversation.read_new(PAGE, hold=self._hold)
         conversation.final_answer.add_page(page.messages)
         self._hold = False
         if not cursor.caught_up:
-            self._fruitless.count(new, cursor)
+            self._stalls.count(new, cursor)
         elif cursor.is_proven or not self._proven:
             self.is_done = True
         elif self._doubts == _MOST_DOUBTS:
@@ -229,8 +213,8 @@ class _Walk:
         return page, new
 
 
-class _Fruitless:
-    """Counts pages in a row that neither bring a message nor move the cursor on."""
+class _Stalls:
+    """Counts successive pages that neither bring a message nor advance the cursor."""
 
     def __init__(self, run_id: str):
         self._run_id = run_id
@@ -240,8 +224,8 @@ class _Fruitless:
         if new:
             self._count = 0
         elif not cursor.advanced:
-            if self._count == _MOST_FRUITLESS:
+            if self._count == _MOST_STALLS:
                 raise UnexpectedAnswer(
-                    f"the pages of run {self._run_id}'s conversation shift without end"
+                    f"the pages of the conversation of run {self._run_id} keep shifting"
                 )
             self._count += 1

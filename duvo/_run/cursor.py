@@ -1,10 +1,10 @@
 """The cursor over a run's conversation: which page to read next, and which messages are new.
 
-A conversation is read by offset. Beside its offset the cursor remembers only
-the last ids that it returned, so that a run of a million messages needs no
-more memory than one of fifty. Each page begins with the last message of the
-page before. When that message has moved, the pages have shifted (a message was
-added or removed further up), and the cursor reads back until it finds its place.
+A conversation is read by offset. Besides its offset, the cursor remembers only
+the last ids that it returned, so that a run of a million messages takes no more
+memory than a run of fifty. Each page begins with the last message of the page
+before. If that message has moved, the pages have shifted (a message was added or
+removed further up), and the cursor reads back until it finds its place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .._models import wire
 from .._models.checks import count, expect_dict, expect_list
 
 PAGE = 50
-"""Messages in a page; the API returns at most that many."""
+"""Messages in a page: the most that the API returns."""
 
 _REMEMBERED = 2 * PAGE
 _FARTHEST_BACK = 10 * PAGE
@@ -24,20 +24,11 @@ _MOST_LOSSES = 3
 
 
 class Page:
-    """One page of messages.
-
-    Args:
-        data: the response's JSON.
-        offset: where the page was to begin.
-        limit: messages that were asked for.
+    """One page of messages, checked to be the one at this offset.
 
     Attributes:
-        messages: with our names, in the conversation's order.
-        raws: the same as the server sent them.
-        total: messages of the conversation, or None where the server reports none.
-
-    Raises:
-        UnexpectedAnswer: the data is not a page at that offset.
+        messages: the messages in order, with our names.
+        total: number of messages in the conversation, or None if not reported.
     """
 
     __slots__ = ("limit", "messages", "offset", "raws", "total")
@@ -50,7 +41,7 @@ class Page:
         reported = count(page.get("offset"))
         if reported is not None and reported != offset:
             raise UnexpectedAnswer(
-                f"the page at offset {reported} came where the page at {offset} was asked for",
+                f"the page at offset {reported} was returned in place of the page at {offset}",
                 may_pass=True,
             )
         self.offset = offset
@@ -68,11 +59,10 @@ class Cursor:
     """A place in a conversation.
 
     Attributes:
-        offset: the place.
-        grows_only: the server promises that its pages never shift; then
-            nothing is read twice.
+        grows_only: whether the server guarantees that pages never shift; then
+            no message is read twice.
         caught_up: whether the last page ended where the conversation ends.
-        advanced: whether the last page moved the cursor on.
+        advanced: whether the last page advanced the cursor.
         is_doubtful: whether the server contradicted itself with the last page.
     """
 
@@ -106,7 +96,7 @@ class Cursor:
         return self._anchor is not None and not self.grows_only
 
     def place_after(self, message_id: str, offset: int) -> None:
-        """Move behind the message with that id, which is at that offset."""
+        """Move behind the message with this id, which is at this offset."""
         self._recent.append(message_id)
         self._anchor = message_id
         self.offset = offset + 1
@@ -114,8 +104,7 @@ class Cursor:
     def accept(self, page: Page) -> list[int]:
         """Move over a page, and return the indexes of its new messages.
 
-        Raises:
-            UnexpectedAnswer: the messages returned last are not found again.
+        Raises `UnexpectedAnswer` if the messages returned last cannot be found again.
         """
         ids = [message["id"] for message in page.messages]
         self.caught_up = self.advanced = False
@@ -131,9 +120,9 @@ class Cursor:
         return new
 
     def _judge(self, page: Page) -> None:
-        # Only a page with fewer messages than were asked for can be the last one;
-        # without a total, only a page that does not advance. A page may advance over
-        # known messages where the place had to be found again.
+        # Only a page with fewer messages than were asked for can be the last; without
+        # a total, only a page that does not advance. After the place had to be found
+        # again, a page may advance over known messages.
         short = len(page.messages) < page.limit and page.total is not None
         self.caught_up = not self.advanced or (short and page.reaches_end)
         promised = page.total is not None and page.total > self.offset
@@ -156,14 +145,14 @@ class Cursor:
             return []
         self._losses += 1
         if page.offset == 0 and self._losses > _MOST_LOSSES:
-            # All that was returned before has been removed: everything here is new.
+            # Everything returned before has been removed: all messages here are new.
             self._back = self._losses = 0
             return self._add(ids, page, 0)
-        # The place itself may be wrong by now: search from the farthest one.
+        # The place may be wrong by now: search back from the farthest place.
         self.offset = max(self.offset, self._farthest)
         self._back = PAGE
         raise UnexpectedAnswer(
-            "the messages that were read last are no longer in the conversation",
+            "the conversation no longer has the messages that were read last",
             may_pass=True,
         )
 

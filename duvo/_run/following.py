@@ -1,6 +1,8 @@
-"""Reading a run's conversation: once through, or until the run ends."""
+"""Reading a run's conversation: once, or until the run ends."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from .._errors import NotFound
 from .._models import wire
@@ -21,23 +23,12 @@ if TYPE_CHECKING:
     from .state import RunState
 
 
-class Beginning:
-    """Where reading begins: after a message, at an offset, or some messages before the end.
+class Beginning(NamedTuple):
+    """Where reading begins: after a message, at an offset, or some messages before the end."""
 
-    Args:
-        after: a message or its id.
-        offset: counted from 0.
-        last: how many messages before the end.
-    """
-
-    __slots__ = ("after", "last", "offset")
-
-    def __init__(
-        self, after: Message | str | None = None, offset: int = 0, last: int | None = None
-    ):
-        self.after = after
-        self.offset = offset
-        self.last = last
+    after: Message | str | None = None
+    offset: int = 0
+    last: int | None = None
 
     @property
     def is_first(self) -> bool:
@@ -46,18 +37,7 @@ class Beginning:
 
 
 class MessageReader:
-    """Reads the messages of a run.
-
-    Args:
-        api: the API.
-        state: the run.
-        beginning: where to begin.
-        timeout: seconds in all; None for no deadline.
-        follow: whether to continue until the run has ended.
-
-    Attributes:
-        conversation: the conversation, as far as it was read.
-    """
+    """Reads the messages of a run: those so far, or with `follow` until it has ended."""
 
     def __init__(
         self,
@@ -77,11 +57,7 @@ class MessageReader:
         self.conversation = Conversation(state.id, self._poller, beginning.offset)
 
     def give_once(self, limit: int | None) -> Flow[None]:
-        """Give the messages up to now, the pending human request last.
-
-        Args:
-            limit: maximum number of messages, or None.
-        """
+        """Give the messages so far, at most `limit`, the pending human request last."""
         yield from self._find_beginning()
         if limit is None:
             yield from self.conversation.give_new(proven=True)
@@ -95,8 +71,7 @@ class MessageReader:
     def give_until_finished(self, responder: Responder) -> Flow[None]:
         """Give messages as they arrive, until the run has ended.
 
-        Args:
-            responder: handles the run's human requests, after they were given.
+        The responder handles human requests after they were given.
         """
         yield from self._find_beginning()
         state, conversation, clock = self._state, self.conversation, self._api.clock
@@ -105,12 +80,11 @@ class MessageReader:
         while True:
             asked_at = clock.now()
             arrived = yield from conversation.give_new(hold=hold)
-            # Whatever the run's state is found to be, its messages are read
-            # again before it is reported: some may have come in between.
+            # Messages may have arrived before the run was read: they come first.
             yield from poll(self._poller, state)
             ended = state.has_ended(clock.now())
             request = state.pending_request
-            news = ended or (request is not None and request.id not in conversation.given)
+            news = ended or (request is not None and request.id not in conversation.given_requests)
             if news and (yield from conversation.give_new(proven=ended)):
                 arrived = True
             if ended:
@@ -150,11 +124,11 @@ class MessageReader:
         if request is not None and request.id == message_id:
             asked_at = request.created_at
         if asked_at is not None:
-            self.conversation.given.add(message_id)
+            self.conversation.given_requests.add(message_id)
         if not (yield from self._search_back(message_id, asked_at)):
             raise NotFound(
-                f"run {self._state.id} has no message {message_id!r} (an answered human request "
-                "is not a message: give the message itself, or the one before it)",
+                f"run {self._state.id} has no message {message_id!r} (once answered, a human "
+                "request is not a message: give the object, or the message before it)",
                 status=404,
             )
 
@@ -166,7 +140,7 @@ class MessageReader:
             page = yield from conversation.between(begin, end)
             for index in range(len(page.messages) - 1, -1, -1):
                 message = page.messages[index]
-                # A human request has no place of its own, only a time.
+                # A human request has no offset, only a time.
                 moment = wire.moment(message) if asked_at is not None else None
                 earlier = asked_at is not None and moment is not None and moment <= asked_at
                 if message["id"] == message_id or earlier:

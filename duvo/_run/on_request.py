@@ -1,4 +1,4 @@
-"""Handling a run's human requests while somebody waits for the run."""
+"""Handling a run's human requests during a wait or a follow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 from .._errors import APIError, ConfigError, DuvoError, HumanRequestPending, OutcomeUnknown
 from .._flow.steps import Call
 from . import replies
-from .actions import read, send_reply
+from .actions import read_once, send_reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,24 +31,16 @@ _WORDS = ("approve", "deny", "raise", "leave")
 
 
 class Responder:
-    """Handles each human request of a run exactly once.
+    """Handles each human request of a run exactly once, by standing answers or `on_request`.
 
-    Args:
-        on_request: a callable that gets the request and returns True, False,
-            answers, or None to leave it unanswered; or one of the words; None
-            is "leave".
-        answers: standing answers, which come before anything else.
-        warn: log an unanswered request at WARNING.
-        may_await: whether the callable may be a coroutine function.
-
-    Raises:
-        ConfigError: `on_request` or `answers` is something else.
+    `on_request` is as in `Run.wait`, and may be a coroutine function with
+    `may_await`. With `warn`, an unanswered request is logged at WARNING.
     """
 
     def __init__(self, on_request: Any, answers: Answers | None, *, warn: bool, may_await: bool):
         if not (on_request is None or callable(on_request) or on_request in _WORDS):
             raise ConfigError(
-                f"on_request is {on_request!r}; it takes a callable or one of {', '.join(_WORDS)}"
+                f"on_request must be a callable or one of {', '.join(_WORDS)}, not {on_request!r}"
             )
         if not may_await and _is_coroutine_function(on_request):
             raise ConfigError(
@@ -64,20 +56,7 @@ class Responder:
         self._handled: str | None = None
 
     def handle(self, state: RunState, request: HumanRequest, poller: Poller) -> Flow[bool]:
-        """Reply to a request, or leave it unanswered.
-
-        Args:
-            state: the run.
-            request: its pending request.
-            poller: tolerates outages until its deadline, for the reply too.
-
-        Returns:
-            Whether a reply was sent.
-
-        Raises:
-            HumanRequestPending: nothing here may answer it.
-            InvalidReply: the callable's reply does not fit.
-        """
+        """Reply to a request, or leave it unanswered; return whether a reply was sent."""
         if request.id == self._handled:
             return False
         self._handled = request.id
@@ -86,7 +65,7 @@ class Responder:
             body = yield from self._decide(state, request)
         if body is None:
             return False
-        yield from _Reply(state, request, body, poller).send()
+        yield from _reply(state, request, body, poller)
         return True
 
     def _decide(self, state: RunState, request: HumanRequest) -> Flow[dict[str, Any] | None]:
@@ -96,7 +75,7 @@ class Responder:
                 logger.warning(
                     "run %s waits for a human: %s; answer with: %s",
                     state.id,
-                    replies.described(request),
+                    replies.describe(request),
                     replies.how_to_answer(request),
                 )
             return None
@@ -110,61 +89,49 @@ class Responder:
         if choice != "raise" and request.type == "approval":
             return {"approved": choice == "approve"}
         raise HumanRequestPending(
-            f"run {state.id} waits for a human, and nothing here may answer: "
-            f"{replies.described(request)}; answer with: {replies.how_to_answer(request)}",
+            f"run {state.id} waits for a human, and no answer was given: "
+            f"{replies.describe(request)}; answer with: {replies.how_to_answer(request)}",
             run=state.handle,
             request=request,
         )
 
 
 def _is_coroutine_function(function: Any) -> bool:
-    # Not by inspect, which takes longer to load than all that a command needs.
+    # Not with inspect, which takes longer to load than everything a command needs.
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     return bool(getattr(code, "co_flags", 0) & _CO_COROUTINE)
 
 
-class _Reply:
-    """One reply, sent until it is certain that the request is answered."""
+def _reply(
+    state: RunState, request: HumanRequest, body: dict[str, Any], poller: Poller
+) -> Flow[None]:
+    """Send a reply until it is certain that the request is answered."""
+    doubt: DuvoError | None = None
 
-    def __init__(
-        self, state: RunState, request: HumanRequest, body: dict[str, Any], poller: Poller
-    ):
-        self._state = state
-        self._request = request
-        self._body = body
-        self._poller = poller
-        self._doubt: DuvoError | None = None
-
-    def send(self) -> Flow[None]:
-        return self._poller.read(self._attempt)
-
-    def _attempt(self) -> Flow[None]:
-        if self._doubt is None:
+    def attempt() -> Flow[None]:
+        nonlocal doubt
+        if doubt is None:
             try:
                 yield from send_reply(
-                    self._poller.api,
-                    self._state,
-                    self._request.id,
-                    self._body,
-                    deadline=self._poller.deadline,
-                    retries=0,
+                    poller.api, state, request.id, body, deadline=poller.deadline, retries=0
                 )
             except (OutcomeUnknown, APIError) as error:
                 if isinstance(error, APIError) and error.status not in (400, 404, 409, 422):
                     raise
-                self._doubt = error
+                doubt = error
             else:
-                text = replies.reported(self._request, self._body)
-                logger.info("run %s: %s", self._state.id, text)
+                logger.info("run %s: %s", state.id, replies.summarize(request, body))
                 return
-        # Whoever replied, a request takes one reply: the question is whether it is still
-        # pending. Until that can be read, none is sent again.
-        yield from read(self._poller, self._state)
-        failure, self._doubt = self._doubt, None
-        pending = self._state.pending_request
-        if pending is None or pending.id != self._request.id:
-            logger.info("run %s: the request has been answered", self._state.id)
+        # A request takes one reply, from anyone. Before another is sent, read whether
+        # it is still pending.
+        yield from read_once(poller, state)
+        failure, doubt = doubt, None
+        pending = state.pending_request
+        if pending is None or pending.id != request.id:
+            logger.info("run %s: the request has been answered", state.id)
         elif isinstance(failure.__cause__, DuvoError):
             raise failure.__cause__ from None
         else:
             raise failure
+
+    return poller.repeat(attempt)

@@ -1,4 +1,4 @@
-"""Polling: reading again, through outages, until there is something or time is up."""
+"""Polling: reading repeatedly, through outages, until a deadline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .._http.sender import get
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import TypeVar
 
     from .._flow.steps import Flow
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger("duvo")
 
 OUTAGE_LIMIT = 300.0
-"""Seconds for which every read may fail before a wait or a follow gives up."""
+"""Seconds of failing reads after which a wait or a follow gives up."""
 
 NEW_RUN_GRACE = 10.0
-"""Seconds for which a run that was just started may answer 404."""
+"""Seconds for which a run that was just started may be unknown to the server (404)."""
 
 SHORTEST_PAUSE = 1.0
-"""Seconds between two polls while something arrives."""
+"""Seconds between two polls while there is activity."""
 
 LONGEST_PAUSE = 8.0
-"""Seconds between two polls after a long quiet time."""
+"""Seconds between two polls after a long time without activity."""
 
 _GROWTH = 1.3
 _FAST_SHORTEST = 0.05
@@ -45,27 +45,22 @@ _LONGEST_SLEEP = 3600.0
 def next_pause(last: float, *, activity: bool, fast: bool = False) -> float:
     """Return the seconds until the next poll, on a server that cannot hold a request.
 
-    Args:
-        last: seconds before the last poll.
-        activity: whether that poll brought something.
-        fast: the server is near, and has no rate limit.
+    The pause grows from `last` unless the last poll brought anything new. A `fast`
+    server is near and has no rate limit.
     """
     shortest, longest = (_FAST_SHORTEST, _FAST_LONGEST) if fast else (SHORTEST_PAUSE, LONGEST_PAUSE)
     return shortest if activity else min(longest, max(shortest, last * _GROWTH))
 
 
 class Poller:
-    """Reads until a deadline, and continues while the server cannot be read.
+    """Repeats reads until they succeed or a deadline passes.
 
     Args:
-        api: the API.
-        run_id: the run that is read, or None for many.
+        run_id: the run, or None for several runs.
         timeout: seconds in all; None for no deadline.
         started_at: when this client started the run, on its clock, or None.
-        patient: continue through outages; else fail as a single call does.
-
-    Raises:
-        ConfigError: the timeout is not above 0.
+        patient: whether to continue through outages; otherwise a read fails as
+            a single call does.
     """
 
     def __init__(
@@ -89,8 +84,8 @@ class Poller:
         self._failures = 0
         self._reported = False
 
-    def get(self, path: str, params: list[tuple[str, str]]) -> Flow[Response]:
-        """Send a GET, once where `read` repeats it."""
+    def get_once(self, path: str, params: Sequence[tuple[str, str]]) -> Flow[Response]:
+        """Send a GET, without retries of its own if `repeat` repeats it."""
         if not self._patient and self.deadline.timeout is None:
             return get(self.api, path, params=params, read_at_once=True)
         return get(
@@ -102,13 +97,11 @@ class Poller:
             polling=self._patient,
         )
 
-    def read(self, attempt: Callable[[], Flow[T]]) -> Flow[T]:
+    def repeat(self, attempt: Callable[[], Flow[T]]) -> Flow[T]:
         """Make attempts until one succeeds, and return its result.
 
-        Raises:
-            WaitTimeout: the deadline came first.
-            DuvoError: a failure that will not pass, or one that lasted longer
-                than OUTAGE_LIMIT.
+        Raises `WaitTimeout` after the deadline, and failures that are not transient or
+        last longer than OUTAGE_LIMIT.
         """
         while True:
             self.check_deadline()
@@ -121,7 +114,7 @@ class Poller:
                 return result
 
     def rest(self, seconds: float, reason: str) -> Flow[None]:
-        """Sleep between two polls."""
+        """Sleep between two polls, but not beyond the deadline."""
         yield Sleep(self.deadline.left(seconds), reason, polling=True)
 
     def sleep(self, seconds: float, reason: str) -> Flow[None]:
@@ -129,11 +122,7 @@ class Poller:
         yield Sleep(self.deadline.left(seconds), reason)
 
     def check_deadline(self) -> None:
-        """Check that there is time left.
-
-        Raises:
-            WaitTimeout: there is none.
-        """
+        """Raise `WaitTimeout` if the deadline has passed."""
         if self.deadline.passed:
             raise self._timeout()
 
@@ -160,7 +149,7 @@ class Poller:
         if not self._reported and (self._failures > 1 or lasted > _UNREPORTED_OUTAGE):
             self._reported = True
             logger.warning("%s cannot be read, still trying: %s", self._subject, error)
-        # A server that asks for patience gets no more than an outage gets.
+        # A long Retry-After must not outlast the limit of an outage.
         left = OUTAGE_LIMIT - lasted + 1.0
         seconds = min(left, retries.backoff(min(self._failures, 5), asked))
         yield from self.sleep(seconds, "the server cannot be read")
@@ -168,7 +157,7 @@ class Poller:
     def _has_retried(self, error: _errors.DuvoError) -> bool:
         if self._patient:
             return False
-        # A single call was retried already, but not for a page that contradicts another.
+        # The sender has retried a single call, but not because of contradicting pages.
         return not isinstance(error, _errors.UnexpectedAnswer) or self._failures >= 3
 
     def _record_success(self) -> None:

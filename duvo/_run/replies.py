@@ -18,16 +18,9 @@ if TYPE_CHECKING:
 def body(
     request: HumanRequest, approve: bool | None = None, answers: Answers | None = None
 ) -> dict[str, Any]:
-    """Return the body of a reply.
+    """Return the body of a reply; raise `InvalidReply` if it does not fit the request.
 
-    Args:
-        request: the pending request.
-        approve: the decision on an approval.
-        answers: the answers to questions, by the question's id, text, header
-            or number; or as texts `KEY=ANSWER`.
-
-    Raises:
-        InvalidReply: the reply does not fit the request.
+    Answers are by the question's id, text, header or number, or texts `KEY=ANSWER`.
     """
     if approve is not None and answers:
         raise InvalidReply("give either a decision or answers, not both", request=request)
@@ -49,7 +42,7 @@ def body(
 
 
 def standing(request: HumanRequest, answers: Answers | None) -> dict[str, Any] | None:
-    """Return the body of a reply by standing answers, or None when they leave a question open.
+    """Return the body of a reply by standing answers, or None if they leave a question open.
 
     Answers to other questions are for other requests.
     """
@@ -62,7 +55,7 @@ def standing(request: HumanRequest, answers: Answers | None) -> dict[str, Any] |
 
 
 def match(request: HumanRequest, answers: Answers) -> tuple[dict[str, str], list[str]]:
-    """Return answers by the text of their question, and keys that name no question."""
+    """Return the answers by question text, and the keys that match no question."""
     names = _names(request.questions)
     found: dict[str, str] = {}
     unknown = []
@@ -76,7 +69,7 @@ def match(request: HumanRequest, answers: Answers) -> tuple[dict[str, str], list
 
 
 def how_to_answer(request: HumanRequest) -> str:
-    """Return the `duvo` command that answers this request."""
+    """Return the `duvo` command that answers the request."""
     run = request.run_id or "RUN"
     if request.questions:
         words = " ".join(f'--answer "{question.key}=…"' for question in request.questions)
@@ -87,18 +80,11 @@ def how_to_answer(request: HumanRequest) -> str:
 
 
 def _names(questions: Sequence[Question]) -> dict[str, Question]:
-    names: dict[str, Question] = {}
-    # The most exact name wins where a name fits two questions.
-    for number, question in enumerate(questions, 1):
-        names.setdefault(str(number), question)
-    for question in questions:
-        if question.header:
-            names[question.header] = question
-    for question in questions:
-        names[question.question] = question
-    for question in questions:
-        if question.id:
-            names[question.id] = question
+    # A name may fit several questions: later ones override earlier ones.
+    names = {str(number): question for number, question in enumerate(questions, 1)}
+    names.update({question.header: question for question in questions if question.header})
+    names.update({question.question: question for question in questions})
+    names.update({question.id: question for question in questions if question.id})
     return names
 
 
@@ -114,7 +100,7 @@ def _pairs(
 
 
 def _split(text: str, names: Mapping[str, Question], request: HumanRequest) -> tuple[str, str]:
-    # A question may itself hold "=": the longest known key wins.
+    # A question may contain "=": the longest known key wins.
     known = [name for name in names if text.startswith(f"{name}=")]
     if known:
         key = max(known, key=len)
@@ -135,27 +121,22 @@ def _joined(text: AnswerText, key: str, request: HumanRequest) -> str:
 
 def _unfit(why: str, request: HumanRequest) -> InvalidReply:
     return InvalidReply(
-        f"the reply does not fit the request ({described(request)}): {why}; "
+        f"the reply does not fit the request ({describe(request)}): {why}; "
         f"nothing was sent; answer with: {how_to_answer(request)}",
         request=request,
     )
 
 
-def reported(request: HumanRequest, body: dict[str, Any]) -> str:
-    """Return a reply in a few words, for the log.
-
-    Args:
-        request: the request.
-        body: the body of the reply.
-    """
+def summarize(request: HumanRequest, body: dict[str, Any]) -> str:
+    """Return a reply in a few words, for the log."""
     if "approved" in body:
         return f"{'approved' if body['approved'] else 'denied'} {request.title!r}"
     answers = "; ".join(f"{question!r}: {answer!r}" for question, answer in body["answers"].items())
     return f"answered {request.title!r} ({answers})"
 
 
-def described(request: HumanRequest) -> str:
-    """Return a human request in a line."""
+def describe(request: HumanRequest) -> str:
+    """Return a human request in one line."""
     text = f"{request.type} {request.title!r}"
     for question in request.questions:
         options = ", ".join(option.label for option in question.options)

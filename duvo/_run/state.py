@@ -1,4 +1,4 @@
-"""The state of one run: what is known of it."""
+"""The state of one run."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import weakref
 
 from .. import _errors
 from .._http import paths
-from .._models import wire
+from .._models import times, wire
 from .._models.checks import request_context
-from . import status as statuses
 from .answer import FinalAnswer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from datetime import datetime
     from typing import Any
 
     from .._models.human_requests import HumanRequest
@@ -20,20 +20,36 @@ if TYPE_CHECKING:
 
 _IN_LISTS_ONLY = ("agent_name", "title", "run_number", "user_id")
 
+_RESUME_GRACE = 10.0
+"""Seconds for which a run that was just resumed may still show its old status."""
 
-class RunState:
-    """What is known of one run. It never sends a request.
+
+class Resumed:
+    """A message that was sent to a run: only an end after it counts.
 
     Args:
-        run_id: the run.
-        response: the API's last response about it, or None before the first.
-        listed: whether that is an item of a list.
-        started_here_at: when this client started it, on its clock, or None.
+        message_at: the message's time on the server, or None if it sent none.
+        sent_at: when the message was sent, on the client's clock.
+        ended_before: the last known `completed_at` before the message, or None.
+    """
+
+    def __init__(self, message_at: datetime | None, sent_at: float, ended_before: object):
+        self.message_at = message_at
+        self.sent_at = sent_at
+        self.ended_before = ended_before
+
+
+class RunState:
+    """What is known of one run. Never sends a request.
+
+    Args:
+        response: the API's last response about the run, or None before the first.
+        listed: whether the response is an item of a list.
+        started_here_at: when this client started the run, on its clock, or None.
 
     Attributes:
-        id: the run's id.
-        resumed: the last message that this client sent to it, or None.
-        final_answer: its answer and failure, once its conversation was read.
+        resumed: the last message that this client sent to the run, or None.
+        final_answer: the answer and failure, once the conversation was read.
     """
 
     def __init__(
@@ -47,7 +63,7 @@ class RunState:
         self.id = run_id
         self.listed = listed
         self.started_here_at = started_here_at
-        self.resumed: statuses.Resumed | None = None
+        self.resumed: Resumed | None = None
         self.final_answer = FinalAnswer()
         self._response = response
         self._from_list: dict[str, Any] = {}
@@ -57,7 +73,7 @@ class RunState:
 
     @property
     def handle(self) -> Any:
-        """The user's object for this run, which errors carry; None once it is gone."""
+        """The user's object for this run, which errors carry; None once it was discarded."""
         return None if self._handle is None else self._handle()
 
     @handle.setter
@@ -66,45 +82,29 @@ class RunState:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the run was read at all."""
+        """Whether the run was ever read."""
         return self._response is not None
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The API's last response about the run; for a run of a list, its item there.
-
-        Raises:
-            NotLoaded: the run was not read yet.
-        """
+        """The API's last response about the run; for a run of a list, its item there."""
         if self._response is None:
             raise _errors.NotLoaded(f"run {self.id} has not been read yet: call .refresh() first")
         return self._response
 
     @property
     def raw_run(self) -> dict[str, Any]:
-        """The run in the last response, as the API sent it.
-
-        Raises:
-            NotLoaded: the run was not read yet.
-        """
+        """The run in the last response, as the API sent it."""
         raw: dict[str, Any] = self.raw if self.listed else self.raw["run"]
         return raw
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the last response with our words in it.
-
-        Raises:
-            NotLoaded: the run was not read yet.
-        """
+        """Return the last response with our words in it."""
         return wire.run_response({"run": self.raw} if self.listed else self.raw)
 
     @property
     def data(self) -> RunData:
-        """All that was last read.
-
-        Raises:
-            NotLoaded: the run was not read yet.
-        """
+        """All that was last read."""
         if self._data is None:
             from .._models.build import build
             from .._models.runs import RunData
@@ -121,28 +121,28 @@ class RunState:
     @property
     def is_finished(self) -> bool:
         """Whether the run had ended when it was last read."""
-        return statuses.is_finished(self.status)
+        return self.status in wire.FINISHED
 
     def has_ended(self, now: float) -> bool:
-        """Whether the run has ended, and not only before this client resumed it.
-
-        Args:
-            now: on the client's clock.
-        """
-        return statuses.has_ended(wire.run(self.raw_run), self.resumed, now)
+        """Whether the run has ended at `now`, and not only before this client resumed it."""
+        if not self.is_finished:
+            return False
+        resumed = self.resumed
+        if resumed is None or now - resumed.sent_at > _RESUME_GRACE:
+            return True
+        ended_at = times.timestamp(self.completed_at)
+        if ended_at is None or resumed.message_at is None:
+            return self.completed_at != resumed.ended_before
+        return ended_at >= resumed.message_at
 
     @property
     def completed_at(self) -> object:
-        """When it ended, as the API sent it; None where that is not known."""
+        """When the run ended, as the API sent it; None if that is not known."""
         return None if self._response is None else self.raw_run.get("completed_at")
 
     @property
     def pending_request(self) -> HumanRequest | None:
-        """The pending human request as last read, or None.
-
-        Raises:
-            NotLoaded: the run was not read yet, or came from a list.
-        """
+        """The pending human request as last read, or None."""
         raw = wire.pending_request(self.raw)
         if raw is None:
             if self.listed and self.status == "waiting":
@@ -159,21 +159,13 @@ class RunState:
 
     @property
     def answer(self) -> str | None:
-        """The last text of the assistant, or None.
-
-        Raises:
-            NotLoaded: the conversation was not read to the run's end.
-        """
+        """The last text of the assistant, or None."""
         self._expect_final_answer("answer")
         return self.final_answer.answer
 
     @property
     def failure(self) -> str | None:
-        """Why the run failed; None unless it did.
-
-        Raises:
-            NotLoaded: the conversation was not read to the run's end.
-        """
+        """Why the run failed; None unless it did."""
         self._expect_final_answer("failure")
         return self.final_answer.failure if self.status == "failed" else None
 
@@ -185,17 +177,11 @@ class RunState:
             )
 
     def update(self, data: Any) -> None:
-        """Update the state from a response about this run.
-
-        Raises:
-            NotFound: the response has no run.
-            UnexpectedAnswer: the response does not fit, or is about another run.
-        """
+        """Update the state from a response about this run."""
         path = paths.run(self.id)
         if isinstance(data, dict) and "run" in data and data["run"] is None:
             raise _errors.NotFound(
-                f"there is no run {self.id}; check the id; it may also belong to another team "
-                "than the key",
+                f"run {self.id} was not found; check the id; it may also belong to another team",
                 method="GET",
                 path=path,
                 status=404,
@@ -220,6 +206,6 @@ class RunState:
         self._request = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # Times on the clock of this process mean nothing in another.
+        # Times on the clock of this process mean nothing in another process.
         left_out = {"resumed": None, "started_here_at": None, "_handle": None}
         return {**self.__dict__, **left_out}

@@ -25,19 +25,7 @@ logger = logging.getLogger("duvo")
 def wait_until_finished(
     api: Api, state: RunState, timeout: float | None, responder: Responder
 ) -> Flow[None]:
-    """Wait for the end of a run, and read its final answer.
-
-    Args:
-        api: the API.
-        state: the run.
-        timeout: seconds in all; None for no deadline.
-        responder: handles the run's human requests.
-
-    Raises:
-        WaitTimeout: time is up; the run is still running.
-        HumanRequestPending: the responder may not answer.
-        DuvoError: the run cannot be read.
-    """
+    """Wait for the end of a run, and read its final answer. The timeout is in seconds in all."""
     poller = Poller(api, state.id, timeout, started_at=state.started_here_at)
     clock = api.clock
     pause = 0.0
@@ -47,6 +35,7 @@ def wait_until_finished(
     while True:
         asked_at = clock.now()
         yield from poll(poller, state, hold=hold, seen_request=request_id)
+        was_held = hold and clock.now() - asked_at >= polling.SHORTEST_PAUSE
         if state.has_ended(clock.now()):
             break
         request = state.pending_request
@@ -57,20 +46,16 @@ def wait_until_finished(
         changed = current != last
         last = current
         pause = polling.next_pause(pause, activity=changed)
-        was_held = hold and clock.now() - asked_at >= polling.SHORTEST_PAUSE
         hold = api.server.long_poll > 0
+        # A server that does not hold the next poll, or returned this one at once for
+        # nothing, is polled more slowly.
         if not hold or not (changed or was_held):
             yield from poller.rest(pause, f"run {state.id} is {state.status}")
     yield from read_final_answer(state, poller)
 
 
 def check(state: RunState) -> None:
-    """Check that a run that has ended completed.
-
-    Raises:
-        RunFailed: it failed.
-        RunStopped: it was stopped.
-    """
+    """Raise `RunFailed` or `RunStopped` for a run that has ended without being completed."""
     if state.status == "failed":
         try:
             reason = state.failure
@@ -86,7 +71,7 @@ def check(state: RunState) -> None:
 
 def read_final_answer(state: RunState, poller: Poller) -> Flow[None]:
     """Read the last messages of a run that has ended: its answer and its failure."""
-    # The end is known; a conversation that cannot be read must not spoil that.
+    # The run has ended, even if its conversation cannot be read.
     try:
         yield from _read_from_the_end(state, poller)
     except DuvoError as error:
@@ -108,11 +93,12 @@ def _read_from_the_end(state: RunState, poller: Poller) -> Flow[None]:
 
 
 def _read_last_pages(run_id: str, poller: Poller, total: int) -> Flow[FinalAnswer]:
-    """Read the end of the conversation, then back to the assistant's last text."""
+    """Read the end of the conversation, then backwards to the assistant's last text."""
     begin = max(0, total - PAGE)
     conversation = Conversation(run_id, poller, begin)
     yield from conversation.skim_page()
     if conversation.cursor.offset == begin:
+        # The page was empty: the reported total is too high.
         end = yield from conversation.end()
         begin = max(0, end - PAGE)
         conversation = Conversation(run_id, poller, begin)

@@ -1,1 +1,1 @@
-"""CSV and JSON lines files: their rows, the messages made from them, and results."""
+"""CSV and JSON lines files: rows, the messages made from them, and results."""

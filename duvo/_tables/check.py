@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from .._errors import ConfigError
-from .rows import BadRow
-from .start_message import UnusableRow
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .rows import Row
-    from .start_message import Key, StartMessage
-    from .table import Table
+from .rows import BadRow, Row
+from .start_message import Key, StartMessage, UnusableRow
+from .table import Table
 
 _MOST_SHOWN = 20
 
@@ -32,20 +25,11 @@ class BadRows(ConfigError):
         self.details = tuple(details)
 
 
-class Counts(NamedTuple):
-    """The number of rows, and of runs for them: rows with the same key share one."""
-
-    rows: int
-    runs: int
-
-
-def check(table: Table, message: StartMessage, key: Key | None = None) -> Counts:
+def check(table: Table, message: StartMessage, key: Key | None = None) -> tuple[int, int]:
     """Check that every row can be read, and has a message and a key.
 
-    Args:
-        table: the rows.
-        message: makes the message of a row.
-        key: makes the key of a row.
+    Returns:
+        The number of rows, and of runs for them: rows with the same key share one.
 
     Raises:
         BadRows: some rows cannot be used; the first twenty are listed.
@@ -63,7 +47,7 @@ def check(table: Table, message: StartMessage, key: Key | None = None) -> Counts
             bad.append(problem)
     if bad:
         raise _failure(table.name, bad, count_of_bad)
-    return Counts(good, good if key is None else len(keys))
+    return good, good if key is None else len(keys)
 
 
 def _problem(row: Row, message: StartMessage, key: Key | None, keys: set[str]) -> BadRow | None:

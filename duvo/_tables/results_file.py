@@ -5,27 +5,18 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from .._errors import ConfigError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, BinaryIO
 
 _START = b'{"index": '
 
 
 class ResultsFile:
-    """Appends results to a file, which may already hold some.
+    """Appends results to a file, which is created if missing and may already hold some.
 
     A last line that a kill has cut short is removed before the first result is
     written; until then the file is unchanged.
-
-    Args:
-        path: the file; created if missing.
-
-    Raises:
-        ConfigError: the file cannot be written, or holds something else.
     """
 
     def __init__(self, path: str):
@@ -52,11 +43,7 @@ class ResultsFile:
         return run_id in self._runs
 
     def write(self, result: dict[str, Any]) -> None:
-        """Append a result and hand it to the operating system.
-
-        Args:
-            result: a JSON object; its first key is `index`, and `run` holds the run's `id`.
-        """
+        """Append a result, whose first key is `index` and whose `run` holds the run's `id`."""
         self._mend()
         # A lone surrogate becomes \\udXXX, its escape in JSON.
         line = json.dumps(result, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"

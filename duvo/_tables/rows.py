@@ -6,12 +6,8 @@ import codecs
 import csv
 import json
 import sys
-from typing import Any, NamedTuple
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import NoReturn
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, NoReturn
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -31,11 +27,7 @@ class BadRow(NamedTuple):
 
 
 def looks_like_json(first: bytes) -> bool:
-    """Whether an input is JSON lines rather than CSV.
-
-    Args:
-        first: its first line that is not blank.
-    """
+    """Whether an input is JSON lines rather than CSV, by its first line that is not blank."""
     text = first.removeprefix(codecs.BOM_UTF8).strip()
     if text[:1] in (b"{", b"["):
         return True
@@ -82,18 +74,19 @@ def read_csv(lines: Iterable[bytes]) -> Iterator[Row | BadRow]:
             if columns is None:
                 return
             continue
-        if columns is None and (cells or problem):
+        if not cells and not problem:
+            continue
+        if columns is None:
             problem = problem or _header_problem(cells)
             if problem:
                 yield BadRow(line, problem)
                 return
             columns = cells
-        elif columns is not None and (cells or problem):
-            problem = problem or _cells_problem(cells, columns)
-            if problem:
-                yield BadRow(line, problem)
-            else:
-                yield Row(line, dict(zip(columns, cells, strict=True)))
+            continue
+        problem = problem or _cells_problem(cells, columns)
+        yield (
+            BadRow(line, problem) if problem else Row(line, dict(zip(columns, cells, strict=True)))
+        )
     if columns is None:
         yield BadRow(1, "the header with the column names is missing")
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from .._errors import ConfigError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 # Columns are looked up by their exact names: rows and templates are never evaluated.
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
@@ -22,24 +19,16 @@ class UnusableRow(ConfigError):
 class StartMessage:
     """Makes the message of a row.
 
-    Args:
-        template: text such as `Process {number} of {supplier}`, where `{{` and
-            `}}` are braces. Without it the message is the column `message`, or
-            else the whole row as JSON.
-
-    Raises:
-        ConfigError: the template is malformed.
+    The template is text such as `Process {number} of {supplier}`, where `{{` and
+    `}}` are braces. Without it the message is the column `message`, or else the
+    whole row as JSON.
     """
 
     def __init__(self, template: str | None = None):
         self._pieces = None if template is None else _pieces_of(template)
 
     def __call__(self, row: Any) -> str:
-        """Return the message.
-
-        Raises:
-            UnusableRow: a column is missing, or the message would be empty.
-        """
+        """Return the message, unless a column is missing or the message would be empty."""
         message = _default_message(row) if self._pieces is None else _filled(self._pieces, row)
         if not message.strip():
             raise UnusableRow("the message would be empty")
@@ -47,21 +36,13 @@ class StartMessage:
 
 
 class Key:
-    """Takes the key of a row from a column. Rows with the same key share a run.
-
-    Args:
-        column: the column's name.
-    """
+    """Takes the key of a row from a column. Rows with the same key share a run."""
 
     def __init__(self, column: str):
         self._column = column
 
     def __call__(self, row: Any) -> str:
-        """Return the key.
-
-        Raises:
-            UnusableRow: the column is missing or empty.
-        """
+        """Return the key, unless the column is missing or empty."""
         if not isinstance(row, dict):
             raise UnusableRow(f"not an object, so there is no column {self._column!r} for the key")
         key = _text_of_column(row, self._column)

@@ -7,17 +7,13 @@ import io
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from .._errors import ConfigError
 from . import rows
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, BinaryIO
-
-    from .rows import BadRow, Row
+from .rows import BadRow, Row
 
 _IS_JSON = {".csv": False, ".jsonl": True, ".ndjson": True}
 """Formats by file suffix; any other input is recognised by its first line."""
@@ -33,9 +29,6 @@ class Table:
     Attributes:
         name: the name for messages.
         file: the file, or None when the input was copied.
-
-    Raises:
-        ConfigError: the input cannot be read.
     """
 
     def __init__(self, path: str, stream: BinaryIO | None = None):
@@ -45,7 +38,9 @@ class Table:
         if self.file is None:
             with contextlib.ExitStack() as on_failure:
                 self._copy = on_failure.enter_context(tempfile.TemporaryFile())
-                self._fill(self._copy, stream)
+                with contextlib.nullcontext(stream) if stream else self._open_file() as source:
+                    shutil.copyfileobj(source, self._copy)
+                self._copy.flush()
                 on_failure.pop_all()
         with self._open() as lines:
             self._is_json = _IS_JSON.get(Path(path).suffix.lower())
@@ -66,26 +61,14 @@ class Table:
             yield from rows.read_json_lines(lines) if self._is_json else rows.read_csv(lines)
 
     def values(self) -> Iterator[Any]:
-        """Read the values of all rows, which `check` has accepted.
-
-        Raises:
-            ConfigError: while iterating, a row can no longer be read.
-        """
+        """Read the values of all rows, which `check` has accepted."""
         for row in self.rows():
-            if isinstance(row, rows.BadRow):
+            if isinstance(row, BadRow):
                 raise ConfigError(
                     f"{self.name}, line {row.line}: {row.why}; "
                     "the file has changed since it was checked"
                 )
             yield row.value
-
-    def _fill(self, copy: BinaryIO, stream: BinaryIO | None) -> None:
-        if stream is not None:
-            shutil.copyfileobj(stream, copy)
-        else:
-            with self._open_file() as pipe:
-                shutil.copyfileobj(pipe, copy)
-        copy.flush()
 
     def _open(self) -> BinaryIO:
         if self._copy is None:

@@ -1,1 +1,1 @@
-"""Watching many runs through the list of runs."""
+"""Watching many runs by polling the list of runs."""

@@ -21,39 +21,16 @@ if TYPE_CHECKING:
     from .run_query import MakeRun
 
 
-class InboxQuery:
-    """The runs that wait for a human.
-
-    Args:
-        api: the API.
-        find_agent: finds the id of the agent whose runs are wanted, or None for all.
-    """
+class InboxQuery(RunQuery):
+    """A query for the runs that wait for a human."""
 
     def __init__(self, api: Api, find_agent: Callable[[], Flow[str]] | None):
-        self._api = api
-        self._find_agent = find_agent
-        self._agent_id: str | None = None
-        self._query: RunQuery | None = None
-
-    def prepare(self) -> Flow[None]:
-        """Find the team and the agent."""
-        if self._find_agent is not None:
-            self._agent_id = yield from self._find_agent()
-        params = [] if self._agent_id is None else [("agent_id", self._agent_id)]
-        self._query = RunQuery(self._api, None, params, "waiting", "asc", None, 0)
-        yield from self._query.prepare()
+        super().__init__(api, find_agent, [], "waiting", "asc", None, 0)
 
     def give(self, make_run: MakeRun) -> Flow[None]:
-        """Give the runs that have a pending request, the oldest request first.
-
-        Args:
-            make_run: makes the user's object for a run.
-        """
-        if self._query is None:
-            yield from self.prepare()
-        assert self._query is not None
-        # Read to its end first: replies sent in the meantime would shift its pages.
-        runs = yield from collect(self._query.give(lambda state: state))
+        """Give the runs that have a pending request, the oldest request first."""
+        # Read to the end first: replies sent during the iteration would shift the pages.
+        runs = yield from collect(super().give(lambda state: state))
         yield from _give_oldest_request_first(self._api, runs, self._agent_id, make_run)
 
 
@@ -62,14 +39,9 @@ def _give_oldest_request_first(
 ) -> Flow[None]:
     """Read each run, and give those with a pending request, the oldest request first.
 
-    A request is never older than its run. So a run is given as soon as the next
-    run was created after its request, before the rest are read.
-
-    Args:
-        api: the API.
-        runs: the runs of a list of waiting runs.
-        agent_id: skip the runs of other agents, whatever the list has; None for all.
-        make_run: makes the user's object for a run.
+    A request is never older than its run. So a run is given, before the rest are
+    read, as soon as the next run was created after its request. The runs of other
+    agents are skipped, even if they are listed.
     """
     listed = sorted(runs, key=lambda state: _seconds(state.data.created_at))
     found: list[tuple[float, int, RunState]] = []
@@ -93,5 +65,5 @@ def _is_of(agent_id: str | None, state: RunState) -> bool:
 
 
 def _seconds(moment: datetime | None) -> float:
-    # A run without a time cannot be placed: it comes first rather than never.
+    # A run without a time comes first, rather than never.
     return moment.timestamp() if moment is not None else float("-inf")

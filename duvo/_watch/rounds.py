@@ -1,4 +1,4 @@
-"""Rounds of the list: each reads the pages that show every run that is watched, once."""
+"""Rounds over the list of runs: each reads the pages that have the watched runs, once."""
 
 from __future__ import annotations
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 class Rounds:
     """Reads the list of runs, round after round.
-
-    Args:
-        poller: reads, with its patience and deadline.
 
     Attributes:
         next_at: when the next round is due, on the client's clock.
@@ -49,8 +46,8 @@ class Rounds:
         """Begin a round.
 
         Args:
-            created_at: when each run was created, by id, where that is known.
-            agent_id: the agent of all of them, or None.
+            created_at: when each run was created, by id, or None if that is unknown.
+            agent_id: the agent of all runs, or None if there are several.
         """
         unknown = [run_id for run_id, time in created_at.items() if time is None]
         if unknown or not self._api.server.lists_by_time:
@@ -60,27 +57,22 @@ class Rounds:
         self._filter = [] if agent_id is None else [("agent_id", agent_id)]
 
     def read_page(self) -> Flow[list[dict[str, Any]]]:
-        """Read the round's next page; return its runs as the API sent them.
-
-        Raises:
-            WaitTimeout: time is up.
-            DuvoError: the list cannot be read.
-        """
+        """Read the round's next page; return its runs, as the API sent them."""
         search = self._search
         assert search is not None
         query = [*(search.query() or ()), ("limit", str(PAGE)), *self._filter]
 
         def attempt() -> Flow[tuple[list[dict[str, Any]], int | None]]:
-            # The team may have to be found by a request too.
+            # Finding the team may take a request too.
             path = paths.runs((yield from self._api.team_id(self._poller.deadline)))
-            response = yield from self._poller.get(path, query)
+            response = yield from self._poller.get_once(path, query)
             with request_context("GET", path):
                 items = expect_items(response.data, "data")
                 for number, item in enumerate(items):
                     expect_text(item.get("status"), f"data[{number}].status")
             return items, checks.count(response.data.get("total"))
 
-        items, total = yield from self._poller.read(attempt)
+        items, total = yield from self._poller.repeat(attempt)
         search.record([(item["id"].casefold(), item.get("created_at")) for item in items], total)
         return items
 
@@ -91,8 +83,8 @@ class Rounds:
             changed: whether anything happened since the last round.
 
         Returns:
-            The ids of the runs that were missed, and whether the list may
-            include them all the same.
+            The ids of the runs that were missed, and whether the list may have
+            them nevertheless.
         """
         search = self._search
         assert search is not None

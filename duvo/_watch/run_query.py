@@ -25,25 +25,21 @@ _REMEMBERED = 200
 
 
 class RunQuery:
-    """A list of runs that is asked for, and how much of it was read.
+    """A query for runs, and how much of it was read.
 
-    The server may call a stopped run by either of two words, and take either as
-    a filter: such a list is merged from two.
+    A server may use either of two words for a stopped run, and accept either as
+    a filter: that list is merged from two.
 
     Args:
-        api: the API.
-        agent_id: finds the agent's id, or None for every agent.
+        find_agent: finds the agent's id, or None for all agents.
         params: the other filters.
         status: one of our statuses, or None.
-        sort_order: `asc` or `desc`.
-        limit: maximum number of runs, or None.
-        offset: runs to skip.
     """
 
     def __init__(
         self,
         api: Api,
-        agent_id: Callable[[], Flow[str]] | None,
+        find_agent: Callable[[], Flow[str]] | None,
         params: list[tuple[str, str]],
         status: str | None,
         sort_order: str,
@@ -53,7 +49,8 @@ class RunQuery:
         if offset < 0 or (limit is not None and limit < 0):
             raise _errors.ConfigError("offset and limit must not be negative")
         self._api = api
-        self._agent_id = agent_id
+        self._find_agent = find_agent
+        self._agent_id: str | None = None
         self._params = [*params, ("sort_order", sort_order)]
         self._status = status
         self._newest_first = sort_order == "desc"
@@ -65,11 +62,11 @@ class RunQuery:
 
     @property
     def total(self) -> int | None:
-        """Runs in all, as last reported, or None."""
+        """Number of runs in all, as last reported, or None."""
         totals = [pages.total for pages in self._pages if pages.total is not None]
         if not totals:
             return None
-        # Two words that find the same runs are one word to this server.
+        # If both words find the same runs, the two lists are one.
         return max(totals) if self._overlap else sum(totals)
 
     @property
@@ -80,8 +77,9 @@ class RunQuery:
     def prepare(self) -> Flow[None]:
         """Find the team and the agent."""
         params = list(self._params)
-        if self._agent_id is not None:
-            params.insert(0, ("agent_id", (yield from self._agent_id())))
+        if self._find_agent is not None:
+            self._agent_id = yield from self._find_agent()
+            params.insert(0, ("agent_id", self._agent_id))
         path = paths.runs((yield from self._api.team_id()))
         is_merged = self._status in ("stopped", "interrupted")
         words = ("interrupted", "stopped") if is_merged else (self._status,)
@@ -98,11 +96,7 @@ class RunQuery:
         ]
 
     def give(self, make_run: MakeRun) -> Flow[None]:
-        """Give the runs.
-
-        Args:
-            make_run: makes the user's object for a run.
-        """
+        """Give the runs, each as the user's object for it."""
         if not self._pages:
             yield from self.prepare()
         if len(self._pages) > 1:
@@ -135,7 +129,7 @@ class RunQuery:
 
 
 class _Merged:
-    """Lists that are each in the order of creation, merged into one."""
+    """Several lists, each in order of creation, merged."""
 
     def __init__(self, lists: list[Pages], *, newest_first: bool):
         self._queues: list[tuple[Pages, deque[dict[str, Any]]]] = [
@@ -150,7 +144,7 @@ class _Merged:
                 try:
                     items = yield from pages.next_page()
                 except _errors.InvalidRequest:
-                    # This server does not know the word.
+                    # The server does not know this word.
                     items = None
                 if items is None:
                     self._queues.remove(entry)

@@ -1,9 +1,9 @@
-"""Searching the list for given runs: which page to read next.
+"""Searching the list for known runs: which page to read next.
 
-The list is searched by time where the runs' times of creation are known: a
-page begins at the oldest run that is still missing. Other runs in between then
-cost nothing, each page finds at least one run, and no page shifts when new runs
-are added. Otherwise the list is read from its newest run on.
+If the runs' times of creation are known, the list is searched by time: each page
+begins at the oldest run that is still missing. Then other runs in between cost
+nothing, each page finds at least one run, and new runs do not shift the pages.
+Otherwise the list is read from its newest run.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class SearchByTime:
     """Searches for runs whose times of creation are known.
 
     Args:
-        created_at: when each was created, by id, as the server reports it.
+        created_at: when each run was created, by id, as the server reports it.
 
     Attributes:
-        missed: ids of runs that were not where the list should have them.
-        is_misled: whether the server returned runs of another time than was
-            asked for, or in another order.
+        missed: ids of the runs that were not where the list should have them.
+        is_misled: whether the server ignored the time or the order that it was
+            asked for.
     """
 
     def __init__(self, created_at: Mapping[str, str]):
@@ -46,7 +46,7 @@ class SearchByTime:
         return _moment(self._created_at[run_id]), run_id
 
     def query(self) -> list[tuple[str, str]] | None:
-        """Return the query of the next page, or None when there is nothing more to read."""
+        """Return the query of the next page, or None if the search has ended."""
         while self._left and self._left[0] in self._found:
             self._left.popleft()
         if not self._left:
@@ -54,7 +54,7 @@ class SearchByTime:
         return [("since", self._created_at[self._left[0]]), ("sort_order", "asc")]
 
     def record(self, page: Sequence[tuple[str, object]], total: int | None) -> None:
-        """Record the page that was asked for: id and time of creation of each of its runs."""
+        """Record the page of the last query: each run's id and time of creation."""
         target = self._left.popleft()
         moments = [_moment(self._created_at[target]), *(_moment(time) for _, time in page)]
         self.is_misled = self.is_misled or moments != sorted(moments)
@@ -67,11 +67,11 @@ class SearchByTime:
 class SearchByPlace:
     """Searches for runs of which only the ids are known.
 
-    It reads at most as many pages as there are runs: reading each run by itself
+    It reads at most as many pages as there are runs: reading the runs themselves
     would cost as much.
 
     Attributes:
-        missed: ids of runs that were not found.
+        missed: ids of the runs that were not found.
     """
 
     is_misled = False
@@ -84,18 +84,18 @@ class SearchByPlace:
 
     @property
     def missed(self) -> list[str]:
-        """Ids of runs that were not found."""
+        """Ids of the runs that were not found."""
         return sorted(self._left)
 
     def query(self) -> list[tuple[str, str]] | None:
-        """Return the query of the next page, or None when there is nothing more to read."""
+        """Return the query of the next page, or None if the search has ended."""
         if self._is_read or not self._left or self._pages == 0:
             return None
         self._pages -= 1
         return [("offset", str(self._offset))]
 
     def record(self, page: Sequence[tuple[str, object]], total: int | None) -> None:
-        """Record the page that was asked for: id and time of creation of each of its runs."""
+        """Record the page of the last query: each run's id and time of creation."""
         self._left.difference_update(run_id for run_id, _ in page)
         self._offset += len(page)
         self._is_read = not page or (total is not None and self._offset >= total)

@@ -1,4 +1,4 @@
-"""Watching many runs by the list, and reading a run itself only when there is reason to."""
+"""Watching many runs by the list of runs, and reading a run itself only when needed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from .._models import wire
 from .._run.actions import poll
 from .._run.conversation import Conversation
 from .._run.polling import NEW_RUN_GRACE
-from .events import RunEvent
 from .rounds import Rounds
-from .watched import Watched, stamp_of
+from .watched import RunEvent, Watched, stamp_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("duvo")
 
 _SWEEP_EVERY = 2.0
-"""Seconds between two reads of runs that seem quiet."""
+"""Seconds between two reads of runs that seem unchanged."""
 
 _READS_A_PAGE = 3
-"""Runs that are read, where many are due, before the next page of the list."""
+"""Maximum number of runs that are read before the next page of the list."""
 
 _URGENT = wire.FINISHED | {"waiting"}
 
@@ -38,21 +37,21 @@ _URGENT = wire.FINISHED | {"waiting"}
 class Watcher:
     """Watches runs, with one request at a time.
 
-    Rounds of the list show which runs have changed. Those runs are read by
-    themselves where more is wanted than the list shows: messages and human
-    requests. They come before the next pages, so that a round takes as long as
-    there is something to read. A slow sweep also reads runs that seem quiet.
-    Once it finds something that the list did not show, the list of this server
-    is known not to show it, and every run is read in turn.
+    Rounds over the list show which runs have changed. A run that changed is read
+    itself if more is wanted than the list shows: messages and human requests.
+    These reads come before the next pages, so that a round takes as long as there
+    is something to read. A slow sweep also reads runs that seem unchanged. If it
+    finds a change that the list did not show, the list of this server cannot be
+    trusted, and every run is read in turn.
 
     Args:
-        poller: reads, with its patience and deadline.
         messages: whether the runs' messages are wanted.
-        tolerates_lost: keep runs that no longer exist in `lost`; else raise.
+        tolerates_lost: whether to collect runs that no longer exist in `lost`,
+            and not to raise an error.
 
     Attributes:
-        rest: after a step, seconds for which nothing more is due.
-        lost: runs that no longer exist, with the error; whoever watches empties it.
+        rest: seconds for which nothing is due after a step.
+        lost: runs that no longer exist, with their errors; the caller clears it.
     """
 
     def __init__(self, poller: Poller, *, messages: bool, tolerates_lost: bool = False):
@@ -62,7 +61,7 @@ class Watcher:
         self._poller = poller
         self._messages = messages
         self._tolerates_lost = tolerates_lost
-        # In the order in which they were looked at, the longest ago first.
+        # The least recently checked run comes first.
         self._watched: OrderedDict[str, Watched] = OrderedDict()
         self._due: deque[Watched] = deque()
         self._rounds = Rounds(poller)
@@ -73,7 +72,7 @@ class Watcher:
         self._pending: list[RunEvent] = []
 
     def __len__(self) -> int:
-        """How many runs have not ended."""
+        """The number of runs that have not ended."""
         return len(self._watched)
 
     @property
@@ -82,7 +81,7 @@ class Watcher:
         return bool(self._watched or self._pending)
 
     def add(self, state: RunState) -> None:
-        """Watch this run too."""
+        """Start watching a run."""
         if state.id.casefold() in self._watched:
             return
         conversation = Conversation(state.id, self._poller) if self._messages else None
@@ -97,27 +96,24 @@ class Watcher:
             self._schedule(watched)
 
     def drop(self, state: RunState) -> None:
-        """Stop watching this run."""
+        """Stop watching a run."""
         self._watched.pop(state.id.casefold(), None)
 
     def record_reply(self, state: RunState) -> None:
-        """Record that a reply was sent to this run's request."""
+        """Record that a reply was sent to a run's request."""
         watched = self._watched.get(state.id.casefold())
         if watched is not None:
             watched.was_answered = True
 
     def step(self) -> Flow[None]:
-        """Read once, where something is due, and give the events; then see `rest`.
-
-        Raises:
-            WaitTimeout: time is up.
-            DuvoError: a run cannot be read.
-        """
+        """Give the events of one read, if any is due, and set `rest`."""
         self._poller.check_deadline()
         self.rest = 0.0
-        pending, self._pending = self._pending, []
-        if pending:
+        if self._pending:
+            # Before a read, which may fail.
+            pending, self._pending = self._pending, []
             yield Give(pending)
+            return
         if not self._watched:
             return
         now = self._now
@@ -213,7 +209,7 @@ class Watcher:
     # One run
 
     def _put_due(self, watched: Watched) -> None:
-        # Ends and human requests matter more than the messages in between.
+        # Ends and human requests are more urgent than messages.
         is_urgent = watched.status in _URGENT
         if watched.is_due:
             if not is_urgent:
@@ -226,7 +222,7 @@ class Watcher:
             self._due.append(watched)
 
     def _read_one(self, watched: Watched, *, wholly: bool = False) -> Flow[bool]:
-        """Read a run; return whether it brought a message or a human request."""
+        """Read a run; return whether it had a new message or human request."""
         watched.is_due = False
         if watched.key not in self._watched:
             return False
@@ -275,7 +271,7 @@ class Watcher:
                 wrap=lambda message: RunEvent("message", watched.state, message=message),
             )
         except (NotFound, PermissionDenied) as error:
-            # The rest of this run, and the other runs, can still be read.
+            # This run's status, and the other runs, can still be read.
             logger.warning("the messages of run %s cannot be read: %s", watched.state.id, error)
             watched.conversation = None
             return False
@@ -294,10 +290,10 @@ class Watcher:
         started_at = watched.state.started_here_at
         return started_at is not None and self._now - started_at < NEW_RUN_GRACE
 
-    # What the list may not show
+    # Changes that the list may not show
 
     def _next_quiet(self) -> Watched | None:
-        """Return the run that was looked at longest ago."""
+        """Return the least recently checked run, or None."""
         for _ in range(len(self._watched)):
             key, watched = next(iter(self._watched.items()))
             self._watched.move_to_end(key)
@@ -320,7 +316,7 @@ class Watcher:
             return
         before = watched.stamp
         if (yield from self._read_one(watched, wholly=True)):
-            # Whether the list shows it appears when the list is read next.
+            # The next page of the list shows whether it has the change.
             watched.unreported_at = before
 
 

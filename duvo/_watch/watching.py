@@ -21,23 +21,9 @@ if TYPE_CHECKING:
 def give_events(
     api: Api, runs: Iterable[RunState], timeout: float | None, *, messages: bool
 ) -> Flow[None]:
-    """Give what happens to runs, until all have ended.
-
-    Args:
-        api: the API.
-        runs: the runs.
-        timeout: seconds in all; None for no deadline.
-        messages: whether to give the runs' messages too.
-
-    Raises:
-        WaitTimeout: time is up; the runs are still running.
-        DuvoError: a run cannot be read.
-    """
+    """Give the events of runs, until all have ended; `timeout` is in seconds for all."""
     poller = Poller(api, None, timeout)
-    watcher = Watcher(poller, messages=messages)
-    for state in runs:
-        watcher.add(state)
-    return _give_events(watcher, poller)
+    return _give_events(_watcher(poller, runs, messages=messages), poller)
 
 
 def _give_events(watcher: Watcher, poller: Poller) -> Flow[None]:
@@ -53,24 +39,9 @@ def give_finished(
     timeout: float | None,
     make_responder: Callable[[], Responder],
 ) -> Flow[None]:
-    """Give runs as they end, each with its final answer.
-
-    Args:
-        api: the API.
-        runs: the runs.
-        timeout: seconds in all; None for no deadline.
-        make_responder: makes what handles a human request.
-
-    Raises:
-        WaitTimeout: time is up; the runs are still running.
-        HumanRequestPending: a responder may not answer.
-        DuvoError: a run cannot be read.
-    """
+    """Give runs as they end, each with its final answer; see `give_events`."""
     poller = Poller(api, None, timeout)
-    watcher = Watcher(poller, messages=False)
-    for state in runs:
-        watcher.add(state)
-    return _give_finished(watcher, poller, make_responder)
+    return _give_finished(_watcher(poller, runs, messages=False), poller, make_responder)
 
 
 def _give_finished(
@@ -87,3 +58,10 @@ def _give_finished(
                 yield Give([event.state])
         if watcher.rest:
             yield from poller.rest(watcher.rest, f"{len(watcher)} runs have not ended")
+
+
+def _watcher(poller: Poller, runs: Iterable[RunState], *, messages: bool) -> Watcher:
+    watcher = Watcher(poller, messages=messages)
+    for state in runs:
+        watcher.add(state)
+    return watcher

@@ -11,26 +11,18 @@ with Server([greeter]) as server:
 """
 
 _HOME = {
-    "_loading": ("load_agents",),
-    "_api.ports": ("DEFAULT_PORT",),
-    "_server": ("Server",),
-    "_database.state_folder": ("default_database",),
-    "agents": ("Agent", "agent"),
-    "context": ("RunContext",),
-    "errors": (
-        "AgentFileError",
-        "CallOrderError",
-        "DatabaseDamaged",
-        "DatabaseLocked",
-        "EngineError",
-        "MissingExtra",
-        "PortInUse",
-        "ToolFailed",
-    ),
-    "messages": ("Message",),
-    "questions": ("Option", "Question"),
+    "_loading": "load_agents",
+    "_api.ports": "DEFAULT_PORT",
+    "_server": "Server",
+    "_database.files": "default_database",
+    "agents": "Agent agent",
+    "context": "RunContext",
+    "errors": "AgentFileError CallOrderError DatabaseDamaged DatabaseLocked EngineError "
+    "MissingExtra PortInUse ToolFailed",
+    "messages": "Message",
+    "questions": "Option Question",
 }
-_NAMES = {name: module for module, names in _HOME.items() for name in names}
+_NAMES = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
     "DEFAULT_PORT",
@@ -56,7 +48,7 @@ __all__ = [
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._api.ports import DEFAULT_PORT
-    from ._database.state_folder import default_database
+    from ._database.files import default_database
     from ._loading import load_agents
     from ._server import Server
     from .agents import Agent, agent

@@ -69,8 +69,7 @@ def combine(agents: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
 def _execute(file: Path, shown: str) -> ModuleType:
     name = f"duvo_agents_{uuid.uuid5(uuid.NAMESPACE_URL, str(file)).hex}"
     spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise AgentFileError(f"{shown}: Python cannot load it")
+    assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     folder = str(file.parent)
     sys.path.insert(0, folder)

@@ -62,18 +62,13 @@ class Notifier:
         self._subscriptions: dict[str, tuple[Subscription, ...]] = {}
 
     def subscribe(self, run_id: str) -> Subscription:
-        """Return a subscription to the run's changes, for use in a `with` block.
-
-        Subscribe, then read, then wait: no change in between is missed.
-        """
+        """Return a subscription: inside its block read, then wait, and no change is missed."""
         return Subscription(self._subscriptions, run_id)
 
     def notify(self, run_id: str) -> None:
-        """Wake every subscriber of the run."""
         for subscription in self._subscriptions.get(run_id, ()):
             subscription.set()
 
     def notify_all(self) -> None:
-        """Wake every subscriber of every run."""
         for run_id in self._subscriptions:
             self.notify(run_id)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
 import functools
 import importlib.util
 import os
 import shutil
+import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from ._api import ports
 from ._api.endpoint import Endpoint
+from ._api.keys import read_or_create_key
+from ._api.rate_limit import RateLimit
+from ._database.files import make_state_folder
 from ._loading import combine
 from .agents import Agent
 from .errors import EngineError, MissingExtra
@@ -23,7 +27,6 @@ from .errors import EngineError, MissingExtra
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._database.database import Database
-    from ._database.location import Location
     from ._execution.engine import Engine
 
 
@@ -96,23 +99,16 @@ class Server:
         self.key_file = Path()
         self.waiting_for: tuple[str, ...] = ()
         self._named_database = database
-        self._rate_limit = rate_limit
+        self._rate_limit = None if rate_limit is None else RateLimit(rate_limit)
         self._keys_file = keys_file
         self._has_monitoring = monitoring
         self._make_endpoint = functools.partial(
-            Endpoint,
-            host,
-            port,
-            keys_file=keys_file,
-            tls_cert=tls_cert,
-            tls_key=tls_key,
-            insecure=insecure,
+            Endpoint, host, port, keys_file, tls_cert, tls_key, insecure
         )
         self._endpoint: Endpoint | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closing: asyncio.Event | None = None
+        self._stop_serving: Callable[[], object]
 
     def __repr__(self) -> str:
         return f"<duvo.local.Server {self.base_url or 'not started'}>"
@@ -133,14 +129,7 @@ class Server:
         with self._lock:
             if self._thread is not None:
                 raise EngineError("the engine has been started already; make another Server")
-            from ._database.location import locate
-
-            location = locate(self._named_database)
-            try:
-                self._start(location)
-            except BaseException:
-                _remove_temporary(location)
-                raise
+            self._start()
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop serving. Unfinished runs stay as they are and continue at the next start.
@@ -149,12 +138,11 @@ class Server:
             timeout: seconds to wait for the end at most.
         """
         with self._lock:
-            thread, loop, closing = self._thread, self._loop, self._closing
-            if thread is None or loop is None or closing is None or not thread.is_alive():
+            if self._thread is None or not self._thread.is_alive():
                 return
-            with contextlib.suppress(RuntimeError):  # the loop has just been closed
-                loop.call_soon_threadsafe(closing.set)
-            thread.join(timeout)
+            with suppress(RuntimeError):  # the loop has just been closed
+                self._stop_serving()
+            self._thread.join(timeout)
             atexit.unregister(self.close)
 
     def read_again(self) -> None:
@@ -166,15 +154,19 @@ class Server:
         if self._endpoint is not None:
             self._endpoint.reload()
 
-    def _start(self, location: Location) -> None:
-        from ._api.keys import read_or_create_key
+    def _start(self) -> None:
         from ._database.database import Database
-        from ._database.state_folder import make_state_folder
-        from ._store import shapes
+        from ._database.location import locate
+        from ._store.shapes import TEAM_ID
 
-        resources = contextlib.ExitStack()
+        resources = ExitStack()
         try:
-            resources.callback(_remove_temporary, location)
+            file = self._named_database
+            if file is None:
+                folder = tempfile.mkdtemp(prefix="duvo-")
+                resources.callback(shutil.rmtree, folder, ignore_errors=True)
+                file = Path(folder, "engine.sqlite")
+            location = locate(file)
             endpoint = self._make_endpoint()
             resources.callback(endpoint.close)
             if location.file is None and self._keys_file is None:
@@ -185,7 +177,7 @@ class Server:
             if self._keys_file is None:
                 self.api_key = read_or_create_key(location.key_file)
                 endpoint.keys.replace((self.api_key,))
-            started: Future[tuple[str, ...]] = Future()
+            started: Future[None] = Future()
             serve = functools.partial(self._serve, database, endpoint, started, resources)
             thread = threading.Thread(target=serve, name="duvo-engine", daemon=True)
             thread.start()
@@ -197,23 +189,18 @@ class Server:
             # The thread closes endpoint and database.
             thread.join()
             raise failure
-        self.waiting_for = started.result()
         self._thread, self._endpoint = thread, endpoint
         self.port, self.base_url = endpoint.port, endpoint.url
-        self.team_id = shapes.TEAM_ID
+        self.team_id = TEAM_ID
         self.database = location.shown
         atexit.register(self.close)
 
     def _serve(
-        self,
-        database: Database,
-        endpoint: Endpoint,
-        started: Future[tuple[str, ...]],
-        resources: contextlib.ExitStack,
+        self, database: Database, endpoint: Endpoint, started: Future[None], resources: ExitStack
     ) -> None:
         try:
             # Imported before the loop runs: it takes a while.
-            from ._api import app, serving  # noqa: F401
+            from ._api import app  # noqa: F401
             from ._execution import event_loop
             from ._execution.engine import Engine
 
@@ -230,18 +217,13 @@ class Server:
             resources.close()
 
     async def _serve_until_closed(
-        self,
-        engine: Engine,
-        database: Database,
-        endpoint: Endpoint,
-        started: Future[tuple[str, ...]],
+        self, engine: Engine, database: Database, endpoint: Endpoint, started: Future[None]
     ) -> None:
-        from ._api.app import make_app
+        from ._api.app import make_app, serving
         from ._api.long_poll import LongPolls
-        from ._api.rate_limit import RateLimit
-        from ._api.serving import serving
 
-        self._loop, self._closing = asyncio.get_running_loop(), asyncio.Event()
+        loop, closing = asyncio.get_running_loop(), asyncio.Event()
+        self._stop_serving = functools.partial(loop.call_soon_threadsafe, closing.set)
         try:
             long_polls = LongPolls(engine.notifier)
             monitoring = None
@@ -254,17 +236,11 @@ class Server:
                     held_polls=lambda: long_polls.held,
                 )
             await engine.launch()
-            app = make_app(
-                engine,
-                long_polls,
-                keys=endpoint.keys,
-                is_loopback=endpoint.is_loopback,
-                rate_limit=None if self._rate_limit is None else RateLimit(self._rate_limit),
-                monitoring=monitoring,
-            )
+            app = make_app(engine, long_polls, endpoint, self._rate_limit, monitoring)
             async with serving(app, endpoint.listening, endpoint.tls):
-                started.set_result(engine.waiting_for)
-                await self._closing.wait()
+                self.waiting_for = engine.waiting_for
+                started.set_result(None)
+                await closing.wait()
                 long_polls.close()
                 if monitoring is not None:
                     monitoring.is_leaving = True
@@ -275,17 +251,8 @@ class Server:
 
 def _check_extra(monitoring_package: str | None) -> None:
     for package in filter(None, ("dbos", "starlette", "uvicorn", monitoring_package)):
-        try:
-            is_installed = importlib.util.find_spec(package) is not None
-        except ValueError:
-            is_installed = False
-        if not is_installed:
+        if importlib.util.find_spec(package) is None:
             raise MissingExtra(
                 f"the engine needs packages that are missing ({package}); "
                 f'install them: pip install "duvo[local]"'
             )
-
-
-def _remove_temporary(location: Location) -> None:
-    if location.temporary_folder is not None:
-        shutil.rmtree(location.temporary_folder, ignore_errors=True)

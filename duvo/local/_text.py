@@ -1,8 +1,11 @@
-"""Text for databases, logs and error messages. Pure."""
+"""Text for databases, logs and error messages."""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
+
+logger = logging.getLogger("duvo.local")
 
 
 def storable(value: str) -> str:

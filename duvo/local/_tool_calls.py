@@ -32,16 +32,10 @@ async def call_tool(
     key: str,
     may_start: Callable[[], bool],
 ) -> dict[str, Any]:
-    """Call the tool and return `{"result": …}` or `{"error": text}`.
+    """Call the tool, sync or async, and return `{"result": …}` or `{"error": text}`.
 
-    Args:
-        function: the tool, sync or async.
-        arguments: its keyword arguments.
-        key: passed to a function with a parameter `idempotency_key`.
-        may_start: called immediately before the tool, from any thread.
-
-    Raises:
-        Postponed: `may_start` returned False; the tool was not called.
+    `may_start` is called immediately before, from any thread. If it returns
+    False, the tool is not called, and `Postponed` is raised.
     """
     keywords = dict(arguments)
 

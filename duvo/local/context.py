@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import random
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
@@ -15,43 +17,25 @@ from . import _tool_calls
 from ._store import entries
 from ._text import storable
 from .errors import CallOrderError, ToolFailed
-from .messages import Message
 from .questions import Option, Question
 
-_SYSTEM_RANDOM = random.SystemRandom()  # unaffected by an agent's `random.seed`
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._store.turns import TurnStart
 
 
 class Turn(Protocol):
-    """The engine's side of a `RunContext`."""
+    """The engine's side of a `RunContext`: appends each `op` once, records each step once."""
 
-    async def append(self, op: int, entry: entries.Entry) -> None:
-        """Append to the conversation, once for each `op`."""
-
+    async def append(self, op: int, entry: entries.Entry) -> None: ...
     async def open_request(
         self, op: int, entry: entries.Entry, request_id: str, spec: dict[str, Any]
-    ) -> None:
-        """Append the entry and make the run wait for a human, once for each `op`."""
-
-    async def wait_for_reply(self, request_id: str) -> str:
-        """Return the human's reply as JSON text, once there is one."""
-
-    async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
-        """Call the function and record its result as JSON; on recovery return the record."""
-
-    def may_start_tool(self) -> bool:
-        """Whether this turn cannot be running elsewhere at this moment; called from any thread."""
-
-    async def read_inbox(self) -> list[str]:
-        """Return the texts posted since the last call."""
-
-    async def sleep_until(self, moment: float) -> None:
-        """Return at that Unix time, in seconds."""
-
-    def unix_time(self) -> float:
-        """Return the time in seconds; not recorded."""
-
-    def fail_with(self, error: CallOrderError) -> None:
-        """Make the turn fail with this error, whatever the agent's function does next."""
+    ) -> None: ...
+    async def wait_for_reply(self, request_id: str) -> str: ...
+    async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any: ...
+    def may_start_tool(self) -> bool: ...
+    async def read_inbox(self) -> list[str]: ...
+    def fail_with(self, error: CallOrderError) -> None: ...
 
 
 class RunContext:
@@ -71,22 +55,13 @@ class RunContext:
         conversation: the messages before this turn.
     """
 
-    def __init__(
-        self,
-        turn: Turn,
-        *,
-        run_id: str,
-        number: int,
-        message: str | None,
-        conversation: Sequence[Message],
-        first_op: int,
-    ):
+    def __init__(self, turn: Turn, run_id: str, number: int, start: TurnStart):
         self.id = run_id
         self.turn = number
-        self.message = message
-        self.conversation = list(conversation)
+        self.message = start.message
+        self.conversation = list(start.conversation)
         self._turn = turn
-        self._op = first_op
+        self._op = start.op
         self._open_call: str | None = None
 
     def __repr__(self) -> str:
@@ -133,12 +108,8 @@ class RunContext:
             op = self._next_op()
             call_id = self._id_of(op)
             await self._turn.append(op, entries.tool_call(call_id, name, shown))
-            key = f"{self.id}/{op}"
-
-            async def call() -> dict[str, Any]:
-                may_start = self._turn.may_start_tool
-                return await _tool_calls.call_tool(function, arguments, key, may_start)
-
+            key, may_start = f"{self.id}/{op}", self._turn.may_start_tool
+            call = functools.partial(_tool_calls.call_tool, function, arguments, key, may_start)
             result = await self._turn.step(f"tool {name}", call)
             await self._turn.append(self._next_op(), entries.tool_result(call_id, **result))
             if "error" in result:
@@ -215,20 +186,20 @@ class RunContext:
     async def sleep(self, seconds: float) -> None:
         """Sleep; after a crash, only for the time that was left."""
         with self._call("sleep"):
-            turn = self._turn
-            wake = await self._record("sleep", lambda: turn.unix_time() + max(0.0, float(seconds)))
-            await turn.sleep_until(wake)
+            wake = await self._record("sleep", lambda: time.time() + max(0.0, float(seconds)))
+            await asyncio.sleep(wake - time.time())
 
     async def now(self) -> datetime:
         """Return the time, in UTC; the same again on recovery."""
         with self._call("now"):
-            seconds = await self._record("now", self._turn.unix_time)
+            seconds = await self._record("now", time.time)
             return datetime.fromtimestamp(seconds, timezone.utc)
 
     async def random(self) -> float:
         """Return a random number from 0 to 1; the same again on recovery."""
         with self._call("random"):
-            return float(await self._record("random", _SYSTEM_RANDOM.random))
+            # Unaffected by an agent's `random.seed`.
+            return float(await self._record("random", random.SystemRandom().random))
 
     async def uuid(self) -> uuid.UUID:
         """Return a random UUID; the same again on recovery."""
@@ -236,11 +207,7 @@ class RunContext:
             return uuid.UUID(await self._record("uuid", lambda: str(uuid.uuid4())))
 
     def end(self) -> int:
-        """Return the op of the turn's end, after the agent's function; for the engine alone.
-
-        Raises:
-            CallOrderError: the function left a call open.
-        """
+        """Return the op of the turn's end, after the agent's function; for the engine alone."""
         if self._open_call is not None:
             raise CallOrderError(f"run.{self._open_call}() was not awaited to its end")
         return self._next_op()
@@ -261,8 +228,7 @@ class RunContext:
         request_id = self._id_of(op)
         call = entries.tool_call(request_id, name, _tool_calls.json_object(shown))
         await self._turn.open_request(op, call, request_id, spec | {"description": description})
-        reply = json.loads(await self._turn.wait_for_reply(request_id))
-        assert isinstance(reply, dict)
+        reply: dict[str, Any] = json.loads(await self._turn.wait_for_reply(request_id))
         return reply
 
     def _next_op(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 
@@ -11,11 +12,9 @@ from ..output import terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from concurrent.futures import Executor
 
 _DASK = "dask:"
-_CONNECT_TIMEOUT = "10s"
 
 
 def executor_name(text: str) -> str:
@@ -27,11 +26,7 @@ def executor_name(text: str) -> str:
 
 @contextmanager
 def executor_of(name: str) -> Iterator[Executor | None]:
-    """Provide the executor during a block; None stands for the SDK's own threads.
-
-    Raises:
-        CommandFailed: Dask is not installed, or its scheduler cannot be reached.
-    """
+    """Provide the executor during a block; None stands for the SDK's own threads."""
     if name == "threads":
         yield None
         return
@@ -46,7 +41,7 @@ def executor_of(name: str) -> Iterator[Executor | None]:
     try:
         # A Dask client with a malformed address cannot be closed without a traceback.
         distributed.comm.get_address_host_port(address)
-        dask = distributed.Client(address, timeout=_CONNECT_TIMEOUT, set_as_default=False)
+        dask = distributed.Client(address, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise CommandFailed(f"cannot reach the Dask scheduler at {address}: {error}") from None
     with dask:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo import Progress
+import duvo
 
 _CELLS = 20
 _RATE_OVER = 60.0
@@ -17,22 +15,13 @@ _RATE_FROM = 5.0
 
 
 class Rate:
-    """Runs that end per second, over the last minute.
-
-    Args:
-        now: the time at the beginning, in seconds.
-    """
+    """Runs that end per second, over the last minute. Times are in seconds."""
 
     def __init__(self, now: float):
         self._samples = deque([(now, 0)])
 
     def update(self, now: float, done: int) -> float | None:
-        """Record a sample and return the rate, or None when it is too early.
-
-        Args:
-            now: the time, in seconds.
-            done: runs that have ended since the beginning.
-        """
+        """Record the runs that have ended so far; return the rate, or None when it is too early."""
         self._samples.append((now, done))
         while now - self._samples[1][0] >= _RATE_OVER:
             self._samples.popleft()
@@ -40,14 +29,8 @@ class Rate:
         return (done - before) / (now - began) if now - began >= _RATE_FROM else None
 
 
-def line(progress: Progress, total: int, rate: float | None) -> str:
-    """A bar, the counts, the rate and the time left.
-
-    Args:
-        progress: the counts.
-        total: the number of inputs.
-        rate: runs that end per second, if known.
-    """
+def line(progress: duvo.Progress, total: int, rate: float | None) -> str:
+    """A bar, the counts, the rate and the time left, for this total of inputs."""
     done = progress.completed + progress.failed + progress.stopped
     filled = _CELLS * min(done, total) // total if total else _CELLS
     parts = [

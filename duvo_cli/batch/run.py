@@ -4,62 +4,37 @@ from __future__ import annotations
 
 import sys
 import time
+from argparse import Namespace
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import duvo
 from duvo._tables.results_file import ResultsFile
+from duvo._tables.start_message import Key, StartMessage
+from duvo._tables.table import Table
 
 from ..client import client_of
 from ..errors import CommandFailed, Interrupted, UsageError
-from ..output import logs, run_end, terminal
+from ..output import json, logs, run_end, terminal
 from ..output.live import StatusLine
 from . import notice
 from .executors import executor_of
 from .progress import Rate, line
 from .summary import Summary
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-    from pathlib import Path
-    from typing import Any
-
-    from duvo import Result, Results
-    from duvo._tables.start_message import Key, StartMessage
-    from duvo._tables.table import Table
-
-_ON_REQUEST: dict[str | None, Any] = {
-    None: notice.leave,
-    "leave": notice.leave,
-    "fail": "raise",
-}
+_ON_REQUEST: dict[str | None, Any] = {None: notice.leave, "leave": notice.leave, "fail": "raise"}
 
 
 def run(
-    args: argparse.Namespace,
+    args: Namespace,
     table: Table,
     message: StartMessage,
     key: Key | None,
     total: int,
     journal: Path,
 ) -> int:
-    """Start a run for each row and write the results.
-
-    Args:
-        args: the command line.
-        table: the rows, which have been checked.
-        message: makes the message of a row.
-        key: makes the key of a row, or None.
-        total: the number of runs.
-        journal: the file that records the run of each row.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        DuvoError: runs can be neither started nor read, or a file cannot be used.
-        Interrupted: Ctrl-C.
-    """
+    """Start a run for each row of a checked table, write the results, return the exit code."""
     summary = Summary()
     with ExitStack() as stack:
         output = None
@@ -102,7 +77,9 @@ def run(
     return summary.exit_code
 
 
-def _collect(results: Results, total: int, output: ResultsFile | None, summary: Summary) -> None:
+def _collect(
+    results: duvo.Results, total: int, output: ResultsFile | None, summary: Summary
+) -> None:
     rate = Rate(time.monotonic())
     done = 0
 
@@ -119,9 +96,7 @@ def _collect(results: Results, total: int, output: ResultsFile | None, summary: 
             summary.add(run.status, result.index, result.key or "", run.id, why or "")
 
 
-def _write(result: Result, output: ResultsFile | None) -> None:
-    from ..output import json
-
+def _write(result: duvo.Result, output: ResultsFile | None) -> None:
     if output is not None:
         if not output.has(result.run.id):
             output.write(_document(result))
@@ -129,7 +104,7 @@ def _write(result: Result, output: ResultsFile | None) -> None:
         json.print_line(_document(result))
 
 
-def _document(result: Result) -> dict[str, Any]:
+def _document(result: duvo.Result) -> dict[str, Any]:
     return {
         "index": result.index,
         "key": result.key,
@@ -150,17 +125,12 @@ def _add_failures(error: duvo.MapIncomplete, key: Key | None, summary: Summary) 
             summary.add("not done", index, key_text, "", str(why))
 
 
-def _say_changes(results: Results, table: Table, journal: Path) -> None:
+def _say_changes(results: duvo.Results, table: Table, journal: Path) -> None:
     changes = results.compare(table.values())
-    parts = []
-    if changes.new == 1:
-        parts.append("starting 1 row that has no run yet")
-    elif changes.new:
-        parts.append(f"starting {changes.new} rows that have no run yet")
-    if changes.gone == 1:
-        parts.append("1 row is gone")
-    elif changes.gone:
-        parts.append(f"{changes.gone} rows are gone")
+    new = "1 row that has" if changes.new == 1 else f"{changes.new} rows that have"
+    gone = "1 row is" if changes.gone == 1 else f"{changes.gone} rows are"
+    parts = [f"starting {new} no run yet"] if changes.new else []
+    parts += [f"{gone} gone"] if changes.gone else []
     details = f": {'; '.join(parts)}" if parts else ""
     if changes.known or changes.gone:
         terminal.say(f"continuing from {journal}{details}")
@@ -170,15 +140,13 @@ def _show(summary: Summary) -> None:
     terminal.write_aside(summary.lines(terminal.width(sys.stderr)))
 
 
-def _next_steps(results: Results, journal: Path) -> str:
+def _next_steps(results: duvo.Results, journal: Path) -> str:
     unfinished = results.progress.running + results.progress.waiting
     runs = "1 run continues" if unfinished == 1 else f"{unfinished} runs continue"
     return f"{runs}; the same command picks up from {journal}"
 
 
 def _check_output(output: str, table: Table, journal: Path) -> None:
-    from pathlib import Path
-
     path = Path(output).resolve()
     taken = {journal.resolve(), *([table.file.resolve()] if table.file is not None else [])}
     if path in taken:

@@ -17,48 +17,32 @@ _EXIT_CODES = (
 
 
 class Summary:
-    """Counts outcomes, and keeps the first inputs whose runs did not complete.
-
-    Attributes:
-        counts: the number of inputs by outcome.
-    """
+    """Counts outcomes, and keeps the first inputs whose runs did not complete."""
 
     def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
         self._rows: list[tuple[str, str, str, str, str]] = []
 
     def add(self, outcome: str, index: int, key: str, run_id: str = "", why: str = "") -> None:
-        """Add an input.
-
-        Args:
-            outcome: its run's status, `waiting` if nothing may answer, or `not done`.
-            index: its place among the inputs.
-            key: its key, if any.
-            run_id: its run, if any.
-            why: what went wrong.
-        """
-        self.counts[outcome] = self.counts.get(outcome, 0) + 1
+        """Add an input by its run's status, `waiting` if nothing may answer, or `not done`."""
+        self._counts[outcome] = self._counts.get(outcome, 0) + 1
         if outcome != "completed" and len(self._rows) < _MOST_SHOWN:
             self._rows.append((str(index), key, outcome, run_id, in_one_line(why)))
 
     def lines(self, columns: int | None) -> list[str]:
-        """The inputs whose runs did not complete, and the counts.
-
-        Args:
-            columns: width of the terminal, or None.
-        """
-        bad = sum(self.counts.values()) - self.counts.get("completed", 0)
+        """The inputs whose runs did not complete, and the counts."""
+        bad = sum(self._counts.values()) - self._counts.get("completed", 0)
         lines = []
         if self._rows:
             lines += table(("INDEX", "KEY", "OUTCOME", "RUN", "WHY"), self._rows, columns)
             lines += [f"… and {bad - len(self._rows)} more"] if bad > len(self._rows) else []
             lines += [""]
-        widest = max(map(len, self.counts), default=0)
-        digits = len(str(max(self.counts.values(), default=0)))
-        counts = sorted(self.counts.items())
+        widest = max(map(len, self._counts), default=0)
+        digits = len(str(max(self._counts.values(), default=0)))
+        counts = sorted(self._counts.items())
         return [*lines, *(f"{name:{widest}}  {count:{digits}}" for name, count in counts)]
 
     @property
     def exit_code(self) -> int:
         """The exit code of the worst outcome; 0 when all runs completed."""
-        return next((code for outcome, code in _EXIT_CODES if self.counts.get(outcome)), 0)
+        return next((code for outcome, code in _EXIT_CODES if self._counts.get(outcome)), 0)

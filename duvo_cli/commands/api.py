@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from contextlib import contextmanager
+
+import duvo
 
 from ..client import client_of
 from ..errors import CommandFailed, UsageError
 from ..input import fields, text
-from ..output import terminal
+from ..output import json, terminal
 from ..parser import Parser
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("method", metavar="METHOD", help="GET, POST, PUT, PATCH, DELETE, …")
     parser.add_argument("path", metavar="PATH", help="such as /v2/teams/{teamId}/runs")
     parser.add_argument(
@@ -57,7 +54,6 @@ duvo api POST "/v2/runs/$RUN_ID/messages" -f message=Hello
 
 
 def run(args: Namespace) -> int:
-    """Send the request; returns the exit code."""
     method = args.method.upper()
     if not method.isascii() or not method.isalpha():
         raise UsageError(f"{args.method!r} is not an HTTP method", "api")
@@ -68,14 +64,16 @@ def run(args: Namespace) -> int:
     params = fields.query(args.fields) if reads or args.input is not None else []
     with client_of(args) as client, _printing_refusals():
         if args.paginate:
-            _print_data(client.paginate(args.path, params=params))
+            json.print_document(client.paginate(args.path, params=params))
             return 0
         response = client.request(method, args.path, params=params, body=body)
     if args.include:
-        _print_head(response.status, response.headers)
+        head = [f"HTTP {response.status}"]
+        head += [f"{name}: {value}" for name, value in response.headers.items()]
+        terminal.write("\n".join(terminal.in_one_line(line) for line in head) + "\n")
     if terminal.is_terminal(sys.stdout):
         if response.data is not None:
-            _print_data(response.data)
+            json.print_document(response.data)
     elif sys.stdout is not None:
         sys.stdout.flush()
         sys.stdout.buffer.write(response.content)
@@ -86,35 +84,22 @@ def run(args: Namespace) -> int:
 @contextmanager
 def _printing_refusals() -> Iterator[None]:
     """Print the body of error responses too."""
-    import duvo
-
     try:
         yield
     except duvo.APIError as error:
         if error.body is not None:
-            _print_data(error.body)
+            json.print_document(error.body)
         raise
 
 
-def _body(args: Namespace, *, reads: bool) -> Any:
+def _body(args: Namespace, *, reads: bool) -> object:
     if args.input is None:
         return fields.document(args.fields) if args.fields and not reads else None
     if reads:
         raise UsageError("--input does not go with GET and HEAD", "api")
-    data = text.read_stdin() if args.input == "-" else text.read_file(args.input)
+    data = text.stdin().read() if args.input == "-" else text.read_file(args.input)
     try:
         return fields.json_of(data)
     except ValueError as error:
         source = "stdin" if args.input == "-" else args.input
         raise CommandFailed(f"{source} is not JSON: {error}") from None
-
-
-def _print_data(data: Any) -> None:
-    from ..output import json
-
-    json.print_document(data)
-
-
-def _print_head(status: int, headers: Mapping[str, str]) -> None:
-    lines = [f"HTTP {status}", *(f"{name}: {value}" for name, value in headers.items())]
-    terminal.write("\n".join(terminal.in_one_line(line) for line in lines) + "\n")

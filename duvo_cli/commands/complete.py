@@ -22,12 +22,7 @@ _SETTINGS = {"--profile": "profile", "--team": "team_id", "--base-url": "base_ur
 
 
 def run(arguments: list[str]) -> int:
-    """Print the words, one per line, or nothing; returns the exit code 0.
-
-    Args:
-        arguments: `runs`, `agents` or `profiles`, then the command line that is
-            being completed, whose settings are used.
-    """
+    """Print words of a kind (runs, agents, profiles) for a line that is typed; returns 0."""
     _thread.start_new_thread(_end_in_time, ())
     # Warnings, logs and tracebacks would appear in the middle of the typed line.
     sys.stderr = None
@@ -73,11 +68,7 @@ def _client(line: str) -> duvo.Client:
 
 
 def settings(line: str) -> dict[str, str]:
-    """The settings on a command line that is being typed, by the client's argument names.
-
-    Args:
-        line: the line, whose last quote may be open.
-    """
+    """The settings on a line that is being typed, by the client's argument names."""
     found = {}
     words = _split(line)
     for word in words:

@@ -8,7 +8,6 @@ from ..parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument(
         "shell",
         choices=("bash", "zsh", "fish", "tcsh"),
@@ -27,7 +26,6 @@ duvo completion fish > ~/.config/fish/completions/duvo.fish
 
 
 def run(args: Namespace) -> int:
-    """Print the script; returns the exit code."""
     from ..help import completion
 
     print(completion.script(args.shell))

@@ -11,27 +11,18 @@ from argparse import Namespace
 from functools import partial
 from pathlib import Path
 
-from ..engine.server import (
-    agents_of,
-    check_port,
-    default_database,
-    say_stopping,
-    serving,
-    show,
-)
+import duvo
+from duvo import local
+
+from ..engine.server import agents_of, check_port, default_database, say_stopping, serving, show
 from ..errors import UsageError
 from ..output import logs, terminal
 from ..parser import Parser, count
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo.local import Server
 
 PROFILE = "local"
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.usage = "duvo dev [OPTION …] [FILE.py …] [-- COMMAND …]"
     parser.add_argument("files", nargs="*", metavar="FILE.py", help="a file with agents")
     parser.add_argument(
@@ -58,7 +49,6 @@ duvo dev agents.py -- pytest
 
 
 def run(args: Namespace) -> int:
-    """Serve the agents; returns the exit code."""
     if args.program == []:
         raise UsageError("give a COMMAND after --", "dev")
     check_port(args, "dev")
@@ -104,9 +94,7 @@ def _run_program(args: Namespace, program: list[str]) -> int:
             clean_up()
 
 
-def _make(args: Namespace, database: str, port: int | None) -> Server:
-    from duvo import local
-
+def _make(args: Namespace, database: str, port: int | None) -> local.Server:
     return local.Server(
         agents_of(args.files),
         database=database,
@@ -116,23 +104,18 @@ def _make(args: Namespace, database: str, port: int | None) -> Server:
     )
 
 
-def _write_profile(server: Server) -> None:
-    import duvo
+def _write_profile(server: local.Server) -> None:
     from duvo import profiles
 
     try:
         profiles.add(
-            PROFILE,
-            server.api_key,
-            base_url=server.base_url,
-            team_id=server.team_id,
-            default=False,
+            PROFILE, server.api_key, base_url=server.base_url, team_id=server.team_id, default=False
         )
     except duvo.ConfigError as error:
         terminal.say(f"the profile {PROFILE!r} could not be saved: {error}")
 
 
-def _show(server: Server, args: Namespace) -> None:
+def _show(server: local.Server, args: Namespace) -> None:
     first = server.agents[0].name if server.agents else "…"
     start = shlex.join(
         ["duvo", "--profile", PROFILE, "runs", "start", "--agent", first, "--follow"]

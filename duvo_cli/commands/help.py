@@ -11,14 +11,12 @@ from ..registry import COMMANDS, GROUPS
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     topics = " or ".join(overview.TOPICS)
     parser.add_argument("topic", nargs="*", metavar="TOPIC", help=f"a command, {topics}")
     parser.explain(examples="duvo help exit-codes\nduvo help environment\nduvo help runs start")
 
 
 def run(args: Namespace) -> int:
-    """Print the explanation; returns the exit code."""
     topic = " ".join(args.topic)
     if not topic:
         text = overview.overview()

@@ -7,27 +7,17 @@ import signal
 from argparse import Namespace
 from functools import partial
 
-from ..engine.server import (
-    agents_of,
-    check_port,
-    default_database,
-    say_stopping,
-    serving,
-    show,
-)
+from duvo import local
+
+from ..engine.server import agents_of, check_port, default_database, say_stopping, serving, show
 from ..errors import UsageError
 from ..output import logs, terminal
 from ..parser import Parser, count
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo.local import Server
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("files", nargs="+", metavar="FILE.py", help="a file with agents")
     parser.add_argument(
         "--keys-file", required=True, metavar="FILE", help="the accepted keys, one per line"
@@ -64,7 +54,6 @@ duvo serve agents.py --keys-file keys.txt --database postgresql://duvo@db.intern
 
 
 def run(args: Namespace) -> int:
-    """Serve the agents; returns the exit code."""
     check_port(args, "serve")
     if (args.tls_cert is None) != (args.tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together", "serve")
@@ -85,9 +74,7 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _make(args: Namespace) -> Server:
-    from duvo import local
-
+def _make(args: Namespace) -> local.Server:
     return local.Server(
         agents_of(args.files),
         examples=False,
@@ -102,9 +89,7 @@ def _make(args: Namespace) -> Server:
     )
 
 
-def _reload(server: Server, what: str) -> None:
-    from duvo import local
-
+def _reload(server: local.Server, what: str) -> None:
     try:
         server.read_again()
     except local.EngineError as error:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+import duvo
+
 from ..client import client_of
 from ..output import details
 from ..parser import Parser
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo import WhoAmI
-
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.explain(examples="duvo whoami\nduvo whoami --profile work --json")
 
 
 def run(args: Namespace) -> int:
-    """Show them; returns the exit code."""
     with client_of(args) as client:
         who = client.whoami()
         profile = client.settings.profile
@@ -28,7 +24,7 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _lines(who: WhoAmI, profile: str | None) -> list[str]:
+def _lines(who: duvo.WhoAmI, profile: str | None) -> list[str]:
     from ..output.table import fields
 
     names = {team.id: team.name for team in who.teams}

@@ -8,17 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..output import terminal
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from types import FrameType
-
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_LOOPBACK = "127.0.0.1"
 _CANNOT_RUN = 126
 _NOT_FOUND = 127
 _SIGNALLED = 128
@@ -31,7 +26,7 @@ class Signals:
         self.process: subprocess.Popen[bytes] | None = None
         self.early: int | None = None
 
-    def handle(self, number: int, frame: FrameType | None) -> None:
+    def handle(self, number: int, frame: object) -> None:
         """Forward a signal; the handler for `signal.signal`."""
         if self.process is None:
             self.early = number
@@ -53,22 +48,17 @@ def forwarding_signals() -> Iterator[Signals]:
 
 
 def run(program: Sequence[str], settings: Mapping[str, str], signals: Signals) -> int:
-    """Run the program to its end.
+    """Run the program and return its exit code, or 128 plus the number of its signal.
 
     Args:
-        program: the program and its arguments.
         settings: environment variables to set; profiles and proxies are kept out of their way.
-        signals: forwards signals.
-
-    Returns:
-        The program's exit code, or 128 plus the number of the signal that ended it.
     """
     if signals.early is not None:
         return _SIGNALLED + signals.early
     environment = {**os.environ, **settings}
     environment.pop("DUVO_PROFILE", None)
     for name in ("no_proxy", "NO_PROXY"):
-        environment[name] = ",".join(filter(None, [os.environ.get(name), _LOOPBACK]))
+        environment[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1"]))
     if shutil.which("duvo") is None:
         # This command was called by its path, from a virtual environment that is not active.
         here = str(Path(sys.executable).parent)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterator
+
 from ..errors import CommandFailed
 from ..parser import whole_tree
 from ..registry import GROUPS, commands_of
 from .overview import TOPICS
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
 
 # Values that are looked up, and files, by their names in the help.
 _LOOKED_UP = {"RUN": "runs", "AGENT": "agents", "NAME": "profiles"}
@@ -62,14 +60,7 @@ _PREAMBLES = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 
 def script(shell: str) -> str:
-    """Make the script for a shell.
-
-    Args:
-        shell: bash, zsh, fish or tcsh.
-
-    Raises:
-        CommandFailed: shtab is not installed, or does not support this shell.
-    """
+    """Make the script for a shell."""
     try:
         import shtab
     except ImportError:
@@ -95,11 +86,7 @@ def script(shell: str) -> str:
 
 
 def _from_api(kind: str) -> dict[str, str]:
-    words = {
-        "bash": f"_duvo_{kind}",
-        "zsh": f"_duvo_{kind}",
-        "fish": f"(_duvo_words {kind})",
-    }
+    words = {"bash": f"_duvo_{kind}", "zsh": f"_duvo_{kind}", "fish": f"(_duvo_words {kind})"}
     # tcsh would split a word with spaces.
     return words if kind == "agents" else {**words, "tcsh": f"`duvo complete {kind}`"}
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentTypeError
+from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
 
 _WORDS = {"true": True, "false": False, "null": None}
 
 
-def text_field(argument: str) -> tuple[str, Any]:
+def text_field(argument: str) -> tuple[str, str]:
     """An argument type: key and text."""
     key, found, value = argument.partition("=")
     if not found or not key:
@@ -23,7 +19,7 @@ def text_field(argument: str) -> tuple[str, Any]:
     return key, value
 
 
-def typed_field(argument: str) -> tuple[str, Any]:
+def typed_field(argument: str) -> tuple[str, object]:
     """An argument type: key and a word, a number, a file with JSON, or else text."""
     key, value = text_field(argument)
     if value in _WORDS:
@@ -33,9 +29,9 @@ def typed_field(argument: str) -> tuple[str, Any]:
     return key, _number(value)
 
 
-def document(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def document(fields: Sequence[tuple[str, object]]) -> dict[str, object]:
     """The fields as a JSON object; `KEY[]` collects an array."""
-    data: dict[str, Any] = {}
+    data: dict[str, object] = {}
     for key, value in fields:
         if not key.endswith("[]"):
             data[key] = value
@@ -46,7 +42,7 @@ def document(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return data
 
 
-def query(fields: Sequence[tuple[str, Any]]) -> list[tuple[str, str]]:
+def query(fields: Sequence[tuple[str, object]]) -> list[tuple[str, str]]:
     """The fields as a query; arrays repeat their key."""
     return [
         (key.removesuffix("[]"), value if isinstance(value, str) else json.dumps(value))
@@ -54,19 +50,15 @@ def query(fields: Sequence[tuple[str, Any]]) -> list[tuple[str, str]]:
     ]
 
 
-def json_of(data: bytes) -> Any:
-    """Parse JSON.
-
-    Raises:
-        ValueError: the data is not JSON.
-    """
+def json_of(data: bytes) -> object:
+    """Parse JSON; any failure is a ValueError."""
     try:
         return json.loads(data)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
-def _number(text: str) -> Any:
+def _number(text: str) -> object:
     try:
         value = json.loads(text)
     except ValueError:
@@ -76,7 +68,7 @@ def _number(text: str) -> Any:
     return value if is_number and isfinite(value) else text
 
 
-def _json_file(name: str) -> Any:
+def _json_file(name: str) -> object:
     try:
         return json_of(Path(name).read_bytes())
     except OSError as error:

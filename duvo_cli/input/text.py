@@ -15,13 +15,9 @@ HELP = "the text; - reads stdin, @FILE reads a file, @@… is text that begins w
 
 
 def text_of(argument: str) -> str:
-    """The text of an argument `TEXT`, `-` or `@FILE`.
-
-    Raises:
-        CommandFailed: stdin or the file cannot be read, or is not UTF-8.
-    """
+    """The text of an argument `TEXT`, `-` or `@FILE`."""
     if argument == "-":
-        return _decoded(read_stdin(), "stdin")
+        return _decoded(stdin().read(), "stdin")
     if argument.startswith("@@"):
         return argument[1:]
     if argument.startswith("@"):
@@ -30,11 +26,7 @@ def text_of(argument: str) -> str:
 
 
 def read_file(name: str) -> bytes:
-    """Read a file.
-
-    Raises:
-        CommandFailed: the file cannot be read.
-    """
+    """Read a file."""
     try:
         return Path(name).read_bytes()
     except OSError as error:
@@ -43,21 +35,8 @@ def read_file(name: str) -> bytes:
         ) from None
 
 
-def read_stdin() -> bytes:
-    """Read all of stdin.
-
-    Raises:
-        CommandFailed: stdin is closed.
-    """
-    return stdin().read()
-
-
 def stdin() -> BinaryIO:
-    """The binary stream of stdin.
-
-    Raises:
-        CommandFailed: stdin is closed.
-    """
+    """The binary stream of stdin, if it is open."""
     if sys.stdin is None:
         raise CommandFailed("cannot read stdin: it is closed")
     return sys.stdin.buffer

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
+from argparse import Namespace
 
 
-def command_line(args: argparse.Namespace, *words: str) -> str:
-    """A `duvo` command for the shell, which repeats the settings of this one.
-
-    Args:
-        args: this command line.
-        words: the recommended command, without `duvo`.
-    """
+def command_line(args: Namespace, *words: str) -> str:
+    """The `duvo` command of these words for the shell, with the settings of this command line."""
     import shlex
 
-    settings = []
-    for flag, value in (
-        ("--profile", args.profile),
-        ("--team", args.team),
-        ("--base-url", args.base_url),
-    ):
+    settings = {"--profile": args.profile, "--team": args.team, "--base-url": args.base_url}
+    for flag, value in settings.items():
         if value is not None:
-            settings += [flag, value]
-    return shlex.join(["duvo", *words, *settings])
+            words += (flag, value)
+    return shlex.join(["duvo", *words])

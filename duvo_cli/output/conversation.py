@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from argparse import Namespace
+from collections.abc import Callable
 from datetime import datetime
 
-from . import human_request
-from .terminal import harmless, in_one_line, paint_for, width
+import duvo
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-
-    from duvo import Message
-
-    from .terminal import Paint
+from . import human_request, terminal
+from .terminal import Paint, harmless, in_one_line
 
 _COLOURS = {
     "user": "blue",
@@ -34,18 +30,11 @@ _NARROWEST = 30
 
 
 class Conversation:
-    """Turns messages into lines. A date precedes the first message of each day but today.
-
-    Args:
-        args: the command line, whose settings the recommended commands repeat.
-        paint: colours text.
-        columns: width of the terminal, or None for lines of any length.
-        today: the local time now.
-    """
+    """Turns messages into lines. A date precedes the first message of each day but today."""
 
     def __init__(
         self,
-        args: argparse.Namespace,
+        args: Namespace,
         paint: Paint,
         columns: int | None,
         today: datetime | None = None,
@@ -55,7 +44,7 @@ class Conversation:
         self._columns = columns
         self._day = (today or datetime.now()).date()
 
-    def lines(self, message: Message) -> list[str]:
+    def lines(self, message: duvo.Message) -> list[str]:
         """The lines of one message."""
         who, colour, text = self._parts(message)
         moment = message.timestamp.astimezone() if message.timestamp else None
@@ -68,7 +57,7 @@ class Conversation:
             lines.insert(0, self._paint(f"-- {self._day} --", "dim"))
         return [line.rstrip() for line in lines]
 
-    def _parts(self, message: Message) -> tuple[str, str, list[str]]:
+    def _parts(self, message: duvo.Message) -> tuple[str, str, list[str]]:
         """Who speaks, the colour, and the lines of text."""
         if message.request is not None and message.is_pending_request:
             lines = human_request.lines(message.request, self._args, self._paint)
@@ -100,9 +89,11 @@ class Conversation:
         ) or [""]
 
 
-def on_stdout(args: argparse.Namespace) -> Conversation:
-    """A conversation in the width and colours of stdout."""
-    return Conversation(args, paint_for(sys.stdout), width(sys.stdout))
+def printer(args: Namespace) -> Callable[[duvo.Message], None]:
+    """A function that prints messages in the width and colours of stdout."""
+    stdout = sys.stdout
+    conversation = Conversation(args, terminal.paint_for(stdout), terminal.width(stdout))
+    return lambda message: terminal.write("\n".join(conversation.lines(message)))
 
 
 def _shortened(text: str) -> list[str]:

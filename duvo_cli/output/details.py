@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from . import terminal
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Sequence
+from . import json, terminal
 
 
-def show(args: argparse.Namespace, document: object, lines: Callable[[], Sequence[str]]) -> None:
-    """Print a thing as the command line asks for it.
-
-    Args:
-        args: the command line.
-        document: its JSON.
-        lines: makes its text; not called with --json, which needs no models.
-    """
+def show(args: Namespace, document: object, lines: Callable[[], Sequence[str]]) -> None:
+    """Print the document with --json, which needs no models, and otherwise the lines."""
     if args.json:
-        from . import json
-
         json.print_document(document)
     else:
         terminal.write("\n".join(lines()))

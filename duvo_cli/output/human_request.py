@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
+import duvo
+
 from .command_line import command_line
-from .terminal import harmless, in_one_line
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-
-    from duvo import HumanRequest, Question
-
-    from .terminal import Paint
+from .terminal import Paint, harmless, in_one_line
 
 
-def lines(request: HumanRequest, args: argparse.Namespace, paint: Paint) -> list[str]:
-    """Title, description, questions with keys and options, and commands that answer.
-
-    Args:
-        request: the pending request.
-        args: the command line, whose settings the commands repeat.
-        paint: colours text.
-    """
+def lines(request: duvo.HumanRequest, args: Namespace, paint: Paint) -> list[str]:
+    """Title, description, questions with keys and options, and commands that answer."""
     parts = [paint(in_one_line(request.title or request.type), "bold")]
     parts += harmless(request.description or "").splitlines()
     for number, question in enumerate(request.questions, 1):
@@ -29,7 +19,7 @@ def lines(request: HumanRequest, args: argparse.Namespace, paint: Paint) -> list
     return parts + _how_to_answer(request, args, paint)
 
 
-def _how_to_answer(request: HumanRequest, args: argparse.Namespace, paint: Paint) -> list[str]:
+def _how_to_answer(request: duvo.HumanRequest, args: Namespace, paint: Paint) -> list[str]:
     respond = ("runs", "respond", request.run_id or "RUN")
     if request.questions:
         answers = [
@@ -48,7 +38,7 @@ def _how_to_answer(request: HumanRequest, args: argparse.Namespace, paint: Paint
     return [f"requests of type {in_one_line(request.type)!r} can only be answered in the web app"]
 
 
-def _question(number: int, question: Question, paint: Paint) -> list[str]:
+def _question(number: int, question: duvo.Question, paint: Paint) -> list[str]:
     key = in_one_line(question.key)
     several = " (choose one or more, separated by commas)" if question.multi_select else ""
     parts = [f"{number}. {paint(f'[{key}]', 'cyan')} {in_one_line(question.question)}{several}"]

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 from . import terminal
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
-
-def print_document(data: Any) -> None:
+def print_document(data: object) -> None:
     """Print one indented document."""
     terminal.write(_encoded(data, indent=2))
 
 
-def print_line(data: Any) -> None:
+def print_line(data: object) -> None:
     """Print one document on a line of its own, unbuffered."""
     terminal.write(_encoded(data, indent=None))
 
 
-def _encoded(data: Any, indent: int | None) -> str:
+def _encoded(data: object, indent: int | None) -> str:
+    import json
+
     stdout = sys.stdout
     if stdout is None or (stdout.encoding or "").lower().replace("-", "") != "utf8":
         return json.dumps(data, indent=indent)

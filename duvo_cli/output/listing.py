@@ -3,62 +3,45 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
 
 from . import details, terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Any, Protocol, TypeVar
+    from typing import TypeVar
 
     T = TypeVar("T")
-    Item = TypeVar("Item", covariant=True)
-
-    class Pages(Protocol[Item]):
-        """A list that the SDK reads page by page, such as `duvo.RunList`."""
-
-        @property
-        def total(self) -> int | None: ...
-
-        @property
-        def more(self) -> bool: ...
-
-        def __iter__(self) -> Iterator[Item]: ...
 
 
 def show(
-    args: argparse.Namespace,
-    items: Pages[T] | list[T],
+    args: Namespace,
+    items: Sequence[T],
     columns: Mapping[str, Callable[[T], str]],
-    document: Callable[[list[T]], Any],
+    document: object,
     *,
     empty: str,
-    hint: str = "",
 ) -> None:
-    """Print a list as the command line asks for it.
+    """Print the document, or a table whose columns make the cells of the items.
 
     Args:
-        args: the command line.
-        items: the list.
-        columns: by their heading, functions that make the cell of an item.
-        document: makes the JSON of all items.
+        document: not used without --json.
         empty: the text for an empty list.
-        hint: the flags that show more, when a limit has cut the list.
     """
-    found = list(items)
-    details.show(
-        args,
-        document(found) if args.json else None,
-        lambda: _table(found, columns) if found else [empty],
-    )
-    if not isinstance(items, list) and items.more:
-        of = f" of {items.total}" if items.total is not None else ""
-        terminal.say(f"showing {len(found)}{of}; use {hint} for more")
+
+    def lines() -> list[str]:
+        from .table import table
+
+        if not items:
+            return [empty]
+        rows = [[cell(item) for cell in columns.values()] for item in items]
+        return table(list(columns), rows, terminal.width(sys.stdout))
+
+    details.show(args, document, lines)
 
 
-def _table(found: list[T], columns: Mapping[str, Callable[[T], str]]) -> list[str]:
-    from .table import table
-
-    rows = [[cell(item) for cell in columns.values()] for item in found]
-    return table(list(columns), rows, terminal.width(sys.stdout))
+def say_more(shown: int, total: int | None, hint: str) -> None:
+    """Say that a limit has cut the list, and by which flags more are shown."""
+    of = f" of {total}" if total is not None else ""
+    terminal.say(f"showing {shown}{of}; use {hint} for more")

@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from . import terminal
@@ -14,10 +15,7 @@ from .table import cut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import TextIO, TypeAlias
-
-    Describe: TypeAlias = Callable[[os.terminal_size], list[str]]
+    from typing import TextIO
 
 MIN_INTERVAL = 0.1
 """Minimum seconds between two drawings."""
@@ -30,13 +28,18 @@ class Live:
     """Shows lines on a stream during a block; does nothing if the stream is not a terminal.
 
     Args:
-        stream: where to draw.
         describe: returns the lines, none wider than the terminal; called every
             second, from another thread.
         stays: whether the last lines remain when the block ends.
     """
 
-    def __init__(self, stream: TextIO | None, describe: Describe, *, stays: bool = False):
+    def __init__(
+        self,
+        stream: TextIO | None,
+        describe: Callable[[os.terminal_size], list[str]],
+        *,
+        stays: bool = False,
+    ):
         self.detail = ""
         """What is being waited for right now."""
         self._stream = stream
@@ -112,11 +115,7 @@ class Live:
 
 
 class StatusLine(Live):
-    """Shows one line on stderr during a block, with the time since its beginning.
-
-    Args:
-        describe: returns the text; called every second, from another thread.
-    """
+    """Shows on stderr the line that `describe` returns, and the time since the block began."""
 
     def __init__(self, describe: Callable[[], str]):
         began = time.monotonic()

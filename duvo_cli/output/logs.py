@@ -22,11 +22,7 @@ class _Lines(logging.Handler):
 
 
 def show(*, debug: bool) -> None:
-    """Show warnings; in a terminal, long pauses too; when debugging, every request.
-
-    Args:
-        debug: whether `--debug` was given; `DUVO_DEBUG=1` is the same.
-    """
+    """Show warnings; in a terminal, long pauses too; when debugging, every request."""
     logger = logging.getLogger("duvo")
     if debug or os.environ.get("DUVO_DEBUG", "0") not in ("", "0"):
         logger.setLevel(logging.DEBUG)

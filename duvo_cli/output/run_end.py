@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import sys
 
+import duvo
+
 from ..errors import RUN_FAILED, RUN_STOPPED
-from . import terminal
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo import Run
+from . import json, terminal
+from .times import duration
 
 
-def exit_code(run: Run) -> int:
+def exit_code(run: duvo.Run) -> int:
     """The exit code for the run's final status."""
     return {"failed": RUN_FAILED, "stopped": RUN_STOPPED}.get(run.status, 0)
 
 
-def print_document(run: Run) -> None:
+def print_document(run: duvo.Run) -> None:
     """Print run, answer and failure as JSON; unknown ones are null."""
-    import duvo
-
-    from . import json
-
     try:
         document = run.to_dict()
     except duvo.NotLoaded:
@@ -31,10 +26,8 @@ def print_document(run: Run) -> None:
     json.print_document({**document, **final})
 
 
-def if_known(run: Run, name: str) -> str | None:
+def if_known(run: duvo.Run, name: str) -> str | None:
     """The run's `answer` or `failure`, or None if its conversation could not be read."""
-    import duvo
-
     try:
         value: str | None = getattr(run, name)
     except duvo.NotLoaded:
@@ -42,10 +35,8 @@ def if_known(run: Run, name: str) -> str | None:
     return value
 
 
-def print_answer(run: Run) -> None:
+def print_answer(run: duvo.Run) -> None:
     """Print the run's answer alone."""
-    import duvo
-
     try:
         answer = run.answer
     except duvo.NotLoaded:
@@ -56,12 +47,8 @@ def print_answer(run: Run) -> None:
         terminal.write(terminal.harmless(answer) if terminal.is_terminal(sys.stdout) else answer)
 
 
-def say_end(run: Run) -> None:
+def say_end(run: duvo.Run) -> None:
     """Say on stderr how the run ended."""
-    import duvo
-
-    from .times import duration
-
     if run.status != "failed":
         took = duration(run.created_at, run.completed_at)
         terminal.say(f"run {run.id} {run.status}{f' after {took}' if took else ''}")

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from unicodedata import combining, east_asian_width
 
 from .terminal import in_one_line
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], columns: int | None = None
 ) -> list[str]:
-    """Align rows under a head.
-
-    Args:
-        head: the headings.
-        rows: the cells.
-        columns: width of the terminal, to which lines are cut; None for no limit.
-    """
+    """Align rows under a head, in lines of at most `columns`, or of any length."""
     cells = [list(head), *([in_one_line(cell) for cell in row] for row in rows)]
     widths = [max(displayed(row[at]) for row in cells) for at in range(len(head) - 1)]
     lines = []

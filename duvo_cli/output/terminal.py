@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-    from typing import Protocol, TextIO, TypeAlias
-
-    Paint: TypeAlias = Callable[[str, str], str]
+    from typing import Protocol, TextIO
 
     class Redrawn(Protocol):
         """Lines on the screen that are redrawn in place."""
@@ -21,6 +19,9 @@ if TYPE_CHECKING:
 
         def hidden(self) -> AbstractContextManager[None]: ...
 
+
+Paint = Callable[[str, str], str]
+"""A function of text and a colour that returns coloured text."""
 
 shown: Redrawn | None = None
 """The lines being redrawn in place, if any."""
@@ -32,26 +33,14 @@ _CODES = {
     "green": "32",
     "yellow": "33",
     "blue": "34",
-    "magenta": "35",
     "cyan": "36",
 }
 
 # C0 as their pictures; DEL, C1 and characters that change the direction of
 # text as escapes, which are valid in JSON too.
+_DIRECTIONAL = (0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
 _HARMLESS = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"}
-_HARMLESS.update(
-    {
-        code: f"\\u{code:04x}"
-        for code in (
-            *range(0x7F, 0xA0),
-            0x061C,
-            0x200E,
-            0x200F,
-            *range(0x2028, 0x202F),
-            *range(0x2066, 0x206A),
-        )
-    }
-)
+_HARMLESS.update({code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *_DIRECTIONAL)})
 
 
 def harmless(text: str) -> str:
@@ -79,19 +68,15 @@ def width(stream: TextIO) -> int | None:
 
 
 def paint_for(stream: TextIO) -> Paint:
-    """A function of text and colour that colours text, if the stream shows colours."""
+    """A function that colours text, if the stream shows colours."""
     coloured = (
         is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     )
-    return _painted if coloured else _plain
+    return _painted if coloured else lambda text, colour: text
 
 
 def _painted(text: str, colour: str) -> str:
     return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if colour and text else text
-
-
-def _plain(text: str, colour: str) -> str:
-    return text
 
 
 def hidden() -> AbstractContextManager[None]:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from typing import NamedTuple
 
 import duvo
 
 from .table import cut, table
+from .terminal import Paint
 from .times import duration
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from duvo import Event, Run
-
-    from .terminal import Paint
 
 _HEAD = ("ID", "STATUS", "AGENT", "AGE", "WHAT")
 _COLOURS = {"waiting": "yellow", "failed": "red", "completed": "dim", "stopped": "dim"}
@@ -46,19 +40,13 @@ class WatchTable:
 
     One thread records events while another may draw, so only the first reads
     the runs themselves.
-
-    Args:
-        runs: the runs; one that has not been read yet shows only its id.
-        paint: colours text.
     """
 
-    def __init__(self, runs: Iterable[Run], paint: Paint):
+    def __init__(self, runs: Iterable[duvo.Run], paint: Paint):
         self._paint = paint
-        self._watched: dict[str, Watched] = {}
-        for run in runs:
-            self._watched[run.id] = _known(run)
+        self._watched = {run.id: _known(run) for run in runs}
 
-    def record(self, event: Event) -> None:
+    def record(self, event: duvo.Event) -> None:
         """Record what happened to a run."""
         known = self._watched.get(event.run.id)
         what = known.what if known is not None else event.run.title or ""
@@ -69,12 +57,7 @@ class WatchTable:
         self._watched[event.run.id] = _watched(event.run, what)
 
     def lines(self, columns: int, height: int) -> list[str]:
-        """Draw the table.
-
-        Args:
-            columns: width of the terminal.
-            height: lines of the terminal; ended runs are the first to be hidden.
-        """
+        """Draw the table; ended runs are the first to be hidden when it does not fit."""
         watched = list(self._watched.values())
         room = max(1, height - _OTHER_LINES)
         shown = watched if len(watched) <= room else sorted(watched, key=_by_interest)[:room]
@@ -97,14 +80,14 @@ class WatchTable:
         return f"{runs}: {statuses}" if statuses else runs
 
 
-def _known(run: Run) -> Watched:
+def _known(run: duvo.Run) -> Watched:
     try:
         return _watched(run, run.title or "")
     except duvo.NotLoaded:
         return Watched(run.id, "", "", None, None, "", has_ended=False)
 
 
-def _watched(run: Run, what: str) -> Watched:
+def _watched(run: duvo.Run, what: str) -> Watched:
     return Watched(
         run.id,
         run.status,

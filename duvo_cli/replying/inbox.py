@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from datetime import datetime, timezone
 
 import duvo
 
 from ..output import human_request
-from ..output.terminal import in_one_line
+from ..output.terminal import Paint, in_one_line
 from ..output.times import duration
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import argparse
-    from typing import Any
-
-    from duvo import HumanRequest, Reply, Run
-
-    from ..output.terminal import Paint
 
 
 class Tally:
-    """Counts requests by what happened to them.
-
-    Attributes:
-        answered: the replies that were sent.
-        left: the runs that still wait.
-        too_late: the number of requests that were answered elsewhere first.
-    """
+    """Replies that were sent, runs that still wait, and requests answered elsewhere first."""
 
     def __init__(self) -> None:
-        self.answered: list[Reply] = []
-        self.left: list[Run] = []
+        self.answered: list[duvo.Reply] = []
+        self.left: list[duvo.Run] = []
         self.too_late = 0
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """The replies and the waiting runs, as JSON."""
         return {
             "answered": [reply.raw for reply in self.answered],
@@ -42,12 +28,7 @@ class Tally:
         }
 
     def summary(self, verb: str, why_left: str = "") -> str:
-        """The counts in one line.
-
-        Args:
-            verb: the participle for requests that were answered, such as `approved`.
-            why_left: why the others were left.
-        """
+        """The counts in one line; `verb` is a participle, such as `approved`."""
         parts = [f"{len(self.answered)} {verb}", f"{len(self.left)} left"]
         if self.left and why_left:
             parts[-1] += f" ({why_left})"
@@ -56,22 +37,15 @@ class Tally:
         return ", ".join(parts)
 
 
-def can_be_answered(request: HumanRequest) -> bool:
+def can_be_answered(request: duvo.HumanRequest) -> bool:
     """Whether this command can answer requests of this type."""
     return request.type == "approval" or bool(request.questions)
 
 
-def send_reply(run: Run, request: HumanRequest, choice: bool | dict[str, str]) -> Reply | None:
-    """Answer the request, or return None if it was answered elsewhere first.
-
-    Args:
-        run: the run that waits.
-        request: its pending request.
-        choice: the decision on an approval, or the answers to questions.
-
-    Raises:
-        DuvoError: the reply could not be sent, and the request is still pending.
-    """
+def send_reply(
+    run: duvo.Run, request: duvo.HumanRequest, choice: bool | dict[str, str]
+) -> duvo.Reply | None:
+    """Answer the run's pending request, or return None if it was answered elsewhere first."""
     approve, answers = (choice, None) if isinstance(choice, bool) else (None, choice)
     try:
         return run.respond(approve, answers=answers, request_id=request.id)
@@ -81,13 +55,13 @@ def send_reply(run: Run, request: HumanRequest, choice: bool | dict[str, str]) -
         return None
 
 
-def is_pending(run: Run, request: HumanRequest) -> bool:
+def is_pending(run: duvo.Run, request: duvo.HumanRequest) -> bool:
     """Read the run again and return whether it still waits for this request."""
     pending = run.refresh().pending_request
     return pending is not None and pending.id == request.id
 
 
-def lines(run: Run, args: argparse.Namespace, paint: Paint) -> list[str]:
+def lines(run: duvo.Run, args: Namespace, paint: Paint) -> list[str]:
     """The run's pending request under a heading, with the commands that answer it."""
     request = run.pending_request
     assert request is not None
@@ -95,7 +69,7 @@ def lines(run: Run, args: argparse.Namespace, paint: Paint) -> list[str]:
     return [heading(run, request, paint), *(f"  {line}" for line in request_lines)]
 
 
-def heading(run: Run, request: HumanRequest, paint: Paint) -> str:
+def heading(run: duvo.Run, request: duvo.HumanRequest, paint: Paint) -> str:
     """The age of the request, the agent and the run, in one line."""
     age = duration(request.created_at, datetime.now(timezone.utc))
     agent = in_one_line(run.agent_name or run.agent_id or "")

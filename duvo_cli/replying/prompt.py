@@ -6,6 +6,8 @@ import os
 import select
 import sys
 import time
+from argparse import Namespace
+from collections.abc import Callable
 
 import duvo
 
@@ -16,11 +18,7 @@ from .inbox import can_be_answered, is_pending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable
     from typing import TypeVar
-
-    from duvo import Client, HumanRequest
 
     T = TypeVar("T")
 
@@ -36,8 +34,6 @@ class Prompt:
     """Prompts for replies; can be the SDK's `on_request`.
 
     Args:
-        client: the client, which polls whether a request is still pending.
-        args: the command line.
         deadline: when the time is up, on `time.monotonic`, or None.
         shows: whether the request is shown first.
         can_leave: whether requests can be skipped, which raises
@@ -46,8 +42,8 @@ class Prompt:
 
     def __init__(
         self,
-        client: Client,
-        args: argparse.Namespace,
+        client: duvo.Client,
+        args: Namespace,
         deadline: float | None,
         *,
         shows: bool,
@@ -60,7 +56,7 @@ class Prompt:
         self._can_leave = can_leave
         self._paint = terminal.paint_for(sys.stderr)
 
-    def __call__(self, request: HumanRequest) -> bool | dict[str, str] | None:
+    def __call__(self, request: duvo.HumanRequest) -> bool | dict[str, str] | None:
         """Return the reply that was typed, or None when the request stays unanswered."""
         if not can_be_answered(request):
             return None
@@ -73,7 +69,7 @@ class Prompt:
                 _print("", f"duvo: {why}")
                 return None
 
-    def _reply(self, request: HumanRequest) -> bool | dict[str, str]:
+    def _reply(self, request: duvo.HumanRequest) -> bool | dict[str, str]:
         if not request.questions:
             return self._until_valid(request, "Approve? [y/n] ", typed.decision)
         replies = {}
@@ -85,7 +81,7 @@ class Prompt:
             )
         return replies
 
-    def _until_valid(self, request: HumanRequest, prompt: str, parse: Callable[[str], T]) -> T:
+    def _until_valid(self, request: duvo.HumanRequest, prompt: str, parse: Callable[[str], T]) -> T:
         if self._can_leave:
             parse = typed.unless_left(parse)
         while True:
@@ -94,7 +90,7 @@ class Prompt:
             except typed.NotUnderstood as why:
                 _print(str(why))
 
-    def _line(self, request: HumanRequest, prompt: str) -> str:
+    def _line(self, request: duvo.HumanRequest, prompt: str) -> str:
         print(prompt, end="", file=sys.stderr, flush=True)
         stdin = sys.stdin.fileno()
         poll_at = time.monotonic() + POLL_EVERY
@@ -118,7 +114,7 @@ class Prompt:
                 line += piece
         return line.decode(errors="replace")
 
-    def _is_pending(self, request: HumanRequest) -> bool:
+    def _is_pending(self, request: duvo.HumanRequest) -> bool:
         try:
             return is_pending(self._client.runs.run(request.run_id or ""), request)
         except duvo.DuvoError:
@@ -126,15 +122,7 @@ class Prompt:
 
 
 def check_terminal(wanted: str, instead: str) -> None:
-    """Refuse to prompt without a terminal.
-
-    Args:
-        wanted: the option that prompts.
-        instead: what to do without a terminal.
-
-    Raises:
-        CommandFailed: stdin or stderr is not a terminal.
-    """
+    """Refuse the option `wanted`, which prompts, unless stdin and stderr are terminals."""
     if not (terminal.is_terminal(sys.stdin) and terminal.is_terminal(sys.stderr)):
         raise CommandFailed(f"{wanted} needs a terminal; without one, {instead}")
 

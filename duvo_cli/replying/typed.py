@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import duvo
+
 from ..output.terminal import in_one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import TypeVar
-
-    from duvo import Question
 
     T = TypeVar("T")
 
@@ -27,11 +28,7 @@ class Quit(Exception):
 
 
 def decision(text: str) -> bool:
-    """Whether the text approves.
-
-    Raises:
-        NotUnderstood: the text neither approves nor denies.
-    """
+    """Return whether the text approves, or raise `NotUnderstood`."""
     if text.lower() in ("y", "yes", "approve"):
         return True
     if text.lower() in ("n", "no", "deny"):
@@ -39,7 +36,7 @@ def decision(text: str) -> bool:
     raise NotUnderstood("type y to approve or n to deny")
 
 
-def prompt(question: Question) -> list[str]:
+def prompt(question: duvo.Question) -> list[str]:
     """The lines that ask a question; the answer is typed after the last."""
     lines = [in_one_line(question.question)]
     lines += [
@@ -52,7 +49,7 @@ def prompt(question: Question) -> list[str]:
     return [*lines, f"{label}: "]
 
 
-def answers_to(question: Question) -> Callable[[str], str]:
+def answers_to(question: duvo.Question) -> Callable[[str], str]:
     """A parser of answers to the question, which takes options by number or label."""
 
     def parse(text: str) -> str:
@@ -86,7 +83,7 @@ def unless_left(parse: Callable[[str], T]) -> Callable[[str], T]:
     return parse_or_leave
 
 
-def _required_option(question: Question, text: str) -> str:
+def _required_option(question: duvo.Question, text: str) -> str:
     label = _option(question, text)
     if label is None:
         raise NotUnderstood(
@@ -95,7 +92,7 @@ def _required_option(question: Question, text: str) -> str:
     return label
 
 
-def _option(question: Question, text: str) -> str | None:
+def _option(question: duvo.Question, text: str) -> str | None:
     labels = [option.label for option in question.options]
     for label in labels:
         if text.casefold() == label.casefold():

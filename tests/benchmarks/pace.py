@@ -1,6 +1,7 @@
-"""Following without long poll: mean delay times requests a minute, beside fixed polling.
+"""Following without long polling, beside polling at a fixed interval.
 
-Simulated time: `python -m tests.benchmarks.pace` prints both traces' ratios.
+`python -m tests.benchmarks.pace`, in simulated time. The cost of a schedule is
+the mean delay of messages times the requests a minute.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 
 from duvo._run.polling import next_pause
+from tests.benchmarks.figures import show
 
 _irregular = random.Random(20260101)
 
@@ -29,7 +31,7 @@ def _trickle() -> Iterator[float]:
         yield now
 
 
-# Irregular by a few seconds, so that no schedule can happen to fall in step with them.
+# Irregular by a few seconds, so that no schedule falls in step with them by accident.
 BURSTS = tuple(_bursts())
 """20 messages half a second apart, then 120 seconds quiet; seconds of each message."""
 
@@ -40,38 +42,41 @@ FIXED = 5.0
 """Seconds between two reads of the fixed polling that the vendor advises for short runs."""
 
 Schedule = Callable[[float, bool], float]
+"""Gets the last pause, and whether the read after it brought anything; returns the next pause."""
 
 
 def cost(arrivals: Sequence[float], schedule: Schedule) -> float:
-    """Mean delay in seconds times requests a minute."""
-    now = wait = delay = 0.0
-    given = requests = 0
+    """Return the mean delay in seconds times the requests a minute."""
+    now = pause = delay = 0.0
+    delivered = requests = 0
     end = arrivals[-1] + 120.0
     while now < end:
         requests += 1
-        ready = given
+        ready = delivered
         while ready < len(arrivals) and arrivals[ready] <= now:
             delay += now - arrivals[ready]
             ready += 1
-        wait = schedule(wait, ready > given)
-        given = ready
-        now += wait
-    return (delay / given) * (requests / (end / 60.0))
+        pause = schedule(pause, ready > delivered)
+        delivered = ready
+        now += pause
+    return (delay / delivered) * (requests / (end / 60.0))
 
 
-def ours(wait: float, activity: bool) -> float:
-    return next_pause(wait, activity=activity)
+def ours(pause: float, activity: bool) -> float:
+    """Return the library's next pause."""
+    return next_pause(pause, activity=activity)
 
 
-def fixed(wait: float, activity: bool) -> float:
+def fixed(pause: float, activity: bool) -> float:
+    """Return the same pause every time."""
     return FIXED
 
 
 def compare(arrivals: Sequence[float]) -> float:
-    """Our cost beside that of fixed polling."""
+    """Return our cost divided by that of fixed polling."""
     return cost(arrivals, ours) / cost(arrivals, fixed)
 
 
 if __name__ == "__main__":
-    print(f"bursts   {compare(BURSTS):.2f} of fixed polling (target 0.65)")
-    print(f"trickle  {compare(TRICKLE):.2f} of fixed polling (target 1.5)")
+    show("bursts, beside fixed polling", f"{compare(BURSTS):.2f}", "0.65")
+    show("a trickle, beside fixed polling", f"{compare(TRICKLE):.2f}", "1.5")

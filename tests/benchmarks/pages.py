@@ -9,6 +9,7 @@ from collections.abc import Callable
 import requests
 
 import duvo
+from tests.benchmarks.figures import show, time_limit
 from tests.servers.fake_api import KEY, TEAM, Hosted, serving
 
 ROUNDS = 400
@@ -16,7 +17,7 @@ ROUNDS = 400
 
 def main() -> None:
     """Read the same page both ways in turn, and print the ratio of the medians."""
-    with serving(Hosted()) as hosted, requests.Session() as session:
+    with time_limit(300), serving(Hosted()) as hosted, requests.Session() as session:
         run_id = hosted.start()
         for number in range(50):
             hosted.say(run_id, f"This is what I found in document {number}. " * 4)
@@ -29,8 +30,8 @@ def main() -> None:
             return sum(1 for _ in run.messages(limit=50))
 
         def bare() -> int:
-            answer = session.get(url, headers={"Authorization": f"Bearer {KEY}"}, timeout=30)
-            return len(answer.json()["messages"])
+            response = session.get(url, headers={"Authorization": f"Bearer {KEY}"}, timeout=30)
+            return len(response.json()["messages"])
 
         times: dict[Callable[[], int], list[float]] = {typed: [], bare: []}
         for _ in range(ROUNDS):
@@ -40,9 +41,9 @@ def main() -> None:
                 values.append(time.perf_counter() - began)
         client.close()
     ours, theirs = (statistics.median(values) for values in times.values())
-    print(f"typed page of 50    {ours * 1000:.2f} ms")
-    print(f"Session.get().json() {theirs * 1000:.2f} ms")
-    print(f"ratio {ours / theirs:.2f} (target 1.1)")
+    show("typed page of 50 messages", f"{ours * 1000:.2f} ms")
+    show("Session.get().json()", f"{theirs * 1000:.2f} ms")
+    show("typed page beside requests", f"{ours / theirs:.2f}", "1.1")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """Whole processes, side by side: `python -m tests.benchmarks.processes`.
 
-Every command is run in turn, many times over, and the median of its times is
-set beside that of `python -c pass` in the same virtual environment, or of what
-stands in the second column.
+The commands take turns, many times over. The median time of each is divided by
+that of `python -c pass` in the same virtual environment, or of another command.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.benchmarks.figures import show, time_limit
 from tests.servers.fake_api import KEY, TEAM, Hosted, serving
 
 ROUNDS = 25
@@ -50,20 +50,21 @@ await program.parseAsync();
 
 
 def node_stand_in(folder: Path) -> list[str] | None:
-    """A command of the same shape in Node, or None where Node or npm is missing."""
+    """Return a command of the same shape in Node, or None where Node or npm is missing."""
     if not (shutil.which("node") and shutil.which("npm")):
         return None
     (folder / "command.mjs").write_text(NODE)
     (folder / "package.json").write_text('{"type": "module"}')
     done = subprocess.run(
-        ["npm", "install", "--silent", "commander"], cwd=folder, capture_output=True
+        ["npm", "install", "--silent", "commander"], cwd=folder, capture_output=True, timeout=120
     )
     return ["node", str(folder / "command.mjs")] if done.returncode == 0 else None
 
 
 def timed(command: list[str], environment: dict[str, str]) -> float:
+    """Return the seconds that a command takes."""
     began = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True)
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=60)
     seconds = time.perf_counter() - began
     if done.returncode:
         raise SystemExit(f"{command} failed: {done.stderr.decode()}")
@@ -71,9 +72,9 @@ def timed(command: list[str], environment: dict[str, str]) -> float:
 
 
 def main() -> None:
-    """Run everything and print the ratios."""
+    """Run all commands, and print the ratios."""
     duvo = str(Path(sys.executable).with_name("duvo"))
-    with serving(Hosted()) as hosted, tempfile.TemporaryDirectory() as folder:
+    with time_limit(600), serving(Hosted()) as hosted, tempfile.TemporaryDirectory() as folder:
         run_id = hosted.start()
         environment = {
             **os.environ,
@@ -104,20 +105,17 @@ def main() -> None:
     median = {name: statistics.median(values) for name, values in times.items()}
 
     def ratio(name: str, beside: str, target: str) -> None:
-        if beside in median:
-            print(f"{name:26} {median[name] / median[beside]:6.2f} of {beside:26} {target}")
-        else:
-            print(f"{name:26} {'-':>6}   {beside:26} not on this machine")
+        figure = f"{median[name] / median[beside]:.2f}" if beside in median else "(not installed)"
+        show(f"{name}, beside {beside}", figure, target)
 
     for name, value in median.items():
-        print(f"{name:26} {value * 1000:6.1f} ms")
-    print()
-    ratio("duvo --version", "python -c pass", "target 1.15")
-    ratio("duvo --help", "python -c pass", "target 2.9")
-    ratio("import duvo", "python -c pass", "target 1.15")
-    ratio("duvo runs get ID --json", "bare requests script", "target 1.1")
-    ratio("duvo runs get ID --json", "node, commander + fetch", "target 0.8")
-    ratio("typed client.runs.get", "bare requests script", "target 1.35")
+        show(name, f"{value * 1000:.1f} ms")
+    ratio("duvo --version", "python -c pass", "1.15")
+    ratio("duvo --help", "python -c pass", "2.9")
+    ratio("import duvo", "python -c pass", "1.15")
+    ratio("duvo runs get ID --json", "bare requests script", "1.1")
+    ratio("duvo runs get ID --json", "node, commander + fetch", "0.8")
+    ratio("typed client.runs.get", "bare requests script", "1.35")
 
 
 if __name__ == "__main__":

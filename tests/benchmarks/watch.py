@@ -1,17 +1,19 @@
 """Watching many quiet runs under a rate limit, beside reading each in turn.
 
-Simulated time: `python -m tests.benchmarks.watch`. Each run says something
-about every five minutes; the runs end in the second half of half an hour.
+`python -m tests.benchmarks.watch`, in simulated time. Each run says something
+about every five minutes, and ends in the second half of half an hour.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 from collections.abc import Callable
 
 from attrs import frozen
 
 import duvo
+from tests.benchmarks.figures import show, time_limit
 from tests.servers.fake_api import KEY, TEAM
 from tests.servers.simulated_api import Simulated, SimulatedRun, lives
 from tests.support.clocks import StoppedClock
@@ -22,13 +24,13 @@ MINUTES = 30.0
 
 @frozen
 class Figures:
-    """What came of watching.
+    """Delays and requests of one way of watching.
 
     Attributes:
         message: mean seconds from a message to its event.
         finish: median seconds from the end of a run to its event.
-        requests: sent in a minute, on average.
-        refused: requests that were too many.
+        requests: requests a minute, on average.
+        refused: requests that were answered 429.
     """
 
     message: float
@@ -38,12 +40,12 @@ class Figures:
 
 
 def watched(runs: list[SimulatedRun], clock: StoppedClock, server: Simulated) -> Figures:
-    """Watch them by the library."""
+    """Watch runs with the library."""
     with duvo.Client(
         api_key=KEY, base_url=server.base_url, team_id=TEAM, session=server.session
     ) as client:
         client._driver.api.clock = clock
-        by_id = {one.id: one for one in runs}
+        by_id = {run.id: run for run in runs}
         delays, ends = [], []
         for event in client.runs.watch(list(by_id), messages=True):
             run = by_id[event.run.id]
@@ -55,24 +57,24 @@ def watched(runs: list[SimulatedRun], clock: StoppedClock, server: Simulated) ->
 
 
 def read_in_turn(runs: list[SimulatedRun], clock: StoppedClock, server: Simulated) -> Figures:
-    """Read the state and the new messages of one after the other, as fast as the limit lets."""
+    """Read the state and the new messages of each run in turn, as fast as the limit allows."""
     session = server.session
-    given = {one.id: 0 for one in runs}
+    seen = {run.id: 0 for run in runs}
     delays, ends = [], []
 
     def get(path: str) -> dict:
         began = clock.now()
-        answer = session.get(f"{server.base_url}/v2/runs/{path}", timeout=30)
-        answer.raise_for_status()
+        response = session.get(f"{server.base_url}/v2/runs/{path}", timeout=30)
+        response.raise_for_status()
         clock.sleep(began + 60.0 / LIMIT - clock.now())
-        return answer.json()
+        return response.json()
 
     left = list(runs)
     while left:
         for run in list(left):
             has_ended = get(run.id)["run"]["status"] == "completed"
-            for message in get(f"{run.id}/messages?limit=50&offset={given[run.id]}")["messages"]:
-                given[run.id] += 1
+            for message in get(f"{run.id}/messages?limit=50&offset={seen[run.id]}")["messages"]:
+                seen[run.id] += 1
                 delays.append(clock.now() - run.says[int(message["text_content"])])
             if has_ended:
                 left.remove(run)
@@ -87,7 +89,7 @@ def _figures(
     delays: list[float],
     ends: list[float],
 ) -> Figures:
-    assert len(delays) == sum(len(one.says) for one in runs)
+    assert len(delays) == sum(len(run.says) for run in runs)
     assert len(ends) == len(runs)
     minutes = (clock.now() - StoppedClock().now()) / 60.0
     return Figures(
@@ -106,44 +108,55 @@ def compare(
     tells_messages: bool = True,
     seed: int = 4,
 ) -> tuple[Figures, Figures]:
-    """Ours, and reading in turn.
+    """Return the figures of watching with the library, and of reading in turn.
 
     Args:
-        count: runs.
-        every: seconds between two messages of a run, on average.
-        minutes: until the last run ends.
-        tells_messages: whether a run's `updated_at` moves with its messages.
-        seed: of what is random.
+        count: number of runs.
+        every: mean seconds between two messages of a run.
+        minutes: minutes until the last run ends.
+        tells_messages: whether a run's `updated_at` changes with its messages.
+        seed: for the random times.
     """
-    found = []
+    figures = []
     ways: list[Callable[..., Figures]] = [watched, read_in_turn]
     for way in ways:
         clock = StoppedClock()
         runs = lives(count, every=every, ends=(minutes * 30.0, minutes * 60.0), seed=seed)
         server = Simulated(runs, clock, limit=LIMIT, tells_messages=tells_messages)
-        found.append(way(runs, clock, server))
-    return found[0], found[1]
+        figures.append(way(runs, clock, server))
+    return figures[0], figures[1]
 
 
 def main() -> None:
-    """Print both, and their ratio, for a few numbers of runs."""
-    print(f"{'':34}{'message':>10}{'finish':>10}{'requests':>10}{'429':>6}")
-    print(f"{'':34}{'mean':>10}{'median':>10}{'a minute':>10}")
-    for tells_messages, targets in ((True, (0.3, 0.45)), (False, (None, None))):
-        if not tells_messages:
-            print("where updated_at does not move with messages:")
-        for count, target in zip((100, 1000), targets, strict=True):
-            ours, theirs = compare(count, tells_messages=tells_messages)
-            for name, one in ((f"{count} runs watched", ours), ("each read in turn", theirs)):
-                print(
-                    f"{name:34}{one.message:8.1f} s{one.finish:8.1f} s"
-                    f"{one.requests:10.0f}{one.refused:6}",
-                    flush=True,
-                )
-            goal = f" (target {target}, no 429)" if target else ""
-            print(f"{'ratio of the mean delays':34}{ours.message / theirs.message:8.2f}{goal}")
-            if target and count == 1000:
-                print(f"{'finish noticed':34}{ours.finish:8.1f} s (target 10)")
+    """Print the figures of both ways, and their ratio, for a few numbers of runs."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, nargs="+", default=[100, 1000])
+    options = parser.parse_args()
+    with time_limit(900):
+        for tells_messages in (True, False):
+            if not tells_messages:
+                print("where updated_at does not change with messages:")
+            for count in options.runs:
+                report(count, tells_messages)
+
+
+def report(count: int, tells_messages: bool) -> None:
+    """Print the figures for one number of runs."""
+    ours, theirs = compare(count, tells_messages=tells_messages)
+    for name, figures in (("watched", ours), ("read in turn", theirs)):
+        show(
+            f"{count} runs {name}",
+            f"message {figures.message:.1f} s, finish {figures.finish:.1f} s, "
+            f"{figures.requests:.0f} requests a minute",
+        )
+    ratio = f"{ours.message / theirs.message:.2f}"
+    if not tells_messages:
+        show(f"delay of messages, {count} runs watched beside read in turn", ratio)
+        return
+    target = "0.3" if count <= 100 else "0.45"
+    show(f"delay of messages, {count} runs watched beside read in turn", ratio, target)
+    show(f"delay of the end, {count} runs watched", f"{ours.finish:.1f} s", "10 s")
+    show(f"responses 429, {count} runs watched", str(ours.refused), "0")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,10 @@
-"""Servers that the installed command talks to, and the programs that scripts need."""
+"""The installed command, servers for it, and programs that scripts need."""
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,11 +12,12 @@ from pathlib import Path
 import pytest
 
 import duvo
+from tests.servers.dev_process import running_dev
 from tests.servers.fake_api import KEY, TEAM, Hosted
 from tests.servers.postgresql import PostgreSQL, running
 from tests.servers.serve_process import AGENTS, OTHER, Served
 from tests.servers.serve_process import KEY as SERVED_KEY
-from tests.support.command import DUVO, Command
+from tests.support.command import Command
 
 _JQ = f"""\
 #!{sys.executable}
@@ -39,39 +37,20 @@ for value in program.input_text(sys.stdin.read()):
 
 @pytest.fixture(scope="session")
 def dev_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """What leads to a running `duvo dev`, as environment variables."""
-    folder = tmp_path_factory.mktemp("dev")
-    environment = {name: value for name, value in os.environ.items() if name[:5] != "DUVO_"}
-    environment["DUVO_CONFIG_DIR"] = str(folder / "config")
-    process = subprocess.Popen(
-        [DUVO, "dev", "--json", "--port", "0", "--database", str(folder / "engine.sqlite")],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    told = json.loads(process.stdout.readline() or "null")
-    assert told, process.communicate()[1]
-    yield {
-        "DUVO_API_KEY": told["api_key"],
-        "DUVO_API_BASE_URL": told["base_url"],
-        "DUVO_TEAM_ID": told["team_id"],
-    }
-    process.send_signal(signal.SIGTERM)
-    out, errors = process.communicate(timeout=10)
-    assert (process.returncode, out) == (0, ""), errors
+    """The environment variables of the clients of a running `duvo dev`."""
+    with running_dev(tmp_path_factory.mktemp("dev"), "--json") as dev:
+        yield dev.settings
 
 
 @pytest.fixture
 def run_duvo(dev_settings: dict[str, str]) -> Command:
-    """The command, with the engine's settings in the environment."""
+    """The command, with the settings of a running `duvo dev`."""
     return Command(dev_settings)
 
 
 @pytest.fixture
 def dev_client(dev_settings: dict[str, str]) -> Iterator[duvo.Client]:
-    """A client of the engine."""
+    """A client of the same engine."""
     with duvo.Client(
         dev_settings["DUVO_API_KEY"],
         dev_settings["DUVO_API_BASE_URL"],
@@ -82,7 +61,7 @@ def dev_client(dev_settings: dict[str, str]) -> Iterator[duvo.Client]:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
-    """A PostgreSQL server; whoever stops it starts it again."""
+    """A PostgreSQL server. A test that stops it must start it again."""
     with running() as server:
         yield server
 
@@ -103,7 +82,7 @@ def agents_to_serve(tmp_path: Path) -> str:
 
 @pytest.fixture
 def keys_file(tmp_path: Path) -> Path:
-    """A file with two keys, for its owner alone."""
+    """A file with two keys, private to its owner."""
     file = tmp_path / "keys.txt"
     file.write_text(f"# of the batch\n{SERVED_KEY}\n\n  # of the dashboard\n{OTHER}\n")
     file.chmod(0o600)
@@ -114,7 +93,7 @@ def keys_file(tmp_path: Path) -> Path:
 def serve(
     run_duvo_alone: Command, agents_to_serve: str, keys_file: Path
 ) -> Iterator[Callable[..., Served]]:
-    """Starts `duvo serve` with these agents and keys; whatever still runs is killed."""
+    """Start `duvo serve` with these agents and keys; what still runs at the end is killed."""
     processes = []
 
     def start(*arguments: str) -> Served:
@@ -133,7 +112,7 @@ def serve(
 
 @pytest.fixture
 def run_duvo_hosted(hosted: Hosted) -> Command:
-    """The command, with the settings of a server of the hosted shapes in the environment."""
+    """The command, with the settings of the fake API."""
     return Command(
         {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": hosted.base_url, "DUVO_TEAM_ID": TEAM}
     )
@@ -141,17 +120,17 @@ def run_duvo_hosted(hosted: Hosted) -> Command:
 
 @pytest.fixture
 def run_duvo_alone() -> Command:
-    """The command, without any settings."""
+    """The command, without settings."""
     return Command({})
 
 
 @pytest.fixture
 def jq_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program `jq`: the machine's, or a small one over its Python package."""
+    """The machine's `jq`, or a small one made of its Python package."""
     if shutil.which("jq"):
         return
     if importlib.util.find_spec("jq") is None:
-        pytest.skip("neither the program nor the Python package jq is there")
+        pytest.skip("neither the program nor the Python package jq is installed")
     folder = tmp_path / "jq"
     folder.mkdir()
     shim = folder / "jq"

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import duvo
+from tests.servers.dev_process import DevProcess, running_dev
 from tests.support.command import DUVO, Command, wait_for
 
 AGENTS = """
@@ -53,56 +54,40 @@ def agents_file(tmp_path: Path) -> str:
     return str(file)
 
 
-@pytest.fixture
-def dev(run_duvo_alone: Command, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A `duvo dev` process on a free port."""
-    process = run_duvo_alone.start("dev", "--port", "0")
-    yield process
-    if process.poll() is None:
-        process.kill()
-    process.communicate()
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevProcess]:
+    """A running `duvo dev` that tests only look at."""
+    with running_dev(tmp_path_factory.mktemp("dev")) as dev:
+        yield dev
 
 
-def greeting_of(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    text = ""
-    while "Ctrl-C" not in text:
-        line = process.stdout.readline()
-        assert line, process.communicate()[1]
-        text += line
-    return text
+def started(process: subprocess.Popen[str]) -> subprocess.Popen[str]:
+    """Return the process once it has started."""
+    assert DevProcess(Command({}), process).output
+    return process
 
 
-def test_dev_says_how_to_reach_it_and_saves_a_profile(
-    dev: subprocess.Popen[str], run_duvo_alone: Command
-) -> None:
-    text = greeting_of(dev)
-    address = re.search(r"^Address   (http://127\.0\.0\.1:\d+)$", text, re.MULTILINE)
+def test_dev_says_how_to_reach_it_and_saves_a_profile(dev: DevProcess) -> None:
+    address = re.search(r"^Address   (http://127\.0\.0\.1:\d+)$", dev.output, re.MULTILINE)
     assert address
-    assert re.search(r"^Key       \S+$", text, re.MULTILINE)
-    assert re.search(r"^Database  .*dev\.sqlite$", text, re.MULTILINE)
-    assert "Invoice approver" in text
-    command = re.search(r"^  duvo (.*)$", text, re.MULTILINE)
+    assert re.search(r"^Key       \S+$", dev.output, re.MULTILINE)
+    assert re.search(r"^Database  .*dev\.sqlite$", dev.output, re.MULTILINE)
+    assert "Invoice approver" in dev.output
+    command = re.search(r"^  duvo (.*)$", dev.output, re.MULTILINE)
     assert command
-    first = run_duvo_alone(*command[1].replace("'", "").split())
+    first = dev.command(*command[1].replace("'", "").split())
     assert first.returncode == 0, first.stderr
     assert "Hello! I only talk." in first.stdout
-    who = run_duvo_alone("whoami", "--profile", "local")
+    who = dev.command("whoami", "--profile", "local")
     assert address[1] in who.stdout
 
 
-def test_the_profile_of_dev_does_not_become_the_default(
-    dev: subprocess.Popen[str], run_duvo_alone: Command
-) -> None:
-    greeting_of(dev)
-    assert run_duvo_alone("whoami").returncode == 2
+def test_the_profile_of_dev_does_not_become_the_default(dev: DevProcess) -> None:
+    assert dev.command("whoami").returncode == 2
 
 
-def test_files_of_dev_are_private_to_their_owner(
-    dev: subprocess.Popen[str], run_duvo_alone: Command
-) -> None:
-    greeting_of(dev)
-    state = Path(os.environ["DUVO_STATE_DIR"])
+def test_files_of_dev_are_private_to_their_owner(dev: DevProcess) -> None:
+    state = Path(dev.command.settings["DUVO_STATE_DIR"])
     files = [file for file in state.rglob("*") if file.is_file()]
     assert files
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
@@ -112,8 +97,7 @@ def test_files_of_dev_are_private_to_their_owner(
 def test_dev_ends_within_5_s_and_waiting_runs_continue_at_the_next_start(
     number: signal.Signals, run_duvo_alone: Command
 ) -> None:
-    first = run_duvo_alone.start("dev", "--port", "0")
-    greeting_of(first)
+    first = started(run_duvo_alone.start("dev", "--port", "0"))
     with duvo.Client(profile="local") as client:
         runs = [client.runs.start("Invoice approver") for _ in range(100)]
         wait_for(lambda: runs[-1].refresh().pending_request)
@@ -126,8 +110,7 @@ def test_dev_ends_within_5_s_and_waiting_runs_continue_at_the_next_start(
     assert time.monotonic() - began < 5
     assert first.returncode == 0
     assert "Traceback" not in errors
-    second = run_duvo_alone.start("dev", "--port", "0")
-    greeting_of(second)
+    second = started(run_duvo_alone.start("dev", "--port", "0"))
     try:
         with duvo.Client(profile="local") as client:
             run = client.runs.get(runs[-1].id)
@@ -187,8 +170,7 @@ def test_a_signal_ends_dev_while_the_database_is_locked(
 
 
 def test_dev_ends_while_a_tool_blocks_a_thread(run_duvo_alone: Command, agents_file: str) -> None:
-    process = run_duvo_alone.start("dev", agents_file, "--port", "0")
-    greeting_of(process)
+    process = started(run_duvo_alone.start("dev", agents_file, "--port", "0"))
     with duvo.Client(profile="local") as client:
         run = client.runs.start("Slow tool")
         wait_for(lambda: any(message.tool_call for message in run.messages()))
@@ -242,11 +224,8 @@ def test_a_port_in_use_is_one_line_that_names_it(run_duvo_alone: Command) -> Non
     assert "--port" in done.stderr
 
 
-def test_a_second_engine_on_one_database_is_refused(
-    dev: subprocess.Popen[str], run_duvo_alone: Command
-) -> None:
-    greeting_of(dev)
-    done = run_duvo_alone("dev", "--port", "0")
+def test_a_second_engine_on_one_database_is_refused(dev: DevProcess) -> None:
+    done = dev.command("dev", "--port", "0")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
 

@@ -146,7 +146,7 @@ def test_a_reply_that_does_not_fit_is_not_sent_and_the_pending_request_is_shown(
         assert "Equal" in done.stderr
         assert "nothing was sent" in done.stderr
     assert nothing.returncode == 1
-    assert "no pending request" in nothing.stderr
+    assert "has no pending request" in nothing.stderr
     assert hosted.count("POST", "/respond") == 0
 
 

@@ -1,4 +1,4 @@
-"""Every command and every program of the README and the docs runs as it stands."""
+"""The commands and programs of the README and the docs run as they are written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(language: str) -> Iterator[object]:
-    """Each block of that language, with the page and the line it stands on."""
+    """Yield the blocks in a language, named by page and line."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for found in BLOCK.finditer(text):
@@ -35,7 +35,7 @@ def blocks(language: str) -> Iterator[object]:
 
 
 def commands() -> Iterator[object]:
-    """Each command of the console blocks, with the page and the line it stands on."""
+    """Yield the commands of the console blocks, named by page and line."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for found in BLOCK.finditer(text):
@@ -55,7 +55,7 @@ def engine() -> Iterator[Server]:
 
 @pytest.fixture
 def environment(engine: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What leads to the engine, and the profile `local` besides; a home of its own."""
+    """An environment with the engine's settings, the profile `local` and an empty home."""
     monkeypatch.setenv("DUVO_API_KEY", engine.api_key)
     monkeypatch.setenv("DUVO_API_BASE_URL", engine.base_url)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -63,7 +63,7 @@ def environment(engine: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return dict(os.environ)
 
 
-def a_waiting_run(engine: Server) -> str:
+def waiting_run(engine: Server) -> str:
     with duvo.Client(api_key=engine.api_key, base_url=engine.base_url) as client:
         run = client.runs.start("Invoice approver")
         with pytest.raises(duvo.HumanRequestPending):
@@ -72,11 +72,11 @@ def a_waiting_run(engine: Server) -> str:
 
 
 @pytest.mark.parametrize("program", list(blocks("python")))
-def test_programs_run(
+def test_a_program_of_the_docs_runs(
     program: str, environment: dict[str, str], tmp_path: Path, engine: Server
 ) -> None:
     if "run.messages(follow=True)" in program and "Talker" not in program:
-        assert "respond" in program, "it would wait for an answer that nobody gives"
+        assert "respond" in program, "it would wait for a reply that nobody gives"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         env=environment,
@@ -89,23 +89,24 @@ def test_programs_run(
 
 
 @pytest.mark.parametrize("command", list(commands()))
-def test_commands_run(
+def test_a_command_of_the_docs_runs(
     command: str, environment: dict[str, str], tmp_path: Path, engine: Server
 ) -> None:
     if "-m pytest" in command:
-        assert command.endswith((ROOT / ".ci" / "run").read_text().strip().splitlines()[-1])
+        assert command.rpartition(" && ")[2] in (ROOT / ".ci" / "run").read_text().splitlines()
         return
     if re.search(r"\bRUN\b", command):
-        command = re.sub(r"\bRUN\b", a_waiting_run(engine), command)
+        command = re.sub(r"\bRUN\b", waiting_run(engine), command)
     for file in re.findall(r"\b\w+\.py\b", command):
         (tmp_path / file).write_text(source_of(file))
     for file in re.findall(r"\b\w+\.csv\b", command):
         (tmp_path / file).write_text(rows_of(file))
     # The package is installed here already, in the version under test.
     shell = f'python() {{ [ "$2" = pip ] || command python "$@"; }}\n{command}'
-    shell = shell.replace("duvo serve", "duvo serve --port 0")
-    if stays(command):
-        until_it_is_ready_then_interrupt(shell, environment, tmp_path)
+    shell = shell.replace("-m venv", "-m venv --without-pip")
+    shell = re.sub(r"duvo (serve|dev)(?! --( |$))", r"duvo \1 --port 0", shell)
+    if runs_until_interrupted(command):
+        start_and_interrupt(shell, environment, tmp_path)
         return
     if command.endswith(" --follow"):
         shell += " --on-request approve --timeout 30"
@@ -122,7 +123,7 @@ def test_commands_run(
 
 
 def source_of(file: str) -> str:
-    """The program of the docs whose agent gives the file its name."""
+    """Return the program whose agent has the name of the file."""
     name = Path(file).stem
     for page in PAGES:
         for found in BLOCK.finditer(page.read_text(encoding="utf-8")):
@@ -132,7 +133,7 @@ def source_of(file: str) -> str:
 
 
 def rows_of(file: str) -> str:
-    """The rows of the page that names the file."""
+    """Return the rows on the page that names the file."""
     for page in PAGES:
         for found in BLOCK.finditer(text := page.read_text(encoding="utf-8")):
             if found[1] == "csv" and f"`{file}`" in text:
@@ -140,14 +141,14 @@ def rows_of(file: str) -> str:
     raise AssertionError(f"no page has the rows of {file}")
 
 
-def stays(command: str) -> bool:
-    """Whether it goes on until it is interrupted."""
+def runs_until_interrupted(command: str) -> bool:
+    """Whether the command runs until it is interrupted."""
     if "duvo serve" in command:
         return True
     return command.startswith("duvo dev") and " -- " not in command and "--help" not in command
 
 
-def until_it_is_ready_then_interrupt(shell: str, environment: dict[str, str], folder: Path) -> None:
+def start_and_interrupt(shell: str, environment: dict[str, str], folder: Path) -> None:
     process = subprocess.Popen(
         ["bash", "-c", f"{shell} & pid=$!; trap 'kill -INT $pid; wait $pid; exit' TERM; wait $pid"],
         env=environment,
@@ -158,13 +159,13 @@ def until_it_is_ready_then_interrupt(shell: str, environment: dict[str, str], fo
         start_new_session=True,
     )
     assert process.stdout is not None
-    said = ""
+    output = ""
     try:
         deadline = time.monotonic() + 30
-        while "http://127.0.0.1" not in said and time.monotonic() < deadline:
-            said += process.stdout.readline()
-        assert "http://127.0.0.1" in said
+        while "http://127.0.0.1" not in output and time.monotonic() < deadline:
+            output += process.stdout.readline()
+        assert "http://127.0.0.1" in output
     finally:
         os.killpg(process.pid, signal.SIGINT)
         rest, _ = process.communicate(timeout=20)
-    assert "Traceback" not in said + rest
+    assert "Traceback" not in output + rest

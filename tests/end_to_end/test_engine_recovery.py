@@ -135,15 +135,17 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
         engine.kill()
 
 
+@pytest.mark.seeds
 def test_runs_killed_at_random_moments_lose_and_repeat_no_message(
-    engine: Engine,
+    engine: Engine, full: bool
 ) -> None:
+    kills = 6 if full else 2
     chance = random.Random(3)
     api = engine.start()
     workers = [api.start("Worker", f"job {number}") for number in range(4)]
     askers = [api.start("Asker", "please") for _ in range(3)]
     seen: dict[str, list[str]] = {}
-    for _ in range(6):
+    for _ in range(kills):
         # A new engine recovers turns within its first second.
         moment = time.monotonic() + chance.uniform(0.05, 1.6)
         while time.monotonic() < moment:
@@ -186,14 +188,16 @@ def test_runs_killed_at_random_moments_lose_and_repeat_no_message(
         line.split()[0] for line in engine.side_file.read_text().splitlines() if "ended" in line
     )
     assert len(ended) == 4 * 8 + 3 * 4
-    assert sum(ended.values()) - len(ended) <= 6 * (len(workers) + len(askers))
+    assert sum(ended.values()) - len(ended) <= kills * (len(workers) + len(askers))
     api.close()
 
 
-def test_a_kill_during_the_start_of_the_engine_loses_nothing(engine: Engine) -> None:
+@pytest.mark.seeds
+def test_a_kill_during_the_start_of_the_engine_loses_nothing(engine: Engine, full: bool) -> None:
+    kills = 4 if full else 2
     chance = random.Random(5)
     engine.begin()
-    for _ in range(4):
+    for _ in range(kills):
         time.sleep(chance.uniform(0.1, 0.5))
         engine.kill()
         engine.begin()
@@ -202,7 +206,7 @@ def test_a_kill_during_the_start_of_the_engine_loses_nothing(engine: Engine) -> 
     asker, worker = api.start("Asker"), api.start("Worker", "job")
     request = api.wait_for_request(asker)
     engine.kill()
-    for _ in range(4):
+    for _ in range(kills):
         engine.begin()
         time.sleep(chance.uniform(0.2, 0.8))
         engine.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import statistics
 import time
 import uuid
 from collections.abc import Iterator
@@ -69,7 +68,7 @@ def test_a_change_on_one_server_wakes_a_long_poll_on_another(fleet: Fleet) -> No
     one, two = (server.api for server in fleet.start(2))
     delays = []
     with ThreadPoolExecutor(1) as pool:
-        for _ in range(10):
+        for _ in range(3):
             run_id = one.start("Asker")
             request = one.wait_for_request(run_id)
             total = one.get(f"/v2/runs/{run_id}/messages")["total"]
@@ -82,19 +81,20 @@ def test_a_change_on_one_server_wakes_a_long_poll_on_another(fleet: Fleet) -> No
             page, after = polled.result()
             assert page["messages"]
             delays.append(after - before)
-    print("long poll across servers", statistics.median(delays), max(delays))
     # Not a matter of speed: only a broadcast can wake it before its time is up.
-    assert statistics.median(delays) < 5
+    assert max(delays) < 10
 
 
-def test_400_runs_of_a_killed_server_complete_on_another(fleet: Fleet) -> None:
+@pytest.mark.seeds
+def test_all_runs_of_a_killed_server_complete_on_another(fleet: Fleet, full: bool) -> None:
+    count = 200 if full else 30
     one, two = fleet.start(2)
     with ThreadPoolExecutor(4) as pool:
-        waiting = list(pool.map(lambda n: one.api.start("Asker", f"ask {n}"), range(200)))
-        wait_until(lambda: two.api.count("waiting") == 200, 30, "not all runs wait")
-        working = list(pool.map(lambda n: one.api.start("Gated", f"job {n}"), range(200)))
+        waiting = list(pool.map(lambda n: one.api.start("Asker", f"ask {n}"), range(count)))
+        wait_until(lambda: two.api.count("waiting") == count, 30, "not all runs wait")
+        working = list(pool.map(lambda n: one.api.start("Gated", f"job {n}"), range(count)))
         every = pool.map(lambda run_id: two.api.wait_for_text(run_id, "step 0"), working)
-        assert len(list(every)) == 200
+        assert len(list(every)) == count
     one.kill()
     fleet.open_the_gate()
     before = time.monotonic()
@@ -102,7 +102,9 @@ def test_400_runs_of_a_killed_server_complete_on_another(fleet: Fleet) -> None:
     for run_id, got in requests.items():
         two.api.respond(run_id, got["pending_human_request"]["id"], approved=True)
     # Rarely: counting takes the server's time.
-    wait_until(lambda: two.api.count("completed") == 400, 40, "not all runs ended", every=0.25)
+    wait_until(
+        lambda: two.api.count("completed") == 2 * count, 40, "not all runs ended", every=0.25
+    )
     print("killed; all ended after", time.monotonic() - before)
     for number, run_id in enumerate(working):
         assert two.api.texts(run_id) == [
@@ -127,6 +129,11 @@ def test_a_killed_server_is_marked_dead_before_its_heartbeat_expires(fleet: Flee
             rows = connection.execute("SELECT id, extract(epoch FROM seen) FROM duvo_servers")
             return {server_id: float(moment) for server_id, moment in rows}
 
+        def checked() -> bool:
+            return connection.execute(CHECKED).fetchone() == (True,)
+
+        # Only a server that was seen connected can be lost.
+        wait_until(checked, 10, "the servers did not check each other")
         one.kill()
         before = seen()
         # Only marking a server dead sets its last heartbeat back.

@@ -135,7 +135,7 @@ def kill_at(works: Works, process: subprocess.Popen[str], more: int, where: str)
     works.kill = kill
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.seeds(quick=1, full=3)
 def test_on_a_server_that_honours_no_idempotency_key(
     hosted: Hosted, tmp_path: Path, seed: int
 ) -> None:
@@ -195,7 +195,7 @@ def messages(engine: Server, known: set[str]) -> list[str]:
         ]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.seeds(quick=1, full=3)
 def test_on_the_engine(
     engine: Server, settings: dict[str, str], known: set[str], tmp_path: Path, seed: int
 ) -> None:

@@ -36,9 +36,9 @@ def services() -> dict[str, Any]:
 
 def accepted(words: list[str]) -> Any:
     """Parse the arguments of a `duvo serve` command."""
-    found = registry.find(words[1:])
-    assert found.name == "serve"
-    return parser.parser_of("serve").parse(found.arguments)
+    command, _, arguments = registry.find(words[1:])
+    assert command == "serve"
+    return parser.parser_of("serve").parse(arguments)
 
 
 def test_the_commands_of_the_compose_file_are_accepted(

@@ -1,4 +1,4 @@
-"""Agents that are quick, and do what their first message says."""
+"""Quick agents that follow the plan in their first message."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ async def holder(run: RunContext) -> None:
 
 @agent(ECHO)
 async def echo(run: RunContext) -> None:
-    """Says what it was told."""
+    """Repeats its message."""
     await run.say(f"heard {run.message}")

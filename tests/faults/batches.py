@@ -80,7 +80,7 @@ def map(play: Play) -> None:
 
 
 def watch(play: Play) -> None:
-    """What happens to runs that are watched is told whole, once, and in order."""
+    """Events of watched runs are complete, in order and without duplicates."""
     count = play.chance.randint(1, 4)
     run_ids = [play.api.start(CLERK, play.plan(longest=20)) for _ in range(count)]
     given: dict[str, list[duvo.Message]] = {run_id: [] for run_id in run_ids}
@@ -106,7 +106,7 @@ def watch(play: Play) -> None:
         else:
             finished.append(run_id)
     assert sorted(finished) == sorted(run_ids)
-    assert len(asked) == len(set(asked)), "a human request was told twice"
+    assert len(asked) == len(set(asked)), "a human request was reported twice"
     for run_id in run_ids:
         check_given(play, run_id, given[run_id])
         assert statuses[run_id][-1] == "completed"
@@ -114,7 +114,7 @@ def watch(play: Play) -> None:
 
 
 def _check_one_each(play: Play, inputs: list[str]) -> dict[str, str]:
-    """The run of each input, by its start message; no input has two."""
+    """Return the run of each input by its message, after checking that none has two."""
     found = {one["id"]: play.api.conversation(one["id"])[0]["text_content"] for one in play.runs()}
     count = Counter(found.values())
     assert not count - Counter(inputs), f"runs were started twice: {count}"

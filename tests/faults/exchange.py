@@ -1,4 +1,4 @@
-"""One request at the faulty proxy, and the ways in which it can be answered."""
+"""One request at the faulty proxy, and the ways to respond to it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _KINDS = (
 
 
 class Hangup(Exception):
-    """The connection to the client is to be closed.
+    """Raised to close the connection to the client.
 
     Args:
-        reset: at once, and so that the client notices (RST).
+        reset: with RST, which the client notices at once.
     """
 
     def __init__(self, reset: bool = False):
@@ -38,7 +38,7 @@ class Hangup(Exception):
 
 
 class Request:
-    """One request as it came."""
+    """One request of the client."""
 
     def __init__(self, method: str, target: str, headers: dict[str, str], body: bytes):
         parts = urlsplit(target)
@@ -66,7 +66,7 @@ class Request:
 
 
 class Reply:
-    """What the engine answered, read whole."""
+    """A response of the engine with its whole body."""
 
     def __init__(self, status: int, headers: list[tuple[str, str]], body: bytes):
         self.status = status
@@ -75,7 +75,7 @@ class Reply:
 
 
 class Event:
-    """What became of one request."""
+    """What happened to one request."""
 
     def __init__(self, request: Request, fault: Fault):
         self.method = request.method
@@ -84,15 +84,15 @@ class Event:
         self.key = request.headers.get("idempotency-key")
         self.fault = fault
         self.status: int | None = None
-        """What the engine answered, or None when it was not asked."""
+        """The engine's status, or None if it did not get the request."""
 
     def __str__(self) -> str:
-        told = "not carried out" if self.status is None else f"the engine: {self.status}"
-        return f"{self.method} {self.path}: {self.fault.value} ({told})"
+        engine = "not carried out" if self.status is None else f"the engine: {self.status}"
+        return f"{self.method} {self.path}: {self.fault.value} ({engine})"
 
 
 class Exchange:
-    """One request, and the ways in which it can be answered."""
+    """One request, and the ways to respond to it."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Exchange:
         self._carrying_out = carrying_out
 
     def send(self) -> http.client.HTTPResponse:
-        """Let the engine carry it out."""
+        """Send the request to the engine."""
         headers = {name: value for name, value in self.request.headers.items() if name not in _HOP}
         host, port = self._far.host, self._far.port
         headers["host"] = f"{host}:{port}"
@@ -125,28 +125,28 @@ class Exchange:
         return response
 
     def ask(self, **query: str) -> Reply:
-        """What the engine answers, at once, to this request or one with another query."""
+        """Return the engine's response to this request, or to one with another query, unheld."""
         self.request.query.pop("wait", None)
         self.request.query.update(query)
         response = self.send()
         return Reply(response.status, response.getheaders(), response.read())
 
     def may_have_arrived(self) -> None:
-        """Carry it out, or not. A read that nobody hears of is not worth the trouble."""
+        """Send a change to the engine, or do not; a read would have no effect."""
         if self.request.changes and self.chance.random() < 0.5:
             self.ask()
 
     def answer(self, reply: Reply) -> None:
-        """Answer with this, whole."""
+        """Send a complete response."""
         self.near.sendall(self.head(reply.status, reply.headers, len(reply.body)) + reply.body)
 
     def say(self, status: int, body: bytes, kind: str, **headers: str) -> None:
-        """Answer without the engine."""
+        """Respond without the engine."""
         named = [(name.replace("_", "-"), value) for name, value in headers.items()]
         self.answer(Reply(status, [("content-type", kind), *named], body))
 
     def head(self, status: int, headers: list[tuple[str, str]], length: int | None) -> bytes:
-        """A head for a body of that length, or for one in chunks."""
+        """Return a head for a body with a length, or in chunks."""
         lines = [f"HTTP/1.1 {status} {http.client.responses.get(status, 'Odd')}"]
         for name, value in headers:
             if name.lower() not in (*_HOP, *self._hidden):
@@ -159,7 +159,7 @@ class Exchange:
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def wait_for_hangup(self) -> None:
-        """Return when the client has given up."""
+        """Wait until the client has given up, and close the connection."""
         self.near.settimeout(10)
         with contextlib.suppress(OSError):
             self.near.recv(1)

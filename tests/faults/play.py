@@ -1,4 +1,4 @@
-"""What a scenario is given: a client behind faults, and a way past them that sees the truth."""
+"""A client behind faults, and a session that bypasses them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.servers.faulty_proxy import FaultyProxy, faulty
 from tests.support.clocks import HurriedClock
 
 MAY_PASS = (duvo.RateLimited, duvo.ServerError, duvo.ConnectionError, duvo.TimeoutError)
-"""What a single call raises where the server cannot be reached for longer than it tries."""
+"""Errors of a call whose retries all failed."""
 
 _PATIENT, _IMPATIENT = 10.0, 0.15
 
 
 class Play:
-    """One seed: a client behind the proxy, and a way past it that sees the truth."""
+    """What a scenario works with: a client behind the proxy, and a session that bypasses it."""
 
     def __init__(self, seed: int, api: LocalApi, proxy: FaultyProxy, client: duvo.Client):
         self.seed = seed
@@ -34,7 +34,7 @@ class Play:
         self.mark = f"{seed}-{uuid.uuid4().hex}"
 
     def plan(self, longest: int = 60) -> str:
-        """A first message for the clerk: lines, and questions in between."""
+        """Return a plan for the clerk: lines, with human requests in between."""
         steps = []
         for _ in range(self.chance.randint(1, 3)):
             steps.append(str(self.chance.choice((1, 2, 3, 5, 8, longest))))
@@ -42,35 +42,35 @@ class Play:
         return f"{self.mark}: {' '.join(steps)}"
 
     def runs(self) -> list[dict[str, Any]]:
-        """The runs of this scenario that there are in truth."""
+        """Return the runs of this scenario that the engine has."""
         path = f"/v2/teams/{self.api.team}/runs?limit=100&search={self.mark}"
         return list(self.api.get(path)["data"])
 
     def since(self, begin: int, kind: str) -> list[Event]:
-        """What happened to calls of a kind since there were `begin` events."""
+        """Return the events of a kind from number `begin` on."""
         return [event for event in self.proxy.events[begin:] if event.kind == kind]
 
     def attempt(self, kind: str, call: Callable[[], Any]) -> tuple[str, Any]:
-        """Make a call that changes something; whether it was `done`, is `unknown`, or was not.
+        """Make a change; returns `done`, `unknown`, `refused` or `not done`, and what came back.
 
-        Whatever it raises is held against what happened on the way.
+        Errors are checked against what happened to the requests.
         """
         begin = len(self.proxy.events)
         try:
             return "done", call()
         except duvo.OutcomeUnknown as error:
             self.proxy.settle()
-            # A connection that has just ended may be noticed by the request after it; and
-            # a client of little patience gives up by itself.
+            # A closed connection may be noticed by the next request, and an impatient
+            # client gives up by itself.
             reasons = [one.fault.leaves_unknown for one in self.proxy.events[max(0, begin - 1) :]]
-            assert any(reasons) or Link(self.seed).slow, f"nothing left it unknown: {error!r}"
+            assert any(reasons) or Link(self.seed).slow, f"the outcome is known: {error!r}"
             return "unknown", error
         except duvo.InvalidReply as error:
             return "refused", error
         except MAY_PASS as error:
             self.proxy.open()
             done = [event for event in self.since(begin, kind) if event.status in (200, 201)]
-            assert not done, f"it was done, and this was raised: {error!r}"
+            assert not done, f"the change was made, but the client raised {error!r}"
             return "not done", error
         except duvo.UnexpectedAnswer as error:
             assert error.method == "GET", f"a change raised {error!r}"
@@ -79,7 +79,7 @@ class Play:
 
 @contextmanager
 def behind_faults(api: LocalApi, seed: int, lies: bool) -> Iterator[Play]:
-    """A client of the engine that everything happens to that the seed holds."""
+    """Make a client of the engine behind the faults of a seed."""
     with faulty(api.base_url, seed, lies) as proxy:
         link = Link(seed)
         client = duvo.Client(

@@ -1,4 +1,4 @@
-"""How each fault is played."""
+"""The handlers of the faults."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ def _stalled(exchange: Exchange) -> None:
 
 
 def _part(exchange: Exchange) -> bytes:
-    """An answer up to some byte of it, in its head or its body, of told length or in chunks."""
+    """Return a response cut within its head or body, with a length or in chunks."""
     reply = exchange.ask()
     chance = exchange.chance
     if chance.random() < 0.5:
         head = exchange.head(reply.status, reply.headers, None)
-        # In one chunk, or in two of which the first comes whole.
+        # In one chunk, or in two of which the first is complete.
         middle = chance.choice((len(reply.body), chance.randrange(1, len(reply.body))))
         body = chunk(reply.body[:middle]) + chunk(reply.body[middle:]) + b"0\r\n\r\n"
     else:

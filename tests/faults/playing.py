@@ -1,4 +1,4 @@
-"""Playing scenarios under seeds: in tests, or by hand against an engine that is thrown away.
+"""Runs scenarios with seeds: in tests, or by hand against a temporary engine.
 
 duvo dev tests/faults/agents.py -- python -m tests.faults.playing follow 17
 duvo dev tests/faults/agents.py -- python -m tests.faults.playing all 0-5000
@@ -33,20 +33,20 @@ SCENARIOS: dict[str, Callable[[Play], None]] = {
 }
 
 LIED_TO = ("follow", "wait")
-"""The scenarios in which pages may shift: what was read before shows that they did."""
+"""The scenarios in which pages may shift: there, the client can notice."""
 
 HANGS_AFTER = 45.0
-"""Seconds of real time after which a scenario is taken to hang; it takes a tenth of one."""
+"""Seconds after which a scenario counts as hanging; it usually takes 0.1."""
 
 _AT_ONCE = 4
 
 
 def play(api: LocalApi, name: str, seed: int) -> None:
-    """Play one scenario under one seed.
+    """Run a scenario with a seed.
 
     Raises:
-        AssertionError: something is not as it must be; tells the seed, what
-            happened on the way, and how to play it again.
+        AssertionError: the scenario failed; names the seed, the last requests
+            and the command that repeats it.
     """
     failures: list[str] = []
     with behind_faults(api, seed, name in LIED_TO) as one:
@@ -61,17 +61,17 @@ def play(api: LocalApi, name: str, seed: int) -> None:
         thread.start()
         thread.join(HANGS_AFTER)
         if thread.is_alive():
-            failures.append(f"it hangs:\n{_where_threads_are()}")
+            failures.append(f"the scenario hangs:\n{_where_threads_are()}")
     if failures:
         happened = "\n".join(f"  {event}" for event in one.proxy.events[-60:])
         raise AssertionError(
-            f"{name}, seed {seed} ({Link(seed)}); again with: duvo dev tests/faults/agents.py -- "
+            f"{name}, seed {seed} ({Link(seed)}); repeat with: duvo dev tests/faults/agents.py -- "
             f"python -m tests.faults.playing {name} {seed}\n{happened}\n{failures[0]}"
         )
 
 
 def play_all(api: LocalApi, names: Iterable[str], seeds: Iterable[int]) -> list[AssertionError]:
-    """Play scenarios under many seeds, a few at a time; what failed."""
+    """Run scenarios with seeds, a few at a time; returns the failures."""
 
     def failure(one: tuple[str, int]) -> AssertionError | None:
         try:
@@ -93,7 +93,7 @@ def _where_threads_are() -> str:
 
 
 def main(name: str, seeds: str) -> int:
-    """Play seeds `7` or `0-999` of a scenario, or of all."""
+    """Run seeds such as `7` or `0-999` of a scenario, or of all."""
     first, _, last = seeds.partition("-")
     environment = ("DUVO_API_BASE_URL", "DUVO_API_KEY", "DUVO_TEAM_ID")
     api = LocalApi(*(os.environ[one] for one in environment))

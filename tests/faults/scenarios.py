@@ -1,4 +1,4 @@
-"""What is done to one run through the faulty proxy, and what must be true of it afterwards."""
+"""Scenarios with one run behind the faulty proxy, and what must hold afterwards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CITY = {"City": "Brno"}
 
 
 def start(play: Play) -> None:
-    """One call of `start` makes one run, or says truly that it made none, or that it may have."""
+    """A start makes one run, or reports correctly that it made none or may have."""
     agent = CLERK if play.chance.random() < 0.3 else play.api.agent_id(CLERK)
     expected: list[str] = []
     for number in range(play.chance.randint(1, 4)):
@@ -25,18 +25,18 @@ def start(play: Play) -> None:
             new = [one["id"] for one in play.runs() if one["id"] not in expected]
             expected += new
             if how == "done":
-                assert new == [run.id], f"one start, and {len(new)} runs"
+                assert new == [run.id], f"one start made {len(new)} runs"
                 break
             assert how in ("unknown", "not done")
-            assert len(new) <= (how == "unknown"), f"{how}, and there are {len(new)} runs"
+            assert len(new) <= (how == "unknown"), f"{how}, but there are {len(new)} runs"
             if how == "unknown":
                 break
         else:
-            raise AssertionError("it never started")
+            raise AssertionError("the run never started")
 
 
 def follow(play: Play) -> None:
-    """A followed conversation is given whole, once, and in order."""
+    """A followed conversation is complete, in order and without duplicates."""
     run_id = play.api.start(CLERK, play.plan())
     run = play.client.runs.run(run_id)
     met: list[str] = []
@@ -44,12 +44,12 @@ def follow(play: Play) -> None:
     truth = check_given(play, run_id, given)
     assert run.status == "completed"
     assert run.answer == truth[-2]["text_content"]
-    assert len(met) == len(set(met)), "a human request was met twice"
+    assert len(met) == len(set(met)), "a human request was handled twice"
     check_replies(play, run_id)
 
 
 def resume(play: Play) -> None:
-    """So is one that is left now and then, and gone on with behind what was given last."""
+    """So is one that is interrupted and continued after the last message."""
     run_id = play.api.start(CLERK, play.plan())
     run = play.client.runs.run(run_id)
     given: list[duvo.Message] = []
@@ -60,7 +60,7 @@ def resume(play: Play) -> None:
         for message in run.messages(True, after, on_request=approving([]), answers=CITY):
             given.append(message)
             if play.chance.random() < 0.15:
-                # The id of a human request says nothing any more once that is answered.
+                # The id of a human request is useless once that is answered.
                 whole = message.type == "human_request" or play.chance.random() < 0.5
                 after = message if whole else message.id
                 left = True
@@ -70,18 +70,18 @@ def resume(play: Play) -> None:
 
 
 def wait(play: Play) -> None:
-    """A wait ends when the run has, and knows its last words."""
+    """A wait ends with the run, and knows its answer."""
     run_id = play.api.start(CLERK, play.plan())
     met: list[str] = []
     run = play.client.runs.run(run_id).wait(on_request=approving(met), answers=CITY)
     assert play.api.status(run_id) == "completed" == run.status
     assert run.answer == play.api.texts(run_id)[-1]
-    assert len(met) == len(set(met)), "a human request was met twice"
+    assert len(met) == len(set(met)), "a human request was handled twice"
     check_replies(play, run_id)
 
 
 def respond(play: Play) -> None:
-    """Each reply arrives once, and an error says truly whether it has."""
+    """Each reply arrives once, and an error reports correctly whether it did."""
     run_id = play.api.start(CLERK, play.plan())
     run = play.client.runs.run(run_id)
     truth = play.api.get(f"/v2/runs/{run_id}?wait=20")
@@ -98,8 +98,8 @@ def respond(play: Play) -> None:
         assert how != "refused", what
         truth = play.api.get(f"/v2/runs/{run_id}")
         still = (truth.get("pending_human_request") or {}).get("id") == asked["id"]
-        assert still or how != "not done", f"it was done, and this was raised: {what!r}"
-        assert not still or how != "done", "it was said to be done, and was not"
+        assert still or how != "not done", f"the reply arrived, but the client raised {what!r}"
+        assert not still or how != "done", "the client reported a reply that did not arrive"
         if not still:
             truth = play.api.get(f"/v2/runs/{run_id}?wait=20")
     assert truth["run"]["status"] == "completed", "no reply ever arrived"
@@ -107,7 +107,7 @@ def respond(play: Play) -> None:
 
 
 def stop(play: Play) -> None:
-    """A stop that returns has stopped the run, once."""
+    """A stop that returns has stopped the run once."""
     if play.chance.random() < 0.2:
         run_id, status = play.api.start(CLERK, f"{play.mark}: 1"), "completed"
         play.api.wait_for_end(run_id)
@@ -122,7 +122,7 @@ def stop(play: Play) -> None:
             assert str(error)
             play.proxy.open()
     else:
-        raise AssertionError("it never stopped")
+        raise AssertionError("the run never stopped")
     assert run.status == {"interrupted": "stopped"}.get(status, status)
     assert play.api.status(run_id) == status
     kinds = [one["type"] for one in play.api.conversation(run_id)]
@@ -130,7 +130,7 @@ def stop(play: Play) -> None:
 
 
 def post(play: Play) -> None:
-    """A message that is sent to a run arrives once, and the wait after it is for what it began."""
+    """A message arrives once, and the wait after it is for the turn that it started."""
     run_id = play.api.start(ECHO, f"{play.mark} 0")
     run = play.client.runs.run(run_id)
     sent = [f"{play.mark} 0"]
@@ -142,8 +142,10 @@ def post(play: Play) -> None:
             how, what = play.attempt("post", partial(run.send_message, text))
             posted = _posted(play, run_id).count(text)
             assert posted <= 1, f"the message arrived {posted} times"
-            assert posted == 0 or how != "not done", f"it arrived, and this was raised: {what!r}"
-            assert posted == 1 or how != "done", "it was said to have arrived, and has not"
+            assert posted == 0 or how != "not done", (
+                f"the message arrived, but the client raised {what!r}"
+            )
+            assert posted == 1 or how != "done", "the client reported a message that did not arrive"
             if posted:
                 break
         if how == "done":
@@ -179,13 +181,13 @@ def _posted(play: Play, run_id: str) -> list[str]:
 
 
 def check_replies(play: Play, run_id: str, *, was_left: bool = False) -> None:
-    """Each request of the run was replied to once, and the agent got just that.
+    """Check that each human request of the run got one reply, and the agent that reply.
 
     Args:
         play: the scenario.
         run_id: the run.
-        was_left: whoever replied may have been left while a reply was on its way;
-            then the next one may send another, which the engine refuses.
+        was_left: the iterator may have been closed while it sent a reply; then
+            the next one may reply again, which the engine refuses.
     """
     replies = [event for event in play.proxy.events if event.kind == "respond" and event.status]
     if was_left:

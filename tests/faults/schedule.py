@@ -1,4 +1,4 @@
-"""What goes wrong, request by request, decided by a seed. Pure."""
+"""The faults of each request, chosen by a seed. Pure."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ MOST_FAULTS = 9
 
 
 class Fault(Enum):
-    """What becomes of one request, or of its answer."""
+    """What happens to a request or its response."""
 
     PASS = "passed"
-    # It never arrives.
+    # The request never arrives.
     LOST = "lost on its way"
     REFUSED = "passed, and the next connection refused"
     RESET = "passed, and the next connection reset before it is read"
     TOO_MANY = "answered 429"
     OVERLOADED = "answered 503 with Retry-After"
-    # It may have arrived: both are played.
+    # The request may have arrived: both happen.
     BROKEN = "answered 500, 502, 503 or 504"
     HTML = "answered with a page of HTML"
     NO_ANSWER = "not answered until the client gives up"
     DROPPED = "carried out, and the connection dropped"
     CUT = "carried out, and the answer cut"
     STALLED = "carried out, and the answer stops in the middle"
-    # The answer comes whole, and is another one than was asked for.
+    # The response is complete, but to another request.
     OTHER_PAGE = "answered with the page at another offset"
     SHIFTED = "answered with items that have moved"
     REPEATED = "answered with items that come twice"
-    # Nothing is wrong with the answer.
+    # The response is right.
     HUNG_UP = "answered, and the kept connection closed"
 
     @property
     def leaves_unknown(self) -> bool:
-        """Whether a client cannot tell that a request was not carried out."""
+        """Whether the client cannot know that the request was not carried out."""
         return self in _LEAVE_UNKNOWN
 
 
@@ -47,7 +47,7 @@ _LEAVE_UNKNOWN = (
     Fault.DROPPED,
     Fault.CUT,
     Fault.STALLED,
-    # Of the request that comes next: it may be under way as the connection ends.
+    # Of the next request, which may have been sent when the connection ends.
     Fault.RESET,
     Fault.HUNG_UP,
 )
@@ -68,20 +68,20 @@ _LYING = (Fault.SHIFTED, Fault.REPEATED)
 
 
 class Link:
-    """One of the servers that a seed may play.
+    """The kind of server that a seed simulates.
 
     Attributes:
-        honours_keys: it has the idempotency keys, and says so.
-        holds: it offers to hold requests, and so promises that its pages never shift.
-        slow: requests may go unanswered; the client has little patience then.
-        page: items of a page at most.
+        honours_keys: it honours idempotency keys, and says so.
+        holds: it offers long polling, which implies that pages never shift.
+        slow: requests may get no response; the client has a short timeout.
+        page: maximum number of items per page.
     """
 
     def __init__(self, seed: int):
         chance = random.Random(f"{seed} link")
         self.honours_keys = seed % 3 > 0
         self.slow = seed % 5 == 4
-        # A held request is silent for longer than an impatient client bears.
+        # A held request is silent for longer than a short timeout.
         self.holds = seed % 3 == 1 and not self.slow
         self.page = chance.choice((2, 7, 50, 50))
 
@@ -95,17 +95,17 @@ class Link:
 
 
 class Schedule:
-    """The faults of one seed; each kind of call has its own, and each ends in passing.
+    """The faults of a seed, for each kind of call. Each has an end, after which calls pass.
 
     Args:
-        seed: decides all.
-        link: what kind of server is played.
-        lies: pages of a conversation may be others than they say they are, where
-            the server never promised that they would not.
+        seed: chooses everything.
+        link: the kind of server.
+        lies: pages of a conversation may shift, where the server does not
+            promise the contrary.
 
     Attributes:
-        refusals: how often the client has to sleep before the first connection
-            is taken.
+        refusals: number of sleeps of the client before the first connection is
+            accepted.
     """
 
     def __init__(self, seed: int, link: Link, lies: bool):
@@ -120,12 +120,12 @@ class Schedule:
         self._lies_left = 3 if lies and not link.holds else 0
 
     def next(self, kind: str, *, pages: bool, begins: bool) -> tuple[Fault, random.Random]:
-        """What becomes of the next call of that kind, and chance for its details.
+        """Return the fault of the next call of a kind, and the random numbers for its details.
 
         Args:
-            kind: of the call.
-            pages: whether its answer is a page of a conversation.
-            begins: whether that is the first page, which nothing is known before.
+            kind: the kind of call.
+            pages: whether the response is a page of a conversation.
+            begins: whether it is the first page.
         """
         with self._lock:
             number = self._count[kind] = self._count.get(kind, 0) + 1
@@ -144,7 +144,7 @@ class Schedule:
         faults = [*_OF_ANY, *(_SLOW if self._link.slow else ())]
         if pages:
             faults.append(Fault.OTHER_PAGE)
-            # One who has seen nothing yet cannot notice that a page begins elsewhere.
+            # A client without messages cannot notice that a page starts elsewhere.
             if self._lies_left:
                 faults += (Fault.REPEATED,) if begins else _LYING
         return faults

@@ -1,21 +1,21 @@
-"""Seeds that once failed, each with what it found."""
+"""Seeds that once failed, and why."""
 
 from __future__ import annotations
 
 _NEVER_SENT = (
-    "after a refused connection any later failure of the same call was taken for one that never "
-    "arrived, so that the change was sent again, or said not to have happened"
+    "after a refused connection, any later failure of the same call counted as one that never "
+    "arrived, so the change was repeated or reported as not made"
 )
-_REPLIED_AGAIN = "a reply of unknown outcome was sent again while the run could not be read"
-_CUT_HEAD = "a head that was cut in the middle was taken for an answer without a body"
+_REPLIED_AGAIN = "a reply of unknown outcome was repeated while the run could not be read"
+_CUT_HEAD = "a head that was cut counted as a response without a body"
 _SMALL_PAGES = (
-    "where pages were smaller than asked for, the end was seen on the way back to a lost place"
+    "where pages were smaller than requested, the end was found on the way back to a lost place"
 )
 _OLD_NEWS = (
-    "a run that was handed out as ended stood as at work again, after what a thread that replied "
-    "had read before"
+    "a run that was returned as ended became running again, by what a replying thread had read "
+    "before"
 )
-_SKIPPED = "where pages were smaller than asked for, the place to go on from was not found"
+_SKIPPED = "where pages were smaller than requested, the place to continue from was not found"
 
 FOUND = {
     ("start", 57): _NEVER_SENT,

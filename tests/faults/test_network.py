@@ -1,4 +1,4 @@
-"""Proxies and certificates, as the environment tells them; through the SDK and the command."""
+"""Proxies and certificates from the environment, with the SDK and the command."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Teams = Callable[[str], list[str]]
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """A certificate authority that nobody else knows."""
+    """A certificate authority of the tests."""
     return trustme.CA()
 
 
 @pytest.fixture
 def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
-    """Its certificate, as a file."""
+    """A file with the authority's certificate."""
     file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
     return str(file)
@@ -37,7 +37,7 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
 
 @pytest.fixture
 def secured(authority: trustme.CA) -> Iterator[Hosted]:
-    """The hosted server over TLS, with a certificate of that authority."""
+    """The fake API over TLS, with a certificate of the authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
     with serving(Hosted(), context) as server:
@@ -81,7 +81,7 @@ def test_a_plain_request_goes_through_the_proxy(
     assert proxy.asked == [f"GET {hosted.base_url}/v2/teams"]
 
 
-def test_the_command_goes_through_the_proxy_and_trusts_the_named_authority(
+def test_the_command_uses_the_proxy_and_the_ca_file_of_the_environment(
     secured: Hosted, proxy: Proxy, ca_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
@@ -92,7 +92,7 @@ def test_the_command_goes_through_the_proxy_and_trusts_the_named_authority(
     assert proxy.asked == [f"CONNECT {secured.base_url.removeprefix('https://')}"]
 
 
-def test_no_proxy_goes_past_it(
+def test_a_host_in_no_proxy_is_reached_directly(
     teams: Teams, hosted: Hosted, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
@@ -102,7 +102,7 @@ def test_no_proxy_goes_past_it(
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_the_environment_names_the_authority(
+def test_the_environment_names_the_ca_file(
     teams: Teams, secured: Hosted, ca_file: str, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, ca_file)
@@ -167,7 +167,7 @@ def test_a_callers_session_beats_the_environment(
             assert client.teams.list()[0].id == TEAM
 
 
-def test_an_untrusted_server_is_told_whole_and_not_asked_again(
+def test_an_untrusted_certificate_is_explained_and_not_retried(
     secured: Hosted,
     connect: Connect,
 ) -> None:
@@ -182,7 +182,7 @@ def test_an_untrusted_server_is_told_whole_and_not_asked_again(
     assert secured.requests == []
 
 
-def test_the_error_tells_which_variable_named_the_ca_file(
+def test_an_error_names_the_variable_of_the_ca_file(
     teams: Teams, secured: Hosted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other.pem"
@@ -193,7 +193,7 @@ def test_the_error_tells_which_variable_named_the_ca_file(
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_what_the_error_says_to_set_helps_whatever_was_set_before(
+def test_the_variable_that_an_error_recommends_works(
     teams: Teams,
     secured: Hosted,
     ca_file: str,
@@ -206,13 +206,13 @@ def test_what_the_error_says_to_set_helps_whatever_was_set_before(
     monkeypatch.setenv(name, str(other))
     with pytest.raises(duvo.TLSError) as caught:
         teams(secured.base_url)
-    told = re.search(r"set (\w+) to the file that has your CA", str(caught.value))
-    assert told is not None
-    monkeypatch.setenv(told[1], ca_file)
+    recommended = re.search(r"set (\w+) to the file with your CA", str(caught.value))
+    assert recommended is not None
+    monkeypatch.setenv(recommended[1], ca_file)
     assert teams(secured.base_url) == [TEAM]
 
 
-def test_a_ca_file_that_is_none_is_told(
+def test_a_missing_ca_file_is_reported(
     teams: Teams, secured: Hosted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent.pem")

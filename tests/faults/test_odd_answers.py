@@ -1,4 +1,4 @@
-"""Servers that contradict themselves: nothing lost, no endless loop, no error but ours."""
+"""Contradictory servers: no message is lost, no loop is endless, all errors are ours."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def long_run(hosted: Hosted) -> str:
 def pages(
     hosted: Hosted, change: Callable[[int, dict[str, Any]], dict[str, Any]]
 ) -> Callable[[Seen], Any]:
-    """Changes each page of messages; the change gets how many came before."""
+    """Make a fault that changes each page of messages, given the number of earlier ones."""
     count = itertools.count()
 
     def answer(seen: Seen) -> Any:
@@ -67,7 +67,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_conversation_is_whole_whatever_the_server_counts(
+def test_a_conversation_is_complete_whatever_total_the_server_sends(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock, long_run: str, wrong: str
 ) -> None:
     run = client.runs.run(long_run)
@@ -82,7 +82,7 @@ def test_a_conversation_is_whole_whatever_the_server_counts(
     assert len(hosted.requests) < 80
 
 
-def test_pages_smaller_than_asked_for_and_without_a_total_are_all_read(
+def test_small_pages_without_a_total_are_all_read(
     hosted: Hosted, client: duvo.Client, long_run: str
 ) -> None:
     hosted.before = pages(
@@ -93,7 +93,7 @@ def test_pages_smaller_than_asked_for_and_without_a_total_are_all_read(
     assert contents(run.messages(last=3)) == ["117", "118", "119"]
 
 
-def test_a_shift_while_the_end_is_read_loses_nothing(
+def test_a_shift_while_the_end_is_read_loses_no_message(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = hosted.start()
@@ -111,7 +111,7 @@ def test_a_shift_while_the_end_is_read_loses_nothing(
     assert contents(client.runs.run(run_id).messages(follow=True)) == numbers(120)
 
 
-def test_a_replica_that_lags_at_the_end_is_asked_again(
+def test_a_replica_that_lags_at_the_end_is_read_again(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = hosted.start()
@@ -133,7 +133,7 @@ def test_a_replica_that_lags_at_the_end_is_asked_again(
     assert contents(client.runs.run(run_id).messages(follow=True)) == numbers(11)
 
 
-def test_a_message_that_is_replaced_ends_no_follow(
+def test_a_replaced_message_does_not_end_a_follow(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = hosted.start()
@@ -152,7 +152,7 @@ def test_a_message_that_is_replaced_ends_no_follow(
     assert contents(client.runs.run(run_id).messages(follow=True)) == ["preparing", "prepared"]
 
 
-def test_peeking_into_a_conversation_does_not_spoil_the_answer(
+def test_reading_a_part_of_a_conversation_leaves_the_answer_intact(
     hosted: Hosted, client: duvo.Client, long_run: str
 ) -> None:
     run = client.runs.run(long_run).wait()
@@ -161,7 +161,7 @@ def test_peeking_into_a_conversation_does_not_spoil_the_answer(
     assert run.answer == "119"
 
 
-def test_an_error_while_iterating_is_no_end(hosted: Hosted, client: duvo.Client) -> None:
+def test_an_error_does_not_end_an_iterator(hosted: Hosted, client: duvo.Client) -> None:
     run_id = hosted.start()
     hosted.ask(run_id)
     messages = client.runs.run(run_id).messages(follow=True, on_request="raise")
@@ -171,14 +171,16 @@ def test_an_error_while_iterating_is_no_end(hosted: Hosted, client: duvo.Client)
             next(messages)
 
 
-def test_nothing_more_comes_after_close(hosted: Hosted, client: duvo.Client, long_run: str) -> None:
+def test_a_closed_iterator_has_no_more_messages(
+    hosted: Hosted, client: duvo.Client, long_run: str
+) -> None:
     messages = client.runs.run(long_run).messages(follow=True)
     next(messages)
     messages.close()
     assert list(messages) == []
 
 
-def test_a_request_that_was_answered_since_is_a_place_to_go_on_from(
+def test_a_follow_continues_after_a_request_that_was_answered_since(
     hosted: Hosted, client: duvo.Client
 ) -> None:
     run_id = hosted.start()
@@ -190,11 +192,11 @@ def test_a_request_that_was_answered_since_is_a_place_to_go_on_from(
     hosted.say(run_id, "posted")
     hosted.end(run_id)
     assert contents(run.messages(follow=True, after=asked)) == ["posted"]
-    with pytest.raises(duvo.NotFound, match="give the message itself"):
+    with pytest.raises(duvo.NotFound, match="give the object, or the message before it"):
         next(run.messages(follow=True, after=asked.id))
 
 
-def test_a_request_that_was_shown_before_is_still_replied_to(
+def test_a_request_before_the_start_of_a_follow_is_replied_to(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = hosted.start()
@@ -208,7 +210,7 @@ def test_a_request_that_was_shown_before_is_still_replied_to(
 @pytest.mark.parametrize(
     "fault", ["502 after it was done", "dropped before", "429", "dropped after"]
 )
-def test_a_reply_bears_an_outage_and_is_made_once(
+def test_a_reply_survives_an_outage_and_is_sent_once(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock, fault: str
 ) -> None:
     run_id = hosted.start()
@@ -239,7 +241,7 @@ def test_a_reply_bears_an_outage_and_is_made_once(
     assert next(done) == 1
 
 
-def test_a_reply_ends_with_the_time_given(hosted: Hosted, client: duvo.Client) -> None:
+def test_a_reply_ends_at_the_timeout_of_its_wait(hosted: Hosted, client: duvo.Client) -> None:
     run_id = hosted.start()
     hosted.ask(run_id)
     hosted.before = lambda seen: time.sleep(3) if seen.path.endswith("/respond") else None
@@ -250,7 +252,7 @@ def test_a_reply_ends_with_the_time_given(hosted: Hosted, client: duvo.Client) -
 
 
 @pytest.mark.parametrize("slow", ["/agents", "/runs"])
-def test_ask_ends_with_the_time_given(hosted: Hosted, client: duvo.Client, slow: str) -> None:
+def test_ask_ends_at_its_timeout(hosted: Hosted, client: duvo.Client, slow: str) -> None:
     hosted.before = lambda seen: time.sleep(3) if seen.path.endswith(slow) else None
     began = time.monotonic()
     with pytest.raises(duvo.WaitTimeout, match="no answer within 1 s"):
@@ -259,7 +261,7 @@ def test_ask_ends_with_the_time_given(hosted: Hosted, client: duvo.Client, slow:
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
-def test_a_time_that_is_none_is_refused(
+def test_a_timeout_that_is_not_positive_is_refused(
     hosted: Hosted, client: duvo.Client, timeout: float
 ) -> None:
     with pytest.raises(duvo.ConfigError, match="above 0"):
@@ -268,7 +270,7 @@ def test_a_time_that_is_none_is_refused(
 
 @pytest.mark.parametrize("retry_after", ["0", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"])
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_server_that_asks_for_no_pause_is_not_hammered(
+def test_a_retry_after_of_zero_does_not_make_retries_spin(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock, retry_after: str, status: int
 ) -> None:
     run_id = hosted.start()
@@ -280,7 +282,7 @@ def test_a_server_that_asks_for_no_pause_is_not_hammered(
     assert len(hosted.requests) < 40
 
 
-def test_a_server_that_asks_for_a_day_gets_no_more_than_an_outage(
+def test_a_retry_after_of_a_day_is_an_outage(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock
 ) -> None:
     hosted.before = lambda seen: (503, {"error": "x"}, {"retry-after": "1e12"})
@@ -291,7 +293,7 @@ def test_a_server_that_asks_for_a_day_gets_no_more_than_an_outage(
 
 
 @pytest.mark.parametrize("offered", ["25", "-5", "0.0001", "soon"])
-def test_held_requests_that_come_back_at_once_do_not_spin(
+def test_held_requests_that_return_at_once_do_not_spin(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock, offered: str
 ) -> None:
     run_id = hosted.start()
@@ -306,7 +308,7 @@ def test_held_requests_that_come_back_at_once_do_not_spin(
         assert len(hosted.requests) < 60
 
 
-def test_a_list_that_gives_the_same_page_for_ever_is_told(
+def test_a_list_that_repeats_a_page_forever_is_an_error(
     hosted: Hosted, client: duvo.Client
 ) -> None:
     hosted.start()
@@ -314,12 +316,12 @@ def test_a_list_that_gives_the_same_page_for_ever_is_told(
     assert item[0] == 200
     once = [{"id": f"run-{n}", "status": "running"} for n in range(100)]
     hosted.before = lambda seen: (200, {"data": once})
-    with pytest.raises(duvo.UnexpectedAnswer, match="again and again"):
+    with pytest.raises(duvo.UnexpectedAnswer, match="keeps returning the same items"):
         list(client.runs.list())
     assert len(hosted.requests) < 10
 
 
-def test_an_answer_about_another_run_is_not_believed(
+def test_a_response_about_another_run_is_not_used(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id, other = hosted.start(), hosted.start("completed")
@@ -329,7 +331,7 @@ def test_an_answer_about_another_run_is_not_believed(
 
 
 @pytest.mark.parametrize("body", [{}, {"run": None}, {"run": {"id": 3}}, [], "ok"])
-def test_a_start_whose_answer_makes_no_sense_may_have_happened(
+def test_a_start_with_a_senseless_response_has_an_unknown_outcome(
     hosted: Hosted, client: duvo.Client, body: Any
 ) -> None:
     hosted.before = lambda seen: (201, body)
@@ -374,7 +376,7 @@ def test_no_error_carries_the_key(
         lambda client: client.runs.run("r").respond(answers={"1": 5}),
     ],
 )
-def test_nonsense_meets_our_errors_only(
+def test_nonsense_raises_only_our_errors(
     hosted: Hosted, client: duvo.Client, call: Callable[[duvo.Client], Any]
 ) -> None:
     with pytest.raises(duvo.DuvoError):
@@ -401,7 +403,9 @@ def test_nonsense_for_a_client_meets_our_errors_only(
 
 
 @pytest.mark.parametrize("location", ["http://[bad", "http://127.0.0.1:abc/", "//", "ftp://x/"])
-def test_a_redirect_to_nonsense_is_told(hosted: Hosted, client: duvo.Client, location: str) -> None:
+def test_a_redirect_to_nonsense_is_an_error(
+    hosted: Hosted, client: duvo.Client, location: str
+) -> None:
     hosted.before = lambda seen: (308, b"", {"location": location})
     with pytest.raises(duvo.ConfigError):
         client.runs.get(hosted.start())
@@ -422,7 +426,7 @@ def mutated(value: Any, chance: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_mutated_answers_meet_our_errors_only(
+def test_mutated_responses_raise_only_our_errors(
     hosted: Hosted, client: duvo.Client, clock: StoppedClock, seed: int
 ) -> None:
     chance = random.Random(seed)

@@ -1,4 +1,4 @@
-"""All that can go wrong between the SDK and a server, by seeds: nothing is lost or doubled."""
+"""Faults between the SDK and a server, chosen by seeds, lose and repeat nothing."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ from tests.faults.playing import SCENARIOS, play, play_all
 from tests.faults.seeds import FOUND
 from tests.servers.engine_api import LocalApi
 
-SEEDS = {**dict.fromkeys(SCENARIOS, 200), "resume": 60, "post": 60, "watch": 60}
+FULL = {**dict.fromkeys(SCENARIOS, 200), "resume": 60, "post": 60, "watch": 60}
+QUICK = {**dict.fromkeys(SCENARIOS, 40), "resume": 20, "post": 20, "watch": 20}
 AT_ONCE = 20
-CHUNKS = [(name, first) for name in SCENARIOS for first in range(0, SEEDS[name], AT_ONCE)]
 
 
-@pytest.mark.parametrize(("name", "first"), CHUNKS)
-def test_nothing_is_lost_or_doubled(engine: LocalApi, name: str, first: int) -> None:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "first" in metafunc.fixturenames:
+        seeds = FULL if metafunc.config.getoption("full") else QUICK
+        chunks = [(name, first) for name in seeds for first in range(0, seeds[name], AT_ONCE)]
+        metafunc.parametrize(("name", "first"), chunks)
+
+
+@pytest.mark.seeds
+def test_faults_lose_and_repeat_nothing(engine: LocalApi, name: str, first: int) -> None:
     failed = play_all(engine, [name], range(first, first + AT_ONCE))
     if failed:
         raise failed[0]
 
 
 @pytest.mark.parametrize(("name", "seed"), FOUND)
-def test_what_was_found_once_stays_mended(engine: LocalApi, name: str, seed: int) -> None:
+def test_seeds_that_once_failed_pass(engine: LocalApi, name: str, seed: int) -> None:
     play(engine, name, seed)

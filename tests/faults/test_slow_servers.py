@@ -1,4 +1,4 @@
-"""Servers that answer slowly or never: every wait has an end, and closing ends it at once."""
+"""Slow and silent servers: every wait has an end, and closing ends it at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEAD = (
 
 @contextmanager
 def raw_server(serve: Callable[[socket.socket, bytes], None]) -> Iterator[str]:
-    """A server whose answers are written by hand; gets each request's head."""
+    """Run a server that passes the head of each request to a function."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def handle(connection: socket.socket) -> None:
@@ -57,7 +57,7 @@ def answer(connection: socket.socket, body: bytes) -> None:
 
 
 def holding(stop: threading.Event, beat: float) -> Callable[[socket.socket, bytes], None]:
-    """Holds every request that asks for it, with a space now and then."""
+    """Hold each long poll, with a blank every few seconds."""
 
     def serve(connection: socket.socket, head: bytes) -> None:
         if b"wait=" in head.split(b"\r\n")[0]:
@@ -72,7 +72,7 @@ def holding(stop: threading.Event, beat: float) -> Callable[[socket.socket, byte
     return serve
 
 
-def test_a_held_request_ends_within_a_second_of_close(connect: Connect) -> None:
+def test_closing_ends_a_held_request_within_a_second(connect: Connect) -> None:
     stop = threading.Event()
     with raw_server(holding(stop, 0.5)) as base_url:
         client = connect(api_key=KEY, base_url=base_url, team_id=TEAM)
@@ -89,7 +89,7 @@ def test_a_held_request_ends_within_a_second_of_close(connect: Connect) -> None:
         stop.set()
 
 
-def test_a_dripping_answer_is_bounded_by_the_time_given(connect: Connect) -> None:
+def test_a_dripping_response_ends_at_the_timeout(connect: Connect) -> None:
     stop = threading.Event()
     with raw_server(holding(stop, 0.05)) as base_url:
         client = connect(api_key=KEY, base_url=base_url, team_id=TEAM)
@@ -99,12 +99,12 @@ def test_a_dripping_answer_is_bounded_by_the_time_given(connect: Connect) -> Non
         except duvo.WaitTimeout as error:
             assert error.timeout == 1
         else:
-            raise AssertionError("it ended though the run did not")
+            raise AssertionError("the wait ended before the run")
         assert time.monotonic() - began < 1.5
         stop.set()
 
 
-def test_a_body_of_told_length_that_drips_is_bounded_too(connect: Connect) -> None:
+def test_a_dripping_body_with_a_length_ends_at_the_timeout(connect: Connect) -> None:
     stop = threading.Event()
 
     def drip(connection: socket.socket, head: bytes) -> None:
@@ -120,12 +120,12 @@ def test_a_body_of_told_length_that_drips_is_bounded_too(connect: Connect) -> No
         except duvo.WaitTimeout:
             pass
         else:
-            raise AssertionError("it ended though the run did not")
+            raise AssertionError("the wait ended before the run")
         assert time.monotonic() - began < 1.5
         stop.set()
 
 
-def test_the_interpreter_exits_without_a_word_after_a_break() -> None:
+def test_the_interpreter_exits_silently_after_a_break() -> None:
     stop = threading.Event()
     code = f"""
 import duvo, threading

@@ -1,4 +1,4 @@
-"""Several servers on one PostgreSQL database, each in a process of its own."""
+"""Servers that share a PostgreSQL database, each in its own process."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ SERVE = """
 
 
 class ServerProcess:
-    """A server in a process of its own.
+    """A server in its own process.
 
     Attributes:
         api: a session with it.
@@ -135,7 +135,7 @@ class ServerProcess:
         self._end()
 
     def leave(self) -> None:
-        """Let it end by itself, as by Ctrl-C."""
+        """Let the server end cleanly, as Ctrl-C does."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(20)
@@ -155,7 +155,7 @@ class ServerProcess:
 
 
 class Fleet:
-    """The servers of one database, and what their agents' tools wrote down."""
+    """The servers of one database, and the file in which their agents' tools record calls."""
 
     def __init__(self, folder: Path, url: str):
         self.folder, self.url = folder, url
@@ -167,18 +167,18 @@ class Fleet:
         self._servers: list[ServerProcess] = []
 
     def start(self, count: int) -> list[ServerProcess]:
-        """Start so many servers, all at once."""
+        """Start servers at the same time."""
         before = len(self._servers)
         new = [ServerProcess(self, f"server-{before + number}") for number in range(count)]
         self._servers += new
         return [server.ready() for server in new]
 
     def open_the_gate(self) -> None:
-        """Let the calls of `gate` return."""
+        """Let calls of the tool `gate` return."""
         self.side_file.with_name(f"{self.side_file.name}.open").touch()
 
     def calls(self) -> list[str]:
-        """The idempotency key of each call of a tool, as they came."""
+        """Return the idempotency keys of all calls, in order."""
         return [line.split()[0] for line in self.side_file.read_text().splitlines()]
 
     def close(self) -> None:
@@ -186,13 +186,13 @@ class Fleet:
             server.kill()
 
     def steps_run_again(self) -> list[str]:
-        """The calls of `write` that began after their end had been recorded."""
+        """Return the calls of `write` that began after their result had been recorded."""
         begun = defaultdict(list)
         for line in self.side_file.read_text().splitlines():
             key, what, *moment = line.split()
             if what == "begun":
                 begun[key].append(float(moment[0]))
-        # The agents do one thing after the other: the nth call that ended is the nth key's.
+        # An agent makes its calls one after another: the nth to end has the nth key.
         keys = defaultdict(list)
         for key in sorted(begun, key=lambda key: int(key.partition("/")[2])):
             keys[key.partition("/")[0]].append(key)

@@ -1,4 +1,4 @@
-"""The engine's API as raw requests: what stands on the wire, untouched by the SDK."""
+"""The engine's API by raw requests, without the SDK."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENDED = ("completed", "failed", "interrupted")
 
 
 class LocalApi:
-    """A session with an engine, and the few things that every test of it does."""
+    """A session with an engine, and the calls that most tests make."""
 
     def __init__(self, base_url: str, key: str, team: str):
         self.base_url = base_url
@@ -56,7 +56,7 @@ class LocalApi:
         return str(started["run"]["id"])
 
     def count(self, status: str) -> int:
-        """How many runs are of that status."""
+        """Return the number of runs with a status."""
         return int(self.get(f"/v2/teams/{self.team}/runs?limit=1&status={status}")["total"])
 
     def run(self, run_id: str) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class LocalApi:
                 return found
 
     def texts(self, run_id: str) -> list[str]:
-        """What the agent said."""
+        """Return the texts of the agent."""
         return [
             one["text_content"]
             for one in self.conversation(run_id)
@@ -121,7 +121,7 @@ class LocalApi:
 def wait_until(
     condition: Callable[[], bool], seconds: float, otherwise: str, *, every: float = 0.01
 ) -> None:
-    """Return when the condition holds, looked at so often; fail when it does not in time."""
+    """Check a condition every few ms until it holds; fail with a message after some seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, otherwise

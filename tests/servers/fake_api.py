@@ -1,4 +1,4 @@
-"""A server on loopback that speaks the hosted API's shapes and nothing more."""
+"""A server on loopback with the hosted API's shapes."""
 
 from __future__ import annotations
 
@@ -39,14 +39,15 @@ class Seen:
 
 
 class Drop(Exception):
-    """Raised by a fault: the connection is cut without an answer."""
+    """Raised by a fault: close the connection without a response."""
 
 
 class Hosted:
-    """What the server holds, what it was asked, and what goes wrong next.
+    """The server's data, the requests it received, and its faults.
 
-    A fault gets each request that arrived and returns None to let it pass, a
-    pair (status, body), a triple with headers, or raises Drop.
+    The faults `before` and `after` are called with each request. They return
+    None to let it pass, or (status, body) or (status, body, headers) to
+    respond, or raise Drop.
     """
 
     def __init__(self) -> None:
@@ -60,7 +61,7 @@ class Hosted:
         self.after: Callable[[Seen], Any] = lambda seen: None
         self.headers: dict[str, str] = {}
         self.tells_updates = True
-        """Whether a run's `updated_at` moves with what happens to it."""
+        """Whether a run's `updated_at` changes when the run does."""
         self.lock = threading.RLock()
         self.base_url = ""
         self._time = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -237,7 +238,7 @@ class Hosted:
 
 
 def small_pages(seen: Seen, size: int = 20) -> None:
-    """Lets a page have fewer messages than were asked for."""
+    """Return fewer messages per page than requested."""
     if "limit" in seen.query:
         seen.query["limit"] = str(min(size, int(seen.query["limit"])))
 
@@ -299,7 +300,7 @@ def _item(run: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def serving(hosted: Hosted, context: ssl.SSLContext | None = None) -> Iterator[Hosted]:
-    """The server, on a free port of loopback, until the block ends; with a context, over TLS."""
+    """Serve on a free port of loopback for the length of a block; with a context, over TLS."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -345,12 +346,12 @@ def serving(hosted: Hosted, context: ssl.SSLContext | None = None) -> Iterator[H
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 
         def handle(self) -> None:
-            # A client that does not trust the certificate hangs up in the handshake.
+            # A client that does not trust the certificate closes the connection.
             with contextlib.suppress(ssl.SSLError, ConnectionError):
                 super().handle()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

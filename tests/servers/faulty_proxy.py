@@ -1,4 +1,4 @@
-"""A small HTTP proxy on loopback, before an engine, that lets requests go wrong by a seed."""
+"""An HTTP proxy in front of an engine that injects faults, chosen by a seed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _HIDDEN_WITHOUT_HOLDING = ("duvo-long-poll",)
 
 
 class FaultyProxy:
-    """Stands between one client and an engine.
+    """Stands between a client and an engine.
 
     Attributes:
-        base_url: what the client is given.
-        events: what became of each request, in order.
+        base_url: the client's base URL.
+        events: what happened to each request, in order.
     """
 
     def __init__(self, engine_url: str, schedule: Schedule, link: Link):
@@ -34,7 +34,7 @@ class FaultyProxy:
         self._link = link
         self._change = threading.Lock()
         self._open_connections: set[socket.socket] = set()
-        # Bound and never listening: nobody else gets the port while it is closed.
+        # Bound but not listening: keeps the port while connections are refused.
         self._reserved = _bound(0)
         self._port = self._reserved.getsockname()[1]
         self._listener: socket.socket | None = None
@@ -49,12 +49,12 @@ class FaultyProxy:
             self.open()
 
     def rest(self) -> None:
-        """The client sleeps: meanwhile what is under way is carried out, or refusing ends."""
+        """Called when the client sleeps: finish requests, or stop refusing connections."""
         self.settle()
         self.open()
 
     def settle(self) -> None:
-        """Return when the engine has nothing left to carry out."""
+        """Wait until the engine has responded to everything."""
         with self._asked:
             self._asked.wait_for(lambda: self._asking == 0, 20)
 
@@ -70,13 +70,13 @@ class FaultyProxy:
                 self._asked.notify_all()
 
     def open(self) -> None:
-        """Take connections again, when enough were refused."""
+        """Accept connections again, once enough were refused."""
         with self._change:
             self._refusals -= 1
             if self._refusals > 0 or self._listener is not None:
                 return
             if self._accepting is not None:
-                self._accepting.join()  # until then the port is taken
+                self._accepting.join()  # it holds the port
             self._listener = _bound(self._port)
             self._listener.listen(64)
             self._accepting = threading.Thread(
@@ -94,7 +94,7 @@ class FaultyProxy:
             listener.close()
 
     def close(self) -> None:
-        """End it, and every connection."""
+        """Close the proxy and all connections."""
         self._refuse(0)
         self._reserved.close()
         with self._change:
@@ -147,7 +147,7 @@ class FaultyProxy:
             limit = min(self._link.page, int(request.query["limit"]))
             request.query["limit"] = str(limit)
         if request.changes and _has_left(near):
-            raise Hangup  # so late that it would be carried out after all that follows from it
+            raise Hangup  # the client went on without it
         exchange = Exchange(request, event, near, far, chance, self._hidden(), self._carrying_out)
         if fault in (Fault.REFUSED, Fault.RESET):
             exchange.closes = True
@@ -190,7 +190,7 @@ def _close(connection: socket.socket, reset: bool) -> None:
 
 @contextmanager
 def faulty(engine_url: str, seed: int, lies: bool) -> Iterator[FaultyProxy]:
-    """A proxy that plays the seed, until the block ends."""
+    """Run a proxy with the faults of a seed for the length of a block."""
     link = Link(seed)
     proxy = FaultyProxy(engine_url, Schedule(seed, link, lies), link)
     try:

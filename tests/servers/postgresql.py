@@ -1,4 +1,4 @@
-"""A real PostgreSQL from a wheel: a server of the tests' own, on loopback, without a service."""
+"""A PostgreSQL server on loopback, from a wheel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOBODY = 65534
 
 
 class PostgreSQL:
-    """A server with its data in a folder; any number of databases, each asked for by `database`."""
+    """A server with its data in a folder. `database` creates a database."""
 
     def __init__(self, folder: Path, *, fsync: bool = False):
         self._folder = folder
@@ -32,33 +32,33 @@ class PostgreSQL:
         sync = "" if fsync else "-F"
         self._options = f"-h 127.0.0.1 -p {self.port} -k {folder} -N 300 {sync}"
         if os.getuid() == 0:
-            # It refuses to run as root.
+            # PostgreSQL refuses to run as root.
             os.chown(folder, NOBODY, NOBODY)
         self._run("initdb", "-A", "trust", "-U", "duvo", "-N", "-E", "UTF8", "--locale=C")
         self.start()
 
     def start(self) -> None:
-        """Start it, and return when it takes connections."""
+        """Start the server, and wait until it accepts connections."""
         self._run("pg_ctl", "-w", "-o", self._options, "-l", str(self._folder / "log"), "start")
 
     def stop(self, mode: str = "immediate") -> None:
-        """Stop it; `immediate` is as good as a power cut."""
+        """Stop the server; `immediate` does so like a power cut."""
         self._run("pg_ctl", "-m", mode, "stop")
 
     def restart(self) -> None:
-        """Stop it as by a power cut, and start it again."""
+        """Stop the server like a power cut, and start it again."""
         self.stop()
         self.start()
 
     def database(self) -> str:
-        """The URL of a new, empty database."""
+        """Create a database, and return its URL."""
         name = f"runs_{next(self._numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def url(self, name: str) -> str:
-        """The URL of a database of that name, with a password that nobody checks."""
+        """Return the URL of a database, with a password that is not checked."""
         return f"postgresql://duvo:secret@127.0.0.1:{self.port}/{name}"
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -74,8 +74,8 @@ class PostgreSQL:
 
 @contextlib.contextmanager
 def running(*, fsync: bool = False) -> Iterator[PostgreSQL]:
-    """A server for as long as the block lasts."""
-    # Not pytest's folder: what it makes is closed to everybody else, and a socket's path is short.
+    """Run a server for the length of a block."""
+    # Other users cannot enter pytest's folder, and its path is too long for a socket.
     with tempfile.TemporaryDirectory(prefix="duvo-pg-") as name:
         server = PostgreSQL(Path(name), fsync=fsync)
         try:
@@ -95,7 +95,7 @@ def _programs(folder: Path) -> Path:
             [programs / "initdb", "--version"], check=True, capture_output=True, **_as_nobody()
         )
     except PermissionError:
-        # Below a folder that is closed to everybody but root.
+        # Inside a folder that only root may enter.
         folder.chmod(0o755)
         for part in (package, package.with_name(f"{package.name}.libs")):
             shutil.copytree(part, folder / part.name)
@@ -110,11 +110,11 @@ def _as_nobody() -> dict[str, object]:
 
 
 class Relay:
-    """Stands between a program and the server, and can lose the answer to a commit.
+    """Stands between a program and the server, and can lose the response to a commit.
 
     Attributes:
-        url: of the database, by way of the relay.
-        lost: how many answers were lost.
+        url: the database's URL through the relay.
+        lost: number of lost responses.
     """
 
     def __init__(self, url: str):
@@ -128,11 +128,11 @@ class Relay:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def lose_the_commit_of(self, statement: bytes) -> None:
-        """Carry the next commit after such a statement out, and cut the connection unanswered."""
+        """Cut the connection after the next commit that follows a statement."""
         self._marks.append(statement)
 
     def hang_up_behind(self, statement: bytes) -> None:
-        """Close the server's side of the connections that sent it; the program is told nothing."""
+        """Close the server's side of connections that sent a statement, unnoticed."""
         for sent, hanging, far in self._sent:
             if statement in sent:
                 hanging.set()
@@ -177,7 +177,7 @@ class Relay:
         with contextlib.suppress(OSError):
             while piece := far.recv(65536):
                 if cut.is_set():
-                    # It has answered, so that the commit is done.
+                    # The server has responded, so the commit is done.
                     self.lost += 1
                     break
                 near.sendall(piece)

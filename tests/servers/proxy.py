@@ -1,4 +1,4 @@
-"""A small HTTP proxy on loopback: CONNECT and plain requests, both counted."""
+"""An HTTP proxy on loopback that records CONNECT and plain requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Where it listens, and what was asked of it."""
+    """The proxy's address, and the requests it received."""
 
     def __init__(self, url: str):
         self.url = url
@@ -20,7 +20,7 @@ class Proxy:
 
 @contextmanager
 def proxying() -> Iterator[Proxy]:
-    """The proxy, until the block ends."""
+    """Run the proxy for the length of a block."""
     listener = socket.create_server(("127.0.0.1", 0))
     proxy = Proxy(f"http://127.0.0.1:{listener.getsockname()[1]}")
     thread = threading.Thread(target=_accept, args=(listener, proxy), daemon=True)

@@ -31,14 +31,14 @@ async def asker(run):
 
 
 class Served:
-    """A process that was started with `--json`."""
+    """The process, started with `--json`."""
 
     def __init__(self, process: subprocess.Popen[str]):
         self.process = process
 
     @functools.cached_property
     def told(self) -> dict[str, Any]:
-        """What it told when it stood."""
+        """What it printed when it had started."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, self.process.communicate()[1]
@@ -54,12 +54,12 @@ class Served:
         return LocalApi(self.base_url, key, self.told["team_id"])
 
     def health(self) -> tuple[int, dict[str, str]]:
-        """What it tells a load balancer."""
+        """Return status and body of /health."""
         answer = requests.get(f"{self.base_url}/health", timeout=10)
         return answer.status_code, answer.json()
 
     def metrics(self) -> dict[tuple[str, ...], float]:
-        """Each sample's value, by its name and the values of its labels."""
+        """Return the value of each sample by name and labels."""
         answer = requests.get(f"{self.base_url}/metrics", timeout=10)
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -71,12 +71,12 @@ class Served:
         }
 
     def says(self) -> str:
-        """The next line on stderr."""
+        """Return the next line on stderr."""
         assert self.process.stderr is not None
         return self.process.stderr.readline()
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Its exit code and what it said on stderr."""
+        """Send a signal; returns the exit code and the rest of stderr."""
         self.process.send_signal(number)
         out, errors = self.process.communicate(timeout=20)
         assert out == ""

@@ -1,7 +1,7 @@
-"""Many runs on a server without sockets, in time that passes only by requests and sleeps.
+"""A server without sockets, in time that passes only by requests and sleeps.
 
-What each run says, and when it ends, is settled beforehand, so that what the
-server answers depends on nothing but the time at which it is asked.
+The messages of each run and its end are fixed in advance, so a response depends
+only on the time of the request.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _numbers = count()
 
 
 class SimulatedRun:
-    """A run whose life is settled.
+    """A run with a fixed future.
 
     Args:
-        created: seconds on the clock.
-        says: when it says something, in order.
+        created: when it was created, in seconds on the clock.
+        says: when it sends messages, in order.
         ends: when it completes.
     """
 
@@ -46,13 +46,13 @@ class SimulatedRun:
 
 
 def lives(number: int, *, every: float, ends: tuple[float, float], seed: int) -> list[SimulatedRun]:
-    """That many runs, just started, which say something now and then, and last words at the end.
+    """Make runs that were just started, send messages now and then, and one at the end.
 
     Args:
-        number: of runs.
+        number: number of runs.
         every: mean seconds between two messages of a run.
-        ends: the first and the last moment at which a run may end.
-        seed: of what is random.
+        ends: the earliest and latest end, in seconds from now.
+        seed: of the random moments.
     """
     chance = random.Random(seed)
     now = StoppedClock().now()
@@ -68,19 +68,19 @@ def lives(number: int, *, every: float, ends: tuple[float, float], seed: int) ->
 
 
 class Simulated(HTTPAdapter):
-    """The hosted API's answers about such runs; mount it on a session.
+    """The hosted API's responses about such runs; mount it on a session.
 
     Args:
-        runs: by time of creation.
-        clock: whose time passes with each request.
-        limit: requests in a minute; more are refused.
-        latency: seconds that a request takes.
-        tells_messages: whether a run's `updated_at` moves with its messages.
+        runs: the runs, by time of creation.
+        clock: its time passes with each request.
+        limit: requests per minute; more are refused.
+        latency: seconds per request.
+        tells_messages: whether a run's `updated_at` changes with its messages.
 
     Attributes:
-        base_url: of no other server: clients share what they learn of a limit.
-        paths: what was answered.
-        refused: how many requests were too many.
+        base_url: unique, since clients share the rate limit of a server.
+        paths: the paths of accepted requests.
+        refused: number of refused requests.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Simulated(HTTPAdapter):
         self.refused = 0
         self._runs = runs
         self._by_id = {one.id: one for one in runs}
-        # As told, that is in whole milliseconds.
+        # In whole milliseconds, as in responses.
         self._created = [_milliseconds(_EPOCH + one.created) for one in runs]
         self._clock = clock
         self._limit = limit
@@ -108,14 +108,14 @@ class Simulated(HTTPAdapter):
 
     @property
     def session(self) -> requests.Session:
-        """A session that asks this server, whatever the host."""
+        """A session that sends everything to this server."""
         session = requests.Session()
         session.trust_env = False
         session.mount("http://", self)
         return session
 
     def send(self, request: requests.PreparedRequest, *given: Any, **rest: Any) -> Any:
-        """Answer as the server does at the time that it is."""
+        """Respond as of the clock's time."""
         self._clock.time += self._latency / 2
         window = int(self._clock.unix() // WINDOW)
         if window != self._window:

@@ -47,7 +47,7 @@ class LoopThread:
 
 
 class Facade:
-    """An object of the async client that behaves as that of the blocking client.
+    """An object of the async client with the methods of the blocking one.
 
     Its coroutines are run to their results; what is returned, raised or
     iterated over is wrapped, and arguments are unwrapped.

@@ -1,4 +1,4 @@
-"""A clock that stands still unless it is slept on."""
+"""Clocks that tests put in place of the machine's."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from duvo._http.clock import Clock
 
 
 class StoppedClock(Clock):
-    """Time passes only by sleeping; each sleep is written down.
+    """Time passes only while somebody sleeps; `sleeps` records how long.
 
     Args:
-        on_sleep: called after each sleep, with the time that it then is.
+        on_sleep: called after each sleep with the new time.
     """
 
     def __init__(self, on_sleep: Callable[[float], object] = lambda now: None):
@@ -39,7 +39,7 @@ class StoppedClock(Clock):
 
 
 class HurriedClock(Clock):
-    """Passes as time does, and what is slept on it takes a hundredth of that or less.
+    """Real time, but a sleep takes at most a hundredth of its seconds.
 
     Args:
         on_sleep: called after each sleep.
@@ -71,3 +71,45 @@ class HurriedClock(Clock):
             with self._lock:
                 self.skipped += seconds - short
             self.on_sleep()
+
+
+class CommonClock(Clock):
+    """One clock for several threads: time passes only while all of them sleep.
+
+    Args:
+        threads: how many there are; each calls `leave` at its end.
+    """
+
+    def __init__(self, threads: int):
+        self._awake = threads
+        self._time = 1000.0
+        self._alarms: list[float] = []
+        self._changed = threading.Condition()
+
+    def now(self) -> float:
+        return self._time
+
+    def unix(self) -> float:
+        return 1_800_000_000.0 + self._time
+
+    def sleep(self, seconds: float, closed: threading.Event | None = None) -> None:
+        if seconds <= 0:
+            return
+        with self._changed:
+            alarm = self._time + seconds
+            self._alarms.append(alarm)
+            self._fall_asleep()
+            self._changed.wait_for(lambda: alarm <= self._time)
+
+    def leave(self) -> None:
+        """Stop waiting for the calling thread."""
+        with self._changed:
+            self._fall_asleep()
+
+    def _fall_asleep(self) -> None:
+        self._awake -= 1
+        if self._awake == 0 and self._alarms:
+            self._time = min(self._alarms)
+            self._awake = sum(alarm <= self._time for alarm in self._alarms)
+            self._alarms = [alarm for alarm in self._alarms if alarm > self._time]
+            self._changed.notify_all()

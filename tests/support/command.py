@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 
 class Command:
-    """Runs `duvo` with an environment of its own.
+    """Run `duvo` with additional environment variables.
 
     Args:
-        settings: variables beside those of the test.
+        settings: the additional variables.
     """
 
     def __init__(self, settings: dict[str, str]):
@@ -27,14 +27,14 @@ class Command:
 
     @property
     def environment(self) -> dict[str, str]:
-        """All variables; `duvo` and this Python are on the path."""
+        """All variables, with the directory of `duvo` and this Python first in PATH."""
         path = os.pathsep.join([str(Path(DUVO).parent), os.environ["PATH"]])
         return {**os.environ, "PATH": path, **self.settings}
 
     def __call__(
         self, *arguments: str, input: str = "", **settings: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run it to its end."""
+        """Run the command to its end."""
         return subprocess.run(
             [DUVO, *arguments],
             env={**self.environment, **settings},
@@ -45,7 +45,7 @@ class Command:
         )
 
     def start(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
-        """Start it; whoever does ends it."""
+        """Start the command; the caller must end it."""
         return subprocess.Popen(
             [DUVO, *arguments],
             env={**self.environment, **settings},
@@ -57,9 +57,9 @@ class Command:
 
 
 def rest_of(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """What a process writes to its end, behind lines that were read one by one.
+    """Return the rest of stdout and stderr, after some lines were read.
 
-    Not by `communicate`, which passes over what was read ahead of those lines.
+    `communicate` would lose what was read ahead of those lines.
     """
     assert process.stdout is not None
     assert process.stderr is not None
@@ -68,7 +68,7 @@ def rest_of(process: subprocess.Popen[str]) -> tuple[str, str]:
 
 
 def wait_for(look: Callable[[], T], seconds: float = 20.0) -> T:
-    """What `look` gives as soon as that is true."""
+    """Call `look` until it returns something true, and return that."""
     deadline = time.monotonic() + seconds
     while True:
         found = look()

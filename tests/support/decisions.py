@@ -1,4 +1,4 @@
-"""Decisions that other processes can import, and that leave a trace of where they were made."""
+"""Decisions that other processes can import. Each leaves a file that names its process."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from duvo import HumanRequest
 
 
 def approve(folder: Path, request: HumanRequest) -> bool:
-    """Yes; the process that says so is noted."""
+    """Approve, and record the process."""
     (folder / f"{request.id}-{os.getpid()}").touch()
     return True
 
 
 def approve_and_kill_once(folder: Path, request: HumanRequest) -> bool:
-    """Yes, but the first process that is asked is killed."""
+    """Kill the process that is asked first; approve from then on."""
     try:
         (folder / "killed").touch(exist_ok=False)
     except FileExistsError:
@@ -27,7 +27,7 @@ def approve_and_kill_once(folder: Path, request: HumanRequest) -> bool:
 
 
 def approve_when_told(folder: Path, request: HumanRequest) -> bool:
-    """Yes, as soon as there is a file `go`."""
+    """Approve once there is a file `go`."""
     (folder / "asked").touch()
     while not (folder / "go").exists():
         time.sleep(0.01)
@@ -35,10 +35,10 @@ def approve_when_told(folder: Path, request: HumanRequest) -> bool:
 
 
 def die(request: HumanRequest) -> bool:
-    """No process outlives the question."""
+    """End the process that is asked."""
     os._exit(1)
 
 
 def decided_by(folder: Path, request_id: str = "") -> set[int]:
-    """The processes that decided, on one request or on all."""
-    return {int(one.name.rpartition("-")[2]) for one in folder.glob(f"{request_id}*-*")}
+    """Return the processes that decided on a request, or on any."""
+    return {int(file.name.rpartition("-")[2]) for file in folder.glob(f"{request_id}*-*")}

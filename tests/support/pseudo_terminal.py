@@ -24,7 +24,7 @@ class PseudoTerminal:
         columns: width of the terminal.
 
     Attributes:
-        seen: everything that was shown so far.
+        seen: what was shown since the last match of `expect`.
     """
 
     def __init__(self, program: Sequence[str], environment: dict[str, str], columns: int = 100):
@@ -61,7 +61,7 @@ class PseudoTerminal:
         os.write(self._ours, text.encode())
 
     def expect(self, pattern: str, seconds: float = 20.0) -> re.Match[str]:
-        """Wait until the pattern is shown; what was shown before it is passed over."""
+        """Wait until the pattern is shown, and drop everything up to it."""
         deadline = time.monotonic() + seconds
         while True:
             found = re.search(pattern, self.seen)
@@ -71,7 +71,7 @@ class PseudoTerminal:
             assert self._read(deadline), f"{pattern!r} was not shown, but: {self.seen!r}"
 
     def end(self, seconds: float = 20.0) -> int:
-        """Wait for the program's end, with everything that it shows; its exit code."""
+        """Wait for the program to end; returns its exit code."""
         deadline = time.monotonic() + seconds
         while self._read(deadline):
             pass

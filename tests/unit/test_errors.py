@@ -24,7 +24,7 @@ ALL = [
 def made(kind: type[duvo.DuvoError]) -> duvo.DuvoError:
     if issubclass(kind, duvo.APIError):
         return kind(
-            "GET /v2/teams was answered 418 (teapot)",
+            "GET /v2/teams returned 418 (teapot)",
             method="GET",
             path="/v2/teams",
             status=418,
@@ -96,7 +96,7 @@ def test_both_shapes_of_error_are_read(
     assert type(error) is kind
     assert (error.status, error.code, error.request_id) == (status, "teapot", "req-9")
     text = str(error)
-    assert text.startswith(f"POST /v2/x was answered {status} (teapot: short and stout)")
+    assert text.startswith(f"POST /v2/x returned {status} (teapot: short and stout)")
     assert "req-9" in text
     assert "\n" not in text
 
@@ -105,4 +105,4 @@ def test_both_shapes_of_error_are_read(
 def test_a_body_of_another_shape_gives_an_error_all_the_same(body: object) -> None:
     content = b"" if body is None else json.dumps(body).encode()
     error = error_of(Response(500, {}, content), "GET")
-    assert str(error) == "GET /v2/x was answered 500"
+    assert str(error) == "GET /v2/x returned 500"

@@ -60,8 +60,7 @@ def test_a_profile_named_in_the_call_travels_together_and_says_what_is_passed_ov
     assert settings(duvo.Client(profile="bare")) == ("dv_bare", "https://api.duvo.ai", None)
     told = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
     assert told[0] == (
-        "profile 'work' was named, so DUVO_API_KEY and DUVO_API_BASE_URL of the environment "
-        "are not used"
+        "profile 'work' was given: ignoring DUVO_API_KEY and DUVO_API_BASE_URL from the environment"
     )
 
 
@@ -80,7 +79,7 @@ def test_no_key_anywhere_says_what_to_do() -> None:
 
 
 def test_an_unknown_profile_lists_those_that_there_are(work: None) -> None:
-    with pytest.raises(duvo.UnknownProfile, match=r"'prod'.*there: work"):
+    with pytest.raises(duvo.UnknownProfile, match=r"'prod'.*profiles: work"):
         duvo.Client(profile="prod")
 
 

@@ -1,9 +1,14 @@
-"""The API as an ASGI application."""
+"""The API as an ASGI application, and its server."""
 
 from __future__ import annotations
 
-import logging
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator
 
+import uvicorn
 from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,9 +18,9 @@ from starlette.types import ASGIApp
 
 from .._execution.engine import Engine
 from .._store.api_errors import ApiError
-from .._text import one_line
+from .._text import logger, one_line
+from .endpoint import Endpoint
 from .guard import UNEXPECTED, Guard, error_response
-from .keys import AcceptedKeys
 from .long_poll import LongPolls
 from .rate_limit import RateLimit
 from .routes.agents import AgentRoutes
@@ -25,26 +30,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._monitoring.routes import Monitoring
 
-logger = logging.getLogger("duvo.local")
-
 
 def make_app(
     engine: Engine,
     long_polls: LongPolls,
-    *,
-    keys: AcceptedKeys,
-    is_loopback: bool,
-    rate_limit: RateLimit | None = None,
-    monitoring: Monitoring | None = None,
+    endpoint: Endpoint,
+    rate_limit: RateLimit | None,
+    monitoring: Monitoring | None,
 ) -> ASGIApp:
-    """Return the API.
-
-    Args:
-        keys: the accepted keys.
-        is_loopback: whether only this machine can connect.
-        rate_limit: counts the requests; None for no limit.
-        monitoring: serves `/health` and `/metrics`; None for neither.
-    """
+    """Return the API, for the clients that the endpoint accepts."""
     routes = [*AgentRoutes(engine).routes, *RunRoutes(engine, long_polls).routes]
     if monitoring is not None:
         routes += monitoring.routes
@@ -59,10 +53,44 @@ def make_app(
         },
     )
     app.router.redirect_slashes = False
-    guard = Guard(
-        app, keys=keys, is_loopback=is_loopback, rate_limit=rate_limit, monitoring=monitoring
-    )
+    guard = Guard(app, endpoint, rate_limit, monitoring)
     return guard if monitoring is None else monitoring.measured(guard, routes)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    app: ASGIApp, listening: socket.socket, tls: ssl.SSLContext | None
+) -> AsyncIterator[None]:
+    """Serve on the running loop inside the block; then open connections have a second to end."""
+    # The process's signals and logging are left alone.
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+        # Longer than clients keep idle connections: none is closed just as it is used.
+        timeout_keep_alive=75,
+    )
+    config.load()
+    # The endpoint's own context, so that a renewed certificate can be loaded while serving.
+    config.ssl = tls
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        while not server.started and not task.done():
+            await asyncio.sleep(0.005)
+        if task.done():
+            task.result()
+        yield
+    finally:
+        server.should_exit = True
+        await task
 
 
 async def _api_error(request: Request, error: Exception) -> Response:

@@ -3,46 +3,40 @@
 from __future__ import annotations
 
 import os
+import ssl
 from pathlib import Path
 
+from .._text import os_reason
 from ..errors import EngineError
 from . import ports
-from .certificate import Certificate
 from .keys import AcceptedKeys, read_keys_file
+
+AnyPath = str | os.PathLike[str]
 
 
 class Endpoint:
-    """Listens from its creation until it is closed; the arguments are those of `Server`.
-
-    Attributes:
-        listening: the socket.
-        keys: the accepted keys.
-        tls: the SSL context; None for plain HTTP.
-        is_loopback: whether only this machine can connect.
-        url: the URL by which this machine connects.
-    """
+    """Listens from its creation until it is closed; the arguments are those of `Server`."""
 
     def __init__(
         self,
         host: str,
         port: int | None,
-        *,
-        keys_file: str | os.PathLike[str] | None = None,
-        tls_cert: str | os.PathLike[str] | None = None,
-        tls_key: str | os.PathLike[str] | None = None,
-        insecure: bool = False,
+        keys_file: AnyPath | None,
+        tls_cert: AnyPath | None,
+        tls_key: AnyPath | None,
+        insecure: bool,
     ):
         self._keys_file = None if keys_file is None else Path(keys_file)
         self.keys = AcceptedKeys(read_keys_file(self._keys_file) if self._keys_file else ())
-        self._certificate = None
-        if tls_cert is not None or tls_key is not None:
-            if tls_cert is None or tls_key is None:
-                raise EngineError("a certificate and its key go together: --tls-cert and --tls-key")
-            self._certificate = Certificate(tls_cert, tls_key)
-        self.tls = self._certificate.context if self._certificate else None
+        self._certificate = [os.fspath(path) for path in (tls_cert, tls_key) if path is not None]
+        if len(self._certificate) == 1:
+            raise EngineError("a certificate and its key go together: --tls-cert and --tls-key")
+        self.tls = _new_context(*self._certificate) if self._certificate else None
         self.listening = ports.listen(host, port)
-        self.is_loopback = ports.is_loopback(self.listening)
-        self.url = ports.url_of(self.listening, "https" if self.tls else "http")
+        address, self.port = ports.address_of(self.listening)
+        self.is_loopback = address.is_loopback
+        scheme = "https" if self.tls else "http"
+        self.url = f"{scheme}://{ports.reachable(address)}:{self.port}"
         if not (self.is_loopback or self.tls or insecure):
             self.close()
             raise EngineError(
@@ -50,19 +44,47 @@ class Endpoint:
                 f"--tls-key, or --insecure if something in front of it encrypts"
             )
 
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return int(self.listening.getsockname()[1])
-
     def reload(self) -> None:
         """Use the keys and the certificate that the files hold now; all, or none if one is bad."""
         keys = read_keys_file(self._keys_file) if self._keys_file else None
-        if self._certificate is not None:
-            self._certificate.reload()
+        if self.tls is not None:
+            # Tried in a new context first: a bad pair would replace half of the good one.
+            _new_context(*self._certificate)
+            _load(self.tls, *self._certificate)
         if keys is not None:
             self.keys.replace(keys)
 
     def close(self) -> None:
-        """Stop listening."""
         self.listening.close()
+
+
+def _new_context(cert: str, key: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _load(context, cert, key)
+    return context
+
+
+def _load(context: ssl.SSLContext, cert: str, key: str) -> None:
+    for file in (cert, key):
+        try:
+            # OpenSSL does not say which of the two it could not read.
+            Path(file).open("rb").close()
+        except (OSError, ValueError) as error:
+            raise EngineError(f"{file}: cannot be read ({os_reason(error)})") from None
+    try:
+        # Without a password callback OpenSSL asks in the terminal.
+        context.load_cert_chain(cert, key, password=_refuse_passphrase)
+    except _HasPassphrase:
+        raise EngineError(f"{key}: the key has a passphrase; give one without") from None
+    except (ssl.SSLError, OSError, ValueError):
+        raise EngineError(
+            f"{cert}, {key}: not a certificate and its key in the PEM format"
+        ) from None
+
+
+class _HasPassphrase(Exception):
+    pass
+
+
+def _refuse_passphrase() -> str:
+    raise _HasPassphrase

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import time
 import uuid
 from urllib.parse import quote, urlsplit
 
+import attrs
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .._store.api_errors import ApiError
-from .keys import AcceptedKeys
+from .._text import logger
+from .endpoint import Endpoint
 from .long_poll import MAX_WAIT
 from .rate_limit import RateLimit
 
@@ -20,34 +21,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._monitoring.routes import Monitoring
 
-logger = logging.getLogger("duvo.local")
-
 UNEXPECTED = ApiError(500, "the server failed; see its log")
 
 _LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
+@attrs.frozen
 class Guard:
     """Wraps the routes: refuses unauthorized requests, and adds headers to every response."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        keys: AcceptedKeys,
-        is_loopback: bool,
-        rate_limit: RateLimit | None,
-        monitoring: Monitoring | None,
-    ):
-        self._app = app
-        self._keys = keys
-        self._is_loopback = is_loopback
-        self._rate_limit = rate_limit
-        self._monitoring = monitoring
+    _app: ASGIApp
+    _endpoint: Endpoint
+    _rate_limit: RateLimit | None
+    _monitoring: Monitoring | None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
         headers = Headers(scope=scope)
         extra = {
             "x-request-id": f"req_{uuid.uuid4().hex}",
@@ -84,14 +72,14 @@ class Guard:
                 raise
 
     def _check(self, path: str, headers: Headers, extra: dict[str, str]) -> None:
-        if self._monitoring is not None and path == self._monitoring.HEALTH:
+        monitoring = self._monitoring
+        if monitoring and path == monitoring.HEALTH:
             # It reveals nothing about runs, and simple probes send no Host.
             return
         self._check_origin(headers)
-        is_metrics = self._monitoring is not None and path == self._monitoring.METRICS
-        if is_metrics and self._is_loopback:
+        if monitoring and path == monitoring.METRICS and self._endpoint.is_loopback:
             return
-        if not self._keys.accept(headers.get("authorization", "")):
+        if not self._endpoint.keys.accept(headers.get("authorization", "")):
             raise ApiError(
                 401, "the key is missing or not this server's; send Authorization: Bearer <key>"
             )
@@ -106,7 +94,7 @@ class Guard:
                 )
 
     def _check_origin(self, headers: Headers) -> None:
-        if not self._is_loopback:
+        if not self._endpoint.is_loopback:
             _check_same_origin(headers)
             return
         # A web page may give this machine a host name of its own (DNS rebinding).

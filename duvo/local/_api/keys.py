@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from .._database.private_files import make_private
+from .._database.files import make_private
 from .._text import os_reason
 from ..errors import EngineError
 
@@ -40,20 +40,14 @@ class AcceptedKeys:
 
 
 def read_keys_file(file: Path) -> tuple[str, ...]:
-    """Return the keys of a file: one a line; blank lines and lines with # are skipped.
-
-    Raises:
-        EngineError: the file cannot be read, other users can read it, it has
-            no keys, or a line is not a key. The message never quotes a key.
-    """
+    """Return the keys of a file: one a line; blank lines and lines with # are skipped."""
     keys = []
     for number, line in enumerate(_read_private(file).splitlines(), 1):
-        # In Latin-1 every byte is a character; `key_fault` then refuses the wrong ones.
+        # In Latin-1 every byte is a character; `_fault` then refuses the wrong ones.
         key = line.decode("latin-1").strip(" \t")
         if not key or key.startswith("#"):
             continue
-        fault = _fault(key)
-        if fault is not None:
+        if fault := _fault(key):
             raise EngineError(f"{file}: line {number}: {fault}")
         keys.append(key)
     if not keys:
@@ -71,14 +65,14 @@ def read_or_create_key(file: Path) -> str:
         key = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise EngineError(f"{file}: the key cannot be kept there ({os_reason(error)})") from None
-    if _fault(key) is not None:
+    if _fault(key):
         raise EngineError(f"{file}: holds no key; remove the file, and a new one is made")
     make_private(file)
     return key
 
 
 def _fault(key: str) -> str | None:
-    """Return why the text cannot be a key, without quoting it; None if it can."""
+    # Without quoting the key.
     if not key.isascii() or not key.isprintable() or " " in key:
         return "a key has letters, digits and signs of ASCII alone, and no blanks"
     if len(key) < _MIN_LENGTH:

@@ -21,13 +21,10 @@ _HEARTBEAT = 0.5
 
 
 class LongPolls:
-    """Holds requests, and answers all of them when the server shuts down.
-
-    `held` is the number of requests that are held now.
-    """
+    """Holds requests, and answers all of them when the server shuts down."""
 
     def __init__(self, notifier: Notifier):
-        self.held = 0
+        self.held = 0  # the number of requests that are held now
         self._notifier = notifier
         self._closing = False
 
@@ -43,10 +40,7 @@ class LongPolls:
         read: Callable[[], Awaitable[View]],
         is_due: Callable[[View], bool],
     ) -> Response:
-        """Respond with what was read, once it is due or `wait` seconds are over.
-
-        It is read again after each change of the run.
-        """
+        """Respond with what was read, again after each change, when it is due or `wait` is over."""
         view = await read()
         if wait <= 0 or self._closing or is_due(view):
             return JSONResponse(view.body)
@@ -64,8 +58,7 @@ class LongPolls:
                         while not changes.is_set() and time.monotonic() < deadline:
                             # Blanks may precede JSON; they also detect a lost client.
                             yield b" "
-                            left = deadline - time.monotonic()
-                            timeout = max(0.0, min(_HEARTBEAT, left))
+                            timeout = min(_HEARTBEAT, deadline - time.monotonic())
                             with contextlib.suppress(asyncio.TimeoutError):
                                 await asyncio.wait_for(changes.wait(), timeout)
                         if not changes.is_set():

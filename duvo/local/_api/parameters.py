@@ -21,8 +21,6 @@ from .long_poll import MAX_WAIT
 _MAX_BODY = 10 * 1024 * 1024
 """Bytes."""
 
-_MAX_OFFSET = 2**53 - 1
-
 
 async def read_body(request: Request) -> bytes:
     """Return the body's bytes, 10 MB at most."""
@@ -117,12 +115,8 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def parameter(request: Request, name: str, allowed: tuple[str, ...] = ()) -> str | None:
-    """Return a parameter of the query, or None if it is absent.
-
-    Args:
-        allowed: the values that it may have; any if empty.
-    """
+def parameter(request: Request, name: str, *allowed: str) -> str | None:
+    """Return a parameter of the query, or None if it is absent; any value if none is `allowed`."""
     values = request.query_params.getlist(name)
     if not values:
         return None
@@ -142,7 +136,7 @@ def uuid_parameter(request: Request, name: str) -> str | None:
 def page(request: Request, *, max_limit: int) -> tuple[int, int]:
     """Return the offset and limit of a page; 0 and 20 by default."""
     limit = _whole_number(request, "limit", 20, 1, max_limit)
-    return _whole_number(request, "offset", 0, 0, _MAX_OFFSET), limit
+    return _whole_number(request, "offset", 0, 0, 2**53 - 1), limit
 
 
 def wait(request: Request) -> float:

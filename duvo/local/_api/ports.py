@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import socket
 from typing import Any
 
 from ..errors import EngineError, PortInUse
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 7411
@@ -17,46 +20,27 @@ _MAX_TRIED = 100
 
 
 def listen(host: str, port: int | None) -> socket.socket:
-    """Return a listening socket.
-
-    Args:
-        host: an address of this machine, or a name that resolves to one.
-        port: a port, 0 for any free one, or None for the default or the next
-            free one after it.
-
-    Raises:
-        PortInUse: another program is listening on the port.
-        EngineError: the address is not this machine's, the port does not
-            exist, or it may not be used.
-    """
+    """Return a listening socket; port 0 is any free one, None the default or the next free one."""
     if port is not None:
         return _bind(host, port)
     for candidate in range(DEFAULT_PORT, DEFAULT_PORT + _MAX_TRIED):
-        try:
+        with contextlib.suppress(PortInUse):
             return _bind(host, candidate)
-        except PortInUse:
-            continue
-    last = DEFAULT_PORT + _MAX_TRIED - 1
-    raise PortInUse(f"ports {DEFAULT_PORT} to {last} are all in use; name one with --port")
+    raise PortInUse(f"ports {DEFAULT_PORT} to {candidate} are all in use; name one with --port")
 
 
-def is_loopback(listening: socket.socket) -> bool:
-    """Whether only this machine can connect to the socket."""
-    return _address(listening).is_loopback
+def address_of(listening: socket.socket) -> tuple[IPAddress, int]:
+    """Return the address and the port that the socket is bound to."""
+    host, port = listening.getsockname()[:2]
+    return ipaddress.ip_address(str(host).partition("%")[0]), port
 
 
-def url_of(listening: socket.socket, scheme: str) -> str:
-    """Return the URL by which this machine connects to the socket."""
-    address, port = _address(listening), listening.getsockname()[1]
+def reachable(address: IPAddress) -> str:
+    """Return the host of a URL by which this machine connects to the address."""
     if address.is_unspecified:
         # Bound to every address; loopback is the one that every machine has.
         address = ipaddress.ip_address("::1" if address.version == 6 else LOOPBACK)
-    host = f"[{address}]" if address.version == 6 else str(address)
-    return f"{scheme}://{host}:{port}"
-
-
-def _address(listening: socket.socket) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    return ipaddress.ip_address(str(listening.getsockname()[0]).partition("%")[0])
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 def _bind(host: str, port: int) -> socket.socket:

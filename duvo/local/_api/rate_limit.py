@@ -9,22 +9,13 @@ _WINDOW = 60
 
 
 class RateLimit:
-    """Counts requests in windows of a minute."""
-
     def __init__(self, limit: int):
         self.limit = limit
         self._ends = 0.0
         self._count = 0
 
     def count(self, now: float) -> dict[str, str]:
-        """Count one request, and return its response headers.
-
-        Args:
-            now: Unix time in seconds.
-
-        Returns:
-            The headers; with `retry-after` if the request exceeds the limit.
-        """
+        """Count one request, and return its headers; `retry-after` if it exceeds the limit."""
         if now >= self._ends or self._ends - now > _WINDOW:
             self._ends, self._count = now + _WINDOW, 0
         self._count += 1

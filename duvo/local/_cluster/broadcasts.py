@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import attrs
 import sqlalchemy as sa
@@ -16,19 +16,12 @@ _MAX_RUNS = 150
 
 @attrs.frozen
 class Broadcast:
-    """An event at one server.
-
-    Attributes:
-        sender: the server's id.
-        changed: the runs that changed.
-        ended: a run and its turn that ended, or None.
-        left: whether the server is shutting down or dead.
-    """
+    """An event at one server."""
 
     sender: str
-    changed: tuple[str, ...] = ()
-    ended: tuple[str, int] | None = None
-    left: bool = False
+    changed: tuple[str, ...] = ()  # runs
+    ended: tuple[str, int] | None = None  # a run and its turn
+    left: bool = False  # whether the server is shutting down or dead
 
     def encode(self) -> str:
         """Return the broadcast as JSON text, which servers of other versions read too."""
@@ -48,14 +41,13 @@ class Broadcast:
             return None
 
 
-def of_changes(sender: str, run_ids: Iterable[str]) -> Iterator[Broadcast]:
-    """Return broadcasts that these runs changed, each short enough."""
+def send(connection: sa.Connection, broadcast: Broadcast) -> None:
+    """Send the broadcast when the transaction is committed."""
+    connection.execute(sa.select(sa.func.pg_notify(CHANNEL, broadcast.encode())))
+
+
+def send_changed(connection: sa.Connection, sender: str, run_ids: Iterable[str]) -> None:
+    """Send that these runs changed, in broadcasts that are short enough."""
     ids = tuple(run_ids)
     for start in range(0, len(ids), _MAX_RUNS):
-        yield Broadcast(sender, changed=ids[start : start + _MAX_RUNS])
-
-
-def send(connection: sa.Connection, broadcasts: Iterable[Broadcast]) -> None:
-    """Send the broadcasts when the transaction is committed."""
-    for broadcast in broadcasts:
-        connection.execute(sa.select(sa.func.pg_notify(CHANNEL, broadcast.encode())))
+        send(connection, Broadcast(sender, changed=ids[start : start + _MAX_RUNS]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import logging
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable
@@ -16,14 +15,12 @@ import sqlalchemy as sa
 from .._database.database import Database, EngineClosed
 from .._notifier import Notifier
 from .._store import queries, statuses
-from .._text import one_line
+from .._text import logger, one_line
 from . import broadcasts, membership
 from .broadcasts import Broadcast
 from .heartbeat import Heartbeat
 
 T = TypeVar("T")
-
-logger = logging.getLogger("duvo.local")
 
 _CHECK_INTERVAL = 0.5
 """Seconds between two checks for dead servers."""
@@ -42,7 +39,7 @@ _BATCHING = 0.005
 
 
 class Host(Protocol):
-    """What a cluster needs of the `Engine`; `turns` are those that run here."""
+    """What a cluster needs of the `Engine`."""
 
     notifier: Notifier
 
@@ -57,17 +54,17 @@ class Host(Protocol):
 
 
 class Cluster:
-    """This server among those that share the database.
-
-    Attributes:
-        server_id: this server's id; a new one each time it joins.
-    """
+    """This server among those that share the database."""
 
     def __init__(self, host: Host, database: Database):
-        self.server_id = ""
+        self.server_id = ""  # a new one each time it joins
         self._host = host
+        # The heartbeat has a thread of its own.
         self._heartbeat = Heartbeat(
-            database.create_unpooled(), self._hear, self._notify_all, self._wake_waiting
+            database.create_unpooled(),
+            on_broadcast=functools.partial(host.call_soon, self._hear),
+            on_connect=functools.partial(host.call_soon, host.notifier.notify_all),
+            on_beat=functools.partial(host.call_soon, self._wake_waiting),
         )
         self._next_beat = asyncio.Event()
         self._changed: set[str] = set()
@@ -93,10 +90,10 @@ class Cluster:
     def tasks(self) -> list[Any]:
         """Return the coroutines to run for as long as the engine runs."""
         return [
-            self._rejoin_when_lost(),
+            _repeat(_CHECK_INTERVAL / 2, self._rejoin_if_lost, "this server could not join again"),
             self._take_over_dead(),
             self._broadcast_changes(),
-            self._recheck(),
+            _repeat(_RECHECK_INTERVAL, self._recheck, "the runs on this server were not rechecked"),
         ]
 
     def leave(self) -> None:
@@ -126,19 +123,15 @@ class Cluster:
     ) -> None:
         """Broadcast that the run changed when the transaction is committed."""
         ended = None if ends_turn is None else (run_id, ends_turn)
-        broadcasts.send(connection, [Broadcast(self.server_id, (run_id,), ended)])
+        broadcasts.send(connection, Broadcast(self.server_id, (run_id,), ended))
 
     async def not_alive(self, server_ids: Iterable[str]) -> list[str]:
         """Return those of the servers that are not alive."""
         return sorted(set(server_ids) - await self._host.transact(membership.alive))
 
-    async def _rejoin_when_lost(self) -> None:
-        while True:
-            await asyncio.sleep(_CHECK_INTERVAL / 2)
-            if not self._heartbeat.is_member:
-                await _attempt(self._rejoin, "this server could not join again")
-
-    async def _rejoin(self) -> None:
+    async def _rejoin_if_lost(self) -> None:
+        if self._heartbeat.is_member:
+            return
         if time.monotonic() - self._logged_at > _LOG_INTERVAL:
             self._logged_at = time.monotonic()
             error = self._heartbeat.last_error
@@ -178,7 +171,7 @@ class Cluster:
             self._has_changes.clear()
             changed, self._changed = self._changed, set()
             send = functools.partial(
-                broadcasts.send, broadcasts=list(broadcasts.of_changes(self.server_id, changed))
+                broadcasts.send_changed, sender=self.server_id, run_ids=changed
             )
             await _attempt(
                 functools.partial(self._host.transact, send),
@@ -186,11 +179,6 @@ class Cluster:
             )
 
     async def _recheck(self) -> None:
-        while True:
-            await asyncio.sleep(_RECHECK_INTERVAL)
-            await _attempt(self._recheck_once, "the runs on this server were not rechecked")
-
-    async def _recheck_once(self) -> None:
         here = list(self._host.turns)
         for start in range(0, len(here), 1000):
             numbers = dict(here[start : start + 1000])
@@ -205,28 +193,23 @@ class Cluster:
         await self._host.recover(dead)
         await self._host.transact(functools.partial(membership.forget, server_ids=dead))
 
-    # Called in the heartbeat's thread.
+    def _wake_waiting(self) -> None:
+        self._next_beat.set()
+        self._next_beat = asyncio.Event()
 
     def _hear(self, broadcast: Broadcast) -> None:
-        self._host.call_soon(self._handle, broadcast)
-
-    def _notify_all(self) -> None:
-        self._host.call_soon(self._host.notifier.notify_all)
-
-    def _wake_waiting(self) -> None:
-        def wake() -> None:
-            self._next_beat.set()
-            self._next_beat = asyncio.Event()
-
-        self._host.call_soon(wake)
-
-    def _handle(self, broadcast: Broadcast) -> None:
         for run_id in broadcast.changed:
             self._host.notifier.notify(run_id)
         if broadcast.ended is not None:
             self._host.end_turn(*broadcast.ended)
         if broadcast.left:
             self._check_now.set()
+
+
+async def _repeat(seconds: float, work: Callable[[], Any], failure: str) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await _attempt(work, failure)
 
 
 async def _attempt(work: Callable[[], Any], failure: str) -> None:

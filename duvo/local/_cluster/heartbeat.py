@@ -32,13 +32,8 @@ _RECONNECT_AFTER = 0.2
 
 
 def find_lost(seen: set[str], living: Mapping[str, bool]) -> set[str]:
-    """Return the servers that were connected and are not any more; update `seen`.
-
-    Args:
-        seen: the servers that were seen connected. Others are not lost: they
-            may be about to connect, as all are after the database restarted.
-        living: the servers not marked dead, and whether each is connected.
-    """
+    """Return the living servers that were seen connected and are not any more; update `seen`."""
+    # Others may be about to connect, as all are after the database restarted.
     connected = {server_id for server_id, is_connected in living.items() if is_connected}
     lost = (seen & living.keys()) - connected
     seen.clear()
@@ -49,14 +44,9 @@ def find_lost(seen: set[str], living: Mapping[str, bool]) -> set[str]:
 class Heartbeat:
     """Keeps this server alive in the cluster, in a thread of its own.
 
-    Args:
-        engine: opens the connections; one is used at a time.
-        on_broadcast: called with every broadcast of another server.
-        on_connect: called when broadcasts may have been missed.
-        on_beat: called after each heartbeat. All three are called in the thread.
-
-    Attributes:
-        last_error: why the database was last unavailable, or "".
+    In that thread it calls `on_broadcast` with every broadcast of another server,
+    `on_connect` when broadcasts may have been missed, and `on_beat` after each
+    heartbeat. `last_error` is why the database was last unavailable, or "".
     """
 
     def __init__(
@@ -161,5 +151,5 @@ def _mark_dead(
     connection: sa.Connection, server_ids: Collection[str], silent_for: timedelta
 ) -> None:
     if server_ids:
-        dead = membership.mark_dead(connection, server_ids, silent_for)
-        send(connection, [Broadcast(server_id, left=True) for server_id in dead])
+        for server_id in membership.mark_dead(connection, server_ids, silent_for):
+            send(connection, Broadcast(server_id, left=True))

@@ -39,10 +39,8 @@ def join(connection: sa.Connection, server_id: str) -> None:
 
 
 def beat(connection: sa.Connection, server_id: str) -> bool:
-    """Record a heartbeat; False if the server has been marked dead.
-
-    The connection gets the server's name: use the same one for every heartbeat.
-    """
+    """Record a heartbeat; False if the server has been marked dead."""
+    # The connection gets the server's name, and is the same one for every heartbeat.
     name = sa.func.set_config("application_name", f"{_NAME}{server_id}", False)
     result = connection.execute(
         servers.update()
@@ -54,20 +52,15 @@ def beat(connection: sa.Connection, server_id: str) -> bool:
 
 
 def connected(connection: sa.Connection) -> dict[str, bool]:
-    """Return the living servers, and whether each one's own connection exists.
-
-    A killed server's connection is closed at once.
-    """
+    """Return the living servers, and whether each one's own connection still exists."""
+    # A killed server's connection is closed at once.
     return {row.id: row.is_connected for row in connection.execute(_CONNECTED)}
 
 
 def mark_dead(
     connection: sa.Connection, server_ids: Iterable[str], silent_for: timedelta
 ) -> list[str]:
-    """Mark those servers dead that sent no heartbeat for so long, and return them.
-
-    Their turns are then taken over at once.
-    """
+    """Mark those of the servers dead that sent no heartbeat for so long, and return them."""
     is_silent = servers.c.seen <= _now() - silent_for
     return list(
         connection.scalars(

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from .._text import os_reason
 from ..errors import DatabaseDamaged, EngineError
+from .files import create_private
 from .location import Location
-from .private_files import create_private
 
 _POOL_SIZE = 16
 
@@ -25,8 +25,6 @@ _KEEPALIVE = {
     "tcp_user_timeout": 20_000,
 }
 
-_WRITES = ("INSERT", "UPDATE", "DELETE")
-
 
 def create_pool(location: Location) -> sa.Engine:
     """Return a pool of connections to the database."""
@@ -35,11 +33,8 @@ def create_pool(location: Location) -> sa.Engine:
 
 def create_unpooled(location: Location) -> sa.Engine:
     """Return an engine that opens a new PostgreSQL connection each time, with a short timeout."""
-    return sa.create_engine(
-        location.url,
-        connect_args=_connect_args(location, connect_timeout=2),
-        poolclass=sa.NullPool,
-    )
+    arguments = _connect_args(location, connect_timeout=2)
+    return sa.create_engine(location.url, connect_args=arguments, poolclass=sa.NullPool)
 
 
 def _postgresql_pool(location: Location) -> sa.Engine:
@@ -107,7 +102,8 @@ def _serialize_writes(engine: sa.Engine) -> None:
 
     @sa.event.listens_for(engine, "before_cursor_execute")
     def begin(connection: sa.Connection, cursor: Any, statement: str, *rest: Any) -> None:
-        if "duvo_writes" not in connection.info and statement.startswith(_WRITES):
+        writes = statement.startswith(("INSERT", "UPDATE", "DELETE"))
+        if writes and "duvo_writes" not in connection.info:
             writing.acquire()
             connection.info["duvo_writes"] = True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -12,19 +13,23 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from .._text import logger, one_line
 from ..errors import EngineError
 from . import connections, schema
+from .files import make_private
 from .location import Location
-from .lock import FileLock
-from .outage import Outage
-from .private_files import make_private
+from .lock import locked
 
 T = TypeVar("T")
 
 _RETRY_AFTER = 0.3
 """Seconds between two attempts of a transaction."""
 
-_SHORT_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '100ms'"
+_SETTLING = 1.0
+"""Seconds after the end of an outage in which failures still belong to it."""
+
+_probe = ThreadPoolExecutor(1, thread_name_prefix="duvo-probe")
+"""Refuses work once the interpreter is exiting, which waits for the threads of pools."""
 
 
 class EngineClosed(EngineError):
@@ -40,7 +45,7 @@ class Database:
         self._outage = Outage()
         with contextlib.ExitStack() as resources:
             if location.file:
-                resources.callback(FileLock(location.file).release)
+                resources.enter_context(locked(location.file))
             self.engine = connections.create_pool(location)
             resources.callback(self.engine.dispose)
             schema.prepare(self.engine, location)
@@ -64,19 +69,16 @@ class Database:
     def transact(self, work: Callable[[sa.Connection], T], *, once: bool = False) -> T:
         """Do the work in one transaction; repeat it if the database was unavailable.
 
-        Args:
-            work: must be harmless when repeated, unless `once`.
-            once: never repeat the work of a commit that went through although
-                its confirmation was lost.
+        It must be harmless when repeated, unless `once`: then it is not repeated
+        after a commit that went through although its confirmation was lost.
         """
-        check_commit = once and self.is_shared
         while True:
-            committing: list[tuple[str, T]] = []
+            transaction_id = ""
             try:
                 with self.engine.begin() as connection:
                     result = work(connection)
-                    if check_commit:
-                        committing.append((str(connection.scalar(_TRANSACTION_ID)), result))
+                    if once and self.is_shared:
+                        transaction_id = str(connection.scalar(sa.func.pg_current_xact_id()))
                 self._outage.end()
                 return result
             except (DBAPIError, sa.exc.TimeoutError) as error:
@@ -84,15 +86,15 @@ class Database:
                     raise
                 if self._is_closed_after(_RETRY_AFTER):
                     raise EngineClosed from None
-            for transaction_id, result in committing:
-                if self.transact(functools.partial(_is_committed, transaction_id=transaction_id)):
-                    return result
+            is_committed = functools.partial(_is_committed, transaction_id=transaction_id)
+            if transaction_id and self.transact(is_committed):
+                return result
 
     def attempt(self, work: Callable[[sa.Connection], T]) -> T:
         """Do the work in one transaction; fail soon if a row of it stays locked."""
         with self.engine.begin() as connection:
             if self.is_shared:
-                connection.exec_driver_sql(_SHORT_LOCK_TIMEOUT)
+                connection.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
             result = work(connection)
         self._outage.end()
         return result
@@ -107,7 +109,12 @@ class Database:
         self._closed.set()
 
     def _is_closed_after(self, seconds: float) -> bool:
-        return self._closed.wait(seconds) or _interpreter_is_exiting()
+        is_closed = self._closed.wait(seconds)
+        try:
+            _probe.submit(int)
+        except RuntimeError:
+            return True
+        return is_closed
 
     def _is_temporary(self, error: Exception) -> bool:
         if not self.is_shared:
@@ -132,18 +139,30 @@ class Database:
                 return connection
 
 
-def _interpreter_is_exiting() -> bool:
-    # It waits for the threads of pools, so they must stop waiting for the database.
-    try:
-        _probe.submit(int)
-    except RuntimeError:
-        return True
-    return False
+class Outage:
+    """An outage of the database: reported by many threads, logged once."""
 
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._ended = float("-inf")
+        self._lock = threading.Lock()
 
-_probe = ThreadPoolExecutor(1, thread_name_prefix="duvo-probe")
+    def begin(self, error: Exception) -> None:
+        with self._lock:
+            if self._since is not None or time.monotonic() - self._ended < _SETTLING:
+                return
+            self._since = time.monotonic()
+        logger.warning("the database does not answer; waiting for it: %s", one_line(error))
 
-_TRANSACTION_ID = sa.text("SELECT pg_current_xact_id()")
+    def end(self) -> None:
+        if self._since is None:
+            return
+        with self._lock:
+            if self._since is None:
+                return
+            seconds = time.monotonic() - self._since
+            self._since, self._ended = None, time.monotonic()
+        logger.warning("the database answers again, after %.1f s", seconds)
 
 
 def _is_committed(connection: sa.Connection, transaction_id: str) -> bool:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from .._text import logger
 from .._threads import in_thread
 from . import schema
 
 T = TypeVar("T")
-
-logger = logging.getLogger("duvo.local")
 
 _TIMEOUT = 1.0
 """Seconds that the database has to answer."""
@@ -47,14 +45,11 @@ class DatabaseCheck:
 
     async def _run(self, query: Callable[[sa.Connection], T]) -> T | None:
         # One at a time, however many ask: it may hang for minutes.
-        if query not in self._running:
-            self._running[query] = asyncio.create_task(self._execute(query))
-        with contextlib.suppress(asyncio.TimeoutError):
-            result: T | None = await asyncio.wait_for(
-                asyncio.shield(self._running[query]), _TIMEOUT
-            )
-            return result
-        return None
+        task = self._running.get(query)
+        if task is None:
+            task = self._running[query] = asyncio.create_task(self._execute(query))
+        await asyncio.wait({task}, timeout=_TIMEOUT)
+        return task.result() if task.done() else None
 
     async def _execute(self, query: Callable[[sa.Connection], Any]) -> Any:
         def execute() -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 import attrs
@@ -13,24 +12,16 @@ from sqlalchemy.exc import ArgumentError
 
 from .._text import os_reason
 from ..errors import DatabaseDamaged, EngineError
-from .state_folder import make_state_folder, state_folder
+from .files import make_state_folder, state_folder
 
 
 @attrs.frozen
 class Location:
-    """A database and the file of its key.
-
-    Attributes:
-        url: for SQLAlchemy.
-        file: of a SQLite database; None for PostgreSQL.
-        key_file: where the API's key for this database is kept.
-        temporary_folder: the folder to remove when the engine is closed, or None.
-    """
+    """A database and the file of its key."""
 
     url: URL
-    file: Path | None
+    file: Path | None  # None for PostgreSQL
     key_file: Path
-    temporary_folder: Path | None = None
 
     @property
     def shown(self) -> str:
@@ -43,16 +34,8 @@ class Location:
         return written.difference_update_query(secret).render_as_string(hide_password=True)
 
 
-def locate(database: str | os.PathLike[str] | None) -> Location:
-    """Return the location of a database.
-
-    Args:
-        database: a file, a URL (`sqlite:///…`, `postgresql://…`), or None for
-            a temporary file.
-    """
-    if database is None:
-        folder = Path(tempfile.mkdtemp(prefix="duvo-"))
-        return attrs.evolve(_file(folder / "engine.sqlite"), temporary_folder=folder)
+def locate(database: str | os.PathLike[str]) -> Location:
+    """Return the location of a file or of a URL."""
     text = os.fspath(database)
     if "://" not in text:
         return _file(Path(text))
@@ -64,7 +47,11 @@ def locate(database: str | os.PathLike[str] | None) -> Location:
     if kind == "sqlite" and url.database and url.database != ":memory:":
         return _file(Path(url.database))
     if kind in ("postgresql", "postgres"):
-        return _postgresql(url.set(drivername="postgresql+psycopg"))
+        url = url.set(drivername="postgresql+psycopg")
+        # The key must not depend on the password, which may change.
+        named = url.set(password=None).render_as_string()
+        digest = hashlib.sha256(named.encode()).hexdigest()[:16]
+        return Location(url, None, state_folder() / f"postgresql-{digest}.key")
     raise EngineError(
         f"{url.drivername}: not a database for the engine; "
         f"name a file, or a URL like postgresql://user@host/name"
@@ -90,10 +77,3 @@ def _file(path: Path) -> Location:
         raise DatabaseDamaged(f"{path}: not a file; name the file of the database")
     url = URL.create("sqlite", database=str(file))
     return Location(url, file, file.with_name(file.name + ".key"))
-
-
-def _postgresql(url: URL) -> Location:
-    # The key must not depend on the password, which may change.
-    named = url.set(password=None).render_as_string()
-    digest = hashlib.sha256(named.encode()).hexdigest()[:16]
-    return Location(url, None, state_folder() / f"postgresql-{digest}.key")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import DatabaseDamaged, DatabaseLocked
-from .private_files import create_private, make_private
+from .files import create_private, make_private
 
 _held: set[tuple[int, Path]] = set()
 """Process id and file of each lock held here; a forked process inherits the set, not the locks."""
@@ -16,33 +18,24 @@ _held: set[tuple[int, Path]] = set()
 _held_guard = threading.Lock()
 
 
-class FileLock:
-    """A lock held until it is released or its process ends.
+@contextlib.contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """Hold the database's lock inside the block, or until the process ends.
 
     It is a transaction on a small database beside the real one: the only lock
     that works wherever SQLite works. Links in the file's path must be resolved.
     """
-
-    def __init__(self, database: Path):
-        self._entry = (os.getpid(), database)
+    entry = (os.getpid(), database)
+    with _held_guard:
+        if entry in _held:
+            raise _already_held(database)
+        _held.add(entry)
+    try:
+        with contextlib.closing(_lock(database)):
+            yield
+    finally:
         with _held_guard:
-            if self._entry in _held:
-                raise _already_held(database)
-            _held.add(self._entry)
-        try:
-            self._connection = _lock(database)
-        except BaseException:
-            self._forget()
-            raise
-
-    def release(self) -> None:
-        """Release the lock."""
-        self._connection.close()
-        self._forget()
-
-    def _forget(self) -> None:
-        with _held_guard:
-            _held.discard(self._entry)
+            _held.discard(entry)
 
 
 def _lock(database: Path) -> sqlite3.Connection:

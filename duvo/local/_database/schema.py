@@ -7,10 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .._text import one_line
 from ..errors import DatabaseDamaged, DatabaseLocked
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from .location import Location
+from .location import Location
 
 VERSION = 1
 """The version of these tables; a database of another version is refused."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -18,19 +17,16 @@ from .._notifier import Notifier
 from .._store import idempotency, queries
 from .._store.commands import Change
 from .._store.turns import TurnTakenOver
-from .._text import one_line
+from .._text import logger, one_line
 from .._threads import agent_code
 from .._tool_calls import Postponed
 from ..agents import Agent
 from ..errors import EngineError
 from .group_commit import GroupCommit
-from .loggers import silenced
 from .turn import RunningTurn
 from .workflows import Workflows
 
 T = TypeVar("T")
-
-logger = logging.getLogger("duvo.local")
 
 _CLEANUP_INTERVAL = 60.0
 """Seconds between two deletions of records that are no longer needed."""
@@ -43,45 +39,30 @@ _ALONE = "local"
 
 
 class Engine:
-    """Runs the turns of runs, and changes runs.
-
-    Attributes:
-        agents: the agents of this server, by id.
-        notifier: notifies of changes of runs.
-        turns: the turns that run here, by run id and number.
-        waiting_for: the names of agents that have unfinished runs and are not
-            among `agents`.
-        deliver: sends a reply to the turn that waits for it, in a transaction.
-        receive: returns the reply that was delivered to the current turn.
-    """
+    """Runs the turns of runs, and changes runs."""
 
     def __init__(self, database: Database, agents: Iterable[Agent]):
         self.agents = {agent.id: agent for agent in agents}
         self.notifier = Notifier()
+        # Those that run here, by run id and number.
         self.turns: dict[tuple[str, int], RunningTurn] = {}
+        # Names of agents that have unfinished runs and are not among `agents`.
         self.waiting_for: tuple[str, ...] = ()
         self._database = database
         self._cluster: Cluster | None = None
         self._workflows = Workflows(database.engine, self._run_turn)
+        # Send a reply to the turn that waits for it, in a transaction; receive it there.
         self.deliver, self.receive = self._workflows.send, self._workflows.receive
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="duvo-database")
-        self._loggers = contextlib.ExitStack()
+        self._pending: set[tuple[str, int]] = set()
         self._running: set[asyncio.Task[Any]] = set()
         self._starting: set[asyncio.Task[Any]] = set()
         self._background: set[asyncio.Task[Any]] = set()
 
     async def launch(self) -> None:
-        """Run turns on the running loop, and recover those that had not ended.
-
-        Raises:
-            EngineError: another engine runs in this process, or the database
-                cannot be prepared.
-        """
+        """Run turns on the running loop, and recover those that had not ended."""
         self._loop = asyncio.get_running_loop()
         self._workflows.claim()
-        # DBOS takes over its logger for the whole process.
-        self._loggers.enter_context(silenced("dbos"))
-        self._loggers.enter_context(silenced("uvicorn.error"))
         self._is_active = asyncio.Event()
         self._commits = GroupCommit(self._database, self.notify)
         self._cluster = Cluster(self, self._database) if self._database.is_shared else None
@@ -95,8 +76,9 @@ class Engine:
         await self._log_missing_agents()
         for run_id, number in await self.transact(queries.pending):
             self._start(run_id, number)
-        tasks = [self._clean_up(), self._start_left_behind()]
-        for task in tasks + (self._cluster.tasks() if self._cluster else []):
+        self._repeat(_CLEANUP_INTERVAL, self._clean_up, "records no longer needed were not deleted")
+        self._repeat(_START_TIMEOUT, self._start_left_behind, "accepted runs were not started")
+        for task in self._cluster.tasks() if self._cluster else []:
             self._spawn(task, self._background)
 
     async def resume(self, server_id: str) -> None:
@@ -127,18 +109,13 @@ class Engine:
         if not self._workflows.is_claimed:
             return
         self._commits.close()
-        try:
-            self._workflows.close()
-            if self._cluster is not None:
-                self._cluster.leave()
-        finally:
-            self._loggers.close()
-            self._workflows.release()
+        self._workflows.close()
+        if self._cluster is not None:
+            self._cluster.leave()
 
     # Transactions.
 
     async def transact(self, work: Callable[[sa.Connection], T]) -> T:
-        """Do the work in a transaction."""
         return await self._in_pool(lambda: self._database.transact(work))
 
     async def commit(self, work: Callable[[sa.Connection], T], *, changes: str | None = None) -> T:
@@ -197,8 +174,7 @@ class Engine:
 
     def end_turn(self, run_id: str, number: int) -> None:
         """Cancel the turn if it runs here."""
-        turn = self.turns.get((run_id, number))
-        if turn is not None:
+        if turn := self.turns.get((run_id, number)):
             turn.end()
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
@@ -267,36 +243,32 @@ class Engine:
             runs = "1 run waits" if count == 1 else f"{count} runs wait"
             logger.warning("%s for agent %r, whose file was not given", runs, name)
 
+    def _repeat(self, seconds: float, work: Callable[[], Awaitable[None]], failure: str) -> None:
+        async def repeat() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                await self._is_active.wait()
+                try:
+                    await work()
+                except Exception as error:
+                    logger.error("%s: %s", failure, one_line(error))
+
+        self._spawn(repeat(), self._background)
+
     async def _clean_up(self) -> None:
-        while True:
-            await asyncio.sleep(_CLEANUP_INTERVAL)
-            await self._is_active.wait()
-            try:
-                await self.transact(idempotency.delete_expired)
-                await self._workflows.delete_ended()
-            except Exception as error:
-                logger.error("records no longer needed were not deleted: %s", one_line(error))
+        await self.transact(idempotency.delete_expired)
+        await self._workflows.delete_ended()
 
     async def _start_left_behind(self) -> None:
-        before: set[tuple[str, int]] = set()
-        while True:
-            await asyncio.sleep(_START_TIMEOUT)
-            await self._is_active.wait()
-            try:
-                pending = set(await self.transact(queries.pending))
-                left_behind = sorted(pending & before)
-                for start in range(0, len(left_behind), 500):
-                    await self._start_all(left_behind[start : start + 500])
-                before = pending
-            except Exception as error:
-                logger.error("accepted runs were not started: %s", one_line(error))
-
-    async def _start_all(self, turns: list[tuple[str, int]]) -> None:
-        never_started, servers = await self._workflows.find(turns)
-        for turn in never_started:
-            self._start(*turn)
-        if self._cluster is not None:
-            await self.recover(await self._cluster.not_alive(servers))
+        pending = set(await self.transact(queries.pending))
+        left_behind = sorted(pending & self._pending)
+        for start in range(0, len(left_behind), 500):
+            never_started, servers = await self._workflows.find(left_behind[start : start + 500])
+            for turn in never_started:
+                self._start(*turn)
+            if self._cluster is not None:
+                await self.recover(await self._cluster.not_alive(servers))
+        self._pending = pending
 
 
 async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:

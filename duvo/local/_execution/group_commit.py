@@ -35,11 +35,8 @@ class GroupCommit:
 
     A transaction costs more than the statements in it. Writes that arrive
     during one transaction share the next. If one of them fails or finds its
-    run locked, each is done again in a transaction of its own.
-
-    Args:
-        database: the database to write to.
-        notify: called on the loop with the run that was changed.
+    run locked, each is done again in a transaction of its own. `notify` is
+    called on the loop with each run that was changed.
     """
 
     def __init__(self, database: Database, notify: Callable[[str], None]):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
-import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -17,15 +16,13 @@ from .._store import appending, turns
 from .._store.appending import TurnEnded
 from .._store.entries import Entry
 from .._store.turns import AgentChanged, TurnTakenOver
-from .._text import describe
+from .._text import describe, logger
 from .._threads import in_agent_code
 from ..agents import Agent
 from ..context import RunContext
 from ..errors import CallOrderError
 
 T = TypeVar("T")
-
-logger = logging.getLogger("duvo.local")
 
 _END_TIMEOUT = 1.0
 """Seconds that an agent's function has to end after its turn has ended."""
@@ -59,14 +56,11 @@ class RunningTurn:
         "_error",
         "_executor",
         "_finished",
-        "_first_op",
-        "_history",
         "_inbox",
         "_number",
-        "_pending_request_id",
-        "_recorded",
         "_refused_calls",
         "_run_id",
+        "_start",
         "_subscription",
         "_task",
     )
@@ -76,11 +70,6 @@ class RunningTurn:
         self._number = number
         self._executor = executor
         self._subscription = executor.notifier.subscribe(run_id)
-        self._first_op = 0
-        self._recorded = 0
-        self._history: tuple[str, ...] = ()
-        self._inbox = 0
-        self._pending_request_id: str | None = None
         self._task: asyncio.Task[Any] | None = None
         self._finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ended = False
@@ -103,12 +92,9 @@ class RunningTurn:
 
     async def run(self, agents: Mapping[str, Agent]) -> None:
         """Call the agent's function and record how it ended; return when the turn has ended."""
-        try:
-            # Before the turn is read, so that no change of the run is missed.
-            with self._subscription:
-                await self._run(agents)
-        except TurnEnded:
-            return
+        # Subscribed before the turn is read, so that no change of the run is missed.
+        with contextlib.suppress(TurnEnded), self._subscription:
+            await self._run(agents)
 
     async def _run(self, agents: Mapping[str, Agent]) -> None:
         context = await self._begin(agents)
@@ -155,17 +141,8 @@ class RunningTurn:
             return None
         if start.is_new:
             self._executor.notify(self._run_id)
-        self._first_op, self._recorded = start.op, start.recorded
-        self._history, self._inbox = start.history, start.inbox
-        self._pending_request_id = start.pending_request_id
-        context = RunContext(
-            self,
-            run_id=self._run_id,
-            number=self._number,
-            message=start.message,
-            conversation=start.conversation,
-            first_op=start.op,
-        )
+        self._start, self._inbox = start, start.inbox
+        context = RunContext(self, self._run_id, self._number, start)
         self._task = asyncio.create_task(_call(agents[start.agent_id], context))
         if self._ended:
             self._task.cancel()
@@ -196,7 +173,7 @@ class RunningTurn:
 
     async def _wait_for_reply(self, request_id: str) -> str:
         read = functools.partial(turns.read_reply, request_id=request_id)
-        if self._pending_request_id == request_id:
+        if self._start.pending_request_id == request_id:
             # It was pending when the turn was read; the subscription is older than that.
             await self._subscription.wait()
         while True:
@@ -223,20 +200,9 @@ class RunningTurn:
         return not self._ended and self._executor.may_start_tool()
 
     async def read_inbox(self) -> list[str]:
-        async def read() -> list[Any]:
-            texts, seq = await self._executor.commit(
-                functools.partial(turns.posted_since, run_id=self._run_id, seq=self._inbox)
-            )
-            return [texts, seq]
-
-        texts, self._inbox = await self.step("inbox", read)
+        read = functools.partial(turns.posted_since, run_id=self._run_id, seq=self._inbox)
+        texts, self._inbox = await self.step("inbox", lambda: self._executor.commit(read))
         return list(texts)
-
-    async def sleep_until(self, moment: float) -> None:
-        await asyncio.sleep(moment - time.time())
-
-    def unix_time(self) -> float:
-        return time.time()
 
     def fail_with(self, error: CallOrderError) -> None:
         if not self._ended:
@@ -245,10 +211,11 @@ class RunningTurn:
     async def _is_new(self, op: int, entry: Entry) -> bool:
         # False for an operation that was recorded before the turn was recovered.
         await self._refuse_after_end()
-        if op > self._recorded:
+        start = self._start
+        if op > start.recorded:
             return True
-        index = op - self._first_op
-        if not 0 <= index < len(self._history) or self._history[index] != turns.kind_of(entry):
+        index = op - start.op
+        if not 0 <= index < len(start.history) or start.history[index] != turns.kind_of(entry):
             self._error = AgentChanged()
             raise self._error
         return False

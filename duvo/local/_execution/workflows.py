@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
@@ -18,8 +19,6 @@ from .._store.turns import AgentChanged, TurnTakenOver
 from .._threads import agent_code, in_thread
 from ..errors import EngineError
 
-RunTurn = Callable[[str, int], Awaitable[None]]
-
 _current: Workflows | None = None
 
 
@@ -30,16 +29,12 @@ async def _turn(run_id: str, number: int) -> None:
 
 
 class Workflows:
-    """The workflows of this process's engine; each turn is one.
+    """The workflows of this process's engine; `run_turn` runs each to its end."""
 
-    Args:
-        engine: the connections to the database.
-        run_turn: runs a turn to its end; called for new and for recovered turns.
-    """
-
-    def __init__(self, engine: sa.Engine, run_turn: RunTurn):
+    def __init__(self, engine: sa.Engine, run_turn: Callable[[str, int], Awaitable[None]]):
         self.run_turn = run_turn
         self._engine = engine
+        self._loggers = contextlib.ExitStack()
         self._client: DBOSClient | None = None
 
     @property
@@ -48,16 +43,14 @@ class Workflows:
         return _current is self
 
     def claim(self) -> None:
-        """Claim this process's DBOS."""
+        """Claim this process's DBOS and the loggers of libraries."""
         global _current
         if _current is not None:
             raise EngineError("another engine runs in this process; close it first")
         _current = self
-
-    def release(self) -> None:
-        """Let another engine run in this process."""
-        global _current
-        _current = None
+        # DBOS takes over its logger for the whole process.
+        self._loggers.enter_context(_silenced("dbos"))
+        self._loggers.enter_context(_silenced("uvicorn.error"))
 
     async def launch(self, server_id: str) -> None:
         """Run turns on the running loop, as the server with that id; recover its own."""
@@ -86,10 +79,15 @@ class Workflows:
         await in_thread(functools.partial(DBOS.destroy, workflow_completion_timeout_sec=0))
 
     def close(self) -> None:
-        """Stop for good."""
-        if self._client is not None:
-            self._client.destroy()
-        DBOS.destroy(workflow_completion_timeout_sec=0)
+        """Stop for good, and let another engine run in this process."""
+        global _current
+        try:
+            if self._client is not None:
+                self._client.destroy()
+            DBOS.destroy(workflow_completion_timeout_sec=0)
+        finally:
+            self._loggers.close()
+            _current = None
 
     async def start(self, run_id: str, number: int) -> None:
         """Start a turn; does nothing if it has been started."""
@@ -97,7 +95,7 @@ class Workflows:
             await DBOS.start_workflow_async(_turn, run_id, number)
 
     async def recover(self, server_ids: list[str]) -> None:
-        """Take over the turns of those servers."""
+        """Take over the turns of the servers."""
         # Internal to DBOS, and the only such name used: its public API takes over no turns.
         await in_thread(functools.partial(DBOS._recover_pending_workflows, server_ids))
 
@@ -141,6 +139,24 @@ class Workflows:
         with agent_code(False), _own_errors():
             text: str | None = await DBOS.recv_async(topic, timeout_seconds=0)
             return text
+
+
+@contextlib.contextmanager
+def _silenced(name: str) -> Iterator[None]:
+    # Restored afterwards: level, handlers, filters and propagation.
+    log = logging.getLogger(name)
+    handlers, filters = list(log.handlers), list(log.filters)
+    level, propagate = log.level, log.propagate
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for handler in log.handlers:
+            if handler not in handlers:
+                handler.close()
+        log.handlers[:], log.filters[:] = handlers, filters
+        log.setLevel(level)
+        log.propagate = propagate
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from collections import Counter as Counts
 from collections.abc import Callable, Mapping
@@ -19,8 +20,6 @@ from prometheus_client import (
 from ..._version import __version__
 from .._store import counters, statuses
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 """Seconds; the last bound is above the longest long poll."""
 
@@ -31,26 +30,19 @@ class Metrics:
     def __init__(self, *, turns: Callable[[], int], held_polls: Callable[[], int]):
         # A registry of its own: the next server in this process starts at zero.
         self._registry = registry = CollectorRegistry()
+        counter = functools.partial(Counter, registry=registry)
+        gauge = functools.partial(Gauge, registry=registry)
         ProcessCollector(registry=registry)
         build = Info("duvo_build", "The version that runs here.", registry=registry)
         build.info({"version": __version__, "python": platform.python_version()})
-        self._runs = Gauge(
-            "duvo_runs", "Runs in the database, by status.", ["status"], registry=registry
-        )
-        self._started = Counter("duvo_runs_started", "Runs started here.", registry=registry)
-        self._ended = Counter(
-            "duvo_runs_ended", "Runs ended here, by status.", ["status"], registry=registry
-        )
+        self._runs = gauge("duvo_runs", "Runs in the database, by status.", ["status"])
+        self._started = counter("duvo_runs_started", "Runs started here.")
+        self._ended = counter("duvo_runs_ended", "Runs ended here, by status.", ["status"])
         for status in statuses.ENDED:
             self._ended.labels(status)
-        self._appended = Counter(
-            "duvo_messages_appended", "Messages appended here.", registry=registry
-        )
-        self._requests = Counter(
-            "duvo_http_requests",
-            "Requests answered.",
-            ["method", "route", "status"],
-            registry=registry,
+        self._appended = counter("duvo_messages_appended", "Messages appended here.")
+        self._requests = counter(
+            "duvo_http_requests", "Requests answered.", ["method", "route", "status"]
         )
         self._durations = Histogram(
             "duvo_http_request_duration_seconds",
@@ -59,23 +51,16 @@ class Metrics:
             buckets=_BUCKETS,
             registry=registry,
         )
-        polls = Gauge("duvo_long_polls_held", "Requests that are held now.", registry=registry)
-        polls.set_function(held_polls)
-        running = Gauge(
-            "duvo_turns_running", "Turns at work or waiting on this server.", registry=registry
-        )
+        gauge("duvo_long_polls_held", "Requests that are held now.").set_function(held_polls)
+        running = gauge("duvo_turns_running", "Turns at work or waiting on this server.")
         running.set_function(turns)
-        self._database_up = Gauge(
-            "duvo_database_up", "1 when the database answers, else 0.", registry=registry
-        )
+        self._database_up = gauge("duvo_database_up", "1 when the database answers, else 0.")
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request that was answered."""
         self._requests.labels(method, route, str(status)).inc()
         self._durations.labels(method, route).observe(seconds)
 
     def count_committed(self, counts: Counts[str]) -> None:
-        """Count what a transaction changed."""
         self._started.inc(counts[counters.STARTED])
         self._appended.inc(counts[counters.APPENDED])
         for status in statuses.ENDED:

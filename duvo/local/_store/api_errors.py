@@ -17,12 +17,7 @@ _CODES = {
 
 
 class ApiError(Exception):
-    """An error response.
-
-    Attributes:
-        status: the HTTP status.
-        message: what was wrong, and what to do.
-    """
+    """An error response; the message says what was wrong, and what to do."""
 
     def __init__(self, status: int, message: str):
         super().__init__(message)
@@ -30,10 +25,8 @@ class ApiError(Exception):
         self.message = message
 
     def body(self) -> dict[str, str]:
-        """Return the response's body in the API's shape."""
         return {"error": _CODES.get(self.status, "error"), "message": self.message}
 
 
 def no_run() -> ApiError:
-    """Return the error for a run that does not exist."""
     return ApiError(404, "there is no such run, or it belongs to another team")

@@ -17,9 +17,6 @@ from .entries import Entry
 
 runs = schema.runs
 
-NOW: Any = object()
-"""Placeholder for the time of the change, among the column values to set."""
-
 
 class TurnEnded(Exception):
     """The run was ended, or resumed in a newer turn; this turn stores nothing more."""
@@ -38,55 +35,45 @@ def append(
     run_id: str,
     entry: Entry,
     *,
-    message_id: str,
+    message_id: str | None = None,
     in_turn: int | None = None,
     op: int | None = None,
     **changes: Any,
 ) -> sa.Row[Any] | None:
     """Update the run's row and append the entry; the row's lock orders all writers.
 
-    Args:
-        message_id: the id of the new message.
-        in_turn: the turn that must be current and not ended; else nothing is done.
-        op: the number of the agent's operation; nothing is done if the run's
-            counter has reached it already.
-        changes: columns of the run to set; `NOW` is the message's time.
-
-    Returns:
-        The run's id, turn, messages and updated_at after the change, or None
-        if nothing was done.
+    Nothing is done and None returned if the turn `in_turn` is not current or has
+    ended, or if the run's counter of operations has reached `op` already.
+    `changes` are columns of the run; a new `status` sets those that depend on it.
     """
-    set_now = tuple(name for name, value in changes.items() if value is NOW)
-    values = {name: value for name, value in changes.items() if value is not NOW}
-    statement = _update(tuple(values), set_now, in_turn is None, op is None)
-    parameters = {f"new_{name}": value for name, value in values.items()}
+    status = changes.get("status")
+    statement = _update(tuple(changes), status, in_turn is None, op is None)
+    parameters = {f"new_{name}": value for name, value in changes.items()}
     parameters |= {"run_id_": run_id, "turn_": in_turn, "op_": op, "moment_": unix_ms()}
     row = connection.execute(statement, parameters).one_or_none()
     if row is not None:
-        insert_message(
-            connection,
-            run_id,
-            entry,
-            seq=row.messages,
-            moment=row.updated_at,
-            message_id=message_id,
-            op=op,
-        )
-        if changes.get("status") in statuses.ENDED:
-            counters.count(connection, changes["status"])
+        insert_message(connection, row, entry, message_id=message_id, op=op)
+        if status in statuses.ENDED:
+            counters.count(connection, status)
     return row
 
 
 @functools.lru_cache
 def _update(
-    names: tuple[str, ...], set_now: tuple[str, ...], any_turn: bool, any_op: bool
+    names: tuple[str, ...], status: str | None, any_turn: bool, any_op: bool
 ) -> ReturningUpdate[Any]:
     # Cached: building and compiling a statement takes longer than executing it.
     moment = sa.bindparam("moment_", type_=sa.BigInteger)
     # Later than every earlier message, even if the clock was set back.
     later = sa.case((runs.c.updated_at >= moment, runs.c.updated_at + 1), else_=moment)
     values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
-    values |= dict.fromkeys(set_now, later)
+    values |= {"messages": runs.c.messages + 1, "updated_at": later}
+    if status == statuses.RUNNING:
+        values["started_at"] = sa.func.coalesce(runs.c.started_at, later)
+    if status in statuses.ENDED:
+        values["finished_at"] = later
+    if status in (statuses.RUNNING, *statuses.ENDED):
+        values["pending_request_id"] = None
     statement = runs.update().where(runs.c.id == sa.bindparam("run_id_"))
     if not any_turn:
         statement = statement.where(
@@ -95,35 +82,30 @@ def _update(
     if not any_op:
         statement = statement.where(runs.c.ops < sa.bindparam("op_"))
         values["ops"] = sa.bindparam("op_")
-    return statement.values(messages=runs.c.messages + 1, updated_at=later, **values).returning(
+    return statement.values(values).returning(
         runs.c.id, runs.c.turn, runs.c.messages, runs.c.updated_at
     )
 
 
-_INSERT_MESSAGE = schema.messages.insert()
-
-
 def insert_message(
     connection: sa.Connection,
-    run_id: str,
+    row: sa.Row[Any],
     entry: Entry,
     *,
-    seq: int,
-    moment: int,
-    message_id: str,
+    message_id: str | None = None,
     op: int | None = None,
 ) -> None:
-    """Insert the message that the run's row counts already."""
+    """Insert the last message that the run's row counts."""
     connection.execute(
-        _INSERT_MESSAGE,
+        schema.messages.insert(),
         {
-            "run_id": run_id,
-            "seq": seq,
-            "id": message_id,
+            "run_id": row.id,
+            "seq": row.messages,
+            "id": message_id or new_id(),
             "op": op,
             "type": entry.type,
             "role": entry.role,
-            "timestamp": moment,
+            "timestamp": row.updated_at,
             "text": entry.text,
             "data": None if entry.data is None else json.dumps(entry.data),
         },
@@ -132,23 +114,11 @@ def insert_message(
 
 
 def append_op(
-    connection: sa.Connection,
-    run_id: str,
-    turn: int,
-    op: int,
-    entry: Entry,
-    **changes: Any,
+    connection: sa.Connection, run_id: str, turn: int, op: int, entry: Entry, **changes: Any
 ) -> sa.Row[Any] | None:
     """Append the entry of an agent's operation as `append` does; None if it was appended before."""
-    row = append(
-        connection,
-        run_id,
-        entry,
-        message_id=str(uuid.uuid5(uuid.UUID(run_id), f"message {op}")),
-        in_turn=turn,
-        op=op,
-        **changes,
-    )
+    message_id = str(uuid.uuid5(uuid.UUID(run_id), f"message {op}"))
+    row = append(connection, run_id, entry, message_id=message_id, in_turn=turn, op=op, **changes)
     if row is not None:
         return row
     now = connection.execute(

@@ -16,7 +16,7 @@ from .._database import schema
 from ..agents import Agent
 from . import counters, entries, replies, shapes, statuses
 from .api_errors import ApiError, no_run
-from .appending import NOW, append, insert_message, new_id, unix_ms
+from .appending import append, insert_message, new_id, unix_ms
 
 runs, requests = schema.runs, schema.requests
 
@@ -26,21 +26,13 @@ Deliver = Callable[[sa.Connection, str, int, str, str], None]
 
 @attrs.frozen
 class Change:
-    """The response to a change, and what to do once it is committed.
-
-    Attributes:
-        status: of the HTTP response.
-        body: of the HTTP response.
-        run_id: the run whose subscribers to notify, or None.
-        starts_turn: the turn of it to start, or None.
-        ends_turn: the turn of it to cancel, or None.
-    """
+    """The HTTP response to a change, and what to do once it is committed."""
 
     status: int
     body: dict[str, Any]
-    run_id: str | None = None
-    starts_turn: int | None = None
-    ends_turn: int | None = None
+    run_id: str | None = None  # whose subscribers to notify
+    starts_turn: int | None = None  # of that run, to start
+    ends_turn: int | None = None  # of that run, to cancel
 
 
 def start(
@@ -82,8 +74,7 @@ def start(
     ).one()
     counters.count(connection, counters.STARTED)
     if message is not None:
-        entry = entries.user_text(message)
-        insert_message(connection, run_id, entry, seq=1, moment=moment, message_id=new_id())
+        insert_message(connection, row, entries.user_text(message))
     return Change(201, {"run": shapes.run(row)}, run_id, starts_turn=1)
 
 
@@ -121,11 +112,7 @@ def post(connection: sa.Connection, run_id: str, text: str, deliver: Deliver) ->
 
 
 def respond(
-    connection: sa.Connection,
-    run_id: str,
-    request_id: str,
-    body: dict[str, Any],
-    deliver: Deliver,
+    connection: sa.Connection, run_id: str, request_id: str, body: dict[str, Any], deliver: Deliver
 ) -> Change:
     """Reply to the run's pending human request."""
     row = _locked_run(connection, run_id)
@@ -147,16 +134,7 @@ def stop(connection: sa.Connection, run_id: str) -> Change:
     row = _locked_run(connection, run_id)
     if row.status in statuses.ENDED:
         return Change(200, {"success": True, "message": f"the run had ended: {row.status}"})
-    after = append(
-        connection,
-        run_id,
-        entries.session("interrupted"),
-        message_id=new_id(),
-        status=statuses.INTERRUPTED,
-        pending_request_id=None,
-        finished_at=NOW,
-    )
-    assert after is not None
+    append(connection, run_id, entries.session("interrupted"), status=statuses.INTERRUPTED)
     cancel_requests(connection, run_id)
     return Change(200, {"success": True}, run_id, ends_turn=row.turn)
 
@@ -178,14 +156,8 @@ def _record_reply(
     deliver: Deliver,
 ) -> sa.Row[Any]:
     result = reply if "approved" in reply else reply["answers"]
-    after = append(
-        connection,
-        row.id,
-        entries.tool_result(request.id, result=result),
-        message_id=new_id(),
-        status=statuses.RUNNING,
-        pending_request_id=None,
-    )
+    entry = entries.tool_result(request.id, result=result)
+    after = append(connection, row.id, entry, status=statuses.RUNNING)
     assert after is not None
     text = json.dumps(reply)
     connection.execute(

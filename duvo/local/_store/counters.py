@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -22,14 +21,9 @@ def count(connection: sa.Connection, what: str) -> None:
 def on_commit(engine: sa.Engine, report: Callable[[Counter[str]], None]) -> None:
     """Report the counts of each committed transaction from now on; called in any thread."""
 
+    @sa.event.listens_for(engine, "commit")
     def committed(connection: sa.Connection) -> None:
-        counts = connection.info.pop(_KEY, None)
-        if counts:
+        if counts := connection.info.pop(_KEY, None):
             report(counts)
 
-    def rolled_back(connection: sa.Connection) -> None:
-        connection.info.pop(_KEY, None)
-
-    listen: Any = sa.event.listen
-    listen(engine, "commit", committed)
-    listen(engine, "rollback", rolled_back)
+    sa.event.listen(engine, "rollback", lambda connection: connection.info.pop(_KEY, None))

@@ -18,6 +18,11 @@ table = schema.idempotency
 _KEPT_MS = 7 * 24 * 3600 * 1000
 """Milliseconds for which a key is remembered."""
 
+_INSERT_IF_NEW = sa.text(
+    "INSERT INTO duvo_idempotency (key, request_hash, created_at)"
+    " VALUES (:key, :request_hash, :created_at) ON CONFLICT DO NOTHING RETURNING key"
+)
+
 
 def fingerprint(method: str, path: str, body: bytes) -> str:
     """Return a digest that is the same for the same request."""
@@ -31,12 +36,8 @@ def once(
     work: Callable[[sa.Connection], Change],
 ) -> Change:
     """Do the work, or return the first response if the key has been used."""
-    new = connection.execute(
-        _insert(connection)
-        .values(key=key, request_hash=request_hash, created_at=unix_ms())
-        .returning(table.c.key)
-    ).one_or_none()
-    if new is None:
+    values = {"key": key, "request_hash": request_hash, "created_at": unix_ms()}
+    if connection.execute(_INSERT_IF_NEW, values).one_or_none() is None:
         row = connection.execute(sa.select(table).where(table.c.key == key)).one()
         if row.request_hash != request_hash:
             raise ApiError(
@@ -53,13 +54,3 @@ def once(
 def delete_expired(connection: sa.Connection) -> None:
     """Delete the keys that are no longer remembered."""
     connection.execute(table.delete().where(table.c.created_at < unix_ms() - _KEPT_MS))
-
-
-def _insert(connection: sa.Connection) -> sa.Insert:
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects import postgresql
-
-        return postgresql.insert(table).on_conflict_do_nothing()
-    from sqlalchemy.dialects import sqlite
-
-    return sqlite.insert(table).on_conflict_do_nothing()

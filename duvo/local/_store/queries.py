@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 import sqlalchemy as sa
 
 from .._database import schema
 from . import shapes, statuses
 from .api_errors import no_run
+from .shapes import Shape
 
 runs, messages, requests = schema.runs, schema.messages, schema.requests
-
-Shape = dict[str, Any]
 
 
 @attrs.frozen
 class View:
-    """A run, or a page of its conversation.
-
-    Attributes:
-        body: the response's body.
-        ended: whether the run's status is final.
-        request_id: the run's pending human request, or None.
-    """
+    """A run, or a page of its conversation: the response's body, and what to wait for."""
 
     body: Shape
-    ended: bool
-    request_id: str | None = None
+    ended: bool  # whether the run's status is final
+    request_id: str | None = None  # of the run's pending human request
 
 
 def run(connection: sa.Connection, run_id: str) -> View:

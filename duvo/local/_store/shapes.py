@@ -24,14 +24,12 @@ def build_id(agent_id: str) -> str:
     return str(uuid.uuid5(uuid.UUID(agent_id), "build"))
 
 
-def iso(moment: int) -> str:
+def _iso(moment: int | None) -> str | None:
     """Return Unix milliseconds as an ISO 8601 time."""
+    if moment is None:
+        return None
     seconds = datetime.fromtimestamp(moment / 1000, timezone.utc)
     return seconds.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment % 1000:03d}Z"
-
-
-def _iso_or_none(moment: int | None) -> str | None:
-    return None if moment is None else iso(moment)
 
 
 def team() -> Shape:
@@ -65,7 +63,7 @@ def agent_item(item: Agent, last_run_at: int | None) -> Shape:
     """Return an agent as an item of a list."""
     return agent(item) | {
         "pinned_at": None,
-        "last_run_at": _iso_or_none(last_run_at),
+        "last_run_at": _iso(last_run_at),
         "latest_build": None,
         "integration_configs": [],
         "user_triggers": {"slack_mention": False, "slack_channel": False, "teams_mention": False},
@@ -84,10 +82,10 @@ def run(row: sa.Row[Any]) -> Shape:
         "status": row.status,
         "source": row.source,
         "sandbox_id": row.sandbox_id,
-        "started_at": _iso_or_none(row.started_at),
-        "completed_at": _iso_or_none(row.finished_at),
-        "created_at": iso(row.created_at),
-        "updated_at": iso(row.updated_at),
+        "started_at": _iso(row.started_at),
+        "completed_at": _iso(row.finished_at),
+        "created_at": _iso(row.created_at),
+        "updated_at": _iso(row.updated_at),
         "human_in_the_loop_enabled": True,
     }
 
@@ -96,10 +94,10 @@ def run_item(row: sa.Row[Any]) -> Shape:
     """Return a run as an item of a list."""
     return {
         "id": row.id,
-        "created_at": iso(row.created_at),
-        "updated_at": iso(row.updated_at),
-        "started_at": _iso_or_none(row.started_at),
-        "completed_at": _iso_or_none(row.finished_at),
+        "created_at": _iso(row.created_at),
+        "updated_at": _iso(row.updated_at),
+        "started_at": _iso(row.started_at),
+        "completed_at": _iso(row.finished_at),
         "status": row.status,
         "source": row.source,
         "title": row.title,
@@ -122,7 +120,7 @@ def message(row: sa.Row[Any]) -> Shape:
         "id": row.id,
         "type": row.type,
         "role": row.role,
-        "timestamp": iso(row.timestamp),
+        "timestamp": _iso(row.timestamp),
     }
     if row.text is not None:
         shape["text_content"] = row.text
@@ -136,7 +134,7 @@ def posted_message(message_id: str, text: str, moment: int) -> Shape:
         "id": message_id,
         "type": "text",
         "role": "user",
-        "timestamp": iso(moment),
+        "timestamp": _iso(moment),
         "text_content": text,
     }
 
@@ -147,7 +145,7 @@ def pending_request(request_id: str, spec_text: str, created_at: int) -> Shape:
         "id": request_id,
         "title": spec["title"],
         "description": spec["description"],
-        "created_at": iso(created_at),
+        "created_at": _iso(created_at),
         "type": spec["type"],
     }
     if "questions" in spec:
@@ -165,6 +163,6 @@ def answered_request(row: sa.Row[Any], reply: Shape, moment: int) -> Shape:
         "title": spec["title"],
         "description": spec["description"],
         "response": response[approved],
-        "responded_at": iso(moment),
-        "created_at": iso(row.created_at),
+        "responded_at": _iso(moment),
+        "created_at": _iso(row.created_at),
     }

@@ -1,7 +1,5 @@
 """The statuses of a run."""
 
-from __future__ import annotations
-
 PENDING = "pending"
 RUNNING = "running"
 WAITING = "waiting"

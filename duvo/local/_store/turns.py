@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from .._database import schema
 from ..messages import Message
 from . import entries, statuses
-from .appending import NOW, TurnEnded, append, append_op, new_id
+from .appending import TurnEnded, append, append_op
 from .commands import cancel_requests
 
 runs, messages, requests = schema.runs, schema.messages, schema.requests
@@ -37,29 +37,17 @@ class TurnTakenOver(Exception):
 
 @attrs.frozen
 class TurnStart:
-    """The state that a turn starts from; the same each time it is recovered.
-
-    Attributes:
-        agent_id: the agent that runs the turn.
-        message: the text that started the turn, or None.
-        conversation: the messages before it.
-        op: the run's operation counter at the turn's start.
-        recorded: the counter when the turn last stopped running.
-        inbox: the seq of the last message that the agent has received.
-        history: the kinds of the turn's recorded operations, from `op` on.
-        pending_request_id: the human request open when this was read, or None.
-        is_new: whether the turn starts for the first time.
-    """
+    """The state that a turn starts from; the same each time it is recovered."""
 
     agent_id: str
-    message: str | None
-    conversation: tuple[Message, ...]
-    op: int
-    recorded: int
-    inbox: int
-    history: tuple[str, ...]
-    pending_request_id: str | None = attrs.field(eq=False)
-    is_new: bool = attrs.field(eq=False)
+    message: str | None  # that started the turn
+    conversation: tuple[Message, ...]  # before that message
+    op: int  # the run's operation counter at the turn's start
+    recorded: int  # the counter when the turn last stopped running
+    inbox: int  # the seq of the last message that the agent has received
+    history: tuple[str, ...]  # the kinds of the turn's recorded operations, from `op` on
+    pending_request_id: str | None = attrs.field(eq=False)  # open when this was read
+    is_new: bool = attrs.field(eq=False)  # not recovered
 
 
 def kind_of(entry: entries.Entry) -> str:
@@ -80,18 +68,11 @@ def begin(
     op = row.turn_ops + 1
     after = None
     if row.ops < op:
-        started = {} if row.started_at else {"started_at": NOW}
-        after = append_op(
-            connection,
-            run_id,
-            turn,
-            op,
-            entries.session("started"),
-            status=statuses.RUNNING,
-            **started,
-        )
+        entry = entries.session("started")
+        after = append_op(connection, run_id, turn, op, entry, status=statuses.RUNNING)
     # A message posted before `session_started` starts the turn; later ones go to the inbox.
-    mark = connection.scalar(_SEQ, {"run": run_id, "op": op}) if after is None else after.messages
+    own_seq = sa.select(messages.c.seq).where(messages.c.run_id == run_id, messages.c.op == op)
+    mark = connection.scalar(own_seq) if after is None else after.messages
     first = connection.execute(
         _FIRST_POSTED, {"run": run_id, "after": row.turn_messages, "before": mark}
     ).one_or_none()
@@ -112,16 +93,12 @@ _TURN = sa.select(
     runs.c.agent_id,
     runs.c.turn_ops,
     runs.c.turn_messages,
-    runs.c.started_at,
     runs.c.ops,
     runs.c.pending_request_id,
 ).where(
     runs.c.id == sa.bindparam("run"),
     runs.c.turn == sa.bindparam("turn"),
     runs.c.status.not_in(statuses.ENDED),
-)
-_SEQ = sa.select(messages.c.seq).where(
-    messages.c.run_id == sa.bindparam("run"), messages.c.op == sa.bindparam("op")
 )
 _FIRST_POSTED = (
     sa.select(messages.c.seq, messages.c.text)
@@ -147,15 +124,8 @@ def open_request(
     spec: dict[str, Any],
 ) -> None:
     """Make the run wait for a human, once for each `op`."""
-    row = append_op(
-        connection,
-        run_id,
-        turn,
-        op,
-        entry,
-        status=statuses.WAITING,
-        pending_request_id=request_id,
-    )
+    changes = {"status": statuses.WAITING, "pending_request_id": request_id}
+    row = append_op(connection, run_id, turn, op, entry, **changes)
     if row is not None:
         connection.execute(
             requests.insert().values(
@@ -171,17 +141,14 @@ def open_request(
 
 def read_reply(connection: sa.Connection, request_id: str) -> str | None:
     """Return the reply as JSON text, or None while there is none."""
-    row = connection.execute(_REPLY, {"request": request_id}).one_or_none()
+    row = connection.execute(
+        sa.select(requests.c.status, requests.c.answer).where(requests.c.id == request_id)
+    ).one_or_none()
     if row is None:
         raise AgentChanged  # the request was never made
     if row.status == "cancelled":
         raise TurnEnded
     return str(row.answer) if row.status == "answered" else None
-
-
-_REPLY = sa.select(requests.c.status, requests.c.answer).where(
-    requests.c.id == sa.bindparam("request")
-)
 
 
 def posted_since(connection: sa.Connection, run_id: str, seq: int) -> tuple[list[str], int]:
@@ -195,48 +162,28 @@ def posted_since(connection: sa.Connection, run_id: str, seq: int) -> tuple[list
 
 
 def complete(connection: sa.Connection, run_id: str, turn: int, op: int) -> None:
-    """End the turn as completed."""
-    row = append_op(
-        connection,
-        run_id,
-        turn,
-        op,
-        entries.session("completed"),
-        status=statuses.COMPLETED,
-        finished_at=NOW,
-    )
+    entry = entries.session("completed")
+    row = append_op(connection, run_id, turn, op, entry, status=statuses.COMPLETED)
     if row is None and connection.execute(_TURN, {"run": run_id, "turn": turn}).first():
         raise AgentChanged
 
 
 def fail(connection: sa.Connection, run_id: str, turn: int, reason: str) -> None:
     """End the turn as failed, whatever its operation counter."""
-    row = append(
-        connection,
-        run_id,
-        entries.session("error", reason),
-        message_id=new_id(),
-        in_turn=turn,
-        status=statuses.FAILED,
-        failure=reason,
-        finished_at=NOW,
-        pending_request_id=None,
-    )
+    entry = entries.session("error", reason)
+    row = append(connection, run_id, entry, in_turn=turn, status=statuses.FAILED, failure=reason)
     if row is None:
         raise TurnEnded
     cancel_requests(connection, run_id)
 
 
 def _history(connection: sa.Connection, run_id: str, op: int) -> tuple[str, ...]:
-    rows = connection.execute(_OPS, {"run": run_id, "op": op})
+    rows = connection.execute(
+        sa.select(messages.c.type, messages.c.data)
+        .where(messages.c.run_id == run_id, messages.c.op >= op)
+        .order_by(messages.c.op)
+    )
     return tuple(kind_of(entries.Entry(row.type, "", data=_loaded(row.data))) for row in rows)
-
-
-_OPS = (
-    sa.select(messages.c.type, messages.c.data)
-    .where(messages.c.run_id == sa.bindparam("run"), messages.c.op >= sa.bindparam("op"))
-    .order_by(messages.c.op)
-)
 
 
 def _conversation(connection: sa.Connection, run_id: str, end: int) -> tuple[Message, ...]:

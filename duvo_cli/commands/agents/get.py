@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+import duvo
+
 from ...client import client_of
 from ...output import details
+from ...output.command_line import command_line
 from ...parser import Parser
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo import Agent
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("agent", metavar="AGENT", help="the agent's id or exact name")
     parser.explain(examples='duvo agents get "Invoice approver"')
 
 
 def run(args: Namespace) -> int:
-    """Show the agent; returns the exit code."""
     with client_of(args) as client:
         agent = client.agents.get(args.agent)
     details.show(args, {"agent": agent.raw}, lambda: _lines(agent, args))
     return 0
 
 
-def _lines(agent: Agent, args: Namespace) -> list[str]:
-    from ...output.command_line import command_line
+def _lines(agent: duvo.Agent, args: Namespace) -> list[str]:
     from ...output.table import fields
     from ...output.times import local
 

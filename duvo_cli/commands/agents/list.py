@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
+
+import duvo
 
 from ...client import client_of
 from ...output import listing
 from ...parser import Parser, count
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from duvo import Agent
-
-_COLUMNS: dict[str, Callable[[Agent], str]] = {
+_COLUMNS: dict[str, Callable[[duvo.Agent], str]] = {
     "ID": lambda agent: agent.id,
     "NAME": lambda agent: agent.name,
 }
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("--limit", type=count, metavar="N", help="at most N agents (all)")
     parser.explain(
         examples="""
@@ -32,20 +28,16 @@ duvo agents list --json | jq -r '.agents[] | .id + " " + .name'
 
 
 def run(args: Namespace) -> int:
-    """List the agents; returns the exit code."""
     with client_of(args) as client:
         agents = client.agents.list(limit=args.limit)
-        listing.show(
-            args,
-            agents,
-            _COLUMNS,
-            lambda found: {
-                "agents": [agent.raw for agent in found],
-                "total": agents.total,
-                "limit": len(found) if args.limit is None else args.limit,
-                "offset": 0,
-            },
-            empty="no agents",
-            hint="a larger --limit, or none,",
-        )
+        found = list(agents)
+    document = {
+        "agents": [agent.raw for agent in found],
+        "total": agents.total,
+        "limit": len(found) if args.limit is None else args.limit,
+        "offset": 0,
+    }
+    listing.show(args, found, _COLUMNS, document, empty="no agents")
+    if agents.more:
+        listing.say_more(len(found), agents.total, "a larger --limit, or none,")
     return 0

@@ -12,7 +12,6 @@ from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("name", metavar="NAME", help="the profile's name")
     parser.add_argument("--team-id", metavar="ID", help="the profile's team; same as --team")
     parser.add_argument(
@@ -30,7 +29,6 @@ duvo profiles add ci --team-id "$TEAM_ID" --default < key.txt
 
 
 def run(args: Namespace) -> int:
-    """Add the profile; returns the exit code."""
     from duvo import profiles
 
     added = profiles.add(
@@ -51,7 +49,7 @@ def run(args: Namespace) -> int:
 
 def _key(args: Namespace) -> str:
     if args.key_stdin or not terminal.is_terminal(sys.stdin):
-        key = text.read_stdin().decode(errors="replace").strip()
+        key = text.stdin().read().decode(errors="replace").strip()
         if not key:
             raise CommandFailed("stdin has no key")
         return key

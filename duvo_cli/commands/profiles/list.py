@@ -9,18 +9,24 @@ from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.explain("A star marks the default. Only the last four characters of a key are shown.")
 
 
 def run(args: Namespace) -> int:
-    """List the profiles; returns the exit code."""
     from duvo import profiles
 
     known = profiles.load()
+    saved = list(known.profiles.values())
+    document = {
+        "default": known.default,
+        "profiles": [
+            {"name": profile.name, "base_url": profile.base_url, "team_id": profile.team_id}
+            for profile in saved
+        ],
+    }
     listing.show(
         args,
-        list(known.profiles.values()),
+        saved,
         {
             "": lambda profile: "*" if profile.name == known.default else "",
             "NAME": lambda profile: profile.name,
@@ -28,13 +34,7 @@ def run(args: Namespace) -> int:
             "SERVER": lambda profile: profile.base_url or "https://api.duvo.ai",
             "TEAM": lambda profile: profile.team_id or "",
         },
-        lambda found: {
-            "default": known.default,
-            "profiles": [
-                {"name": profile.name, "base_url": profile.base_url, "team_id": profile.team_id}
-                for profile in found
-            ],
-        },
+        document,
         empty="no profiles; `duvo profiles add NAME` adds one",
     )
     return 0

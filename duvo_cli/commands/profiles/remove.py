@@ -9,13 +9,11 @@ from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("name", metavar="NAME", help="the profile")
     parser.explain(examples="duvo profiles remove work")
 
 
 def run(args: Namespace) -> int:
-    """Remove the profile; returns the exit code."""
     from duvo import profiles
 
     profiles.remove(args.name)

@@ -9,13 +9,11 @@ from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("name", metavar="NAME", help="the profile")
     parser.explain(examples="duvo profiles use work")
 
 
 def run(args: Namespace) -> int:
-    """Make the profile the default; returns the exit code."""
     from duvo import profiles
 
     profiles.use(args.name)

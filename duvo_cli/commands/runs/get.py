@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+import duvo
+
 from ...client import client_of
 from ...output import details
 from ...parser import Parser
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo import Run
-
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
     parser.explain(
         examples="""
@@ -25,14 +22,13 @@ duvo runs get "$RUN_ID" --json | jq -r '.run.status'
 
 
 def run(args: Namespace) -> int:
-    """Show the run; returns the exit code."""
     with client_of(args) as client:
         found = client.runs.get(args.run_id)
     details.show(args, found.to_dict(), lambda: _lines(found, args))
     return 0
 
 
-def _lines(found: Run, args: Namespace) -> list[str]:
+def _lines(found: duvo.Run, args: Namespace) -> list[str]:
     import sys
 
     from ...output import human_request, terminal

@@ -5,20 +5,17 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
+import duvo
+
 from ...client import client_of
-from ...output import terminal
+from ...output import json, terminal
+from ...output.live import StatusLine
 from ...parser import Parser
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo import Client, Run
-
-    from ...replying.inbox import Tally
-    from ...replying.prompt import Prompt
+from ...replying import inbox, options, typed
+from ...replying.prompt import Prompt, check_terminal
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument(
         "--agent", metavar="AGENT", help="requests of this agent only: its id or exact name"
     )
@@ -39,20 +36,14 @@ duvo runs inbox --json | jq -r '.data[] | .pending_human_request.title + " " + .
 
 
 def run(args: Namespace) -> int:
-    """Show the requests, or prompt for each; returns the exit code."""
     if args.answer:
-        from ...replying.prompt import check_terminal
-
         check_terminal("--answer", "`duvo runs inbox` shows the commands that answer")
     with client_of(args) as client:
         return _answer(client, args) if args.answer else _show(client, args)
 
 
-def _show(client: Client, args: Namespace) -> int:
-    from ...output.live import StatusLine
-    from ...replying import inbox
-
-    found: list[Run] = []
+def _show(client: duvo.Client, args: Namespace) -> int:
+    found: list[duvo.Run] = []
     paint = terminal.paint_for(sys.stdout)
     with StatusLine(lambda: "looking for human requests"):
         for run in client.runs.inbox(args.agent):
@@ -61,8 +52,6 @@ def _show(client: Client, args: Namespace) -> int:
                 gap = [""] if len(found) > 1 else []
                 terminal.write("\n".join([*gap, *inbox.lines(run, args, paint)]))
     if args.json:
-        from ...output import json
-
         data = [run.to_dict() for run in found]
         json.print_document({"data": data, "total": len(data)})
     elif not found:
@@ -70,11 +59,7 @@ def _show(client: Client, args: Namespace) -> int:
     return 0
 
 
-def _answer(client: Client, args: Namespace) -> int:
-    from ...output import json
-    from ...replying import inbox, typed
-    from ...replying.prompt import Prompt
-
+def _answer(client: duvo.Client, args: Namespace) -> int:
     tally = inbox.Tally()
     prompt = Prompt(client, args, None, shows=True, can_leave=True)
     terminal.say("s or an empty line skips a request, q or Ctrl-D quits")
@@ -91,9 +76,7 @@ def _answer(client: Client, args: Namespace) -> int:
     return 0
 
 
-def _ask_about(run: Run, prompt: Prompt, tally: Tally, args: Namespace) -> None:
-    from ...replying import inbox, options, typed
-
+def _ask_about(run: duvo.Run, prompt: Prompt, tally: inbox.Tally, args: Namespace) -> None:
     request = run.pending_request
     # The run was read before the previous prompts, which may have taken long.
     if request is None or not inbox.is_pending(run, request):

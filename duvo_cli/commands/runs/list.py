@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
+
+import duvo
 
 from ...client import client_of
 from ...output import listing
 from ...output.times import local, since
 from ...parser import Parser, count
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from duvo import Run
-
 _DEFAULT_LIMIT = 30
-_COLUMNS: dict[str, Callable[[Run], str]] = {
+_COLUMNS: dict[str, Callable[[duvo.Run], str]] = {
     "ID": lambda run: run.id,
     "STATUS": lambda run: run.status,
     "AGENT": lambda run: run.agent_name or run.agent_id or "",
@@ -26,7 +23,6 @@ _COLUMNS: dict[str, Callable[[Run], str]] = {
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument(
         "--status", metavar="S", help="pending, running, waiting, completed, failed, stopped, …"
     )
@@ -65,7 +61,6 @@ duvo runs list --all --json | jq -r '.data[].id'
 
 
 def run(args: Namespace) -> int:
-    """List the runs; returns the exit code."""
     with client_of(args) as client:
         runs = client.runs.list(
             status=args.status,
@@ -81,15 +76,9 @@ def run(args: Namespace) -> int:
             limit=None if args.all else args.limit,
             offset=args.offset,
         )
-        listing.show(
-            args,
-            runs,
-            _COLUMNS,
-            lambda found: {
-                "data": [run.to_dict()["run"] for run in found],
-                "total": runs.total,
-            },
-            empty="no runs",
-            hint="--all or a larger --limit",
-        )
+        found = list(runs)
+    data = [run.to_dict()["run"] for run in found] if args.json else []
+    listing.show(args, found, _COLUMNS, {"data": data, "total": runs.total}, empty="no runs")
+    if runs.more:
+        listing.say_more(len(found), runs.total, "--all or a larger --limit")
     return 0

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+import duvo
+
 from ... import following
 from ...client import client_of
 from ...errors import UsageError
-from ...output import terminal
+from ...output import json
 from ...parser import ONE_REQUEST, Parser, count
 from ...replying import options
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo import Message
-
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
     parser.add_argument("--follow", action="store_true", help="continue until the run ends")
     parser.add_argument("--limit", type=count, metavar="N", help="at most N messages")
@@ -43,31 +40,28 @@ duvo runs messages "$RUN_ID" --json | jq -r '.messages[] | select(.role=="assist
 
 
 def run(args: Namespace) -> int:
-    """Show the messages; returns the exit code."""
     if args.follow and args.limit is not None:
         raise UsageError("--limit does not go with --follow; --tail N does", "runs messages")
     options.check_options(args, "runs messages", waits=args.follow)
-    begin = {"offset": args.offset or 0} if args.tail is None else {"last": args.tail}
-    if args.follow:
-        limit = following.TimeLimit(args.timeout)
-        with client_of(args, waits=True) as client:
-            return following.follow(client, client.runs.run(args.run_id), args, limit, **begin)
-    with client_of(args) as client:
-        messages = client.runs.run(args.run_id).messages(limit=args.limit, **begin)
+    offset = args.offset or 0
+    deadline = following.deadline_after(args.timeout)
+    with client_of(args, waits=args.follow) as client:
+        handle = client.runs.run(args.run_id)
+        if args.follow:
+            return following.follow(client, handle, args, deadline, offset=offset, last=args.tail)
+        messages = handle.messages(offset=offset, limit=args.limit, last=args.tail)
         if args.json:
             _print_document(list(messages), messages.total, args)
         else:
-            from ...output.conversation import on_stdout
+            from ...output import conversation
 
-            conversation = on_stdout(args)
+            show = conversation.printer(args)
             for message in messages:
-                terminal.write("\n".join(conversation.lines(message)))
+                show(message)
     return 0
 
 
-def _print_document(messages: list[Message], total: int | None, args: Namespace) -> None:
-    from ...output import json
-
+def _print_document(messages: list[duvo.Message], total: int | None, args: Namespace) -> None:
     counted = [message for message in messages if not message.is_pending_request]
     if args.tail is not None and total is not None:
         offset = total - len(counted)

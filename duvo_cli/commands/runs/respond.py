@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+import duvo
+
 from ...client import client_of
 from ...errors import UsageError
-from ...output import details, terminal
+from ...output import details, json, terminal
 from ...output.command_line import command_line
 from ...parser import Parser
+from ...replying import inbox
 from ...replying.options import key_and_text
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo import Client, Reply, Run
-
-    from ...replying.inbox import Tally
 
 _VERBS = {True: "approved", False: "denied", None: "answered"}
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("run_id", nargs="?", metavar="RUN", help="the run's id")
     parser.add_argument(
         "request_id", nargs="?", metavar="REQUEST", help="answer only if this request is pending"
@@ -56,7 +52,6 @@ duvo runs respond --all-pending --agent "Invoice approver" --approve
 
 
 def run(args: Namespace) -> int:
-    """Send the reply; returns the exit code."""
     _check(args)
     with client_of(args) as client:
         if args.all_pending:
@@ -84,12 +79,8 @@ def _check(args: Namespace) -> None:
         raise UsageError(problem, "runs respond")
 
 
-def _respond_to_all(client: Client, args: Namespace) -> int:
-    import duvo
-
-    from ...replying.inbox import Tally
-
-    tally = Tally()
+def _respond_to_all(client: duvo.Client, args: Namespace) -> int:
+    tally = inbox.Tally()
     try:
         for run in client.runs.inbox(args.agent):
             _respond_if_approval(run, tally, args)
@@ -101,18 +92,14 @@ def _respond_to_all(client: Client, args: Namespace) -> int:
     return 0
 
 
-def _show_tally(tally: Tally, args: Namespace) -> None:
+def _show_tally(tally: inbox.Tally, args: Namespace) -> None:
     if args.json:
-        from ...output import json
-
         json.print_document(tally.document())
     show = command_line(args, "runs", "inbox", "--agent", args.agent)
     terminal.say(tally.summary(_VERBS[args.approve], f"not approvals; `{show}` shows them"))
 
 
-def _respond_if_approval(run: Run, tally: Tally, args: Namespace) -> None:
-    from ...replying import inbox
-
+def _respond_if_approval(run: duvo.Run, tally: inbox.Tally, args: Namespace) -> None:
     request = run.pending_request
     if request is None or request.type != "approval" or request.questions:
         tally.left.append(run)
@@ -126,5 +113,5 @@ def _respond_if_approval(run: Run, tally: Tally, args: Namespace) -> None:
         terminal.write(f"{_line(reply, args)} (run {run.id})")
 
 
-def _line(reply: Reply, args: Namespace) -> str:
+def _line(reply: duvo.Reply, args: Namespace) -> str:
     return f"{_VERBS[args.approve]}: {terminal.in_one_line(reply.title or reply.id)}"

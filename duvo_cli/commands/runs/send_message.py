@@ -12,7 +12,6 @@ from ...parser import Parser
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
     parser.add_argument("--message", required=True, metavar="TEXT", help=text.HELP)
     parser.explain(
@@ -26,7 +25,6 @@ git diff | duvo runs send-message "$RUN_ID" --message -
 
 
 def run(args: Namespace) -> int:
-    """Send the message; returns the exit code."""
     message_text = text.text_of(args.message)
     with client_of(args) as client:
         message = client.runs.run(args.run_id).send_message(message_text)

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+import duvo
+
 from ... import following
 from ...client import client_of
 from ...errors import Interrupted
 from ...input import text
-from ...output import terminal
+from ...output import json, terminal
 from ...output.command_line import command_line
 from ...parser import ONE_REQUEST, Parser
 from ...replying import options
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo import Client, Run
-
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument(
         "--agent", required=True, metavar="AGENT", help="the agent's id or exact name"
     )
@@ -53,36 +50,30 @@ RUN_ID=$(duvo runs start --agent "$AGENT_ID" --json | jq -r '.run.id')
 
 
 def run(args: Namespace) -> int:
-    """Start the run; returns the exit code."""
     waits = args.follow or args.wait
     options.check_options(args, "runs start", waits=waits)
     message = None if args.message is None else text.text_of(args.message)
-    limit = following.TimeLimit(args.timeout if waits else None)
+    deadline = following.deadline_after(args.timeout)
     with client_of(args, waits=waits) as client:
         started = _start(client, args, message)
         if args.wait:
-            return following.wait(client, started, args, limit)
+            return following.wait(client, started, args, deadline)
         _show_start(started, args)
-        return following.follow(client, started, args, limit) if args.follow else 0
+        return following.follow(client, started, args, deadline) if args.follow else 0
 
 
-def _start(client: Client, args: Namespace, message: str | None) -> Run:
+def _start(client: duvo.Client, args: Namespace, message: str | None) -> duvo.Run:
     try:
         return client.runs.start(
-            args.agent,
-            message=message,
-            sandbox_id=args.sandbox_id,
-            webhook_url=args.webhook_url,
+            args.agent, message=message, sandbox_id=args.sandbox_id, webhook_url=args.webhook_url
         )
     except KeyboardInterrupt:
         recent = command_line(args, "runs", "list", "--agent", args.agent, "--since", "5m")
         raise Interrupted(f"interrupted; `{recent}` shows whether the run was started") from None
 
 
-def _show_start(started: Run, args: Namespace) -> None:
+def _show_start(started: duvo.Run, args: Namespace) -> None:
     if args.json:
-        from ...output import json
-
         show = json.print_line if args.follow else json.print_document
         show(started.to_dict())
         return

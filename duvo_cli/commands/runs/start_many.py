@@ -7,10 +7,12 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+import duvo
+
 from ...batch import executors
 from ...errors import CommandFailed, UsageError
 from ...input import text
-from ...output import terminal
+from ...output import json, terminal
 from ...parser import Parser, count
 from ...replying import options
 
@@ -24,7 +26,6 @@ _SHOWN_BY_DRY_RUN = 5
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument(
         "--agent", required=True, metavar="AGENT", help="the agent's id or exact name"
     )
@@ -91,7 +92,6 @@ generate | duvo runs start-many --agent "$AGENT_ID" --input - --journal tonight.
 
 
 def run(args: Namespace) -> int:
-    """Start the runs and collect their results; returns the exit code."""
     from duvo._tables.start_message import Key
     from duvo._tables.table import Table
 
@@ -112,12 +112,11 @@ def run(args: Namespace) -> int:
 
 
 def _message(args: Namespace) -> StartMessage:
-    from duvo import ConfigError
     from duvo._tables.start_message import StartMessage
 
     try:
         return StartMessage(args.message_template)
-    except ConfigError as error:
+    except duvo.ConfigError as error:
         raise UsageError(f"--message-template: {error}", _COMMAND) from None
 
 
@@ -146,15 +145,7 @@ def _journal(args: Namespace, table: Table) -> Path:
     return table.file.with_name(f"{table.file.name}.duvo-journal")
 
 
-def _show(
-    table: Table,
-    message: StartMessage,
-    key: Key | None,
-    total: int,
-    args: Namespace,
-) -> int:
-    from ...output import json
-
+def _show(table: Table, message: StartMessage, key: Key | None, total: int, args: Namespace) -> int:
     for index, row in enumerate(islice(table.values(), _SHOWN_BY_DRY_RUN)):
         message_text = message(row)
         if args.json:

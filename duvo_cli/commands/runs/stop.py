@@ -5,20 +5,17 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
+import duvo
+
 from ...client import client_of
 from ...errors import CommandFailed
 from ...output import details, terminal
 from ...parser import Parser
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from duvo import Run
-
 _STOP_TIMEOUT = 10.0
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     parser.explain(
@@ -32,7 +29,6 @@ duvo runs list --status running --json | jq -r '.data[].id' | xargs -I ID duvo r
 
 
 def run(args: Namespace) -> int:
-    """Stop the run; returns the exit code."""
     with client_of(args) as client:
         handle = client.runs.run(args.run_id)
         if not args.yes and terminal.is_terminal(sys.stdin):
@@ -50,16 +46,14 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _confirmed(handle: Run) -> bool:
+def _confirmed(handle: duvo.Run) -> bool:
     with terminal.hidden():
-        print(f"Stop run {handle.id} ({handle.status})? [y/N] ", end="", file=sys.stderr)
-        sys.stderr.flush()
+        question = f"Stop run {handle.id} ({handle.status})? [y/N] "
+        print(question, end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _wait_for_the_end(handle: Run) -> None:
-    import duvo
-
+def _wait_for_the_end(handle: duvo.Run) -> None:
     try:
         handle.wait(timeout=_STOP_TIMEOUT, on_request="leave")
     except duvo.WaitTimeout:

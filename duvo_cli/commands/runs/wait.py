@@ -11,7 +11,6 @@ from ...replying import options
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("run_id", metavar="RUN", help="the run's id")
     options.add_options(parser)
     parser.timeout_help = following.TOTAL
@@ -28,8 +27,7 @@ duvo runs wait "$RUN_ID" --json | jq -r .answer
 
 
 def run(args: Namespace) -> int:
-    """Wait for the run; returns the exit code."""
     options.check_options(args, "runs wait")
-    limit = following.TimeLimit(args.timeout)
+    deadline = following.deadline_after(args.timeout)
     with client_of(args, waits=True) as client:
-        return following.wait(client, client.runs.run(args.run_id), args, limit)
+        return following.wait(client, client.runs.run(args.run_id), args, deadline)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
+
+import duvo
 
 from ... import following
 from ...client import client_of
 from ...errors import TIMED_OUT, CommandFailed, Interrupted, UsageError
-from ...output import terminal
+from ...output import json, run_end, terminal
 from ...output.command_line import command_line
 from ...parser import Parser
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterator
-
-    from duvo import Client, Run
 
 _UNFINISHED = ("not_started", "pending", "starting", "running", "waiting")
 _ENDED = ("completed", "failed", "stopped", "interrupted")
 
 
 def register(parser: Parser) -> None:
-    """Add the arguments."""
     parser.add_argument("run_ids", nargs="*", metavar="RUN", help="a run's id")
     parser.add_argument(
         "--agent",
@@ -59,7 +55,6 @@ duvo runs watch | jq -r 'select(.type=="finished") | .run.id + " " + .run.status
 
 
 def run(args: Namespace) -> int:
-    """Watch the runs; returns the exit code."""
     if args.run_ids and (args.agent is not None or args.status is not None):
         raise UsageError("give RUN, or --agent and --status", "runs watch")
     if args.status in _ENDED:
@@ -68,16 +63,16 @@ def run(args: Namespace) -> int:
             f"`duvo runs list --status {args.status}` shows them",
             "runs watch",
         )
-    limit = following.TimeLimit(args.timeout)
+    deadline = following.deadline_after(args.timeout)
     with client_of(args, waits=True) as client:
         runs = list(_runs(client, args))
         if not runs:
             terminal.say("no runs to watch")
             return 0
-        return _watch(client, runs, args, limit)
+        return _watch(client, runs, args, deadline)
 
 
-def _runs(client: Client, args: Namespace) -> Iterator[Run]:
+def _runs(client: duvo.Client, args: Namespace) -> Iterator[duvo.Run]:
     if args.run_ids:
         yield from map(client.runs.run, dict.fromkeys(args.run_ids))
         return
@@ -92,39 +87,33 @@ def _runs(client: Client, args: Namespace) -> Iterator[Run]:
                 yield run
 
 
-def _watch(client: Client, runs: list[Run], args: Namespace, limit: following.TimeLimit) -> int:
-    import duvo
-
-    from ...output import run_end
-
-    show = _json_lines if args.json or not terminal.is_terminal(sys.stdout) else _table
+def _watch(
+    client: duvo.Client, runs: list[duvo.Run], args: Namespace, deadline: float | None
+) -> int:
+    show = _show_events if args.json or not terminal.is_terminal(sys.stdout) else _show_table
+    timeout = following.left_until(deadline)
     try:
-        show(client, runs, args, limit)
+        with client.runs.watch(runs, args.messages, timeout=timeout) as events:
+            show(events, runs)
     except duvo.WaitTimeout:
         raise CommandFailed(
-            f"not all runs ended within {args.timeout:g} s; {_next_steps(runs, args)}", TIMED_OUT
+            f"not all runs ended within {args.timeout:g} s; {_next_steps(args)}", TIMED_OUT
         ) from None
     except KeyboardInterrupt:
-        raise Interrupted(f"detached; {_next_steps(runs, args)}") from None
+        raise Interrupted(f"detached; {_next_steps(args)}") from None
     codes = {run_end.exit_code(run) for run in runs}
     return min(codes - {0}, default=0) if args.exit_status else 0
 
 
-def _json_lines(
-    client: Client, runs: list[Run], args: Namespace, limit: following.TimeLimit
-) -> None:
-    from ...output import json
+def _show_events(events: duvo.Watch, runs: list[duvo.Run]) -> None:
     from ...output.live import StatusLine
 
-    with (
-        StatusLine(lambda: "watching"),
-        client.runs.watch(runs, args.messages, timeout=limit.left) as events,
-    ):
+    with StatusLine(lambda: "watching"):
         for event in events:
             json.print_line(event.to_dict())
 
 
-def _table(client: Client, runs: list[Run], args: Namespace, limit: following.TimeLimit) -> None:
+def _show_table(events: duvo.Watch, runs: list[duvo.Run]) -> None:
     from ...output.live import Live
     from ...output.watch_table import WatchTable
 
@@ -133,17 +122,14 @@ def _table(client: Client, runs: list[Run], args: Namespace, limit: following.Ti
     def describe(size: os.terminal_size) -> list[str]:
         return table.lines(size.columns, size.lines)
 
-    with (
-        Live(sys.stdout, describe, stays=True) as live,
-        client.runs.watch(runs, args.messages, timeout=limit.left) as events,
-    ):
+    with Live(sys.stdout, describe, stays=True) as live:
         live.draw()
         for event in events:
             table.record(event)
             live.draw()
 
 
-def _next_steps(runs: list[Run], args: Namespace) -> str:
+def _next_steps(args: Namespace) -> str:
     words = ["runs", "watch", *args.run_ids]
     for flag, value in (("--agent", args.agent), ("--status", args.status)):
         words += [flag, value] if value is not None else []

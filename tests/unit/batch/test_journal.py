@@ -26,12 +26,12 @@ def opened(path: Path | None, **owner: str) -> closing[Journal]:
     return closing(Journal(path, **{**OWNER, **owner}))
 
 
-def contents(*values: Any) -> list[tuple[int, str]]:
-    return [(index, fingerprints.fingerprint(value)) for index, value in enumerate(values)]
+def contents(*values: Any) -> list[str]:
+    return [fingerprints.fingerprint(value) for value in values]
 
 
-def keys(*values: str) -> list[tuple[int, str]]:
-    return [(index, fingerprints.of_key(value)) for index, value in enumerate(values)]
+def keys(*values: str) -> list[str]:
+    return [fingerprints.of_key(value) for value in values]
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def finish(journal: Journal, row: Row, run_id: str) -> None:
     journal.finished([(row, "{}")])
 
 
-def again(file: Path, inputs: list[tuple[int, str]]) -> list[Row]:
+def again(file: Path, inputs: list[str]) -> list[Row]:
     with opened(file) as journal:
         return journal.take(inputs)
 
@@ -130,8 +130,8 @@ def test_each_state_is_there_in_the_next_pass(file: Path) -> None:
     with opened(file) as journal:
         rows = journal.take(inputs)
         journal.sending(rows[1:])
-        journal.started([(row, f"run-{row.index}") for row in rows[2:]])
-        journal.finished([(row, f"result-{row.index}") for row in rows[3:]])
+        journal.started(list(zip(rows[2:], ["run-2", "run-3", "run-4"], strict=True)))
+        journal.finished(list(zip(rows[3:], ["result-3", "result-4"], strict=True)))
         journal.delivered(rows[4:])
     later = again(file, inputs)
     assert [row.state for row in later] == ["new", "sending", "started", "finished", "finished"]
@@ -163,7 +163,7 @@ def test_a_key_that_is_met_again_is_the_same_input(file: Path) -> None:
     with opened(file) as journal:
         rows = journal.take(keys("INV-1", "INV-2", "INV-1"))
         assert [row.repeated for row in rows] == [False, False, True]
-        assert rows[2].id == rows[0].id and rows[2].index == 2
+        assert rows[2].id == rows[0].id
         journal.sending([rows[0]])
         (once_more,) = journal.take(keys("INV-1"))
         assert once_more.repeated and once_more.state == "sending"
@@ -244,7 +244,7 @@ def test_inputs_are_compared_without_a_change(file: Path) -> None:
     before = file.read_bytes()
     now = contents("a", "new", "a", "a", "b", "new") + keys("k1", "k1", "k3", "k3")
     with opened(file) as journal:
-        assert journal.compare(name for _, name in now) == Changes(known=4, new=4, gone=2)
+        assert journal.compare(now) == Changes(known=4, new=4, gone=2)
         assert journal.compare([]) == Changes(known=0, new=0, gone=6)
     assert file.read_bytes() == before
 
@@ -325,7 +325,7 @@ def test_an_empty_file_becomes_a_journal(file: Path) -> None:
 
 
 def test_places_where_no_file_can_be_are_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(duvo.JournalError, match=r"there is no directory .*/missing"):
+    with pytest.raises(duvo.JournalError, match=r"the directory .*/missing does not exist"):
         Journal(tmp_path / "missing" / "journal", **OWNER)
     with pytest.raises(duvo.JournalError, match="is a directory"):
         Journal(tmp_path, **OWNER)

@@ -29,7 +29,7 @@ def say(word, rows):
         print(word, row.id, row.idempotency_key, flush=False)
     sys.stdout.flush()
 
-inputs = [(index, fingerprints.fingerprint(index % 7)) for index in range(int(sys.argv[2]))]
+inputs = [fingerprints.fingerprint(index % 7) for index in range(int(sys.argv[2]))]
 for begin in range(0, len(inputs), 4):
     rows = journal.take(inputs[begin:begin + 4])
     say("taken", rows)
@@ -56,11 +56,11 @@ def noted(row: Row) -> int:
     return ["new", "sending", "started", "finished"].index(row.state)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.seeds(quick=2, full=4)
 def test_a_kill_loses_nothing_that_was_noted(tmp_path: Path, seed: int) -> None:
     moments = random.Random(seed)
     file = tmp_path / "journal"
-    inputs = [(index, fingerprints.fingerprint(index % 7)) for index in range(INPUTS)]
+    inputs = [fingerprints.fingerprint(index % 7) for index in range(INPUTS)]
     keys: dict[int, str] = {}
     for _ in range(4):
         process = subprocess.Popen(

@@ -161,10 +161,10 @@ def test_a_run_that_did_not_complete_is_a_result_too(client: duvo.Client, agent:
     [
         ({"concurrency": 0}, "concurrency must be 1 or more"),
         ({"concurrency": True}, "concurrency must be 1 or more"),
-        ({"on_request": "aprove"}, "on_request is 'aprove'"),
+        ({"on_request": "aprove"}, "on_request must be .*, not 'aprove'"),
         ({"answers": ["no key"]}, "is not KEY=ANSWER"),
-        ({"inputs": "text"}, "not one text"),
-        ({"inputs": 5}, "inputs are a list or another iterable"),
+        ({"inputs": "text"}, "not text"),
+        ({"inputs": 5}, "inputs must be a list or another iterable"),
     ],
 )
 def test_what_cannot_work_is_refused_at_once(

@@ -44,9 +44,7 @@ def file(tmp_path: Path) -> Path:
 def rows(client: duvo.Client, file: Path, *inputs: str) -> list[Row]:
     owner = {"server": client.base_url, "team_id": TEAM, "agent_id": AGENT}
     with contextlib.closing(Journal(file, **owner)) as journal:
-        return journal.take(
-            [(place, fingerprints.fingerprint(one)) for place, one in enumerate(inputs)]
-        )
+        return journal.take([fingerprints.fingerprint(one) for one in inputs])
 
 
 class Gate:
@@ -275,3 +273,17 @@ def test_the_interpreter_ends_without_a_word(
         timeout=60,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "left\n", "")
+
+
+def test_a_callable_that_exits_ends_the_batch(
+    client: duvo.Client, file: Path, agent: Agent
+) -> None:
+    agent.does = lambda message: "ask"
+
+    def decide(request: duvo.HumanRequest) -> bool:
+        raise SystemExit(3)
+
+    results = client.runs.map(AGENT, ["a"], journal=file, on_request=decide)
+    with pytest.raises(SystemExit):
+        list(results)
+    assert [row.state for row in rows(client, file, "a")] == ["started"]

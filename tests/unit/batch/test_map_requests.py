@@ -113,7 +113,7 @@ class Undecided(Executor):
         self.decision: Future[Any] = Future()
 
     def submit(self, work: Any, /, *arguments: Any, **named: Any) -> Future[Any]:
-        if work is tasks.reply_elsewhere:
+        if work is tasks.reply_in_executor:
             self._hosted.end(arguments[1].id)
             return self.decision
         self.fail()
@@ -198,7 +198,7 @@ def test_a_reply_that_reads_the_run_again_leaves_the_batchs_handle_alone(
 
     hosted.after = drop
     # It finds the run at work by now; the batch may know already that it has ended.
-    assert tasks.reply_elsewhere(run._driver, run._state, request, "approve", None)
+    assert tasks.reply_in_executor(run._driver, run._state, request, "approve", None)
     assert run.status == "waiting"
     assert hosted.count("POST", "/respond") == 1
 

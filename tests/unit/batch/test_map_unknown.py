@@ -13,6 +13,7 @@ from duvo._batch import starts
 from duvo._batch.completions import Spawn
 from duvo._batch.workers import Workers
 from tests.servers.fake_api import AGENT, KEY, TEAM, Drop, Hosted, Seen
+from tests.support.clocks import HurriedClock
 from tests.unit.batch.conftest import Agent
 
 INPUTS = [str(number) for number in range(24)]
@@ -181,6 +182,7 @@ def test_a_start_that_never_comes_through_is_told_and_others_go_on(
 def test_a_server_that_honours_keys_is_sent_the_same_one_again(
     hosted: Hosted, client: duvo.Client, agent: Agent
 ) -> None:
+    client._driver.api.clock = HurriedClock()
     hosted.headers = {"duvo-idempotency": "1"}
     first: dict[str, Any] = {}
     drops = random.Random(1)

@@ -26,8 +26,8 @@ from duvo_cli.errors import UsageError
     ],
 )
 def test_the_command_is_found_after_options(line, name, arguments):
-    found = registry.find(line.split())
-    assert (found.name, found.arguments) == (name, arguments)
+    found, _, rest = registry.find(line.split())
+    assert (found, rest) == (name, arguments)
 
 
 def test_an_unknown_command_suggests_a_similar_one():
@@ -40,7 +40,7 @@ def test_the_registry_knows_which_common_options_take_a_value():
     common.add_common()
     with_value = {
         option
-        for option in common.option_strings
+        for option in common._option_string_actions
         if option.startswith("--") and option not in ("--json", "--debug", "--help")
     }
     assert with_value == registry.OPTIONS_WITH_VALUE
@@ -71,7 +71,7 @@ def test_the_whole_tree_has_the_parser_of_every_command():
 def test_every_command_has_the_common_options(command):
     command_parser = parser.parser_of(command)
     common = {"--json", "--profile", "--team", "--base-url", "--timeout", "--debug", "--help"}
-    assert common <= set(command_parser.option_strings)
+    assert common <= set(command_parser._option_string_actions)
     assert "%(" not in command_parser.format_help()
 
 
@@ -92,10 +92,10 @@ def test_every_example_in_the_help_can_be_parsed(command):
     examples = examples_of(command)
     assert examples or command == "profiles list"
     for words in examples:
-        found = registry.find(words)
-        assert found.name
-        own = takewhile(lambda word: word != "--", found.arguments)
-        parser.parser_of(found.name).parse(list(own))
+        found, _, arguments = registry.find(words)
+        assert found
+        own = takewhile(lambda word: word != "--", arguments)
+        parser.parser_of(found).parse(list(own))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from duvo._http.rate_limit import (
     shared,
 )
 from tests.servers.fake_api import KEY, TEAM, Hosted, Seen
-from tests.support.clocks import StoppedClock
+from tests.support.clocks import CommonClock, StoppedClock
 
 
 def sending(budget: RateLimit, kind: int, now: float) -> bool:
@@ -143,8 +143,8 @@ def test_headers_are_read_by_the_servers_clock(
 class Limiter:
     """Lets so many requests pass in each window, and says so."""
 
-    def __init__(self, limit: int, seconds: int):
-        self.limit, self.seconds = limit, seconds
+    def __init__(self, limit: int, seconds: int, clock: Clock):
+        self.limit, self.seconds, self.clock = limit, seconds, clock
         self.refused = 0
         self.order: list[str] = []
         self._ends, self._count = 0.0, 0
@@ -152,7 +152,7 @@ class Limiter:
 
     def __call__(self, seen: Seen) -> Any:
         with self._lock:
-            now = time.monotonic()
+            now = self.clock.now()
             if now >= self._ends:
                 self._ends, self._count = now + self.seconds, 0
             self._count += 1
@@ -163,8 +163,8 @@ class Limiter:
             return None
 
 
-def limited(hosted: Hosted, limit: int, seconds: int) -> Limiter:
-    limiter = Limiter(limit, seconds)
+def limited(hosted: Hosted, limit: int, seconds: int, clock: Clock) -> Limiter:
+    limiter = Limiter(limit, seconds, clock)
 
     def tell(seen: Seen) -> Any:
         status, body = hosted.answer(seen)
@@ -175,7 +175,7 @@ def limited(hosted: Hosted, limit: int, seconds: int) -> Limiter:
                 {
                     "ratelimit-limit": str(limit),
                     "ratelimit-remaining": str(max(0, limit - limiter._count)),
-                    "ratelimit-reset": str(max(0, round(limiter._ends - time.monotonic()))),
+                    "ratelimit-reset": str(max(0, round(limiter._ends - clock.now()))),
                 },
             )
 
@@ -184,7 +184,8 @@ def limited(hosted: Hosted, limit: int, seconds: int) -> Limiter:
 
 
 def test_fifty_followers_in_fifty_threads_stay_under_the_limit(hosted: Hosted) -> None:
-    limiter = limited(hosted, 100, 1)
+    clock = CommonClock(50)
+    limiter = limited(hosted, 100, 1, clock)
     runs = [hosted.start() for _ in range(50)]
     heard: dict[str, list[str]] = {}
     errors: list[BaseException] = []
@@ -192,14 +193,18 @@ def test_fifty_followers_in_fifty_threads_stay_under_the_limit(hosted: Hosted) -
     def follow(run_id: str) -> None:
         # Clients of their own: what they share is the key and the process.
         with duvo.Client(KEY, hosted.base_url, TEAM) as client:
+            client._driver.api.clock = clock
             try:
                 told = client.runs.run(run_id).messages(follow=True, timeout=60)
                 heard[run_id] = [one.content for one in told]
             except BaseException as error:
                 errors.append(error)
+            finally:
+                clock.leave()
 
     threads = [threading.Thread(target=follow, args=(run_id,)) for run_id in runs]
     with duvo.Client(KEY, hosted.base_url, TEAM) as client:
+        client._driver.api.clock = clock
         # The limit is known from the first answer on; before it nothing can be kept.
         client.runs.get(runs[0])
         for thread in threads:
@@ -215,7 +220,7 @@ def test_fifty_followers_in_fifty_threads_stay_under_the_limit(hosted: Hosted) -
 
 
 def test_a_start_goes_ahead_of_polls_that_wait(hosted: Hosted) -> None:
-    limiter = limited(hosted, 20, 2)
+    limiter = limited(hosted, 20, 2, Clock())
     runs = [hosted.start() for _ in range(20)]
     with duvo.Client(KEY, hosted.base_url, TEAM) as client:
         client.runs.get(runs[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -14,6 +15,8 @@ from hypothesis.stateful import (
 )
 
 from duvo._http.rate_limit import CHANGE, POLL, READ, WINDOW, Quota, RateLimit, quota
+
+pytestmark = pytest.mark.seeds
 
 KINDS = (CHANGE, READ, POLL)
 SOON = st.sampled_from((0.0, 0.01, 0.3, 1.0, 2.0, 10.0, 59.0, 61.0))

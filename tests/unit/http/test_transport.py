@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import pickle
 import threading
@@ -153,6 +154,15 @@ def test_clients_runs_and_models_pickle(hosted: Hosted, client: duvo.Client) -> 
     assert again.refresh().pending_request == run.pending_request
     for message in run.messages():
         assert pickle.loads(pickle.dumps(message)) == message
+
+
+@pytest.mark.blocking_only
+def test_a_copy_of_a_run_does_not_change_with_it(hosted: Hosted, client: duvo.Client) -> None:
+    run_id = hosted.start()
+    run = client.runs.get(run_id)
+    before = copy.copy(run)
+    hosted.end(run_id)
+    assert (run.refresh().status, before.status) == ("completed", "running")
 
 
 def test_a_run_that_has_not_been_read_says_so_and_nothing_about_it_sends(

@@ -46,8 +46,8 @@ def test_waiting_for_the_lease_ends_with_a_heartbeat_that_grants_it(
 ) -> None:
     made: list[Heartbeat] = []
 
-    def make(*arguments: Any) -> Heartbeat:
-        made.append(Heartbeat(*arguments))
+    def make(*arguments: Any, **callbacks: Any) -> Heartbeat:
+        made.append(Heartbeat(*arguments, **callbacks))
         return made[-1]
 
     monkeypatch.setattr(cluster, "Heartbeat", make)

@@ -11,6 +11,7 @@ import duvo
 from duvo._models import wire
 from duvo._models.times import _for_python_3_10, timestamp
 from tests.servers.fake_api import Hosted
+from tests.support.clocks import StoppedClock
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,9 @@ def test_a_page_without_a_total_is_read_to_its_end(hosted: Hosted, client: duvo.
     assert run.wait().answer == "119"
 
 
-def test_a_total_that_promises_too_much_ends_no_less(hosted: Hosted, client: duvo.Client) -> None:
+def test_a_total_that_promises_too_much_ends_no_less(
+    hosted: Hosted, client: duvo.Client, clock: StoppedClock
+) -> None:
     run_id = hosted.start()
     hosted.say(run_id, "one")
     hosted.end(run_id)

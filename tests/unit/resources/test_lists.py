@@ -175,7 +175,7 @@ def test_a_request_of_any_kind_knows_the_team(hosted: Hosted, client: duvo.Clien
     answer = client.request("get", "v2/teams/{teamId}/runs", params={"limit": "1"})
     assert answer.status == 200
     assert answer.data["total"] == 1
-    with pytest.raises(duvo.ConfigError, match="path alone"):
+    with pytest.raises(duvo.ConfigError, match="path only"):
         client.request("GET", "https://elsewhere.example/v2/teams")
 
 

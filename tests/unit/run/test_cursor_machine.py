@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import duvo
 from duvo._run.cursor import PAGE, Cursor, Page
+
+pytestmark = pytest.mark.seeds
 
 SIZES = st.sampled_from((2, 7, PAGE))
 NEAR = 40

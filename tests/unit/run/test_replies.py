@@ -102,3 +102,14 @@ def test_nothing_pending_is_said(hosted: Hosted, client: duvo.Client) -> None:
     with pytest.raises(duvo.InvalidReply, match="no pending request"):
         client.runs.run(hosted.start()).respond(approve=True)
     assert not replied(hosted)
+
+
+def test_an_error_about_a_request_carries_the_run_of_a_follow(
+    hosted: Hosted, client: duvo.Client
+) -> None:
+    run_id = hosted.start()
+    hosted.ask(run_id)
+    # Nothing but the iterator refers to the run.
+    with pytest.raises(duvo.HumanRequestPending) as caught:
+        list(client.runs.run(run_id).messages(follow=True, on_request="raise"))
+    assert caught.value.run == client.runs.run(run_id)

@@ -9,12 +9,11 @@ from starlette.routing import Route
 from ..._execution.engine import Engine
 from ..._store import queries, shapes
 from ..._store.api_errors import ApiError
+from ...agents import Agent
 from .. import parameters
 
 
 class AgentRoutes:
-    """Serves `/v2/teams`, `/v2/profile` and the agents."""
-
     def __init__(self, engine: Engine):
         self._engine = engine
 
@@ -36,7 +35,7 @@ class AgentRoutes:
     async def agents(self, request: Request) -> Response:
         parameters.check_team(request)
         offset, limit = parameters.page(request, max_limit=100)
-        parameters.parameter(request, "include_schedules", ("true", "false"))
+        parameters.parameter(request, "include_schedules", "true", "false")
         automation = parameters.uuid_parameter(request, "automation_id")
         last_runs = await self._engine.transact(queries.last_runs)
         agents = [] if automation else list(self._engine.agents.values())
@@ -53,12 +52,12 @@ class AgentRoutes:
         )
 
     async def agent(self, request: Request) -> Response:
-        agent = self._engine.agents.get(parameters.path_id(request, "agent_id"))
-        if agent is None:
-            raise no_agent()
+        agent = find_agent(self._engine, request.path_params["agent_id"])
         return JSONResponse({"agent": shapes.agent(agent), "user_context": {"pinned_at": None}})
 
 
-def no_agent() -> ApiError:
-    """Return the error for an agent that does not exist."""
-    return ApiError(404, "there is no such agent, or its file was not given to this server")
+def find_agent(engine: Engine, agent_id: str) -> Agent:
+    agent = engine.agents.get(parameters.checked_uuid(agent_id, "agent_id"))
+    if agent is None:
+        raise ApiError(404, "there is no such agent, or its file was not given to this server")
+    return agent

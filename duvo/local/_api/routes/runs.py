@@ -18,15 +18,13 @@ from ..._store.appending import new_id
 from ..._store.commands import Change
 from .. import parameters
 from ..long_poll import LongPolls
-from .agents import no_agent
+from .agents import find_agent
 
 _MAX_SEARCH = 1000
 """Characters; databases refuse to search for much longer texts."""
 
 
 class RunRoutes:
-    """Serves the runs."""
-
     def __init__(self, engine: Engine, long_polls: LongPolls):
         self._engine = engine
         self._long_polls = long_polls
@@ -57,12 +55,9 @@ class RunRoutes:
         agent_id = parameters.text_field(body, "agent_id")
         if agent_id is None:
             raise ApiError(400, "agent_id is missing")
-        agent = self._engine.agents.get(parameters.checked_uuid(agent_id, "agent_id"))
-        if agent is None:
-            raise no_agent()
         work = functools.partial(
             commands.start,
-            agent=agent,
+            agent=find_agent(self._engine, agent_id),
             run_id=new_id(),
             message=parameters.text_field(body, "message") or None,
             sandbox_id=parameters.text_field(body, "sandbox_id"),
@@ -72,8 +67,8 @@ class RunRoutes:
 
     async def runs(self, request: Request) -> Response:
         offset, limit = parameters.page(request, max_limit=100)
-        parameters.parameter(request, "sort_by", ("created_at",))
-        order = parameters.parameter(request, "sort_order", ("asc", "desc"))
+        parameters.parameter(request, "sort_by", "created_at")
+        order = parameters.parameter(request, "sort_order", "asc", "desc")
         work = functools.partial(
             queries.run_list,
             filters=_filters(request),
@@ -143,11 +138,9 @@ class RunRoutes:
         is_due: Callable[[queries.View], bool],
     ) -> Response:
         work = functools.partial(read, run_id=run_id)
+        wait = parameters.wait(request)
         return await self._long_polls.respond(
-            run_id,
-            parameters.wait(request),
-            lambda: self._engine.transact(work),
-            is_due,
+            run_id, wait, lambda: self._engine.transact(work), is_due
         )
 
     async def _change(
@@ -162,12 +155,8 @@ class RunRoutes:
 
 
 def _filters(request: Request) -> queries.Filters:
-    def text(name: str, *allowed: str) -> str | None:
-        return parameters.parameter(request, name, allowed)
-
-    def uuid(name: str) -> str | None:
-        return parameters.uuid_parameter(request, name)
-
+    text = functools.partial(parameters.parameter, request)
+    uuid = functools.partial(parameters.uuid_parameter, request)
     agent_id, user_id = uuid("agent_id"), uuid("user_id")
     # The engine has no queues, digests or evaluations: filters on them match no run.
     unmatched: list[Any] = [uuid("case_queue_id"), uuid("digest_id")]

@@ -1,0 +1,55 @@
+"""The folder for the engine's files, and files for their owner only; needs no extra packages."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from .._text import os_reason
+from ..errors import EngineError
+
+_OWNER_ONLY = 0o600
+
+
+def state_folder() -> Path:
+    """Return the folder for the engine's files: `DUVO_STATE_DIR`, or the system's place for it."""
+    if named := os.environ.get("DUVO_STATE_DIR"):
+        return Path(named)
+    import platformdirs
+
+    return platformdirs.user_state_path("duvo", appauthor=False)
+
+
+def make_state_folder() -> None:
+    """Create the state folder for its owner only, if it is missing."""
+    folder = state_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise EngineError(
+            f"{folder}: the folder cannot be created ({os_reason(error)}); "
+            f"name another with DUVO_STATE_DIR"
+        ) from None
+
+
+def default_database(command: str = "dev") -> Path:
+    """Return the file in which `duvo dev` or `duvo serve` keeps its runs by default."""
+    return state_folder() / f"{command}.sqlite"
+
+
+def create_private(file: Path) -> None:
+    """Create the file, empty, if it is missing."""
+    # An existing file must not even be opened: closing it would release every lock that this
+    # process holds on it, SQLite's included.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
+
+
+def make_private(file: Path) -> None:
+    """Take other users' access to this user's file away; does nothing if it is missing."""
+    with contextlib.suppress(OSError):
+        status = file.stat()
+        owner = os.geteuid() if hasattr(os, "geteuid") else status.st_uid
+        if status.st_uid == owner and status.st_mode & 0o077:
+            file.chmod(_OWNER_ONLY)
