@@ -13,7 +13,7 @@ import duvo
 from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 from tests.unit.async_client.conftest import until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("quick_pace")]
 
 
 async def items(iterator: Any) -> list[Any]:
