@@ -11,14 +11,10 @@ import psutil
 import pytest
 
 import duvo
-<<<<<<< HEAD
-from tests.servers.fake_api import KEY, TEAM, FakeAPI, ReceivedRequest
-=======
 from tests.servers.fake_api import KEY, TEAM, FakeAPI, ReceivedRequest
 from tests.unit.batch.conftest import quick_pace
 
 __all__ = ["quick_pace"]
->>>>>>> async
 
 
 @pytest.fixture
