@@ -164,7 +164,7 @@ def test_the_journal_stays_shut_while_a_start_is_on_its_way(
     agent: Agent,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(workers, "_LONGEST_END", 0.1)
+    monkeypatch.setattr(workers, "LONGEST_END", 0.1)
     gate = Gate(fake_api, agent)
     results = client.runs.map(AGENT, ["a"], journal=file)
     thread = threading.Thread(target=lambda: list(results))
