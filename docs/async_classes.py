@@ -42,6 +42,7 @@ RENAMED = {
     "Driver": ("_flow.perform_async", "AsyncDriver"),
     "Workers": ("_batch.async_workers", "AsyncWorkers"),
     "Connection": ("_resources.async_connection", "AsyncConnection"),
+    "OnRequest": ("_run.on_request", "AsyncOnRequest"),
     "requests": ("", "httpx2"),
     "Iterator": ("collections.abc", "AsyncIterator"),
     "__enter__": ("", "__aenter__"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .._flow.perform_async import AsyncDriver
-    from .._run.on_request import OnRequest
+    from .._run.on_request import AsyncOnRequest
     from .._run.replies import Answers
     from .._watch.watched import RunEvent
 
@@ -59,7 +59,7 @@ class AsyncCompleted(AsyncClosableIterator[AsyncRun]):
         runs: Iterable[AsyncRun | str],
         *,
         timeout: float | None,
-        on_request: OnRequest,
+        on_request: AsyncOnRequest,
         answers: Answers | None,
     ):
         def responder() -> Responder:

@@ -11,7 +11,7 @@ from .._run.on_request import Responder
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._flow.perform_async import AsyncDriver
-    from .._run.on_request import OnRequest
+    from .._run.on_request import AsyncOnRequest
     from .._run.replies import Answers
     from .._run.state import RunState
 
@@ -34,7 +34,7 @@ class AsyncMessages(AsyncClosableIterator[Message]):
         limit: int | None,
         last: int | None,
         timeout: float | None,
-        on_request: OnRequest,
+        on_request: AsyncOnRequest,
         answers: Answers | None,
     ):
         if offset < 0 or (limit is not None and limit < 0) or (last is not None and last < 0):

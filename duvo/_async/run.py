@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .._models.human_requests import HumanRequest, Reply
     from .._models.messages import Message
     from .._models.runs import RunData
-    from .._run.on_request import OnRequest
+    from .._run.on_request import AsyncOnRequest
     from .._run.replies import Answers
     from .messages import AsyncMessages
 
@@ -178,7 +178,7 @@ class AsyncRun:
     async def wait(
         self,
         timeout: float | None = None,
-        on_request: OnRequest = None,
+        on_request: AsyncOnRequest = None,
         answers: Answers | None = None,
         check: bool = False,
     ) -> AsyncRun:
@@ -224,7 +224,7 @@ class AsyncRun:
         limit: int | None = None,
         last: int | None = None,
         timeout: float | None = None,
-        on_request: OnRequest = None,
+        on_request: AsyncOnRequest = None,
         answers: Answers | None = None,
     ) -> AsyncMessages:
         """Return the conversation, in order; a pending human request is its last message.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .._flow.iterators import AsyncClosableIterator
     from .._flow.perform_async import AsyncDriver
-    from .._run.on_request import OnRequest
+    from .._run.on_request import AsyncOnRequest
     from .._run.replies import Answers
     from .iterators import AsyncCompleted, AsyncWatch
     from .results import AsyncResults
@@ -160,7 +160,7 @@ class AsyncRuns:
         agent: str,
         message: str | None = None,
         *,
-        on_request: OnRequest = None,
+        on_request: AsyncOnRequest = None,
         answers: Answers | None = None,
         timeout: float | None = None,
         check: bool = False,
@@ -229,7 +229,7 @@ class AsyncRuns:
         runs: Iterable[AsyncRun | str],
         *,
         timeout: float | None = None,
-        on_request: OnRequest = None,
+        on_request: AsyncOnRequest = None,
         answers: Answers | None = None,
     ) -> AsyncCompleted:
         """Return runs as they end, each with its `answer` and `failure`.
@@ -261,7 +261,7 @@ class AsyncRuns:
         runs: Iterable[AsyncRun | str],
         *,
         timeout: float | None = None,
-        on_request: OnRequest = None,
+        on_request: AsyncOnRequest = None,
         answers: Answers | None = None,
         check: bool = False,
     ) -> builtins.list[AsyncRun]:
@@ -300,7 +300,7 @@ class AsyncRuns:
         inputs: Iterable[Any] | AsyncIterable[Any],
         *,
         concurrency: int = 20,
-        on_request: OnRequest = None,
+        on_request: AsyncOnRequest = None,
         answers: Answers | None = None,
         message: Callable[[Any], str] | None = None,
         key: str | Callable[[Any], str] | None = None,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .._flow.perform_async import AsyncDriver
     from .._flow.steps import Flow
     from .._models.human_requests import HumanRequest
-    from .._run.on_request import OnRequest
+    from .._run.on_request import AsyncOnRequest
     from .._run.replies import Answers
     from .._watch.watched import RunEvent
     from .completions import Completion
@@ -64,7 +64,7 @@ class Batch:
         journal: str | None,
         *,
         concurrency: int,
-        on_request: OnRequest,
+        on_request: AsyncOnRequest,
         answers: Answers | None,
         make_run: Callable[[RunState], Any],
     ):
@@ -303,7 +303,7 @@ class Batch:
 
 
 def check_arguments(
-    concurrency: int, on_request: OnRequest, answers: Answers | None, *, may_await: bool
+    concurrency: int, on_request: AsyncOnRequest, answers: Answers | None, *, may_await: bool
 ) -> None:
     """Check the arguments of a batch."""
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:

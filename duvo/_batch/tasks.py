@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .._http.api import Api
     from .._models.human_requests import HumanRequest
     from .._run.answer import FinalAnswer
-    from .._run.on_request import OnRequest
+    from .._run.on_request import AsyncOnRequest
     from .._run.replies import Answers
     from .._run.state import RunState
 
@@ -69,7 +69,7 @@ def reply_in_executor(
     driver: Driver,
     state: RunState,
     request: HumanRequest,
-    on_request: OnRequest,
+    on_request: AsyncOnRequest,
     answers: Answers | None,
 ) -> bool:
     """Handle a run's request in an executor; see `reply`."""

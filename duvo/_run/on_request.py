@@ -11,7 +11,7 @@ from .actions import read_once, send_reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from typing import Any, Literal, TypeAlias
 
     from .._flow.steps import Flow
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     Decision: TypeAlias = bool | Mapping[str, AnswerText] | None
     Word: TypeAlias = Literal["approve", "deny", "raise", "leave"]
     OnRequest: TypeAlias = Word | Callable[[HumanRequest], Decision] | None
+    AsyncOnRequest: TypeAlias = (
+        Word | Callable[[HumanRequest], Decision | Awaitable[Decision]] | None
+    )
 
 logger = logging.getLogger("duvo.replies")
 

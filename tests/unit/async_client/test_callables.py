@@ -281,6 +281,6 @@ def test_the_blocking_client_refuses_what_makes_a_coroutine(
 def test_the_blocking_client_refuses_async_inputs(fake_api: FakeAPI, inputs: Any) -> None:
     with (
         duvo.Client(api_key="k", base_url=fake_api.base_url, team_id="t") as client,
-        pytest.raises(duvo.ConfigError, match="inputs are a list or another iterable"),
+        pytest.raises(duvo.ConfigError, match="inputs must be a list or another iterable"),
     ):
         client.runs.map(AGENT, inputs)
