@@ -14,7 +14,7 @@ import pytest
 import duvo
 from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI
 
-REFUSED = "^" + re.escape("this AsyncClient belongs to another event loop; make one in each loop")
+REFUSED = "^" + re.escape("this AsyncClient belongs to another event loop; create one in each loop")
 
 
 async def first(iterator: Any) -> Any:
@@ -102,7 +102,7 @@ async def test_two_tasks_do_not_iterate_over_one_iterator(
     async with client.runs.run(fake_api.start()).messages(follow=True) as messages:
         task = asyncio.ensure_future(anext(messages))
         await asyncio.sleep(0.1)
-        with pytest.raises(RuntimeError, match="another task is iterating"):
+        with pytest.raises(RuntimeError, match="another task is already iterating"):
             await anext(messages)
         await messages.aclose()
         with pytest.raises(StopAsyncIteration):

@@ -275,6 +275,8 @@ def test_the_interpreter_ends_without_a_word(
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "left\n", "")
 
 
+# In an event loop, SystemExit ends the loop itself.
+@pytest.mark.blocking_only
 def test_a_callable_that_exits_ends_the_batch(
     client: duvo.Client, file: Path, agent: Agent
 ) -> None:
