@@ -25,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run fault schedules, kill loops and state machines with all their seeds",
     )
+    parser.addoption("--seeds", type=int, metavar="N", help="run each fault schedule with N seeds")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""What is done to many runs through the faulty proxy, and what must be true of them afterwards."""
+"""Scenarios with many runs behind the faulty proxy, and what must hold afterwards."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import duvo
+from duvo._batch.workers import Workers
 from tests.faults.agents import CLERK
 from tests.faults.play import MAY_PASS, Play
 from tests.faults.scenarios import CITY, approving, check_given, check_replies
 
 
 class FastQueue(queue.SimpleQueue[Any]):
-    """What a batch waits at, by the hurried clock of its client."""
+    """The queue of a batch whose waits end by the fast clock of its client."""
 
     def __init__(self, play: Play):
         self._play = play
@@ -32,7 +33,7 @@ class FastQueue(queue.SimpleQueue[Any]):
 
 
 def map(play: Play) -> None:
-    """Each input of a batch comes to one run; what broke off goes on from its journal."""
+    """Each input of a batch becomes one run; an interrupted batch continues from its journal."""
     inputs = [
         f"{play.plan(longest=5)}; number {number}" for number in range(play.chance.randint(1, 6))
     ]
@@ -51,7 +52,8 @@ def map(play: Play) -> None:
                     answers=CITY,
                     journal=journal,
                 )
-                batch._driver._queue = FastQueue(play)
+                if isinstance(batch._driver, Workers):
+                    batch._driver._queue = FastQueue(play)
                 for result in batch:
                     given, run = result
                     assert given not in results or result.delivered or leaves

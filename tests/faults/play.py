@@ -78,11 +78,13 @@ class Play:
 
 
 @contextmanager
-def behind_faults(api: EngineAPI, seed: int, may_shift: bool) -> Iterator[Play]:
+def behind_faults(
+    api: EngineAPI, seed: int, may_shift: bool, make_client: Callable[..., duvo.Client]
+) -> Iterator[Play]:
     """Make a client of the engine behind the faults of a seed."""
     with faulty(api.base_url, seed, may_shift) as proxy:
         link = Link(seed)
-        client = duvo.Client(
+        client = make_client(
             api_key=str(api.session.headers["Authorization"]).removeprefix("Bearer "),
             base_url=proxy.base_url,
             team_id=api.team if seed % 7 else None,

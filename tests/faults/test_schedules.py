@@ -4,29 +4,50 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.runner import SCENARIOS, play, play_all
+from tests.faults.runner import CLIENTS, SCENARIOS, play, play_all
 from tests.faults.seeds import FOUND
 from tests.servers.engine_api import EngineAPI
 
-FULL = {**dict.fromkeys(SCENARIOS, 200), "resume": 60, "post": 60, "watch": 60}
-QUICK = {**dict.fromkeys(SCENARIOS, 40), "resume": 20, "post": 20, "watch": 20}
+SMALL = ("resume", "post", "watch")
+"""Scenarios that share their flows with others."""
+
+QUICK = {"blocking": 40, "async": 20}
+FULL = {"blocking": 200, "async": 60}
+"""Seeds of each scenario by `--full`; small ones and the async client take up to 60.
+
+`--seeds N` sets another number for all.
+"""
+
 AT_ONCE = 20
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "first" in metafunc.fixturenames:
-        seeds = FULL if metafunc.config.getoption("full") else QUICK
-        chunks = [(name, first) for name in seeds for first in range(0, seeds[name], AT_ONCE)]
-        metafunc.parametrize(("name", "first"), chunks)
+        chunks = [
+            (client, name, first)
+            for client in CLIENTS
+            for name in SCENARIOS
+            for first in range(0, _seeds(metafunc.config, client, name), AT_ONCE)
+        ]
+        metafunc.parametrize(("by", "name", "first"), chunks)
+
+
+def _seeds(config: pytest.Config, client: str, name: str) -> int:
+    if config.getoption("seeds"):
+        return int(config.getoption("seeds"))
+    if config.getoption("full"):
+        return min(FULL[client], 60) if name in SMALL else FULL[client]
+    return min(QUICK[client], 20) if name in SMALL else QUICK[client]
 
 
 @pytest.mark.seeds
-def test_faults_lose_and_repeat_nothing(engine: EngineAPI, name: str, first: int) -> None:
-    failed = play_all(engine, [name], range(first, first + AT_ONCE))
+def test_faults_lose_and_repeat_nothing(engine: EngineAPI, by: str, name: str, first: int) -> None:
+    failed = play_all(engine, by, [name], range(first, first + AT_ONCE))
     if failed:
         raise failed[0]
 
 
+@pytest.mark.parametrize("by", CLIENTS)
 @pytest.mark.parametrize(("name", "seed"), FOUND)
-def test_seeds_that_once_failed_pass(engine: EngineAPI, name: str, seed: int) -> None:
-    play(engine, name, seed)
+def test_seeds_that_once_failed_pass(engine: EngineAPI, by: str, name: str, seed: int) -> None:
+    play(engine, by, name, seed)
