@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
-from ._credentials import DEFAULT_BASE_URL, checked_base_url, checked_key
+from ._credentials import DEFAULT_BASE_URL, checked_base_url, checked_id, checked_key
 from ._errors import ConfigError, MissingCredential
 
 TYPE_CHECKING = False
@@ -79,6 +79,8 @@ def resolve(
     together and override the environment, so that a key is never sent to the
     host of another profile.
     """
+    if team_id is not None:
+        checked_id(team_id, "team")
     named: Profile | None = None
     team_may_be_in_profile = False
     if profile is not None:
@@ -109,7 +111,7 @@ def resolve(
     return Settings(
         checked_key(api_key),
         checked_base_url(base_url or DEFAULT_BASE_URL),
-        team_id,
+        checked_id(team_id, "team") if team_id else None,
         named.name if named else None,
         team_may_be_in_profile,
     )

@@ -1,4 +1,4 @@
-"""Checks of the API key and the base URL, before anything is sent."""
+"""Checks of the API key, the base URL and ids, before anything is sent."""
 
 from __future__ import annotations
 
@@ -47,3 +47,17 @@ def checked_base_url(base_url: str) -> str:
             f"use {origin} (requests go to {origin}/v2/…)"
         )
     return url
+
+
+def checked_id(text: str, of: str) -> str:
+    """Return the id; `of` says of what.
+
+    Raises:
+        ConfigError: the id cannot be one segment of a path, so that the request would
+            go to another call of the API.
+    """
+    if text in ("", ".", "..") or "\0" in text:
+        if not text:
+            raise ConfigError(f"the id of the {of} is empty: is the variable set?")
+        raise ConfigError(f"{text!r} cannot be the id of the {of}")
+    return text

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from attrs import evolve, field, frozen
 
-from ._credentials import checked_base_url, checked_key
+from ._credentials import checked_base_url, checked_id, checked_key
 from ._errors import ConfigError, UnknownProfile
 
 if sys.version_info >= (3, 11):
@@ -126,7 +126,10 @@ def add(
     if not name or not name.isprintable() or name != name.strip():
         raise ConfigError("a profile's name must be printable and not empty")
     profile = Profile(
-        name, checked_key(api_key), checked_base_url(base_url) if base_url else None, team_id
+        name,
+        checked_key(api_key),
+        checked_base_url(base_url) if base_url else None,
+        None if team_id is None else checked_id(team_id, "team"),
     )
     with _locked() as known:
         first = default is None and not known.profiles

@@ -50,7 +50,7 @@ class Parser(argparse.ArgumentParser):
         group = self.add_argument_group("options of every command")
         group.add_argument("--json", action="store_true", help="print JSON")
         group.add_argument("--profile", metavar="NAME", help="use this profile")
-        group.add_argument("--team", metavar="ID", help="act in this team")
+        group.add_argument("--team", type=identifier, metavar="ID", help="act in this team")
         group.add_argument("--base-url", metavar="URL", help="the API's address")
         group.add_argument("--timeout", type=seconds, metavar="S", help=self.timeout_help)
         group.add_argument("--debug", action="store_true", help="log every request to stderr")
@@ -122,6 +122,13 @@ def _add_branches(tree: Parser, abouts: dict[str, str]) -> None:
     branches = tree.add_subparsers(prog=tree.prog, parser_class=make, metavar="COMMAND")
     for word, about in abouts.items():
         branches.add_parser(word, help=about)
+
+
+def identifier(text: str) -> str:
+    """An argument type: an id or a name, which is not empty."""
+    if not text:
+        raise argparse.ArgumentTypeError("empty: is the variable set?")
+    return text
 
 
 def seconds(text: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 
 from .. import _errors
+from .._credentials import checked_id
 from .._http.clock import Deadline
 from .._resources.calls import agent_finder, start_run
 from .._run.state import RunState
@@ -118,6 +119,9 @@ class AsyncRuns:
             ConfigError: a filter is invalid.
             DuvoError: while iterating: a request failed.
         """
+        for name, value in (("user", user_id), ("case queue", case_queue_id)):
+            if value is not None:
+                checked_id(value, name)
         from .._resources.run_list import created_since
         from .._watch.run_query import RunQuery
         from .run_list import AsyncRunList

@@ -73,7 +73,7 @@ def _exchange(api: Api, request: Request) -> Flow[Response]:
     try:
         response: Response = yield Send(request)
     except DuvoError as error:
-        logger.debug("%s %s failed: %s", request.method, request.path, error)
+        logger.debug("%s %s failed: %s", request.method, request.target, error)
         raise
     seconds = api.clock.now() - began
     api.rate_limit.record(response.headers, number, api.clock)
@@ -82,7 +82,7 @@ def _exchange(api: Api, request: Request) -> Flow[Response]:
     logger.debug(
         "%s %s -> %d in %.0f ms (request id %s)",
         request.method,
-        request.path,
+        request.target,
         response.status,
         seconds * 1000,
         response.request_id or "none",

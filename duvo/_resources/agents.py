@@ -8,6 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from .. import _errors
+from .._credentials import checked_id
 from .._flow.iterators import ClosableIterator
 from .._flow.steps import Give
 from .._http import paths
@@ -147,7 +148,7 @@ def get_agent(api: Api, agent: str) -> Flow[Agent]:
 
 def find_agent_id(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[str]:
     """Find the id of an agent by its id or exact name."""
-    if paths.is_id(agent):
+    if paths.is_id(checked_id(agent, "agent")):
         return agent
     if agent not in api.agent_ids:
         named = yield from _find_by_name(api, agent, deadline)

@@ -92,5 +92,7 @@ def _with_team(api: Api, path: str) -> Flow[str]:
     path = "/" + path.lstrip("/")
     for name in ("{teamId}", "{team_id}"):
         if name in path:
-            path = path.replace(name, (yield from api.team_id()))
-    return path
+            # What is wrong with the rest of the path is said before the team is looked up.
+            paths.escaped(path.replace(name, "-"))
+            path = path.replace(name, paths.segment((yield from api.team_id()), "team"))
+    return paths.escaped(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._credentials import checked_id
 from .._errors import ConfigError
 from .._flow.iterators import ClosableIterator
 from .._models.messages import Message
@@ -41,6 +42,8 @@ class Messages(ClosableIterator[Message]):
             raise ConfigError("offset, limit and last must not be negative")
         if sum((after is not None, offset > 0, last is not None)) > 1:
             raise ConfigError("give only one of after, offset and last")
+        if isinstance(after, str):
+            checked_id(after, "message")
         if follow and limit is not None:
             raise ConfigError("limit cannot be used with follow")
         responder = Responder(on_request, answers, warn=False, may_await=driver.may_await)

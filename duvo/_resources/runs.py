@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 
 from .. import _errors
+from .._credentials import checked_id
 from .._http.clock import Deadline
 from .._run.state import RunState
 from .calls import agent_finder, start_run
@@ -119,6 +120,9 @@ class Runs:
             ConfigError: a filter is invalid.
             DuvoError: while iterating: a request failed.
         """
+        for name, value in (("user", user_id), ("case queue", case_queue_id)):
+            if value is not None:
+                checked_id(value, name)
         from .._watch.run_query import RunQuery
         from .run_list import RunList, created_since
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import _errors
+from .._credentials import checked_id
 from .._http import paths
 from .._http.sender import get, post
 from .._models import wire
@@ -35,6 +36,8 @@ def start(
     idempotency_key: str | None = None,
 ) -> Flow[RunState]:
     """Start a run. Sends `POST /v2/teams/{team}/runs`."""
+    if sandbox_id is not None:
+        checked_id(sandbox_id, "sandbox")
     body = {
         "agent_id": agent_id,
         "message": message,
@@ -111,6 +114,8 @@ def respond(
     request_id: str | None,
 ) -> Flow[Reply]:
     """Read a run, and reply to its pending request."""
+    if request_id is not None:
+        checked_id(request_id, "human request")
     yield from refresh(api, state)
     request = state.pending_request
     if request is None:

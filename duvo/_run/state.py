@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 
 from .. import _errors
+from .._credentials import checked_id
 from .._http import paths
 from .._models import times, wire
 from .._models.checks import request_context
@@ -60,7 +61,7 @@ class RunState:
         listed: bool = False,
         started_here_at: float | None = None,
     ):
-        self.id = run_id
+        self.id = checked_id(run_id, "run")
         self.listed = listed
         self.started_here_at = started_here_at
         self.resumed: Resumed | None = None

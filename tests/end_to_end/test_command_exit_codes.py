@@ -90,6 +90,28 @@ def test_an_error_is_one_line_and_an_exit_code(
     assert KEY not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ("runs", "get", ""),
+            "duvo: argument RUN: empty: is the variable set?; see `duvo runs get --help`",
+        ),
+        (("runs", "stop", "..", "-y"), "duvo: '..' cannot be the id of the run"),
+        (
+            ("api", "POST", "/v2/runs//stop"),
+            "duvo: the path '/v2/runs//stop' cannot be sent, since it has an empty segment: "
+            "is the variable set?",
+        ),
+    ],
+)
+def test_an_id_that_is_no_segment_of_a_path_is_refused_and_nothing_is_sent(
+    arguments: tuple[str, ...], line: str, fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    done = run_duvo_with_fake_api(*arguments)
+    assert (done.returncode, done.stderr, fake_api.requests) == (1, f"{line}\n", [])
+
+
 def test_a_failing_server_is_one_line(fake_api: FakeAPI, run_duvo_with_fake_api: Command) -> None:
     fake_api.before = lambda seen: (500, {"error": "internal", "message": "\x1b[31mred\nlines"})
     done = run_duvo_with_fake_api("api", "POST", "/v2/x")

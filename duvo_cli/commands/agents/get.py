@@ -9,11 +9,13 @@ import duvo
 from ...client import client_of
 from ...output import details
 from ...output.command_line import command_line
-from ...parser import Parser
+from ...parser import Parser, identifier
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("agent", metavar="AGENT", help="the agent's id or exact name")
+    parser.add_argument(
+        "agent", type=identifier, metavar="AGENT", help="the agent's id or exact name"
+    )
     parser.explain(examples='duvo agents get "Invoice approver"')
 
 

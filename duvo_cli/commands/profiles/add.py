@@ -8,12 +8,14 @@ from argparse import Namespace
 from ...errors import CommandFailed
 from ...input import text
 from ...output import details, terminal
-from ...parser import Parser
+from ...parser import Parser, identifier
 
 
 def register(parser: Parser) -> None:
     parser.add_argument("name", metavar="NAME", help="the profile's name")
-    parser.add_argument("--team-id", metavar="ID", help="the profile's team; same as --team")
+    parser.add_argument(
+        "--team-id", type=identifier, metavar="ID", help="the profile's team; same as --team"
+    )
     parser.add_argument(
         "--default", action="store_true", default=None, help="make it the default profile"
     )

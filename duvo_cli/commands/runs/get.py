@@ -8,11 +8,11 @@ import duvo
 
 from ...client import client_of
 from ...output import details
-from ...parser import Parser
+from ...parser import Parser, identifier
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_id", metavar="RUN", help="the run's id")
+    parser.add_argument("run_id", type=identifier, metavar="RUN", help="the run's id")
     parser.explain(
         examples="""
 duvo runs get "$RUN_ID"

@@ -10,14 +10,17 @@ import duvo
 from ...client import client_of
 from ...output import json, terminal
 from ...output.live import StatusLine
-from ...parser import Parser
+from ...parser import Parser, identifier
 from ...replying import inbox, options, typed
 from ...replying.prompt import Prompt, check_terminal
 
 
 def register(parser: Parser) -> None:
     parser.add_argument(
-        "--agent", metavar="AGENT", help="requests of this agent only: its id or exact name"
+        "--agent",
+        type=identifier,
+        metavar="AGENT",
+        help="requests of this agent only: its id or exact name",
     )
     parser.add_argument(
         "--answer", action="store_true", help="prompt for an answer to each in this terminal"

@@ -10,7 +10,7 @@ import duvo
 from ...client import client_of
 from ...output import listing
 from ...output.times import local, since
-from ...parser import Parser, count
+from ...parser import Parser, count, identifier
 
 _DEFAULT_LIMIT = 30
 _COLUMNS: dict[str, Callable[[duvo.Run], str]] = {
@@ -26,12 +26,16 @@ def register(parser: Parser) -> None:
     parser.add_argument(
         "--status", metavar="S", help="pending, running, waiting, completed, failed, stopped, …"
     )
-    parser.add_argument("--agent", metavar="AGENT", help="runs of this agent: its id or exact name")
+    parser.add_argument(
+        "--agent", type=identifier, metavar="AGENT", help="runs of this agent: its id or exact name"
+    )
     parser.add_argument(
         "--since", type=since, metavar="T", help="created since: 30m, 2h, 7d, a date or an ISO time"
     )
-    parser.add_argument("--user", metavar="ID", help="started by this user")
-    parser.add_argument("--case-queue", metavar="ID", help="of cases in this queue")
+    parser.add_argument("--user", type=identifier, metavar="ID", help="started by this user")
+    parser.add_argument(
+        "--case-queue", type=identifier, metavar="ID", help="of cases in this queue"
+    )
     parser.add_argument("--source", metavar="S", help="started from this source, such as api or ui")
     parser.add_argument("--search", metavar="WORDS", help="matching these words")
     issues = parser.add_mutually_exclusive_group()

@@ -10,12 +10,12 @@ from ... import following
 from ...client import client_of
 from ...errors import UsageError
 from ...output import json
-from ...parser import ONE_REQUEST, Parser, count
+from ...parser import ONE_REQUEST, Parser, count, identifier
 from ...replying import options
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_id", metavar="RUN", help="the run's id")
+    parser.add_argument("run_id", type=identifier, metavar="RUN", help="the run's id")
     parser.add_argument("--follow", action="store_true", help="continue until the run ends")
     parser.add_argument("--limit", type=count, metavar="N", help="at most N messages")
     begin = parser.add_mutually_exclusive_group()

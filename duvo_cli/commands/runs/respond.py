@@ -10,7 +10,7 @@ from ...client import client_of
 from ...errors import UsageError
 from ...output import details, json, terminal
 from ...output.command_line import command_line
-from ...parser import Parser
+from ...parser import Parser, identifier
 from ...replying import inbox
 from ...replying.options import key_and_text
 
@@ -18,9 +18,13 @@ _VERBS = {True: "approved", False: "denied", None: "answered"}
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_id", nargs="?", metavar="RUN", help="the run's id")
+    parser.add_argument("run_id", nargs="?", type=identifier, metavar="RUN", help="the run's id")
     parser.add_argument(
-        "request_id", nargs="?", metavar="REQUEST", help="answer only if this request is pending"
+        "request_id",
+        nargs="?",
+        type=identifier,
+        metavar="REQUEST",
+        help="answer only if this request is pending",
     )
     reply = parser.add_mutually_exclusive_group(required=True)
     reply.add_argument("--approve", action="store_const", const=True, help="approve")
@@ -36,7 +40,9 @@ def register(parser: Parser) -> None:
     many.add_argument(
         "--all-pending", action="store_true", help="answer every pending approval of --agent"
     )
-    many.add_argument("--agent", metavar="AGENT", help="the agent's id or exact name")
+    many.add_argument(
+        "--agent", type=identifier, metavar="AGENT", help="the agent's id or exact name"
+    )
     parser.explain(
         "Reads the run first: a reply that does not fit is not sent, and the error\n"
         "describes the pending request. --all-pending, for trusted pipelines, leaves\n"

@@ -8,11 +8,11 @@ from ...client import client_of
 from ...input import text
 from ...output import details, terminal
 from ...output.command_line import command_line
-from ...parser import Parser
+from ...parser import Parser, identifier
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_id", metavar="RUN", help="the run's id")
+    parser.add_argument("run_id", type=identifier, metavar="RUN", help="the run's id")
     parser.add_argument("--message", required=True, metavar="TEXT", help=text.HELP)
     parser.explain(
         "A run that completed, waits or was stopped continues with the message; one that\n"

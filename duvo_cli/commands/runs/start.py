@@ -12,16 +12,22 @@ from ...errors import Interrupted
 from ...input import text
 from ...output import json, terminal
 from ...output.command_line import command_line
-from ...parser import ONE_REQUEST, Parser
+from ...parser import ONE_REQUEST, Parser, identifier
 from ...replying import options
 
 
 def register(parser: Parser) -> None:
     parser.add_argument(
-        "--agent", required=True, metavar="AGENT", help="the agent's id or exact name"
+        "--agent",
+        required=True,
+        type=identifier,
+        metavar="AGENT",
+        help="the agent's id or exact name",
     )
     parser.add_argument("--message", metavar="TEXT", help=text.HELP)
-    parser.add_argument("--sandbox-id", metavar="ID", help="a sandbox whose files the run gets")
+    parser.add_argument(
+        "--sandbox-id", type=identifier, metavar="ID", help="a sandbox whose files the run gets"
+    )
     parser.add_argument("--webhook-url", metavar="URL", help="a URL that receives the run's events")
     then = parser.add_mutually_exclusive_group()
     then.add_argument(

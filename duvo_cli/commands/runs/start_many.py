@@ -13,7 +13,7 @@ from ...batch import executors
 from ...errors import CommandFailed, UsageError
 from ...input import text
 from ...output import json, terminal
-from ...parser import Parser, count
+from ...parser import Parser, count, identifier
 from ...replying import options
 
 TYPE_CHECKING = False
@@ -27,7 +27,11 @@ _SHOWN_BY_DRY_RUN = 5
 
 def register(parser: Parser) -> None:
     parser.add_argument(
-        "--agent", required=True, metavar="AGENT", help="the agent's id or exact name"
+        "--agent",
+        required=True,
+        type=identifier,
+        metavar="AGENT",
+        help="the agent's id or exact name",
     )
     parser.add_argument(
         "--input",

@@ -10,13 +10,13 @@ import duvo
 from ...client import client_of
 from ...errors import CommandFailed
 from ...output import details, terminal
-from ...parser import Parser
+from ...parser import Parser, identifier
 
 _STOP_TIMEOUT = 10.0
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_id", metavar="RUN", help="the run's id")
+    parser.add_argument("run_id", type=identifier, metavar="RUN", help="the run's id")
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     parser.explain(
         "Asks for confirmation in a terminal, unless -y is given. A run that has already\n"

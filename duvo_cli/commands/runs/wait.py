@@ -6,12 +6,12 @@ from argparse import Namespace
 
 from ... import following
 from ...client import client_of
-from ...parser import Parser
+from ...parser import Parser, identifier
 from ...replying import options
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_id", metavar="RUN", help="the run's id")
+    parser.add_argument("run_id", type=identifier, metavar="RUN", help="the run's id")
     options.add_options(parser)
     parser.timeout_help = following.TOTAL
     parser.explain(

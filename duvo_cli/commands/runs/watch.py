@@ -14,16 +14,17 @@ from ...client import client_of
 from ...errors import TIMED_OUT, CommandFailed, Interrupted, UsageError
 from ...output import json, run_end, terminal
 from ...output.command_line import command_line
-from ...parser import Parser
+from ...parser import Parser, identifier
 
 _UNFINISHED = ("not_started", "pending", "starting", "running", "waiting")
 _ENDED = ("completed", "failed", "stopped", "interrupted")
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_ids", nargs="*", metavar="RUN", help="a run's id")
+    parser.add_argument("run_ids", nargs="*", type=identifier, metavar="RUN", help="a run's id")
     parser.add_argument(
         "--agent",
+        type=identifier,
         metavar="AGENT",
         help="instead of RUN: the runs of this agent: its id or exact name",
     )

@@ -127,3 +127,31 @@ def test_a_timeout_is_a_number_of_seconds_above_zero(text):
 def test_a_limit_is_a_whole_number(text):
     with pytest.raises(UsageError, match="whole number"):
         parser.parser_of("runs list").parse(["--limit", text])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f"{name} ''" for name in ("runs get", "runs stop", "runs wait", "runs messages")),
+        "runs watch x ''",
+        "runs send-message '' --message go",
+        "runs respond '' --approve",
+        "runs respond x '' --approve",
+        "runs respond --all-pending --approve --agent ''",
+        "runs start --agent ''",
+        "runs start --agent x --sandbox-id ''",
+        "runs start-many --input x.csv --message m --agent ''",
+        "runs list --agent ''",
+        "runs list --user ''",
+        "runs list --case-queue ''",
+        "runs inbox --agent ''",
+        "runs watch --agent ''",
+        "agents get ''",
+        "agents list --team ''",
+        "profiles add work --team-id ''",
+    ],
+)
+def test_an_empty_id_is_a_usage_error(line):
+    name, _, arguments = registry.find(shlex.split(line))
+    with pytest.raises(UsageError, match="is the variable set"):
+        parser.parser_of(name).parse(arguments)
