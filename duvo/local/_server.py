@@ -46,13 +46,15 @@ class Server:
 
     Args:
         agents: the agents to serve.
-        database: a file or a URL; None for a temporary one.
+        database: a file, a URL or a connection string of PostgreSQL; None for a
+            temporary file.
         port: 0 for any free port, None for 7411 or the next free one.
         rate_limit: requests a minute; None for no limit.
         examples: whether to serve the built-in examples too.
         host: the address of this machine to listen on, `0.0.0.0` or `::` for all.
-        keys_file: a file with one accepted key a line, readable by its owner
-            only; None for a key that is created and kept beside the database.
+        keys_file: a file or a pipe with one accepted key a line, readable by its
+            owner only, or if that is root by its group; None for a key that is
+            created and kept beside the database.
         tls_cert, tls_key: PEM files of a certificate and its key; None for
             plain HTTP.
         insecure: whether other machines may connect over plain HTTP.

@@ -41,8 +41,9 @@ def register(parser: Parser) -> None:
         "continue at the next start. Several servers can share one PostgreSQL database\n"
         "and its runs: see the page on several machines in the documentation.\n\n"
         "Clients may use any key in the file. Only its owner may have access to the file\n"
-        "(chmod 600); blank lines and lines that begin with # are ignored. SIGHUP\n"
-        "reloads the keys and the certificate.\n\n"
+        "(chmod 600); if it belongs to root, its group may read it (chmod 640). It may be\n"
+        "a pipe. Blank lines and lines that begin with # are ignored. SIGHUP reloads the\n"
+        "keys and the certificate.\n\n"
         "/health is for load balancers and /metrics for Prometheus; /metrics needs a key\n"
         "unless the server listens on loopback only.",
         examples="""

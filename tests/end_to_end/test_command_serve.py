@@ -20,6 +20,7 @@ import requests
 import trustme
 
 import duvo
+from tests.servers.postgresql import NOBODY
 from tests.servers.serve_process import KEY, OTHER, ServeProcess
 from tests.support.command import Command, wait_for
 
@@ -92,13 +93,54 @@ def test_serve_prints_its_address_and_writes_neither_profile_nor_key(
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620])
+@pytest.mark.parametrize(
+    ("owner", "mode"),
+    [(0, 0o644), (0, 0o444), (0, 0o604), (0, 0o620), (NOBODY, 0o640), (NOBODY, 0o604)],
+)
 def test_a_keys_file_that_others_can_access_is_refused(
-    mode: int, run_duvo_unconfigured: Command, agents_to_serve: str, keys_file: Path
+    owner: int, mode: int, run_duvo_unconfigured: Command, agents_to_serve: str, keys_file: Path
 ) -> None:
+    if os.getuid() == 0:
+        os.chown(keys_file, owner, -1)
     keys_file.chmod(mode)
     done = run_duvo_unconfigured("serve", agents_to_serve, "--keys-file", str(keys_file))
-    assert f"chmod 600 {keys_file}" in refused(done)
+    assert f"chmod 600 {keys_file}" in (line := refused(done))
+    assert "defaultMode: 0440" in line
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to root")
+@pytest.mark.parametrize("mode", [0o440, 0o640])
+def test_keys_of_root_that_only_the_group_may_read_are_accepted(
+    mode: int, serve: Start, keys_file: Path, tmp_path: Path
+) -> None:
+    # As Kubernetes mounts a secret: a link to a file of root, read by the pod's group.
+    secret = keys_file.rename(tmp_path / "..data")
+    keys_file.symlink_to(secret)
+    os.chown(secret, 0, NOBODY)
+    secret.chmod(mode)
+    assert serve().api().send("GET", "/v2/teams").status_code == 200
+
+
+def test_keys_may_come_through_a_pipe(
+    run_duvo_unconfigured: Command, agents_to_serve: str, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)
+    process = run_duvo_unconfigured.start(
+        "serve", agents_to_serve, "--keys-file", str(pipe), "--port", "0", "--json"
+    )
+    try:
+        with pipe.open("w") as writer:
+            writer.write(f"{KEY}\n")
+            writer.flush()
+            writer.write(f"{OTHER}\n")
+        served = ServeProcess(process)
+        for key in (KEY, OTHER):
+            assert served.api(key).send("GET", "/v2/teams").status_code == 200
+        assert served.end()[0] == 0
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize(
@@ -130,13 +172,30 @@ def test_a_bad_keys_file_is_one_line_without_the_key(
     assert "short\n" not in line
 
 
-def test_a_pipe_or_a_directory_is_not_a_keys_file(
+def test_a_directory_or_a_device_is_not_a_keys_file(
     run_duvo_unconfigured: Command, agents_to_serve: str, tmp_path: Path
 ) -> None:
-    os.mkfifo(tmp_path / "pipe", 0o600)
-    for name, says in (("pipe", "not a file"), (".", "Is a directory")):
-        done = run_duvo_unconfigured("serve", agents_to_serve, "--keys-file", str(tmp_path / name))
+    for name, says in (("/dev/null", "not a file"), (str(tmp_path), "Is a directory")):
+        done = run_duvo_unconfigured("serve", agents_to_serve, "--keys-file", name)
         assert says in refused(done)
+
+
+def test_an_empty_or_a_public_pipe_is_refused(
+    run_duvo_unconfigured: Command, agents_to_serve: str, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    for mode, says in ((0o600, "holds no key"), (0o622, "chmod 600")):
+        os.mkfifo(pipe)
+        pipe.chmod(mode)
+        process = run_duvo_unconfigured.start(
+            "serve", agents_to_serve, "--keys-file", str(pipe), "--port", "0"
+        )
+        pipe.open("w").close()
+        _, errors = process.communicate(timeout=20)
+        assert process.returncode == 1
+        assert says in errors
+        assert len(errors.splitlines()) == 1
+        pipe.unlink()
 
 
 def test_sighup_reloads_the_keys_unless_they_are_bad(serve: Start, keys_file: Path) -> None:
@@ -272,12 +331,28 @@ def test_a_bad_certificate_or_key_is_one_line(
     assert "go together" in refused(done)
 
 
-@pytest.mark.parametrize("host", ["::1", "[::1]", "localhost"])
-def test_hosts_can_be_names_and_ipv6_addresses(host: str, serve: Start) -> None:
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("::1", "[::1]"),
+        ("[::1]", "[::1]"),
+        ("localhost", None),
+        ("127.0.0.2", "127.0.0.2"),
+        ("127.0.1.1", "127.0.1.1"),
+        ("::ffff:127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_hosts_can_be_names_and_any_loopback_addresses(
+    host: str, address: str | None, serve: Start
+) -> None:
     served = serve("--host", host)
     assert served.api().send("GET", "/v2/teams").status_code == 200
-    if "::1" in host:
-        assert served.base_url.startswith("http://[::1]:")
+    if address:
+        assert served.base_url.startswith(f"http://{address}:")
+    port = served.base_url.rpartition(":")[2]
+    for name, status in ((f"127.5.5.5:{port}", 200), ("127.0.0.1.evil.example", 403)):
+        for headers in ({"Host": name}, {"Origin": f"http://{name}"}):
+            assert served.api().send("GET", "/v2/teams", headers=headers).status_code == status
 
 
 def test_an_unusable_address_is_one_line_that_names_it_and_the_flag(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from duvo.local import DatabaseDamaged, Server
 from tests.servers.engine_api import EngineAPI
+from tests.servers.postgresql import PostgreSQL
 
 
 def test_runs_are_started_answered_stopped_and_resumed_on_postgresql(
@@ -56,3 +58,18 @@ def test_an_unreachable_database_is_refused_in_one_line_without_the_password(
         Server(database=postgresql_url.replace("/runs", "/nowhere"), port=0).start()
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_an_engine_starts_on_the_writable_one_of_several_hosts(
+    postgresql: PostgreSQL, postgresql_url: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nobody = free.getsockname()[1]
+    hosts = f"127.0.0.1:{nobody},127.0.0.1:{postgresql.port}"
+    name = postgresql_url.rpartition("/")[2]
+    url = f"postgresql://duvo:secret@{hosts}/{name}?target_session_attrs=read-write"
+    with Server(database=url, port=0) as server:
+        api = EngineAPI.of(server)
+        assert api.wait_for_end(api.start("Talker"))["run"]["status"] == "completed"
+        api.close()
+        assert "secret" not in server.database

@@ -33,6 +33,8 @@ class Endpoint:
             raise EngineError("a certificate and its key go together: --tls-cert and --tls-key")
         self.tls = _new_context(*self._certificate) if self._certificate else None
         self.listening = ports.listen(host, port)
+        # Requests name the host in lower case or as an address.
+        self.host_name = host.lower()
         address, self.port = ports.address_of(self.listening)
         self.is_loopback = address.is_loopback
         scheme = "https" if self.tls else "http"

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .._store.api_errors import ApiError
 from .._text import logger
+from . import ports
 from .endpoint import Endpoint
 from .long_poll import MAX_WAIT
 from .rate_limit import RateLimit
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from .._monitoring.routes import Monitoring
 
 UNEXPECTED = ApiError(500, "the server failed; see its log")
-
-_LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 @attrs.frozen
@@ -99,11 +98,18 @@ class Guard:
             return
         # A web page may give this machine a host name of its own (DNS rebinding).
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or _host_name(f"//{hosts[0]}") not in _LOOPBACK:
+        if len(hosts) != 1 or not self._is_own_host(f"//{hosts[0]}"):
             raise ApiError(403, "this server is for loopback only; the Host header is not loopback")
         for origin in headers.getlist("origin"):
-            if _host_name(origin) not in _LOOPBACK:
+            if not self._is_own_host(origin):
                 raise ApiError(403, "requests from web pages of other origins are refused")
+
+    def _is_own_host(self, url: str) -> bool:
+        try:
+            name = urlsplit(url).hostname or ""
+        except ValueError:
+            return False
+        return name in ("localhost", self._endpoint.host_name) or ports.is_loopback(name)
 
 
 def error_response(error: ApiError) -> JSONResponse:
@@ -123,10 +129,3 @@ def _check_same_origin(headers: Headers) -> None:
     for origin in headers.getlist("origin"):
         if origin.lower() not in (f"https://{host}", f"http://{host}"):
             raise ApiError(403, "requests from web pages of other origins are refused")
-
-
-def _host_name(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None

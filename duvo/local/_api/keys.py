@@ -6,8 +6,11 @@ import contextlib
 import hmac
 import os
 import secrets
+import select
 import stat
+import time
 from collections.abc import Iterable
+from io import FileIO
 from pathlib import Path
 
 from .._database.files import make_private
@@ -15,6 +18,9 @@ from .._text import os_reason
 from ..errors import EngineError
 
 _MIN_LENGTH = 16
+
+_PIPE_TIMEOUT = 10.0
+"""Seconds in which all keys must have come through a pipe."""
 
 
 class AcceptedKeys:
@@ -83,15 +89,33 @@ def _fault(key: str) -> str | None:
 def _read_private(file: Path) -> bytes:
     try:
         # Non-blocking, in case it is a pipe; checked on the descriptor that is read.
-        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
-            if not stat.S_ISREG(mode):
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as opened:
+            status = os.fstat(opened.fileno())
+            is_pipe = stat.S_ISFIFO(status.st_mode)
+            if not (is_pipe or stat.S_ISREG(status.st_mode)):
                 raise EngineError(f"{file}: not a file; name the file of the keys")
-            if mode & 0o077:
-                raise EngineError(f"{file}: others may read the keys; run: chmod 600 {file}")
-            return opened.read()
+            # PostgreSQL's rule for key files: where platforms mount secrets, root owns them and
+            # the server's group reads them.
+            if status.st_mode & (0o037 if status.st_uid == 0 else 0o077):
+                raise EngineError(
+                    f"{file}: others may read the keys; run: chmod 600 {file} "
+                    f"(for a Kubernetes secret, set defaultMode: 0440)"
+                )
+            return _read_pipe(file, opened) if is_pipe else opened.read()
     except (OSError, ValueError) as error:
         raise EngineError(f"{file}: the keys cannot be read ({os_reason(error)})") from None
+
+
+def _read_pipe(file: Path, pipe: FileIO) -> bytes:
+    # A pipe that nobody has opened for writing yet would read as empty, or block.
+    deadline = time.monotonic() + _PIPE_TIMEOUT
+    parts: list[bytes] = []
+    while select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        part = pipe.read(65536)
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+    raise EngineError(f"{file}: the pipe was not written and closed within {_PIPE_TIMEOUT:.0f} s")
 
 
 def _create(file: Path, text: str) -> None:

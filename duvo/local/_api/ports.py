@@ -32,7 +32,16 @@ def listen(host: str, port: int | None) -> socket.socket:
 def address_of(listening: socket.socket) -> tuple[IPAddress, int]:
     """Return the address and the port that the socket is bound to."""
     host, port = listening.getsockname()[:2]
-    return ipaddress.ip_address(str(host).partition("%")[0]), port
+    address = ipaddress.ip_address(str(host).partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address, port
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the text is a loopback address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def reachable(address: IPAddress) -> str:

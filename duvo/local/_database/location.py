@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import attrs
@@ -35,27 +36,73 @@ class Location:
 
 
 def locate(database: str | os.PathLike[str]) -> Location:
-    """Return the location of a file or of a URL."""
+    """Return the location of a file, a URL, or a connection string of PostgreSQL."""
     text = os.fspath(database)
-    if "://" not in text:
-        return _file(Path(text))
+    if text == ":memory:":
+        raise EngineError(
+            "':memory:': the engine keeps its runs in a file; name one, or a PostgreSQL database"
+        )
+    if "://" in text:
+        return _from_url(text)
+    if _SCHEME.match(text):
+        raise EngineError(f"{text.partition(':')[0]}: {_WHAT_TO_WRITE}")
+    if _SETTING.search(text):
+        return _postgresql(_from_connection_string(text))
+    return _file(Path(text))
+
+
+_SCHEME = re.compile(r"(postgres|postgresql|sqlite|file|jdbc)(\+\w+)?:", re.IGNORECASE)
+_SETTING = re.compile(r"(^|\s)(host|hostaddr|port|dbname|user|password|service|sslmode)\s*=")
+_WHAT_TO_WRITE = (
+    "not a database for the engine; name a file, or a URL like postgresql://user@host/name"
+)
+
+
+def _from_url(text: str) -> Location:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise EngineError("the database's URL cannot be read; write postgresql://…") from None
+        # SQLAlchemy does not read the ports of several hosts.
+        scheme, _, rest = text.partition("://")
+        if not scheme.lower().startswith("postgres"):
+            raise EngineError(f"the database's URL cannot be read: {_WHAT_TO_WRITE}") from None
+        url = _from_connection_string(f"postgresql://{rest}")
     kind = url.get_backend_name()
     if kind == "sqlite" and url.database and url.database != ":memory:":
         return _file(Path(url.database))
     if kind in ("postgresql", "postgres"):
-        url = url.set(drivername="postgresql+psycopg")
-        # The key must not depend on the password, which may change.
-        named = url.set(password=None).render_as_string()
-        digest = hashlib.sha256(named.encode()).hexdigest()[:16]
-        return Location(url, None, state_folder() / f"postgresql-{digest}.key")
-    raise EngineError(
-        f"{url.drivername}: not a database for the engine; "
-        f"name a file, or a URL like postgresql://user@host/name"
+        return _postgresql(url)
+    raise EngineError(f"{url.drivername}: {_WHAT_TO_WRITE}")
+
+
+def _from_connection_string(text: str) -> URL:
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        settings = {name: str(value) for name, value in conninfo_to_dict(text).items()}
+        [int(port) for port in settings.get("port", "").split(",") if port]
+    except (ProgrammingError, ValueError):
+        # Its message may quote the password.
+        raise EngineError(
+            "the database's URL or connection string cannot be read; "
+            "write postgresql://user@host/name, or host=… dbname=… user=…"
+        ) from None
+    return URL.create(
+        "postgresql",
+        username=settings.pop("user", None),
+        password=settings.pop("password", None),
+        database=settings.pop("dbname", None),
+        query=settings,
     )
+
+
+def _postgresql(url: URL) -> Location:
+    url = url.set(drivername="postgresql+psycopg")
+    # The key must not depend on the password, which may change.
+    named = url.set(password=None).render_as_string()
+    digest = hashlib.sha256(named.encode()).hexdigest()[:16]
+    return Location(url, None, state_folder() / f"postgresql-{digest}.key")
 
 
 def _file(path: Path) -> Location:

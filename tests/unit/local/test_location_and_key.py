@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from duvo.local import EngineError
 from duvo.local._api.keys import read_or_create_key
@@ -59,12 +60,74 @@ def test_a_key_readable_by_others_is_made_private(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "database",
-    ["~nosuchuser/x.sqlite", "nul\0.sqlite", "x" * 300, "postgresql://host:port/name"],
+    [
+        "~nosuchuser/x.sqlite",
+        "nul\0.sqlite",
+        "x" * 300,
+        "postgresql://host:port/name",
+        "postgresql://me:secret@one:5432,two:port/name",
+        "hots=db.example dbname=runs password=secret",
+        "host=db.example password=two secret words",
+        "host=db.example port=many",
+        "postgresql:runs",
+        "mysql://me:secret@db.example/runs",
+        "mysql://me:secret@one:1,two:2/runs",
+        ":memory:",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "file::memory:?cache=shared",
+        "file:runs.sqlite?mode=ro",
+    ],
 )
-def test_an_impossible_location_is_refused_in_one_line(database: str) -> None:
+def test_an_impossible_location_is_refused_in_one_line_without_the_password(database: str) -> None:
     with pytest.raises(EngineError) as caught:
         locate(database)
     assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("database", "settings"),
+    [
+        (
+            "host=db.example port=5433 dbname=runs user=me",
+            {"host": "db.example", "port": "5433", "dbname": "runs", "user": "me"},
+        ),
+        ("dbname = runs", {"dbname": "runs"}),
+        ("service=runs", {"service": "runs"}),
+        (
+            "password='two words' host=/run/postgresql",
+            {"password": "two words", "host": "/run/postgresql"},
+        ),
+        (
+            "postgresql://me:a%40b@one:5432,two:5433/runs?target_session_attrs=read-write",
+            {
+                "host": "one,two",
+                "port": "5432,5433",
+                "dbname": "runs",
+                "user": "me",
+                "password": "a@b",
+                "target_session_attrs": "read-write",
+            },
+        ),
+        ("postgres://one,two/runs", {"host": "one,two", "dbname": "runs"}),
+    ],
+)
+def test_what_psql_accepts_as_a_database_is_understood(
+    database: str, settings: dict[str, str]
+) -> None:
+    location = locate(database)
+    assert location.file is None
+    _, arguments = PGDialect_psycopg().create_connect_args(location.url)
+    assert arguments == settings
+    assert settings.get("password", "***") not in location.shown
+
+
+def test_a_file_name_with_an_equals_sign_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert locate("run=1.sqlite").file == tmp_path.resolve() / "run=1.sqlite"
 
 
 @pytest.mark.parametrize("text", ["", "short", "two words that are long enough", "\xff" * 20])
