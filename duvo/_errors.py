@@ -281,14 +281,25 @@ class MapIncomplete(DuvoError):
 
 
 class WaitTimeout(DuvoError):
-    """A wait or a follow ran out of time. The run is still running.
+    """A wait or a follow ran out of time. The run is still running, as far as it was read.
+
+    `__cause__` is the last failure, if the server could not be read at the end.
 
     Attributes:
         run_id: the run's id; None when several runs were waited for.
         timeout: the timeout, in seconds.
+        was_read: whether the server could be read at least once.
     """
 
-    def __init__(self, message: str, *, run_id: str | None = None, timeout: float | None = None):
+    def __init__(
+        self,
+        message: str,
+        *,
+        run_id: str | None = None,
+        timeout: float | None = None,
+        was_read: bool = False,
+    ):
         super().__init__(message)
         self.run_id = run_id
         self.timeout = timeout
+        self.was_read = was_read

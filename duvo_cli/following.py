@@ -96,6 +96,9 @@ def _unfinished(
     shown: bool,
 ) -> CommandFailed:
     if isinstance(error, duvo.WaitTimeout):
+        if not error.was_read:
+            again = command_line(args, "runs", "wait", run.id)
+            return CommandFailed(f"{error} with `{again}`", TIMED_OUT)
         within = f"run {run.id} did not end within {args.timeout:g} s"
         return CommandFailed(f"{within} and continues: {_next_steps(run, args)}", TIMED_OUT)
     if error.request is not None and not shown:

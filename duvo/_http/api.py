@@ -51,6 +51,7 @@ class Api:
     """The API of one server, as one key sees it. Its repr never shows the key.
 
     Attributes:
+        timeout: seconds for each socket operation.
         may_hold: whether a held request would not block others.
         known_team_id: the team, or None while it is not known.
         agent_ids: the ids of agents that were looked up, by name.
@@ -61,7 +62,8 @@ class Api:
     rate_limit: SharedRateLimit
     _find_team: Callable[[Api, Deadline | None], Flow[str]]
 
-    def __init__(self, *, max_retries: int, clock: Clock, may_hold: bool):
+    def __init__(self, *, max_retries: int, timeout: float, clock: Clock, may_hold: bool):
+        self.timeout = timeout
         self.max_retries = max_retries
         self.clock = clock
         self.may_hold = may_hold

@@ -14,6 +14,7 @@ from collections import deque
 from typing import NamedTuple
 
 from .._flow.steps import Sleep
+from .dates import server_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def quota(headers: Mapping[str, str], unix: float) -> Quota | None:
     except (KeyError, ValueError):
         return None
     # Some servers send seconds from now, others Unix time by their own clock.
-    seconds = reset - _server_time(headers, unix) if reset > 1e9 else reset
+    seconds = reset - server_time(headers, unix) if reset > 1e9 else reset
     if not (0 <= seconds <= _LONGEST_WINDOW and 0 <= remaining < float("inf")):
         return None
     return Quota(limit if limit is not None and limit >= 1 else None, remaining, seconds)
@@ -234,15 +235,3 @@ def shared(base_url: str, api_key: str) -> SharedRateLimit:
         if limit is None:
             limit = _known[base_url, api_key] = SharedRateLimit()
         return limit
-
-
-def _server_time(headers: Mapping[str, str], unix: float) -> float:
-    date = headers.get("date")
-    if date is None:
-        return unix
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except ValueError:
-        return unix

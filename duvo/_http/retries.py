@@ -7,6 +7,7 @@ import random
 
 from .. import _errors as errors
 from .._flow.steps import Sleep
+from .dates import server_time, unix_time
 from .rate_limit import LONGEST_WAIT
 
 TYPE_CHECKING = False
@@ -85,10 +86,11 @@ def backoff(attempt: int, retry_after: float | None = None) -> float:
     return max(ours, retry_after or 0.0)
 
 
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+def retry_after(headers: Mapping[str, str], unix: float) -> float | None:
     """Return the seconds that a `Retry-After` header asks to wait, or None.
 
-    `now` is Unix time, for headers with a date.
+    A date is compared with the server's; `unix` is the local Unix time, for servers
+    that send none.
     """
     value = headers.get("retry-after")
     if value is None:
@@ -96,12 +98,10 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        from email.utils import parsedate_to_datetime
-
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - now
-        except ValueError:
+        date = unix_time(value)
+        if date is None:
             return None
+        seconds = date - server_time(headers, unix)
     if seconds != seconds or seconds == float("inf"):
         return None
     return max(0.0, seconds)

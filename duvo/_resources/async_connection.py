@@ -45,7 +45,7 @@ class AsyncConnection:
         self._settings: _config.Settings | None = None
         environ = {name: value for name, value in os.environ.items() if name.startswith(_OURS)}
         self._resolve = partial(_config.resolve, api_key, base_url, team_id, profile, environ)
-        api = Api(max_retries=max_retries, clock=Clock(), may_hold=True)
+        api = Api(max_retries=max_retries, timeout=timeout, clock=Clock(), may_hold=True)
         self.driver = AsyncDriver(api, self._connect)
         if not _config.needs_file(api_key, base_url, profile, environ):
             self._settle()

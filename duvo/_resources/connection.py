@@ -46,7 +46,7 @@ def _connect(
     user_agent: str | None,
 ) -> Driver:
     # A held request would block others in the caller's single session.
-    api = Api(max_retries=max_retries, clock=Clock(), may_hold=session is None)
+    api = Api(max_retries=max_retries, timeout=timeout, clock=Clock(), may_hold=session is None)
     configure(api, settings)
     transport = RequestsTransport(
         settings.base_url,

@@ -188,7 +188,7 @@ class Run:
         reads are repeated for up to five minutes.
 
         Args:
-            timeout: seconds in all; None waits for as long as it takes.
+            timeout: seconds in all; None waits for as long as it takes, 0 looks once.
             on_request: how to handle human requests: a callable that gets the
                 request and returns True, False, a dict of answers, or None to
                 leave it unanswered; or `"approve"`, `"deny"`, `"raise"` or
@@ -198,7 +198,7 @@ class Run:
             check: raise an error if the run did not complete.
 
         Raises:
-            WaitTimeout: time is up; the run is still running.
+            WaitTimeout: time is up, and the run is still running or cannot be read.
             HumanRequestPending: `on_request` does not answer a human request.
             RunFailed: with `check`: the run failed.
             RunStopped: with `check`: the run was stopped.
@@ -237,7 +237,7 @@ class Run:
             offset: begin with the message at this offset, counted from 0.
             limit: maximum number of messages.
             last: begin this many messages before the end.
-            timeout: seconds in all; None for no deadline.
+            timeout: seconds in all; None for no deadline, 0 to look once.
             on_request: as in `wait`, for a follow; None leaves requests to the caller.
             answers: as in `wait`.
 
@@ -245,7 +245,7 @@ class Run:
             An iterator that can be closed, also from another thread.
 
         Raises:
-            WaitTimeout: while iterating: time is up; the run is still running.
+            WaitTimeout: while iterating: time is up.
             DuvoError: while iterating: the conversation cannot be read.
         """
         from .messages import Messages

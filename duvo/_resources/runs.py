@@ -217,13 +217,13 @@ class Runs:
         Args:
             runs: runs, or their ids.
             messages: whether to include the messages of each run, from the first.
-            timeout: seconds in all; None for no deadline.
+            timeout: seconds in all; None for no deadline, 0 to look once.
 
         Returns:
             An iterator of events that can be closed, also from another thread.
 
         Raises:
-            WaitTimeout: while iterating: time is up; the runs are still running.
+            WaitTimeout: while iterating: time is up.
             DuvoError: while iterating: a run cannot be read.
         """
         from .iterators import Watch
@@ -244,7 +244,7 @@ class Runs:
 
         Args:
             runs: runs, or their ids; duplicates are returned once.
-            timeout: seconds in all; None for no deadline.
+            timeout: seconds in all; None for no deadline, 0 to look once.
             on_request: as in `Run.wait`, for each run.
             answers: as in `Run.wait`.
 
@@ -252,7 +252,7 @@ class Runs:
             An iterator of runs that can be closed, also from another thread.
 
         Raises:
-            WaitTimeout: while iterating: time is up; the runs are still running.
+            WaitTimeout: while iterating: time is up.
             HumanRequestPending: while iterating: `on_request` does not answer a human request.
             DuvoError: while iterating: a run cannot be read.
         """
@@ -275,13 +275,13 @@ class Runs:
 
         Args:
             runs: runs, or their ids.
-            timeout: seconds in all; None waits for as long as it takes.
+            timeout: seconds in all; None waits for as long as it takes, 0 looks once.
             on_request: as in `Run.wait`, for each run.
             answers: as in `Run.wait`.
             check: once all have ended, raise an error if a run did not complete.
 
         Raises:
-            WaitTimeout: time is up; the runs are still running.
+            WaitTimeout: time is up, and runs are still running or cannot be read.
             HumanRequestPending: `on_request` does not answer a human request.
             RunFailed: with `check`: a run failed.
             RunStopped: with `check`: a run was stopped.

@@ -83,7 +83,7 @@ def poll(
     """
     params = []
     if hold:
-        params.append(("wait", f"{poller.deadline.left(poller.api.server.long_poll):.1f}"))
+        params.append(("wait", f"{poller.deadline.left(poller.longest_hold):.1f}"))
         if seen_request is not None:
             params.append(("seen_request", seen_request))
     yield from poller.repeat(lambda: read_once(poller, state, params))

@@ -109,7 +109,7 @@ class Conversation:
     def read_new(self, size: int, *, hold: bool = False) -> Flow[tuple[Page, list[int]]]:
         """Read a page of up to `size` new messages; return it, and the indexes of the new ones."""
         cursor = self.cursor
-        seconds = self.poller.api.server.long_poll if hold else 0.0
+        seconds = self.poller.longest_hold if hold else 0.0
 
         def attempt() -> Flow[tuple[Page, list[int]]]:
             offset = cursor.next_offset

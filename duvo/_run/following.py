@@ -95,7 +95,7 @@ class MessageReader:
                 yield from responder.handle(state, request, self._poller)
             pause = polling.next_pause(pause, activity=arrived or news)
             was_held = hold and clock.now() - asked_at >= polling.SHORTEST_PAUSE
-            if self._api.server.long_poll:
+            if self._poller.longest_hold:
                 hold = conversation.cursor.grows_only = True
                 if arrived or news or was_held or pause <= polling.SHORTEST_PAUSE:
                     continue

@@ -57,7 +57,8 @@ class Poller:
 
     Args:
         run_id: the run, or None for several runs.
-        timeout: seconds in all; None for no deadline.
+        timeout: seconds in all; None for no deadline; 0 to look once, with the
+            client's own timeout for each read.
         started_at: when this client started the run, on its clock, or None.
         patient: whether to continue through outages; otherwise a read fails as
             a single call does.
@@ -72,17 +73,26 @@ class Poller:
         started_at: float | None = None,
         patient: bool = True,
     ):
-        if timeout is not None and not timeout > 0:
-            raise _errors.ConfigError(f"timeout must be seconds above 0, not {timeout}")
+        if timeout is not None and not timeout >= 0:
+            raise _errors.ConfigError(f"timeout must be seconds, 0 or more, not {timeout}")
         self.api = api
         self.deadline = Deadline(api.clock, timeout)
+        self._timeout = timeout
+        self._looks_once = timeout == 0
         self._run_id = run_id
         self._subject = "the runs" if run_id is None else f"run {run_id}"
         self._started_at = started_at
         self._patient = patient
+        self._has_read = False
+        self._last_failure: _errors.DuvoError | None = None
         self._failing_since: float | None = None
         self._failures = 0
         self._reported = False
+
+    @property
+    def longest_hold(self) -> float:
+        """Maximum seconds for which the server may hold a read; 0 if it must not."""
+        return 0.0 if self._looks_once else self.api.server.long_poll
 
     def get_once(self, path: str, params: Sequence[tuple[str, str]]) -> Flow[Response]:
         """Send a GET, without retries of its own if `repeat` repeats it."""
@@ -94,7 +104,7 @@ class Poller:
             params=params,
             retries=0 if self._patient else None,
             deadline=self.deadline,
-            polling=self._patient,
+            polling=self._patient and not self._looks_once,
         )
 
     def repeat(self, attempt: Callable[[], Flow[T]]) -> Flow[T]:
@@ -104,6 +114,8 @@ class Poller:
         last longer than OUTAGE_LIMIT.
         """
         while True:
+            if self._looks_once:
+                self.deadline = Deadline(self.api.clock, self.api.timeout)
             self.check_deadline()
             try:
                 result = yield from attempt()
@@ -115,6 +127,7 @@ class Poller:
 
     def rest(self, seconds: float, reason: str) -> Flow[None]:
         """Sleep between two polls, but not beyond the deadline."""
+        self.check_look()
         yield Sleep(self.deadline.left(seconds), reason, polling=True)
 
     def sleep(self, seconds: float, reason: str) -> Flow[None]:
@@ -123,17 +136,24 @@ class Poller:
 
     def check_deadline(self) -> None:
         """Raise `WaitTimeout` if the deadline has passed."""
-        if self.deadline.passed:
-            raise self._timeout()
+        if self.deadline.passed and not self._looks_once:
+            raise self._out_of_time() from self._last_failure
+
+    def check_look(self) -> None:
+        """Raise `WaitTimeout` before a second look, if there is to be one only."""
+        if self._looks_once:
+            raise self._out_of_time() from self._last_failure
 
     def _tolerate(self, error: _errors.DuvoError) -> Flow[None]:
-        if self.deadline.passed:
-            raise self._timeout() from error
+        self._last_failure = error
+        self.check_deadline()
         if isinstance(error, _errors.NotFound) and self._is_new():
+            self.check_look()
             yield from self.sleep(0.5, "the run was only just started")
             return
         if not retries.is_transient(error) or self._has_retried(error):
             raise error
+        self.check_look()
         asked = getattr(error, "retry_after", None)
         if isinstance(error, _errors.RateLimited):
             seconds = min(_LONGEST_SLEEP, retries.backoff(4, asked))
@@ -164,6 +184,8 @@ class Poller:
         if self._reported and self._failing_since is not None:
             lasted = self.api.clock.now() - self._failing_since
             logger.warning("%s can be read again after %.0f s", self._subject, lasted)
+        self._has_read = True
+        self._last_failure = None
         self._failing_since = None
         self._failures = 0
         self._reported = False
@@ -173,13 +195,23 @@ class Poller:
             self._started_at is not None and self.api.clock.now() - self._started_at < NEW_RUN_GRACE
         )
 
-    def _timeout(self) -> _errors.WaitTimeout:
-        seconds = self.deadline.timeout
+    def _out_of_time(self) -> _errors.WaitTimeout:
+        return _errors.WaitTimeout(
+            self._text(), run_id=self._run_id, timeout=self._timeout, was_read=self._has_read
+        )
+
+    def _text(self) -> str:
+        within = f"within {self._timeout:g} s"
+        failure = "" if self._last_failure is None else f" ({self._last_failure})"
+        if not self._has_read:
+            may = f"{'it' if self._run_id else 'they'} may have ended"
+            return f"{self._subject} could not be read {within}{failure}; {may}: wait again"
+        if self._failing_since is not None:
+            known = f"{within}, as far as could be read{failure}"
+            return f"{self._subject} did not end {known}: wait again"
         if self._run_id is None:
-            text = f"not all runs ended within {seconds:g} s; they are still running: wait again"
-        else:
-            text = (
-                f"run {self._run_id} did not end within {seconds:g} s; it is still running: "
-                f"wait again, or stop it with `duvo runs stop {self._run_id}`"
-            )
-        return _errors.WaitTimeout(text, run_id=self._run_id, timeout=seconds)
+            return f"not all runs ended {within}; they are still running: wait again"
+        return (
+            f"run {self._run_id} did not end {within}; it is still running: "
+            f"wait again, or stop it with `duvo runs stop {self._run_id}`"
+        )

@@ -46,7 +46,7 @@ def wait_until_finished(
         changed = current != last
         last = current
         pause = polling.next_pause(pause, activity=changed)
-        hold = api.server.long_poll > 0
+        hold = poller.longest_hold > 0
         # A server that does not hold the next poll, or returned this one at once for
         # nothing, is polled more slowly.
         if not hold or not (changed or was_held):

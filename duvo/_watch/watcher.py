@@ -118,6 +118,8 @@ class Watcher:
             return
         now = self._now
         if not self._rounds.is_open and now >= self._rounds.next_at:
+            if self._rounds.next_at:
+                self._poller.check_look()
             self._begin_round()
         is_busy = self._reads < _READS_A_PAGE and (self._due or self._turns)
         if self._rounds.is_open and not is_busy:
@@ -130,6 +132,7 @@ class Watcher:
         elif self._turns:
             yield from self._read_next_in_turn()
         elif now >= self._next_sweep:
+            self._poller.check_look()
             self._next_sweep = now + _SWEEP_EVERY
             yield from self._sweep()
         else:

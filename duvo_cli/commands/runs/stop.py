@@ -56,8 +56,9 @@ def _confirmed(handle: duvo.Run) -> bool:
 def _wait_for_the_end(handle: duvo.Run) -> None:
     try:
         handle.wait(timeout=_STOP_TIMEOUT, on_request="leave")
-    except duvo.WaitTimeout:
-        raise CommandFailed(
-            f"run {handle.id} accepted the stop, but is still {handle.status} "
-            f"after {_STOP_TIMEOUT:g} s"
-        ) from None
+    except duvo.WaitTimeout as error:
+        if error.was_read:
+            problem = f"is still {handle.status} after {_STOP_TIMEOUT:g} s"
+        else:
+            problem = f"could not be read for {_STOP_TIMEOUT:g} s ({error.__cause__})"
+        raise CommandFailed(f"run {handle.id} accepted the stop, but {problem}") from None

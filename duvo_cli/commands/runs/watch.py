@@ -96,10 +96,12 @@ def _watch(
     try:
         with client.runs.watch(runs, args.messages, timeout=timeout) as events:
             show(events, runs)
-    except duvo.WaitTimeout:
-        raise CommandFailed(
-            f"not all runs ended within {args.timeout:g} s; {_next_steps(args)}", TIMED_OUT
-        ) from None
+    except duvo.WaitTimeout as error:
+        if error.was_read:
+            text = f"not all runs ended within {args.timeout:g} s; {_next_steps(args)}"
+        else:
+            text = f"{error} with `{_again(args)}`"
+        raise CommandFailed(text, TIMED_OUT) from None
     except KeyboardInterrupt:
         raise Interrupted(f"detached; {_next_steps(args)}") from None
     codes = {run_end.exit_code(run) for run in runs}
@@ -131,8 +133,12 @@ def _show_table(events: duvo.Watch, runs: list[duvo.Run]) -> None:
 
 
 def _next_steps(args: Namespace) -> str:
+    return f"the runs continue: watch them again with `{_again(args)}`"
+
+
+def _again(args: Namespace) -> str:
     words = ["runs", "watch", *args.run_ids]
     for flag, value in (("--agent", args.agent), ("--status", args.status)):
         words += [flag, value] if value is not None else []
     words += ["--messages"] if args.messages else []
-    return f"the runs continue: watch them again with `{command_line(args, *words)}`"
+    return command_line(args, *words)

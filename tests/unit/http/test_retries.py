@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
+import time
 from email.utils import formatdate
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import duvo
 from duvo._http import retries
+from duvo._http.rate_limit import quota
 from tests.servers.fake_api import AGENT, KEY, TEAM, DropConnection, FakeAPI, ReceivedRequest
 from tests.support.clients import Connect
 from tests.support.clocks import StoppedClock
@@ -252,6 +254,59 @@ def test_retry_after_is_read_as_seconds_decimals_and_a_date(
     value: str, seconds: float | None
 ) -> None:
     assert retries.retry_after({"retry-after": value}, 1_800_000_000.0) == seconds
+
+
+@pytest.mark.parametrize(
+    "form", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
+)
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_every_form_of_an_http_date_is_in_utc(
+    monkeypatch: pytest.MonkeyPatch, form: str, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        headers = {
+            "date": time.strftime(form, time.gmtime(1_800_000_000)),
+            "retry-after": time.strftime(form, time.gmtime(1_800_000_030)),
+            "x-ratelimit-remaining": "7",
+            "x-ratelimit-reset": "1800000042",
+        }
+        assert retries.retry_after(headers, 1_700_000_000.0) == 30
+        reported = quota(headers, 1_700_000_000.0)
+        assert reported is not None and reported.seconds == 42
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("ahead", [-7200, 3600])
+def test_a_retry_after_with_a_date_is_measured_by_the_servers_clock(
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, status: int, ahead: int
+) -> None:
+    run_id = fake_api.start()
+    fake_api.end(run_id)
+
+    def refuse_first(seen: ReceivedRequest) -> Any:
+        now = clock.unix() + ahead
+        headers = {
+            "date": formatdate(now, usegmt=True),
+            "retry-after": formatdate(now + 12, usegmt=True),
+        }
+        return (status, {"error": "x"}, headers) if len(fake_api.requests) == 1 else None
+
+    fake_api.before = refuse_first
+    began = clock.time
+    assert client.runs.run(run_id).wait(timeout=60).status == "completed"
+    assert 11 <= clock.time - began <= 20
+
+
+@pytest.mark.parametrize("date", ["Fri, 15 Jan 99999999999 08:00:02 GMT", "soon", ""])
+def test_a_date_that_cannot_be_read_is_ignored(date: str) -> None:
+    assert retries.retry_after({"retry-after": date}, 0.0) is None
+    later = formatdate(1_800_000_030, usegmt=True)
+    assert retries.retry_after({"retry-after": later, "date": date}, 1_800_000_000.0) == 30
 
 
 def test_a_long_pause_is_told_at_info(

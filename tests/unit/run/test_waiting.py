@@ -6,6 +6,7 @@ import itertools
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -104,6 +105,85 @@ def test_the_time_given_is_the_time_in_all(fake_api: FakeAPI, client: duvo.Clien
         assert time.monotonic() - began < 2.5
     finally:
         release.set()
+
+
+def wait_for_run(client: duvo.Client, run_id: str, timeout: float) -> object:
+    return client.runs.run(run_id).wait(timeout=timeout)
+
+
+def follow_run(client: duvo.Client, run_id: str, timeout: float) -> object:
+    return list(client.runs.run(run_id).messages(follow=True, timeout=timeout))
+
+
+def watch_run(client: duvo.Client, run_id: str, timeout: float) -> object:
+    return list(client.runs.watch([run_id], messages=True, timeout=timeout))
+
+
+def wait_for_runs(client: duvo.Client, run_id: str, timeout: float) -> object:
+    return client.runs.wait_all([run_id], timeout=timeout)
+
+
+WAITS = [wait_for_run, follow_run, watch_run, wait_for_runs]
+Wait = Callable[[duvo.Client, str, float], object]
+
+
+@pytest.mark.parametrize("wait", WAITS)
+@pytest.mark.parametrize("answer", [(502, {"error": "x"}), (429, {"error": "x"}), (200, b"<html>")])
+def test_a_wait_that_read_nothing_says_it_with_the_last_failure_as_its_cause(
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, wait: Wait, answer: Any
+) -> None:
+    run_id = fake_api.start()
+    fake_api.before = lambda seen: answer
+    with pytest.raises(duvo.WaitTimeout, match=r"could not be read within 2 s \(GET ") as caught:
+        wait(client, run_id, 2)
+    assert "still running" not in str(caught.value)
+    assert isinstance(caught.value.__cause__, duvo.DuvoError)
+    assert not caught.value.was_read
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_wait_that_ends_in_an_outage_says_it(
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, wait: Wait
+) -> None:
+    run_id = fake_api.start()
+    fake_api.before = lambda seen: (502, {"error": "x"}) if clock.time > 1010 else None
+    with pytest.raises(duvo.WaitTimeout, match="as far as could be read") as caught:
+        wait(client, run_id, 40)
+    assert isinstance(caught.value.__cause__, duvo.ServerError)
+    assert caught.value.was_read
+
+
+@pytest.mark.parametrize("wait", WAITS)
+@pytest.mark.parametrize("hold", ["25", ""])
+def test_a_timeout_of_zero_looks_once(
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, wait: Wait, hold: str
+) -> None:
+    fake_api.headers["duvo-long-poll"] = hold
+    run_id = fake_api.start()
+    fake_api.say(run_id, "working")
+    client.runs.get(run_id)
+    fake_api.requests.clear()
+    with pytest.raises(duvo.WaitTimeout, match="within 0 s") as caught:
+        wait(client, run_id, 0)
+    assert caught.value.was_read
+    assert caught.value.timeout == 0
+    assert clock.sleeps == []
+    assert len(fake_api.requests) == len({seen.target for seen in fake_api.requests})
+    assert not any("wait" in seen.query for seen in fake_api.requests)
+    fake_api.end(run_id)
+    wait(client, run_id, 0)
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_timeout_of_zero_sends_a_failed_read_once(
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, wait: Wait
+) -> None:
+    run_id = fake_api.start()
+    fake_api.before = lambda seen: (502, {"error": "x"})
+    with pytest.raises(duvo.WaitTimeout, match="could not be read"):
+        wait(client, run_id, 0)
+    assert len(fake_api.requests) == 1
+    assert clock.sleeps == []
 
 
 def test_a_conversation_that_may_not_be_read_does_not_spoil_the_wait(
