@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ._flow.steps import Flow
     from ._http.api import Api
-    from ._http.clock import Deadline
+    from ._time.clock import Deadline
 
 _REMEMBERED = 200
 _MOST_REPEATED = 3

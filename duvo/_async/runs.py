@@ -6,9 +6,9 @@ import builtins
 
 from .. import _errors
 from .._credentials import checked_id
-from .._http.clock import Deadline
 from .._resources.calls import agent_finder, start_run
 from .._run.state import RunState
+from .._time.clock import Deadline
 from .run import AsyncRun, state_of
 
 TYPE_CHECKING = False

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from .._flow.steps import Flow
     from .._http.api import Api
-    from .._http.clock import Deadline
+    from .._time.clock import Deadline
     from .opening import Fit
 
 _FIRST = 10

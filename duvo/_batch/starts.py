@@ -12,9 +12,9 @@ from attrs import frozen
 from .._errors import APIError, Conflict, DuvoError, InvalidRequest, JournalError, OutcomeUnknown
 from .._flow.steps import Closed, block
 from .._http import paths, retries
-from .._http.clock import Deadline
 from .._run import actions
 from .._run.polling import Poller
+from .._time.clock import Deadline
 from .adoption import Found, find_runs
 from .completions import Spawn
 

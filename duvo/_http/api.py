@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .._flow.steps import Flow
-    from .clock import Clock, Deadline
+    from .._time.clock import Clock, Deadline
     from .rate_limit import SharedRateLimit
 
 _LONGEST_FINDING = 5.0

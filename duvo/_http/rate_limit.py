@@ -14,14 +14,14 @@ from collections import deque
 from typing import NamedTuple
 
 from .._flow.steps import Sleep
-from .dates import server_time
+from .._time.dates import server_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .._flow.steps import Flow
-    from .clock import Clock, Deadline
+    from .._time.clock import Clock, Deadline
 
 CHANGE, READ, POLL = range(3)
 """The kinds of requests, the most urgent first."""

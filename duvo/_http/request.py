@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, TypeVar
 
-    from .clock import Deadline
+    from .._time.clock import Deadline
 
     E = TypeVar("E", bound=_errors.DuvoError)
 

@@ -7,7 +7,7 @@ import random
 
 from .. import _errors as errors
 from .._flow.steps import Sleep
-from .dates import server_time, unix_time
+from .._time.dates import server_time, unix_time
 from .rate_limit import LONGEST_WAIT
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import tenacity
 
     from .._flow.steps import Flow
-    from .clock import Deadline
+    from .._time.clock import Deadline
 
     T = TypeVar("T")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .._flow.perform import Driver
     from .._flow.steps import Flow
     from .._http.api import Api
-    from .._http.clock import Deadline
+    from .._time.clock import Deadline
 
 
 @frozen(kw_only=True)

@@ -9,8 +9,8 @@ from .. import _config
 from .._errors import NotLoaded
 from .._flow.perform_async import AsyncDriver
 from .._http.api import Api
-from .._http.clock import Clock
 from .._http.httpx_transport import HttpxTransport
+from .._time.clock import Clock
 from .connection import configure
 
 TYPE_CHECKING = False

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from .._config import Settings
     from .._flow.steps import Flow
     from .._http.api import Api
-    from .._http.clock import Deadline
     from .._http.response import Response
     from .._run.state import RunState
+    from .._time.clock import Deadline
 
     Query: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
 

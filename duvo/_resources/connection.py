@@ -5,8 +5,8 @@ from __future__ import annotations
 from .. import _config
 from .._flow.perform import Driver
 from .._http.api import Api
-from .._http.clock import Clock
 from .._http.requests_transport import RequestsTransport
+from .._time.clock import Clock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .._config import Settings
     from .._flow.steps import Flow
-    from .._http.clock import Deadline
+    from .._time.clock import Deadline
 
 
 class Connection:

@@ -6,8 +6,8 @@ import builtins
 
 from .. import _errors
 from .._credentials import checked_id
-from .._http.clock import Deadline
 from .._run.state import RunState
+from .._time.clock import Deadline
 from .calls import agent_finder, start_run
 from .run import Run, state_of
 

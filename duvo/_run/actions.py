@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from .._flow.steps import Flow
     from .._http.api import Api
-    from .._http.clock import Deadline
     from .._models.human_requests import Reply
     from .._models.messages import Message
+    from .._time.clock import Deadline
     from .polling import Poller
     from .replies import Answers
 

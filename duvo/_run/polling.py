@@ -7,8 +7,8 @@ import logging
 from .. import _errors
 from .._flow.steps import Sleep
 from .._http import retries
-from .._http.clock import Deadline
 from .._http.sender import get
+from .._time.clock import Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

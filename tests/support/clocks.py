@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 
-from duvo._http.clock import Clock
+from duvo._time.clock import Clock
 
 
 class StoppedClock(Clock):

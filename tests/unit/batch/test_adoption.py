@@ -11,7 +11,7 @@ import duvo
 from duvo._batch import adoption
 from duvo._batch.adoption import Found
 from duvo._batch.opening import Opening, fit
-from duvo._http.clock import Deadline
+from duvo._time.clock import Deadline
 from tests.servers.fake_api import AGENT, DropConnection, FakeAPI, ReceivedRequest
 from tests.support.clocks import StoppedClock
 

@@ -11,7 +11,6 @@ import pytest
 
 import duvo
 from duvo._flow.drivers import run
-from duvo._http.clock import Clock
 from duvo._http.rate_limit import (
     CHANGE,
     POLL,
@@ -22,6 +21,7 @@ from duvo._http.rate_limit import (
     quota,
     shared,
 )
+from duvo._time.clock import Clock
 from tests.servers.fake_api import KEY, TEAM, FakeAPI, ReceivedRequest
 from tests.support.clocks import SharedClock, StoppedClock
 

@@ -1,0 +1,1 @@
+"""The clock, deadlines, and dates in headers."""
