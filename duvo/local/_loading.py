@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import os
-import sys
 import traceback
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
+from . import _modules
 from .agents import Agent
 from .errors import AgentFileError, EngineError
 
@@ -20,10 +18,12 @@ if TYPE_CHECKING:
 
 
 def load_agents(path: str | os.PathLike[str]) -> list[Agent]:
-    """Return the agents that a Python file defines, in order.
+    """Return the agents that a Python file and the modules beside it define, in order.
 
-    The file is executed once, with its folder on the import path, so it can
-    import modules beside it.
+    The file is executed as the module of its name, and may import modules
+    beside it at any time. Its folder is added to the end of `sys.path`, for
+    processes that it spawns. A file that was loaded before is loaded anew,
+    with the modules beside it.
 
     Args:
         path: the file.
@@ -37,9 +37,10 @@ def load_agents(path: str | os.PathLike[str]) -> list[Agent]:
         raise AgentFileError(f"{path}: there is no such file; give a Python file with agents")
     if file.suffix != ".py":
         raise AgentFileError(f"{path}: not a Python file; its name must end in .py")
-    module = _execute(file, str(path))
+    module, decorated = _execute(file, str(path))
+    imported = [value for value in vars(module).values() if isinstance(value, Agent)]
     try:
-        agents = _by_name(value for value in vars(module).values() if isinstance(value, Agent))
+        agents = _by_name([*decorated, *imported])
     except EngineError as error:
         raise AgentFileError(f"{path}: {error}") from None
     if not agents:
@@ -66,30 +67,18 @@ def combine(agents: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
     return tuple(by_name.values())
 
 
-def _execute(file: Path, shown: str) -> ModuleType:
-    name = f"duvo_agents_{uuid.uuid5(uuid.NAMESPACE_URL, str(file)).hex}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    folder = str(file.parent)
-    sys.path.insert(0, folder)
-    # Dataclasses and pickle look a module up by its name.
-    sys.modules[name] = module
+def _execute(file: Path, shown: str) -> tuple[ModuleType, list[Agent]]:
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[name]
-        raise AgentFileError(f"{shown}{_line(error, file)}: {_reason(error)}") from error
+        return _modules.load(file)
+    except KeyboardInterrupt:
+        raise
     except SystemExit as error:
-        del sys.modules[name]
         raise AgentFileError(f"{shown}: it exits when it is imported") from error
-    finally:
-        if folder in sys.path:
-            sys.path.remove(folder)
-    return module
+    except BaseException as error:
+        raise AgentFileError(f"{shown}{_line(error, file)}: {_reason(error)}") from error
 
 
-def _line(error: Exception, file: Path) -> str:
+def _line(error: BaseException, file: Path) -> str:
     if isinstance(error, SyntaxError) and error.filename == str(file):
         return f", line {error.lineno}"
     lines = [
@@ -100,7 +89,7 @@ def _line(error: Exception, file: Path) -> str:
     return f", line {lines[-1]}" if lines else ""
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}"
     text = " ".join(str(error).split())

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import uuid
+from contextvars import ContextVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from .context import RunContext
 
     AgentFunction = Callable[[RunContext], Awaitable[object]]
 
 _NAMESPACE = uuid.UUID("8d1c4f0e-2f6b-5f0a-9d52-6f6b1d0a7411")
+
+_decorated: ContextVar[list[Agent] | None] = ContextVar("duvo_decorated", default=None)
 
 
 class Agent:
@@ -64,6 +68,37 @@ def agent(name: str, *, description: str | None = None) -> Callable[[AgentFuncti
     def decorate(function: AgentFunction) -> Agent:
         if not inspect.iscoroutinefunction(function):
             raise TypeError(f"agent {name!r} must be an async function: async def …(run)")
-        return Agent(name, function, description or inspect.getdoc(function))
+        made = Agent(name, function, description or inspect.getdoc(function))
+        note_decorated([made])
+        return made
 
     return decorate
+
+
+@contextlib.contextmanager
+def collecting_decorated() -> Iterator[list[Agent]]:
+    """Inside the block, collect the agents that are decorated, also for the block around it."""
+    agents: list[Agent] = []
+    token = _decorated.set(agents)
+    try:
+        yield agents
+    finally:
+        _decorated.reset(token)
+    note_decorated(agents)
+
+
+@contextlib.contextmanager
+def ignoring_decorated() -> Iterator[None]:
+    """Inside the block, collect no agents."""
+    token = _decorated.set(None)
+    try:
+        yield
+    finally:
+        _decorated.reset(token)
+
+
+def note_decorated(agents: Iterable[Agent]) -> None:
+    """Add the agents to those that the innermost block collects."""
+    collected = _decorated.get()
+    if collected is not None:
+        collected += agents

@@ -73,7 +73,7 @@ def test_a_files_agents_are_loaded_in_order(write: Write) -> None:
     assert [found.name for found in load_agents(str(path))] == ["Second", "First"]
 
 
-def test_a_file_may_import_modules_beside_it_and_sys_path_is_restored(
+def test_a_file_may_import_modules_beside_it_and_its_folder_is_last_on_sys_path(
     write: Write, tmp_path: Path
 ) -> None:
     (tmp_path / "neighbour_of_agents.py").write_text("NAME = 'From next door'\n")
@@ -93,7 +93,7 @@ def test_a_file_may_import_modules_beside_it_and_sys_path_is_restored(
         """
     )
     assert [found.name for found in load_agents(path)] == ["From next door"]
-    assert sys.path == before
+    assert sys.path == [*before, str(tmp_path)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,286 @@
+"""Modules of agent files, which import their neighbours from their own folder."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import importlib
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import module_from_spec, resolve_name, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from .agents import Agent, collecting_decorated, ignoring_decorated, note_decorated
+
+_current: dict[Path, Folder] = {}
+"""The newest modules of each folder."""
+
+_roots: WeakKeyDictionary[ModuleType, Path] = WeakKeyDictionary()
+"""The folder that each of the modules was loaded from."""
+
+
+def load(file: Path) -> tuple[ModuleType, list[Agent]]:
+    """Return the module of a file, and the agents that it and its neighbours decorate.
+
+    A file that was loaded before is loaded anew, with its neighbours.
+    """
+    name, root = _name_and_root(file)
+    before = _current.get(root)
+    folder = Folder(root, before) if before is None or name in before.files else before
+    importlib.invalidate_caches()
+    with folder.undone_on_failure(before):
+        _current[root] = folder
+        return folder.load_file(file, name)
+
+
+class Folder:
+    """The modules of one folder, each executed once.
+
+    Their code has an `__import__` of its own: whatever other folders have modules
+    of the same names, and whenever it is executed, it imports its neighbours from here.
+
+    Attributes:
+        files: the names of the modules that were loaded as files of agents.
+        modules: all modules, by name.
+    """
+
+    def __init__(self, root: Path, older: Folder | None = None):
+        self.files: set[str] = set()
+        self.modules: dict[str, ModuleType] = {}
+        self._root = root
+        self._path = [str(root)]
+        self._agents: dict[str, list[Agent]] = {}
+        self._lock = threading.RLock()
+        self._builtins = {**vars(builtins), "__import__": self._import}
+        # The program's own modules are never loaded anew.
+        self._kept: frozenset[str] = older._kept if older else frozenset(sys.modules)
+        if older is not None:
+            self._forget_imports_by_name()
+
+    def load_file(self, file: Path, name: str) -> tuple[ModuleType, list[Agent]]:
+        with self._lock:
+            self._add_to_path(str(self._root), str(file.parent))
+            if name not in self.modules:
+                if package := name.rpartition(".")[0]:
+                    self._load(package)
+                spec = spec_from_file_location(name, file, loader=_Source(name, str(file)))
+                assert spec
+                self._execute(spec)
+            self.files.add(name)
+            return self.modules[name], self._agents[name]
+
+    @contextlib.contextmanager
+    def undone_on_failure(self, before: Folder | None) -> Iterator[None]:
+        """Forget what is loaded inside the block if it fails."""
+        kept, agents = dict(self.modules), dict(self._agents)
+        earlier = before.modules if before else {}
+        try:
+            yield
+        except BaseException:
+            for name in self.modules.keys() - kept.keys():
+                _replace(name, self.modules[name], earlier.get(name))
+            self.modules, self._agents = kept, agents
+            if before is None:
+                del _current[self._root]
+            else:
+                _current[self._root] = before
+            raise
+
+    def _forget_imports_by_name(self) -> None:
+        # `importlib.import_module` uses neither this class nor its modules.
+        for name, module in list(sys.modules.items()):
+            top = name.partition(".")[0]
+            file = getattr(sys.modules.get(top, module), "__file__", None)
+            if file is None or top in self._kept or module in _roots:
+                continue
+            folder = Path(file).parent
+            if (folder.parent if Path(file).stem == "__init__" else folder) == self._root:
+                del sys.modules[name]
+
+    def _add_to_path(self, *folders: str) -> None:
+        for folder in folders:
+            if folder not in self._path:
+                self._path.append(folder)
+            # For processes that are spawned, and imports by name. Last, so that no neighbour
+            # takes the place of a package that the engine imports.
+            if folder not in sys.path:
+                sys.path.append(folder)
+
+    def _import(
+        self,
+        name: str,
+        globals: Mapping[str, Any] | None = None,
+        locals: Mapping[str, Any] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        package = (globals or {}).get("__package__")
+        absolute = resolve_name("." * level + name, package) if level and package else name
+        top = absolute.partition(".")[0]
+        if (level and not package) or not self._has(top):
+            with ignoring_decorated():
+                return builtins.__import__(name, globals, locals, fromlist or (), level)
+        module = self._load(absolute)
+        self._note_agents(absolute)
+        if not fromlist:
+            return self.modules[top]
+        if hasattr(module, "__path__"):
+            wanted = getattr(module, "__all__", ()) if "*" in fromlist else fromlist
+            for child in wanted:
+                self._load_child(module, absolute, child)
+        return module
+
+    def _load_child(self, module: ModuleType, package: str, child: str) -> None:
+        if hasattr(module, child):
+            return
+        name = f"{package}.{child}"
+        # Otherwise the statement says that it cannot be imported.
+        if name in self.modules or PathFinder.find_spec(name, module.__path__) is not None:
+            self._load(name)
+            self._note_agents(name)
+
+    def _note_agents(self, name: str) -> None:
+        while name:
+            note_decorated(self._agents.get(name, ()))
+            name = name.rpartition(".")[0]
+
+    def _has(self, top: str) -> bool:
+        if top in self.modules or top in sys.builtin_module_names:
+            return top in self.modules
+        spec = PathFinder.find_spec(top, self._path)
+        if spec is None:
+            return False
+        if spec.loader is None or spec.origin is None:
+            # Any folder may be a package without `__init__.py`; a module found elsewhere counts
+            # more, as it does for Python.
+            return top not in sys.modules and _is_namespace(PathFinder.find_spec(top))
+        return True
+
+    def _load(self, name: str) -> ModuleType:
+        # Without the lock if it is complete: another thread may be importing for long.
+        if name in self._agents:
+            return self.modules[name]
+        with self._lock:
+            if name in self.modules:
+                return self.modules[name]
+            parent, _, child = name.rpartition(".")
+            package = self._load(parent) if parent else None
+            if name in self.modules:
+                return self.modules[name]
+            path = self._path if package is None else getattr(package, "__path__", None)
+            spec = None if path is None else PathFinder.find_spec(name, path)
+            if spec is None:
+                reason = "" if path is not None else f"; {parent!r} is not a package"
+                raise ModuleNotFoundError(f"No module named {name!r}{reason}", name=name)
+            present = sys.modules.get(name)
+            if present is not None and present not in _roots and _is_same(present, spec):
+                # The program imported it by itself.
+                self.modules[name], self._agents[name] = present, []
+            else:
+                self._execute(spec)
+            if package is not None:
+                setattr(package, child, self.modules[name])
+            return self.modules[name]
+
+    def _execute(self, spec: ModuleSpec) -> None:
+        name, loader = spec.name, spec.loader
+        if type(loader) is SourceFileLoader:
+            spec.loader = loader = _Source(name, loader.path)
+        module = module_from_spec(spec)
+        vars(module)["__builtins__"] = self._builtins
+        _roots[module] = self._root
+        self.modules[name] = module
+        present = sys.modules.get(name)
+        if loader is None:
+            self._agents[name] = []
+            return
+        try:
+            with _published(name, module), collecting_decorated() as agents:
+                loader.exec_module(module)
+                # A module may put something else into its own place.
+                self.modules[name] = sys.modules.get(name, module) if _is_ours(present) else module
+        except BaseException:
+            del self.modules[name]
+            raise
+        self._agents[name] = agents
+
+
+class _Source(SourceFileLoader):
+    """Compiles the file as it is now, and keeps its lines for tracebacks."""
+
+    lines: list[str]
+
+    def get_code(self, fullname: str) -> Any:
+        # A cached file may be stale: it is compared by seconds and size.
+        data = self.get_data(self.path)
+        self.lines = importlib.util.decode_source(data).splitlines()
+        return self.source_to_code(data, self.path)
+
+
+@contextlib.contextmanager
+def _published(name: str, module: ModuleType) -> Iterator[None]:
+    # Dataclasses, typing and pickle look a module up by its name.
+    present = sys.modules.get(name)
+    if not _is_ours(present):
+        yield
+        return
+    sys.modules[name] = module
+    try:
+        yield
+    except BaseException:
+        _replace(name, module, present)
+        raise
+    if present is not None and _roots[present] != _roots[module]:
+        # The first of two files of one name stays.
+        sys.modules[name] = present
+    elif _is_library(name, module):
+        del sys.modules[name]
+
+
+def _is_library(name: str, module: ModuleType) -> bool:
+    if "." in name:
+        return name.partition(".")[0] not in sys.modules
+    # The folder is the last on `sys.path`.
+    spec = PathFinder.find_spec(name)
+    is_elsewhere = spec is not None and spec.origin is not None and not _is_same(module, spec)
+    return name in sys.stdlib_module_names or is_elsewhere
+
+
+def _is_ours(module: ModuleType | None) -> bool:
+    return module is None or module in _roots
+
+
+def _replace(name: str, module: ModuleType, other: ModuleType | None) -> None:
+    if sys.modules.get(name) is module:
+        if other is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = other
+
+
+def _is_namespace(spec: ModuleSpec | None) -> bool:
+    return spec is not None and spec.origin is None
+
+
+def _is_same(module: ModuleType, spec: ModuleSpec) -> bool:
+    file: str | None = getattr(module, "__file__", None)
+    if file is None or spec.origin is None:
+        return False
+    return os.path.realpath(file) == os.path.realpath(spec.origin)
+
+
+def _name_and_root(file: Path) -> tuple[str, Path]:
+    """Return the name that a file has as a module, and the folder above its packages."""
+    is_package = file.stem == "__init__"
+    parts = [] if is_package else [file.stem.replace(".", "_")]
+    root = file.parent
+    while (root / "__init__.py").is_file() and root.parent != root:
+        parts.insert(0, root.name)
+        root = root.parent
+    return ".".join(parts), root

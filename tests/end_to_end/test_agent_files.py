@@ -1,0 +1,74 @@
+"""Files of agents, served by the installed command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.command import DUVO, Command
+
+PACKAGE = {
+    "__init__.py": "",
+    "near.py": "NAME = 'relative'\n",
+    "agents.py": """
+from duvo.local import agent
+from .near import NAME
+
+@agent("One")
+async def main(run):
+    await run.say("lost?")
+
+@agent("Both")
+async def main(run):
+    import near
+    await run.say(f"{NAME}, {near.NAME}")
+""",
+}
+
+SPAWNING = """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from duvo.local import agent
+
+def shout(text):
+    from helper import SUFFIX
+    return text.upper() + SUFFIX
+
+def in_a_process(text):
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(shout, text).result()
+
+@agent("Spawning")
+async def spawning(run):
+    await run.say(await run.tool("shout", {"text": "loud"}, in_a_process))
+"""
+
+
+def test_agents_find_their_neighbours_in_packages_and_in_spawned_processes(
+    run_duvo_unconfigured: Command, tmp_path: Path
+) -> None:
+    package, plain = tmp_path / "package", tmp_path / "plain"
+    package.mkdir()
+    plain.mkdir()
+    for name, text in PACKAGE.items():
+        (package / name).write_text(text)
+    (plain / "agents.py").write_text(SPAWNING)
+    (plain / "helper.py").write_text("SUFFIX = '!'\n")
+    start = f"{DUVO} runs start --wait --agent"
+    done = run_duvo_unconfigured(
+        "dev", str(plain / "agents.py"), str(package / "agents.py"), "--no-examples",
+        "--", "bash", "-c", f"{start} Spawning; {start} Both; {start} One",
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["LOUD!", "relative, relative", "lost?"], done.stderr
+
+
+def test_two_agents_of_one_name_are_one_line_with_both_places(
+    run_duvo_unconfigured: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "agents.py"
+    one = "@agent('One')\nasync def main(run): ...\n"
+    file.write_text(f"from duvo.local import agent\n{one}{one}")
+    done = run_duvo_unconfigured("dev", str(file))
+    assert (done.stdout, done.returncode) == ("", 1)
+    (line,) = done.stderr.splitlines()
+    assert f"{file}, line 2" in line
+    assert f"{file}, line 4" in line
