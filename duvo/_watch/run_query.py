@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import timedelta
 
 from .. import _errors
 from .._flow.steps import Give
 from .._http import paths
+from .._list_cursor import Given
 from .._models import wire
 from .._pages import Pages
 from .._run.state import RunState
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from .._http.api import Api
 
     MakeRun = Callable[[RunState], Any]
-
-_REMEMBERED = 200
 
 
 class RunQuery:
@@ -89,6 +89,7 @@ class RunQuery:
                 path,
                 "data",
                 params=params if word is None else [*params, ("status", word)],
+                newest_first=self._newest_first,
                 limit=None if is_merged else self._limit,
                 offset=0 if is_merged else self._offset,
             )
@@ -110,34 +111,37 @@ class RunQuery:
     def _give_merged(self, make_run: MakeRun) -> Flow[None]:
         merged = _Merged(self._pages, newest_first=self._newest_first)
         skipped = given = 0
-        recent: deque[str] = deque(maxlen=_REMEMBERED)
-        while (item := (yield from merged.next_item())) is not None:
-            if item["id"] in recent:
-                self._overlap = True
-                continue
-            if wire.run(item)["status"] != "stopped":
-                continue
-            recent.append(item["id"])
-            if skipped < self._offset:
-                skipped += 1
-                continue
-            if given == self._limit:
-                self._cut = True
-                return
-            given += 1
-            yield Give([make_run(_listed(item))])
+        while (items := (yield from merged.next_page())) is not None:
+            self._overlap = merged.overlap
+            for item in items:
+                if wire.run(item)["status"] != "stopped":
+                    continue
+                if skipped < self._offset:
+                    skipped += 1
+                    continue
+                if given == self._limit:
+                    self._cut = True
+                    return
+                given += 1
+                yield Give([make_run(_listed(item))])
 
 
 class _Merged:
-    """Several lists, each in order of creation, merged."""
+    """Several lists, each in order of creation, merged.
+
+    Attributes:
+        overlap: whether an item was in two lists; it is returned once.
+    """
 
     def __init__(self, lists: list[Pages], *, newest_first: bool):
+        self.overlap = False
+        self._given = Given(newest_first)
         self._queues: list[tuple[Pages, deque[dict[str, Any]]]] = [
             (pages, deque()) for pages in lists
         ]
-        self._choose = max if newest_first else min
 
-    def next_item(self) -> Flow[dict[str, Any] | None]:
+    def next_page(self) -> Flow[list[dict[str, Any]] | None]:
+        """Return the next items, as far as the pages reach that were read; None at the end."""
         for entry in list(self._queues):
             pages, queue = entry
             if not queue:
@@ -152,8 +156,17 @@ class _Merged:
                     queue.extend(items)
         if not self._queues:
             return None
-        queues = [queue for _, queue in self._queues]
-        return self._choose(queues, key=lambda queue: str(queue[0].get("created_at"))).popleft()
+        merged = []
+        while all(queue for _, queue in self._queues):
+            first = min((queue for _, queue in self._queues), key=self._place)
+            merged.append(first.popleft())
+        new = self._given.add(merged)
+        self.overlap = self.overlap or len(new) < len(merged)
+        return new
+
+    def _place(self, queue: deque[dict[str, Any]]) -> timedelta:
+        place = self._given.place(queue[0])
+        return timedelta.min if place is None else place
 
 
 def _listed(item: dict[str, Any]) -> RunState:

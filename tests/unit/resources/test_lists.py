@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import random
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 import duvo
-from tests.servers.fake_api import AGENT, FakeAPI
+from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 
 
 def test_a_list_reads_pages_only_as_they_are_wanted(fake_api: FakeAPI, client: duvo.Client) -> None:
@@ -46,6 +47,78 @@ def test_runs_that_start_while_a_list_is_read_repeat_none(
     got = [run.id for run in client.runs.list()]
     assert len(got) == len(set(got))
     assert before <= set(got)
+
+
+@pytest.mark.parametrize("sort_order", ["desc", "asc"])
+def test_all_running_runs_are_stopped_while_they_are_listed(
+    fake_api: FakeAPI, client: duvo.Client, sort_order: Literal["asc", "desc"]
+) -> None:
+    at_once = fake_api.now()
+    for number in range(250):
+        fake_api.start(**({"created_at": at_once} if number > 120 else {}))
+    for run in client.runs.list(status="running", sort_order=sort_order):
+        run.stop()
+    assert {run["status"] for run in fake_api.runs.values()} == {"interrupted"}
+
+
+@pytest.mark.seeds(quick=10, full=200)
+@pytest.mark.parametrize("sort_order", ["desc", "asc"])
+def test_runs_that_keep_their_status_are_listed_once_while_others_change(
+    fake_api: FakeAPI, client: duvo.Client, sort_order: Literal["asc", "desc"], seed: int
+) -> None:
+    chance = random.Random(seed)
+    for _ in range(chance.randrange(300)):
+        fake_api.start()
+    stay = set(fake_api.runs)
+
+    def shift(seen: ReceivedRequest) -> None:
+        if len(fake_api.requests) > 20:
+            return
+        for run_id in chance.sample(list(fake_api.runs), min(len(fake_api.runs), 40)):
+            fake_api.runs[run_id]["status"] = "completed"
+            stay.discard(run_id)
+        for _ in range(chance.choice([0, 5, 150])):
+            fake_api.start()
+
+    fake_api.before = shift
+    listed = [run.id for run in client.runs.list(status="running", sort_order=sort_order)]
+    assert stay <= set(listed)
+    assert len(listed) == len(set(listed))
+
+
+def test_agents_that_stay_are_listed_once_while_others_come_and_go(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    fake_api.agents = [{"id": f"agent-{n}", "name": f"n{n}"} for n in range(350)]
+    gone = fake_api.agents[20:60]
+
+    def shift(seen: ReceivedRequest) -> None:
+        if len(fake_api.requests) == 2:
+            fake_api.agents = [one for one in fake_api.agents if one not in gone]
+        elif len(fake_api.requests) == 4:
+            fake_api.agents.insert(0, {"id": "new", "name": "new"})
+
+    fake_api.before = shift
+    listed = [agent.id for agent in client.agents.list()]
+    assert [one for one in listed if one not in [agent["id"] for agent in gone]] == [
+        agent["id"] for agent in fake_api.agents if agent["id"] != "new"
+    ]
+    assert len(listed) == len(set(listed))
+
+
+def test_paginate_loses_nothing_of_a_list_that_shifts(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    run_ids = [fake_api.start() for _ in range(130)]
+
+    def stop_the_newest(seen: ReceivedRequest) -> None:
+        if len(fake_api.requests) == 2:
+            for run_id in run_ids[90:120]:
+                fake_api.end(run_id)
+
+    fake_api.before = stop_the_newest
+    whole = client.paginate("/v2/teams/{teamId}/runs", params={"status": "running"})
+    assert {run["id"] for run in whole["data"]} >= set(run_ids[:90] + run_ids[120:])
 
 
 def test_filters_are_sent_as_the_api_wants_them(fake_api: FakeAPI, client: duvo.Client) -> None:
@@ -105,6 +178,21 @@ def test_stopped_runs_that_both_words_find_are_counted_once(
     runs = client.runs.list(status="stopped")
     assert [run.id for run in runs] == stopped[::-1]
     assert runs.total == 3
+
+
+def test_many_stopped_runs_of_one_moment_are_listed_once(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    at_once = fake_api.now()
+    stopped = {fake_api.start("interrupted", created_at=at_once) for _ in range(450)}
+
+    def either_word(seen: ReceivedRequest) -> None:
+        seen.query["status"] = "interrupted"
+
+    fake_api.before = either_word
+    listed = [run.id for run in client.runs.list(status="stopped")]
+    assert set(listed) == stopped
+    assert len(listed) == 450
 
 
 def test_a_time_that_is_none_is_refused(client: duvo.Client) -> None:

@@ -1,0 +1,134 @@
+"""The place in a list that may shift while it is read. Pure.
+
+Each page begins with the last item of the page before. If its first item was
+neither given nor comes before what was given, items have left the list further
+up, and the cursor goes back a page.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from ._models.times import timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class Given:
+    """What was given of a list.
+
+    In order of creation, the last moment and its ids tell whether an item was
+    given. In any other order all ids are remembered.
+
+    Args:
+        newest_first: how the list is ordered by creation; None if it is not.
+    """
+
+    def __init__(self, newest_first: bool | None):
+        self._newest_first = newest_first
+        self._ids: set[str] = set()
+        self._last: timedelta | None = None
+
+    def precede(self, page: Sequence[Any]) -> bool:
+        """Whether no item is missing between what was given and this page."""
+        if not self._ids or (page and id_of(page[0]) in self._ids):
+            return True
+        return bool(page) and self._is_before(self.place(page[0]))
+
+    def add(self, page: Sequence[Any]) -> list[Any]:
+        """Return the items that were not given yet, as given from now on."""
+        places = [self.place(item) for item in page]
+        if not _are_sorted(places):
+            self._newest_first = self._last = None
+        new = []
+        for item, place in zip(page, places, strict=True):
+            item_id = id_of(item)
+            if item_id in self._ids or self._is_before(place):
+                continue
+            if self._newest_first is not None and place != self._last:
+                self._ids.clear()
+                self._last = place
+            if item_id is not None:
+                self._ids.add(item_id)
+            new.append(item)
+        return new
+
+    def place(self, item: Any) -> timedelta | None:
+        """Return what increases along the list, or None if that is unknown."""
+        if self._newest_first is None:
+            return None
+        created_at = timestamp(item.get("created_at"))
+        if created_at is None:
+            return None
+        return _EPOCH - created_at if self._newest_first else created_at - _EPOCH
+
+    def _is_before(self, place: timedelta | None) -> bool:
+        return place is not None and self._last is not None and place < self._last
+
+
+class ListCursor:
+    """Where to read next. Items without an id are given as often as they are read.
+
+    Attributes:
+        offset: of the next page.
+        overlap: number of items of the last page that the next page begins with.
+        is_done: whether the list was read to its end.
+        is_searching: whether the last page had nothing new.
+        repeated: number of pages in a row that were the same.
+    """
+
+    def __init__(self, offset: int = 0, newest_first: bool | None = None):
+        self.offset = offset
+        self.overlap = 0
+        self.is_done = False
+        self.is_searching = False
+        self.repeated = 0
+        self._given = Given(newest_first)
+        # In order of creation, items before the first offset are known by their time.
+        self._lowest = offset if newest_first is None else 0
+        self._step = 1
+        self._page: tuple[list[Any], int | None] | None = None
+
+    @property
+    def end(self) -> int:
+        """The offset behind the last page."""
+        return self.offset + self.overlap
+
+    def record(self, page: Sequence[Any], *, asked: int, total: int | None) -> list[Any]:
+        """Record the page at the offset; return its new items.
+
+        Args:
+            asked: maximum number of items that the page was to have.
+            total: number of items in the list as reported, or None. It is only
+                used to tell a server's smaller pages from the last one.
+        """
+        if self.overlap and self.offset > self._lowest and not self._given.precede(page):
+            self.offset = max(self._lowest, self.offset - self._step)
+            self.is_searching = True
+            return []
+        before, self._page = self._page, ([id_of(item) or item for item in page], total)
+        self.repeated = self.repeated + 1 if self._page == before else 0
+        new = self._given.add(page)
+        self.is_searching = not new
+        end = self.offset + len(page)
+        self.is_done = not page or (len(page) < asked and (total is None or total <= end))
+        self.overlap = int(len(page) > 1 and id_of(page[-1]) is not None)
+        self._step = max(1, len(page) - 1)
+        self.offset = end - self.overlap
+        return new
+
+
+def id_of(item: Any) -> str | None:
+    """Return the id of an item of a list, or None if it has none."""
+    item_id = item.get("id") if isinstance(item, dict) else None
+    return item_id if isinstance(item_id, str) else None
+
+
+def _are_sorted(places: Sequence[timedelta | None]) -> bool:
+    known = [place for place in places if place is not None]
+    return len(known) == len(places) and known == sorted(known)
