@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from .._errors import ConfigError
+from .numbers import as_json
 
 # Columns are looked up by their exact names: rows and templates are never evaluated.
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
+
+
+_LARGEST = 10_000_000
+"""Bytes of a message, which is sent in one request."""
 
 
 class UnusableRow(ConfigError):
@@ -28,26 +32,42 @@ class StartMessage:
         self._pieces = None if template is None else _pieces_of(template)
 
     def __call__(self, row: Any) -> str:
-        """Return the message, unless a column is missing or the message would be empty."""
-        message = _default_message(row) if self._pieces is None else _filled(self._pieces, row)
+        """Return the message, unless a column is missing or no server would accept it."""
+        try:
+            message = _default_message(row) if self._pieces is None else _filled(self._pieces, row)
+        except RecursionError:
+            raise UnusableRow("nested too deeply") from None
         if not message.strip():
             raise UnusableRow("the message would be empty")
+        if "\0" in message:
+            raise UnusableRow("the message would have a NUL character")
+        try:
+            size = len(message.encode())
+        except UnicodeEncodeError:
+            raise UnusableRow("the message would have half a character") from None
+        if size > _LARGEST:
+            raise UnusableRow(f"the message would have {size:,} bytes, of {_LARGEST:,} at most")
         return message
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that the template names."""
+        return [piece for piece, is_column in self._pieces or () if is_column]
 
 
 class Key:
     """Takes the key of a row from a column. Rows with the same key share a run."""
 
     def __init__(self, column: str):
-        self._column = column
+        self.column = column
 
     def __call__(self, row: Any) -> str:
         """Return the key, unless the column is missing or empty."""
         if not isinstance(row, dict):
-            raise UnusableRow(f"not an object, so there is no column {self._column!r} for the key")
-        key = _text_of_column(row, self._column)
-        if not key.strip() or row[self._column] is None:
-            raise UnusableRow(f"the key column {self._column!r} is empty")
+            raise UnusableRow(f"not an object, so there is no column {self.column!r} for the key")
+        key = _text_of_column(row, self.column)
+        if not key.strip() or row[self.column] is None:
+            raise UnusableRow(f"the key column {self.column!r} is empty")
         return key
 
 
@@ -80,7 +100,7 @@ def _default_message(row: Any) -> str:
         return row
     if isinstance(row, dict) and isinstance(row.get("message"), str):
         return str(row["message"])
-    return _as_json(row)
+    return as_json(row)
 
 
 def _text_of_column(row: dict[str, Any], column: str) -> str:
@@ -89,8 +109,4 @@ def _text_of_column(row: dict[str, Any], column: str) -> str:
     except KeyError:
         names = ", ".join(repr(name) for name in list(row)[:20])
         raise UnusableRow(f"no column {column!r}; the row has {names or 'none'}") from None
-    return value if isinstance(value, str) else _as_json(value)
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else as_json(value)

@@ -7,16 +7,25 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from .._errors import ConfigError
-from . import rows
+from .csv_rows import read_csv
+from .json_rows import read_json_lines, read_values
 from .rows import BadRow, Row
+from .table_format import Format, recognise
 
-_IS_JSON = {".csv": False, ".jsonl": True, ".ndjson": True}
-"""Formats by file suffix; any other input is recognised by its first line."""
+_PLAIN = {
+    ".csv": Format("csv"),
+    ".jsonl": Format("json lines"),
+    ".ndjson": Format("json lines"),
+    ".json": Format("array"),
+}
+_SAMPLE = 256 * 1024
+"""Bytes by which the format is recognised."""
 
 
 class Table:
@@ -25,28 +34,32 @@ class Table:
     Args:
         path: a file, or a pipe, whose content is copied to a temporary file.
         stream: read in place of a file, and copied too; `path` is then only its name.
+        columns: columns that it must have.
 
     Attributes:
+        format: how it is read.
         name: the name for messages.
         file: the file, or None when the input was copied.
     """
 
-    def __init__(self, path: str, stream: BinaryIO | None = None):
+    def __init__(self, path: str, stream: BinaryIO | None = None, *, columns: Collection[str] = ()):
         self.name = path
         self.file = Path(path) if stream is None and Path(path).is_file() else None
         self._copy: BinaryIO | None = None
-        if self.file is None:
-            with contextlib.ExitStack() as on_failure:
+        with contextlib.ExitStack() as on_failure:
+            if self.file is None:
                 self._copy = on_failure.enter_context(tempfile.TemporaryFile())
                 with contextlib.nullcontext(stream) if stream else self._open_file() as source:
                     shutil.copyfileobj(source, self._copy)
                 self._copy.flush()
-                on_failure.pop_all()
-        with self._open() as lines:
-            self._is_json = _IS_JSON.get(Path(path).suffix.lower())
-            if self._is_json is None:
-                first = next((line for line in lines if line.strip()), b"{")
-                self._is_json = rows.looks_like_json(first)
+            self.format = self._recognised(columns)
+            on_failure.pop_all()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the format is the one that the name suggests."""
+        suffix = Path(self.name).suffix.lower()
+        return self.format == _PLAIN.get(suffix)
 
     def __enter__(self) -> Table:
         return self
@@ -57,8 +70,18 @@ class Table:
 
     def rows(self) -> Iterator[Row | BadRow]:
         """Read all rows, from the first."""
-        with self._open() as lines:
-            yield from rows.read_json_lines(lines) if self._is_json else rows.read_csv(lines)
+        kind, encoding, delimiter, names_delimiter, newline = self.format
+        errors, codec = ("surrogateescape", "utf-8-sig")
+        if encoding == "UTF-16":
+            errors, codec = ("replace", "utf-16")
+        with io.TextIOWrapper(self._open(), codec, errors, newline) as lines:
+            if kind == "json lines":
+                yield from read_json_lines(lines, encoding)
+            elif kind == "csv":
+                rest = chain([""], islice(lines, 1, None)) if names_delimiter else lines
+                yield from read_csv(rest, delimiter, encoding)
+            else:
+                yield from read_values(lines, encoding, is_array=kind == "array")
 
     def values(self) -> Iterator[Any]:
         """Read the values of all rows, which `check` has accepted."""
@@ -69,6 +92,16 @@ class Table:
                     "the file has changed since it was checked"
                 )
             yield row.value
+
+    def _recognised(self, columns: Collection[str]) -> Format:
+        with self._open() as content:
+            sample = content.read(_SAMPLE)
+            is_whole = not content.read(1)
+        try:
+            suffix = Path(self.name).suffix.lower()
+            return recognise(sample, suffix, columns, is_whole=is_whole)
+        except ConfigError as error:
+            raise ConfigError(f"{self.name}: {error}") from None
 
     def _open(self) -> BinaryIO:
         if self._copy is None:

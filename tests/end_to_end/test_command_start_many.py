@@ -342,6 +342,8 @@ def test_rows_that_are_bad_for_the_same_reason_share_a_line(
         ("a\n1\n", "--message-template {a", "--message-template: unmatched {"),
         ("a\n1\n", "--message-template {}", "--message-template: {} does not name a column"),
         ("a\n1\n", "--key b", "line 2: no column 'b'"),
+        ("a,b\n1,x\n2,\0\n", "--message-template {b}", "line 3: the message would have a NUL"),
+        ("a,b;c\n1,2;3\n", "", "rows.csv: the columns may be separated by commas or semicolons"),
         ("a,b\n1,\n", "--key b", "line 2: the key column 'b' is empty"),
         ("message,b\n,1\n", "", "line 2: the message would be empty"),
         ("a\n1\n", "--executor nothing", "neither threads nor dask:ADDRESS"),
@@ -420,6 +422,43 @@ def test_a_dry_run_shows_messages_without_settings_or_a_server(
         "message": f"Process INV-1 of {batch.supplier}",
     }
     assert list(folder.iterdir()) == [batch.file]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message", "said"),
+    [
+        ("a.csv", "number;amount\r\n1;12,50\r\n;\r\n", "1: 12,50", "CSV separated by semicolons"),
+        ("a.txt", '[\n {"number": 1, "amount": 12.10}\n]\n', "1: 12.10", "a JSON array of rows"),
+        ("a.json", '[{"number": 1, "amount": 0.10}]', "1: 0.10", ""),
+        ("-", '"number","amount"\n"1","2"\n', "1: 2", "CSV separated by commas"),
+    ],
+)
+def test_the_format_of_rows_is_recognised_and_reported(
+    name: str, text: str, message: str, said: str, run_duvo_unconfigured: Command, folder: Path
+) -> None:
+    input = name if name == "-" else str(folder / name)
+    if name != "-":
+        Path(input).write_text(text)
+    words = ["runs", "start-many", "--agent", "A", "--input", input, "--dry-run"]
+    done = run_duvo_unconfigured(
+        *words, "--message-template", "{number}: {amount}", input=text if name == "-" else ""
+    )
+    assert done.stdout == f"0: {message}\n"
+    source = "stdin" if name == "-" else input
+    lines = [f"duvo: reading {source} as {said}"] if said else []
+    assert done.stderr.splitlines() == [*lines, "duvo: nothing was started"]
+
+
+def test_a_number_that_python_does_not_have_is_found_before_anything_is_started(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, folder: Path
+) -> None:
+    file = folder / "rows.jsonl"
+    file.write_text('{"n": 1}\n{"n": 1e400}\n')
+    done = run_duvo_with_fake_api("runs", "start-many", "--agent", AGENT, "--input", str(file))
+    assert (done.stdout, done.returncode) == ("", 1)
+    why = "line 2: not JSON: the number 1e400 is too large; nothing was started"
+    assert done.stderr == f"duvo: {file}, {why}\n"
+    assert fake_api.requests == []
 
 
 def test_a_cell_is_never_evaluated(

@@ -37,7 +37,7 @@ def register(parser: Parser) -> None:
         "--input",
         required=True,
         metavar="FILE",
-        help="CSV with a header (.csv) or JSON lines (.jsonl); - reads either from stdin",
+        help="CSV with a header (.csv) or JSON (.json, .jsonl); - reads either from stdin",
     )
     parser.add_argument(
         "--message-template",
@@ -103,7 +103,11 @@ def run(args: Namespace) -> int:
         raise UsageError("--input - needs --journal", _COMMAND)
     message = _message(args)
     key = None if args.key is None else Key(args.key)
-    with Table("stdin", text.stdin()) if args.input == "-" else Table(args.input) as table:
+    columns = [*message.columns, *([args.key] if args.key is not None else [])]
+    stream = text.stdin() if args.input == "-" else None
+    with Table("stdin" if stream else args.input, stream, columns=columns) as table:
+        if not table.is_plain:
+            terminal.say(f"reading {table.name} as {table.format.description}")
         total = _checked(table, message, key)
         if not total:
             terminal.say(f"{table.name} has no rows; nothing was started")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 
@@ -9,18 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from duvo._tables import rows
+from duvo import ConfigError
 from duvo._tables.rows import BadRow, Row
+from duvo._tables.table import Table
 
 
 def csv_rows(text: str | bytes) -> list[Row | BadRow]:
-    data = text.encode() if isinstance(text, str) else text
-    return list(rows.read_csv(io.BytesIO(data)))
+    return rows_of(text, "rows.csv")
 
 
 def json_rows(text: str | bytes) -> list[Row | BadRow]:
+    return rows_of(text, "rows.jsonl")
+
+
+def rows_of(text: str | bytes, name: str = "stdin") -> list[Row | BadRow]:
     data = text.encode() if isinstance(text, str) else text
-    return list(rows.read_json_lines(io.BytesIO(data)))
+    with Table(name, io.BytesIO(data)) as table:
+        return list(table.rows())
 
 
 def test_csv_rows_have_the_columns_of_the_header_and_their_line() -> None:
@@ -44,11 +50,19 @@ def test_a_byte_order_mark_is_ignored() -> None:
     assert json_rows(b'\xef\xbb\xbf{"a": 1}\n') == [Row(1, {"a": 1})]
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
-def test_utf_16_is_refused(encoding: str) -> None:
-    mark = b"" if encoding == "utf-16" else b"\xfe\xff"
-    data = mark + "a\n1\n".encode(encoding)
-    assert csv_rows(data) == json_rows(data) == [BadRow(1, "the text is UTF-16; save it as UTF-8")]
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_with_a_byte_order_mark_is_read(encoding: str) -> None:
+    assert csv_rows("\ufeffa\tž\r\n1\t2\r\n".encode(encoding)) == [Row(2, {"a": "1", "ž": "2"})]
+    assert json_rows('\ufeff{"a": 1}\n{"a": 2}\n'.encode(encoding)) == [
+        Row(1, {"a": 1}),
+        Row(2, {"a": 2}),
+    ]
+
+
+def test_utf_16_that_is_cut_is_bad() -> None:
+    data = "\ufeffa\n1\n22".encode("utf-16-le")[:-1]
+    why = "not UTF-16; save the text as UTF-8"
+    assert csv_rows(data) == [Row(2, {"a": "1"}), BadRow(3, why)]
 
 
 def test_a_line_in_another_encoding_is_bad_and_the_other_lines_are_read() -> None:
@@ -110,13 +124,111 @@ def test_cells_written_by_the_csv_module_are_read_back(cells: list[str]) -> None
 
 
 @given(some.binary())
-def test_any_bytes_are_read_without_an_exception(data: bytes) -> None:
-    for row in (*csv_rows(data), *json_rows(data)):
-        assert row.line >= 1
+def test_any_bytes_are_read_without_another_exception(data: bytes) -> None:
+    for read in (csv_rows, json_rows, rows_of):
+        with contextlib.suppress(ConfigError):
+            assert all(row.line >= 1 for row in read(data))
 
 
-def test_a_first_line_that_is_json_or_begins_like_it_marks_json_lines() -> None:
-    for first in (b'{"a": 1}', b'{"a": broken', b"[1]", b'"text"', b"3", b'\xef\xbb\xbf{"a": 1}'):
-        assert rows.looks_like_json(first + b"\n")
-    for first in (b"number,supplier", b'"number","supplier"', b"name", b"\xff\xfe"):
-        assert not rows.looks_like_json(first + b"\n")
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ("number;supplier\r\nINV-1;ACME, Ltd\r\n", {"number": "INV-1", "supplier": "ACME, Ltd"}),
+        ("number;amount\r\nINV-1;12,50\r\n", {"number": "INV-1", "amount": "12,50"}),
+        ("number\tamount\nINV-1\t12,50\n", {"number": "INV-1", "amount": "12,50"}),
+        ("number|note\nINV-1|a;b\n", {"number": "INV-1", "note": "a;b"}),
+        ('"a;b";c\n"1\n;";2\n', {"a;b": "1\n;", "c": "2"}),
+        ("sep=;\nnumber;amount\n1;2\n", {"number": "1", "amount": "2"}),
+        ('"sep=:"\r\na:b\r\n1:2\r\n', {"a": "1", "b": "2"}),
+        ("a,b\r1,2\r", {"a": "1", "b": "2"}),
+        ("message\nPay; then, wait\n".replace(",", ""), {"message": "Pay; then wait"}),
+        ("Amount; net\n12\n", {"Amount; net": "12"}),
+        ('"id"\n1\n', {"id": "1"}),
+        ("[id],[name]\n1,2\n", {"[id]": "1", "[name]": "2"}),
+    ],
+)
+def test_the_delimiter_of_a_csv_is_found(text: str, row: object) -> None:
+    (found,) = rows_of(text)
+    assert isinstance(found, Row)
+    assert found.value == row
+
+
+def test_most_rows_decide_which_delimiter_is_meant() -> None:
+    text = "a;b\n" + "1;2\n" * 9 + "1,2\n"
+    assert csv_rows(text)[-1] == BadRow(11, "1 cell, but the header has 2 columns")
+
+
+def test_columns_that_may_be_separated_in_two_ways_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"stdin: .* commas or semicolons: .* sep=, or sep=;"):
+        rows_of("Amount, net;number\n12,50;INV-1\n")
+
+
+def test_the_empty_edges_that_spreadsheets_write_are_skipped() -> None:
+    text = ",,,\r\n,number,supplier,\r\n,INV-1,ACME,,\r\n,INV-2,\r\n\r\n,,,\r\n , ,,\r\n"
+    assert csv_rows(text) == [
+        Row(3, {"number": "INV-1", "supplier": "ACME"}),
+        Row(4, {"number": "INV-2", "supplier": ""}),
+    ]
+    assert csv_rows('a\n""\n1\n""\n') == [BadRow(2, "all cells are empty"), Row(3, {"a": "1"})]
+
+
+def test_a_cell_under_no_name_is_bad() -> None:
+    assert csv_rows(",a\n,1\n2,3\n") == [Row(2, {"a": "1"}), BadRow(1, "column 1 has no name")]
+    assert csv_rows("a,\n1,2\n") == [BadRow(2, "2 cells, but the header has 1 column")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"a": 1}, {"a": [2, "]"]}]',
+        '[\n  {"a": 1},\n  {"a": [2, "]"]}\n]\n',
+        '[{"a": 1},\n {"a": [2,\n "]"]}]',
+        '{\n  "a": 1\n}\n{\n  "a": [\n    2,\n    "]"\n  ]\n}\n',
+        '{"a": 1}\r\n{"a": [2, "]"]}\r\n\r\n',
+        '\x1e{"a": 1}\n\x1e{"a": [2, "]"]}\n',
+    ],
+)
+def test_the_forms_that_json_tools_write_are_read_alike(text: str) -> None:
+    rows = rows_of(text)
+    assert [row.value for row in rows if isinstance(row, Row)] == [{"a": 1}, {"a": [2, "]"]}]
+    assert rows == rows_of(b"\xef\xbb\xbf" + text.encode())
+
+
+def test_an_array_that_is_longer_than_the_beginning_that_is_looked_at_is_read() -> None:
+    items = ", ".join(f'{{"n": {number}}}' for number in range(50_000))
+    assert len(rows_of(f"[{items}]")) == 50_000
+
+
+def test_an_empty_array_has_no_rows() -> None:
+    assert rows_of("[]") == rows_of("[\n]\n") == []
+
+
+def test_each_bad_item_of_an_array_is_reported_with_its_line() -> None:
+    assert rows_of('[\n  {"a": 1},\n  {"a": NaN},\n  ,\n  {"a": 2 3}\n] 4') == [
+        Row(2, {"a": 1}),
+        BadRow(3, "not JSON: NaN is not a JSON number"),
+        BadRow(4, "not JSON: Expecting value"),
+        BadRow(5, "not JSON: Expecting ',' delimiter"),
+        BadRow(6, "not JSON: text follows the end of the array"),
+    ]
+    assert rows_of('[\n{"a": 1},\n') == [
+        Row(2, {"a": 1}),
+        BadRow(2, "not JSON: what begins here is never closed"),
+    ]
+
+
+def test_quoted_lines_are_a_csv_if_their_first_is_a_column_that_is_needed() -> None:
+    text = '"number"\n"INV-1"\n'
+    with Table("stdin", io.BytesIO(text.encode()), columns=["number"]) as table:
+        assert list(table.rows()) == [Row(2, {"number": "INV-1"})]
+    assert rows_of('"message"\n"Process INV-1"\n') == [Row(2, {"message": "Process INV-1"})]
+    with pytest.raises(ConfigError, match="a CSV with one column in quotes, or JSON lines of text"):
+        rows_of(text)
+
+
+def test_numbers_that_python_does_not_have_and_fields_given_twice_are_bad() -> None:
+    assert json_rows('{"n": 1e400}\n[Infinity]\n{"a": {"b": 1, "b": 1}}\n') == [
+        BadRow(1, "not JSON: the number 1e400 is too large"),
+        BadRow(2, "not JSON: Infinity is not a JSON number"),
+        BadRow(3, "not JSON: an object has the field 'b' twice"),
+    ]

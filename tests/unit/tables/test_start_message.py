@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from duvo import ConfigError
+from duvo._tables import numbers
 from duvo._tables.start_message import Key, StartMessage, UnusableRow
+
+TEXT = some.text(some.characters(codec="utf-8", exclude_characters="\0"))
 
 
 def fill(template: str, row: object) -> str:
@@ -39,12 +42,12 @@ def test_placeholders_in_a_cell_are_not_filled() -> None:
     assert fill("{a} {b}", {"a": "{b} {{b}} {a.x}", "b": "{a}"}) == "{b} {{b}} {a.x} {a}"
 
 
-@given(some.text(), some.text())
+@given(TEXT, TEXT)
 def test_cells_appear_unchanged_in_the_message(cell: str, other: str) -> None:
     assert fill("<{a}{b}>", {"a": cell, "b": other}) == f"<{cell}{other}>"
 
 
-@given(some.text())
+@given(TEXT)
 def test_escaped_braces_are_text(text: str) -> None:
     assert fill("x" + text.replace("{", "{{").replace("}", "}}"), {}) == "x" + text
 
@@ -80,6 +83,40 @@ def test_without_a_template_the_message_is_the_message_column_or_the_row() -> No
 def test_an_empty_message_is_refused(template: str | None, row: object) -> None:
     with pytest.raises(UnusableRow, match="empty"):
         StartMessage(template)(row)
+
+
+def test_numbers_are_written_as_they_were_read() -> None:
+    text = '{"a": 12.10, "b": [0.1234567890123456789, 1E2, -0, 5], "c": {"d": 1.5}}'
+    row = numbers.parse(text)
+    assert row == json.loads(text)
+    for copy in (row, pickle.loads(pickle.dumps(row))):
+        assert StartMessage()(copy) == text
+        assert fill("{a} {b}", copy) == "12.10 [0.1234567890123456789, 1E2, -0, 5]"
+        assert Key("a")(copy) == "12.10"
+
+
+@given(
+    some.recursive(
+        some.none()
+        | some.integers()
+        | some.floats(allow_nan=False, allow_infinity=False)
+        | some.text(),
+        lambda inner: some.lists(inner) | some.dictionaries(some.text(), inner),
+    )
+)
+def test_json_is_written_as_python_writes_it(value: object) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    assert numbers.as_json(value) == text
+    if "\\ud" not in text:
+        assert numbers.as_json(numbers.parse(text)) == text
+
+
+def test_a_row_that_is_nested_too_deeply_is_refused() -> None:
+    row: list[object] = []
+    for _ in range(2000):
+        row = [row]
+    with pytest.raises(UnusableRow, match="nested too deeply"):
+        StartMessage()(row)
 
 
 def test_a_key_is_the_text_of_its_column() -> None:

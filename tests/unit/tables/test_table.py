@@ -22,12 +22,14 @@ def table_of(folder: Path, text: str) -> Table:
     return Table(str(file))
 
 
-def test_the_format_of_a_file_follows_its_suffix_or_else_its_first_line(tmp_path: Path) -> None:
+def test_the_format_of_a_file_follows_its_suffix_or_else_its_content(tmp_path: Path) -> None:
     for name, text, value in (
         ("a.csv", "3\n4\n", {"3": "4"}),
         ("b.JSONL", '"4"\n', "4"),
         ("c.txt", "n\n4\n", {"n": "4"}),
         ("d.txt", "\n[4]\n", [4]),
+        ("e.json", "[4]", 4),
+        ("f.jsonl", '[{"n": 4}]', [{"n": 4}]),
     ):
         (tmp_path / name).write_text(text)
         table = Table(str(tmp_path / name))
@@ -75,6 +77,17 @@ def test_a_checked_table_has_a_run_for_each_row(tmp_path: Path) -> None:
 def test_rows_with_the_same_key_count_as_one_run(tmp_path: Path) -> None:
     table = table_of(tmp_path, "a,b\n1,1\n1,2\n2,3\n")
     assert check(table, StartMessage(), Key("a")) == (3, 2)
+
+
+def test_messages_that_no_server_accepts_are_bad(tmp_path: Path) -> None:
+    table = table_of(tmp_path, f"a,b\n1,x\n2,A\0B\n3,{'ž' * 5_000_001}\n")
+    with pytest.raises(BadRows) as raised:
+        check(table, StartMessage("{b}"))
+    assert raised.value.details == (
+        f"{table.name}, line 3: the message would have a NUL character",
+        f"{table.name}, line 4: the message would have 10,000,002 bytes, of 10,000,000 at most",
+    )
+    assert check(table, StartMessage("{a}")) == (3, 3)
 
 
 def test_a_single_bad_row_is_named_in_the_error(tmp_path: Path) -> None:
