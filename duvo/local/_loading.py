@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from . import _modules
+from ._tracebacks import format_error
 from .agents import Agent
 from .errors import AgentFileError, EngineError
 
@@ -72,10 +73,11 @@ def _execute(file: Path, shown: str) -> tuple[ModuleType, list[Agent]]:
         return _modules.load(file)
     except KeyboardInterrupt:
         raise
-    except SystemExit as error:
-        raise AgentFileError(f"{shown}: it exits when it is imported") from error
     except BaseException as error:
-        raise AgentFileError(f"{shown}{_line(error, file)}: {_reason(error)}") from error
+        reason = f"{shown}{_line(error, file)}: {_reason(error)}"
+        if isinstance(error, SystemExit):
+            reason = f"{shown}: it exits when it is imported"
+        raise AgentFileError(reason, format_error(error)) from error
 
 
 def _line(error: BaseException, file: Path) -> str:

@@ -35,7 +35,7 @@ def describe(error: BaseException) -> str:
     kind = type(error).__name__
     try:
         text = storable(str(error))
-    except Exception:
+    except BaseException:
         return kind
     return f"{kind}: {text}" if text else kind
 

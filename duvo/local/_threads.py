@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
+from ._text import describe
+
 in_agent_code: ContextVar[bool] = ContextVar("duvo_in_agent_code", default=False)
 """Whether the current task runs an agent's code rather than the engine's."""
 
@@ -38,7 +40,9 @@ async def in_thread(function: Callable[[], Any]) -> Any:
         elif isinstance(error, Exception) and not isinstance(error, StopIteration):
             done.set_exception(error)
         else:
-            done.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
+            wrapped = RuntimeError(describe(error))
+            wrapped.__cause__ = error
+            done.set_exception(wrapped)
 
     def call() -> None:
         result, failure = None, None

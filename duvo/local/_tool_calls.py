@@ -31,9 +31,11 @@ async def call_tool(
     arguments: Mapping[str, Any],
     key: str,
     may_start: Callable[[], bool],
+    on_error: Callable[[BaseException], object] = lambda error: None,
 ) -> dict[str, Any]:
     """Call the tool, sync or async, and return `{"result": …}` or `{"error": text}`.
 
+    `on_error` is called with the exception that the text describes.
     `may_start` is called immediately before, from any thread. If it returns
     False, the tool is not called, and `Postponed` is raised.
     """
@@ -61,6 +63,7 @@ async def call_tool(
     except (asyncio.CancelledError, Postponed):
         raise
     except BaseException as error:
+        on_error(error)
         return {"error": describe(error)}
 
 

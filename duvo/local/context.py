@@ -109,11 +109,15 @@ class RunContext:
             call_id = self._id_of(op)
             await self._turn.append(op, entries.tool_call(call_id, name, shown))
             key, may_start = f"{self.id}/{op}", self._turn.may_start_tool
-            call = functools.partial(_tool_calls.call_tool, function, arguments, key, may_start)
+            errors: list[BaseException] = []
+            call = functools.partial(
+                _tool_calls.call_tool, function, arguments, key, may_start, errors.append
+            )
             result = await self._turn.step(f"tool {name}", call)
             await self._turn.append(self._next_op(), entries.tool_result(call_id, **result))
             if "error" in result:
-                raise ToolFailed(name, result["error"])
+                # The exception itself is known only where the tool was just called.
+                raise ToolFailed(name, result["error"]) from (errors[-1] if errors else None)
             return result["result"]
 
     async def approval(self, title: str, description: str | None = None) -> bool:

@@ -30,7 +30,19 @@ class DatabaseDamaged(EngineError):
 
 
 class AgentFileError(EngineError):
-    """A file of agents is missing, broken, or defines no agents."""
+    """A file of agents is missing, broken, or defines no agents.
+
+    Attributes:
+        traceback: of an exception that the file raised: its text, and the lines of
+            the author's code that it passed; otherwise empty.
+    """
+
+    def __init__(self, message: str, traceback: str = ""):
+        super().__init__(message)
+        self.traceback = traceback
+
+    def __reduce__(self) -> tuple[type[AgentFileError], tuple[str, str]]:
+        return AgentFileError, (str(self), self.traceback)
 
 
 class MissingExtra(EngineError):

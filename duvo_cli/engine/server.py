@@ -45,6 +45,8 @@ def serving(
             server = make()
             server.start()
     except local.EngineError as error:
+        if isinstance(error, local.AgentFileError) and error.traceback:
+            terminal.write_aside(terminal.harmless(error.traceback).splitlines())
         raise CommandFailed(str(error)) from None
     try:
         with signals_interrupt_the_main_thread():

@@ -18,7 +18,12 @@ class _Lines(logging.Handler):
                 terminal.shown.detail = text
             if not _debugging():
                 return
-        terminal.say(text)
+        if getattr(record, "lines", False):
+            # A traceback of an agent: line by line, as its author knows it.
+            text, *rest = text.splitlines()
+            terminal.say(text, *rest)
+        else:
+            terminal.say(text)
 
 
 def show(*, debug: bool) -> None:

@@ -90,9 +90,9 @@ def write(text: str) -> None:
         print(text, flush=True)
 
 
-def say(text: str) -> None:
-    """Write one line to stderr, prefixed with the command's name."""
-    write_aside([f"duvo: {in_one_line(text)}"])
+def say(text: str, *more: str) -> None:
+    """Write one line to stderr, prefixed with the command's name, and more lines as they are."""
+    write_aside([f"duvo: {in_one_line(text)}", *map(harmless, more)])
 
 
 def write_aside(lines: list[str]) -> None:

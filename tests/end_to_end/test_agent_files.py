@@ -72,3 +72,64 @@ def test_two_agents_of_one_name_are_one_line_with_both_places(
     (line,) = done.stderr.splitlines()
     assert f"{file}, line 2" in line
     assert f"{file}, line 4" in line
+
+
+FAILING = """
+from concurrent.futures import ThreadPoolExecutor
+from duvo.local import agent
+
+def total(lines):
+    return sum(line["amount"] for line in lines)
+
+@agent("Function")
+async def function(run):
+    total([{}])
+
+@agent("Tool")
+async def tool(run):
+    await run.tool("total", {"lines": [{}]}, total)
+
+@agent("Chain")
+async def chain(run):
+    try:
+        import broken
+    except ValueError as error:
+        raise LookupError("no luck") from error
+
+@agent("Exit")
+async def leave(run):
+    raise SystemExit("no more")
+"""
+
+
+def test_an_agents_failure_reaches_its_author_whole(
+    run_duvo_unconfigured: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "agents.py"
+    file.write_text(FAILING)
+    (tmp_path / "broken.py").write_text("int('x')\n")
+    names = "Function Tool Chain Exit"
+    script = f"for agent in {names}; do {DUVO} runs start --agent $agent --wait 2>&1; done"
+    done = run_duvo_unconfigured("dev", str(file), "--no-examples", "--", "bash", "-c", script)
+    reasons = [line.partition(" failed: ")[2] for line in done.stdout.splitlines()]
+    assert reasons == [
+        "KeyError: 'amount' (agents.py:6)",
+        "ToolFailed: tool 'total' failed: KeyError: 'amount' (agents.py:6)",
+        "LookupError: no luck (agents.py:21)",
+        "RuntimeError: the agent raised SystemExit: no more (agents.py:25)",
+    ]
+    for reason in reasons:
+        assert f" failed: {reason}\n" in done.stderr
+    for line in (
+        f'  File "{file}", line 10, in function\n    total([{{}}])',
+        f'  File "{file}", line 14, in tool\n    await run.tool(',
+        f'  File "{file}", line 6, in total\n    return sum(',
+        f'  File "{file}", line 19, in chain\n    import broken',
+        f'  File "{tmp_path / "broken.py"}", line 1, in <module>\n    int(',
+        "ValueError: invalid literal for int()",
+        "The above exception was the direct cause of the following exception:",
+        f'  File "{file}", line 25, in leave\n    raise SystemExit("no more")',
+    ):
+        assert line in done.stderr
+    files = {line.split('"')[1] for line in done.stderr.splitlines() if line.startswith("  File ")}
+    assert files == {str(file), str(tmp_path / "broken.py")}

@@ -194,26 +194,34 @@ def test_agents_of_files_are_served_without_examples_on_request(
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("content", "reason", "traceback"),
     [
-        (None, "agents.py"),
-        ("def broken(:", "agents.py"),
-        ("import nowhere_at_all", "nowhere_at_all"),
-        ("x = 1", "no agent"),
-        ("raise SystemExit(0)", "agents.py"),
+        (None, "agents.py", []),
+        ("def broken(:", "agents.py", ["    def broken(:"]),
+        ("import nowhere_at_all", "nowhere_at_all", ["    import nowhere_at_all"]),
+        ("x = 1", "no agent", []),
+        ("raise SystemExit(0)", "agents.py", ["    raise SystemExit(0)"]),
+        ("raise GeneratorExit", "agents.py", ["    raise GeneratorExit"]),
     ],
 )
-def test_a_bad_file_of_agents_is_one_line(
-    content: str | None, reason: str, run_duvo_unconfigured: Command, tmp_path: Path
+def test_a_bad_file_of_agents_is_one_line_after_its_traceback(
+    content: str | None,
+    reason: str,
+    traceback: list[str],
+    run_duvo_unconfigured: Command,
+    tmp_path: Path,
 ) -> None:
     file = tmp_path / "agents.py"
     if content is not None:
         file.write_text(content)
     done = run_duvo_unconfigured("dev", str(file))
     assert (done.stdout, done.returncode) == ("", 1)
-    assert done.stderr.startswith("duvo: ")
-    assert len(done.stderr.splitlines()) == 1
-    assert reason in done.stderr
+    *before, line = done.stderr.splitlines()
+    assert line.startswith("duvo: ")
+    assert reason in line
+    assert [line for line in before if line in traceback] == traceback
+    # The author's frames alone.
+    assert sum(line.startswith("  File ") for line in before) == len(traceback)
 
 
 def test_a_port_in_use_is_one_line_that_names_it(run_duvo_unconfigured: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 import duvo
 from tests.servers.fake_api import AGENT, FakeAPI
 from tests.support.command import Command, rest_of, wait_for
+
+FAILURE = r"RuntimeError: this agent always fails \(examples\.py:\d+\)"
 
 
 def started(client: duvo.Client, agent: str, message: str | None = None) -> duvo.Run:
@@ -78,7 +81,7 @@ def test_waiting_for_a_failed_run_shows_the_reason_and_exits_with_4(run_duvo: Co
     done = run_duvo("runs", "start", "--agent", "Failing", "--wait")
     assert (done.stdout, done.returncode) == ("", 4)
     assert done.stderr.startswith("duvo: run ")
-    assert done.stderr.endswith("failed: RuntimeError: this agent always fails\n")
+    assert re.search(f"failed: {FAILURE}\n$", done.stderr)
 
 
 def test_wait_as_json_prints_run_answer_and_failure(run_duvo: Command) -> None:
@@ -86,7 +89,7 @@ def test_wait_as_json_prints_run_answer_and_failure(run_duvo: Command) -> None:
     document = json.loads(done.stdout)
     assert list(document) == ["run", "answer", "failure"]
     assert document["run"]["status"] == "failed"
-    assert document["failure"] == "RuntimeError: this agent always fails"
+    assert re.fullmatch(FAILURE, document["failure"])
     assert done.returncode == 4
 
 

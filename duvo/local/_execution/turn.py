@@ -18,6 +18,7 @@ from .._store.entries import Entry
 from .._store.turns import AgentChanged, TurnTakenOver
 from .._text import describe, logger
 from .._threads import in_agent_code
+from .._tracebacks import format_error, place_of
 from ..agents import Agent
 from ..context import RunContext
 from ..errors import CallOrderError
@@ -121,16 +122,19 @@ class RunningTurn:
             task.result()
         except TurnEnded:
             return
-        except asyncio.CancelledError:
-            await self._commit(turns.fail, "the agent's function was cancelled from within")
-        except Exception as error:
-            logger.debug("run %s failed", self._run_id, exc_info=error)
-            await self._commit(turns.fail, _reason(error))
+        except (Exception, asyncio.CancelledError) as error:
+            await self._fail(error)
         else:
             try:
                 await self._commit(turns.complete, context.end())
             except (AgentChanged, CallOrderError) as error:
-                await self._commit(turns.fail, _reason(error))
+                await self._fail(error)
+
+    async def _fail(self, error: BaseException) -> None:
+        reason = _reason(error)
+        await self._commit(turns.fail, reason)
+        trace = format_error(error)
+        logger.error("run %s failed: %s\n%s", self._run_id, reason, trace, extra={"lines": True})
 
     async def _begin(self, agents: Mapping[str, Agent]) -> RunContext | None:
         begin = functools.partial(
@@ -261,5 +265,10 @@ async def _call(agent: Agent, context: RunContext) -> None:
         raise RuntimeError(f"the agent raised {describe(error)}") from error
 
 
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, AgentChanged) else describe(error)
+def _reason(error: BaseException) -> str:
+    if isinstance(error, AgentChanged):
+        return str(error)
+    is_cancelled = isinstance(error, asyncio.CancelledError)
+    reason = "the agent's function was cancelled from within" if is_cancelled else describe(error)
+    place = place_of(error)
+    return f"{reason} ({place})" if place else reason

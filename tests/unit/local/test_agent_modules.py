@@ -165,9 +165,7 @@ def test_a_file_in_a_package_imports_relatively_and_absolutely(write: WriteAll) 
 def test_a_module_that_is_missing_is_named(write: WriteAll) -> None:
     for statement in ("import helper.nothing", "from folder import nothing", "from . import x"):
         path = write(agents=f"{statement}\n", helper="", folder__inner="")
-        with pytest.raises(
-            AgentFileError, match="line 1: .*(nothing|known parent)"
-        ):
+        with pytest.raises(AgentFileError, match=r"line 1: .*(nothing|known parent)"):
             load_agents(path)
 
 

@@ -1,0 +1,102 @@
+"""Tracebacks for authors: which exceptions, frames and lines they have."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from duvo.local import ToolFailed
+from duvo.local._tracebacks import format_error, place_of
+
+
+def raised(function: Callable[[], object]) -> BaseException:
+    with pytest.raises(BaseException) as caught:
+        function()
+    return caught.value
+
+
+def no_json() -> None:
+    json.loads("{")
+
+
+def chained() -> None:
+    try:
+        no_json()
+    except ValueError as error:
+        raise LookupError("outer") from error
+
+
+def hidden() -> None:
+    try:
+        no_json()
+    except ValueError:
+        raise LookupError("outer") from None
+
+
+def failing_tool() -> None:
+    raise ToolFailed("parse", "text") from raised(no_json)
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise KeyboardInterrupt
+
+
+def unprintable() -> None:
+    raise Unprintable
+
+
+def line_of(function: Callable[[], object], offset: int) -> str:
+    return f"test_tracebacks.py:{function.__code__.co_firstlineno + offset}"
+
+
+def test_frames_of_libraries_are_left_out() -> None:
+    text = format_error(raised(no_json))
+    assert '    json.loads("{")' in text
+    assert "decoder.py" not in text
+    assert text.splitlines()[-1].startswith("json.decoder.JSONDecodeError: Expecting")
+
+
+def test_every_exception_of_a_chain_is_shown() -> None:
+    text = format_error(raised(chained))
+    assert 'json.loads("{")' in text
+    assert "LookupError: outer" in text
+    assert "direct cause" in text
+    assert "json" not in format_error(raised(hidden)).partition("def hidden")[2]
+    assert "JSONDecodeError" not in format_error(raised(hidden))
+
+
+def test_a_long_chain_is_shown_to_its_first_exception() -> None:
+    error: BaseException = ValueError("first")
+    for number in range(3000):
+        later = ValueError(f"number {number}")
+        later.__context__ = error
+        error = later
+    text = format_error(error)
+    assert text.startswith("ValueError: first")
+    assert text.endswith("ValueError: number 2999")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no groups before 3.11")
+def test_every_exception_of_a_group_is_shown_with_its_frames() -> None:
+    group = eval("ExceptionGroup")("many", [raised(no_json) for _ in range(30)])
+    assert format_error(group).count('json.loads("{")') == 30
+
+
+def test_an_exception_that_cannot_be_printed_is_shown() -> None:
+    assert "Unprintable" in format_error(raised(unprintable))
+
+
+def test_a_failure_is_placed_where_the_authors_code_raised() -> None:
+    assert place_of(raised(no_json)) == line_of(no_json, 1)
+    assert place_of(raised(chained)) == line_of(chained, 4)
+    assert place_of(raised(failing_tool)) == line_of(no_json, 1)
+    assert place_of(RuntimeError("of the engine")) is None
+
+
+def test_a_syntax_error_is_placed_in_the_file_that_has_it() -> None:
+    error = raised(lambda: compile("\n)", "neighbour.py", "exec"))
+    assert place_of(error) == "neighbour.py:2"
