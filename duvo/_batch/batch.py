@@ -111,7 +111,12 @@ class Batch:
         self._agent_id = yield from self._find_agent()
         team_id = yield from self._api.team_id()
         self._journal = yield from block(
-            Journal, self._file, self._api.base_url, team_id, self._agent_id
+            Journal,
+            self._file,
+            self._api.base_url,
+            team_id,
+            self._agent_id,
+            self._inputs.named_by,
         )
         self._starts = Starts(self._api, self._agent_id, self._journal)
         self._is_prepared = True
@@ -119,8 +124,8 @@ class Batch:
     def compare(self, inputs: Iterable[Any]) -> Flow[Changes]:
         """Compare all inputs with the journal."""
         yield from self.prepare()
-        names = (self._inputs.name(*item) for item in enumerate(inputs))
-        return (yield from block(self._journal.compare, names))
+        named = (self._inputs.for_journal(*item) for item in enumerate(inputs))
+        return (yield from block(self._journal.compare, named))
 
     def drop_inputs(self) -> None:
         """Take no more inputs: end the wait for the next one of an async iterable."""
@@ -194,6 +199,8 @@ class Batch:
             self._unfinished.add(entry)
             if row.run_id is not None:
                 self._watch(entry, RunState(row.run_id))
+            elif entry.was_sent_differently:
+                self._fail(entry, _sent_differently(entry))
             else:
                 to_start.append(entry)
         self._starts.add(to_start)
@@ -309,6 +316,14 @@ def check_arguments(
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
         raise _errors.ConfigError(f"concurrency must be 1 or more, not {concurrency!r}")
     Responder(on_request, answers, warn=False, may_await=may_await)
+
+
+def _sent_differently(entry: Entry) -> _errors.OutcomeUnknown:
+    # Sent again under its idempotency key it would be refused, and no search finds its run.
+    return _errors.OutcomeUnknown(
+        f"a run may or may not have been started for input {entry.input.index}: its start was "
+        "sent with another message; give that message again to find out"
+    )
 
 
 def _incomplete(failures: Sequence[tuple[int, Any, _errors.DuvoError]]) -> _errors.MapIncomplete:

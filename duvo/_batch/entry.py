@@ -9,6 +9,7 @@ from attrs import define, frozen
 
 from .._run.answer import FinalAnswer
 from .._run.state import RunState
+from .fingerprints import of_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ class Entry:
     def is_in_doubt(self) -> bool:
         """Whether an earlier start may have made a run."""
         return self.row.state == "sending" or self.sends > 0
+
+    @property
+    def was_sent_differently(self) -> bool:
+        """Whether a start that may have made a run was sent with another message."""
+        if self.row.state != "sending" or self.row.message is None:
+            return False
+        return self.row.message != of_message(self.input.message)
 
 
 @frozen(kw_only=True)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _CONTENT, _KEY = "c:", "k:"
 
+BY_CONTENT, BY_FUNCTION, _BY_FIELD = "content", "function", "field:"
+
 # json.dumps would make an encoder for each call.
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
@@ -38,6 +40,22 @@ def of_key(key: object) -> str:
     except UnicodeEncodeError:
         raise ConfigError(f"the key of an input is not valid text: {_cut(key)}") from None
     return _KEY + key
+
+
+def of_message(text: str) -> str:
+    """Return the fingerprint of a start message."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def by_field(name: str) -> str:
+    """Return the rule that the key of an input is the text of this field."""
+    return _BY_FIELD + name
+
+
+def rule(named_by: str) -> str:
+    """Return in words what names inputs by this rule."""
+    words = {BY_CONTENT: "their content", BY_FUNCTION: "a function"}
+    return words.get(named_by) or f"the field {named_by.removeprefix(_BY_FIELD)!r}"
 
 
 def is_key(name: str) -> bool:

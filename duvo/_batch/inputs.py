@@ -43,6 +43,7 @@ class Inputs:
     Attributes:
         are_taken: whether all inputs were taken.
         error: the error that made taking them end early, or None.
+        named_by: the rule by which the journal names them.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Inputs:
             raise ConfigError(f"inputs must be a list or another iterable, not {what:.80}")
         self.are_taken = False
         self.error: BaseException | None = None
+        self.named_by = _rule(key)
         # How many are taken together, if they come fast.
         self._group = 1
         self._count = 0
@@ -142,9 +144,10 @@ class Inputs:
         taken, self._taken = self._taken, []
         return taken
 
-    def name(self, index: int, value: Any) -> str:
-        """Return an input's name in the journal."""
-        return self._named(index, value, self._key_of(index, value))
+    def for_journal(self, index: int, value: Any) -> tuple[str, str]:
+        """Return an input's name, and the fingerprint of its message."""
+        name = self._named(index, value, self._key_of(index, value))
+        return name, fingerprints.of_message(self._text(index, value))
 
     def _named(self, index: int, value: Any, key: str | None) -> str:
         if self._key is not None:
@@ -185,6 +188,14 @@ class Inputs:
             raise ConfigError(f"input {index} has no field {self._key!r}: {value!r:.80}")
         key = value[self._key]
         return key if isinstance(key, str) else _as_json(index, key)
+
+
+def _rule(key: str | Callable[[Any], str] | None) -> str:
+    if key is None:
+        return fingerprints.BY_CONTENT
+    # That of a table takes the text of a column.
+    field = key if isinstance(key, str) else getattr(key, "column", None)
+    return fingerprints.BY_FUNCTION if field is None else fingerprints.by_field(field)
 
 
 def _as_json(index: int, value: Any) -> str:

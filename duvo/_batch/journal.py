@@ -15,13 +15,13 @@ import sqlite3
 import threading
 import time
 import uuid
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 
 from attrs import field, frozen
 
 from .._errors import JournalError
-from .fingerprints import is_key
+from . import fingerprints
 from .journal_file import open_file, open_private
 
 TYPE_CHECKING = False
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, Literal
 
-_COLUMNS = "id, name, occurrence, state, idempotency_key, run_id, sent_at, result, delivered"
+_COLUMNS = (
+    "id, name, occurrence, state, idempotency_key, run_id, sent_at, result, delivered, message"
+)
 _COMPARED_AT_ONCE = 1000
 
 
@@ -41,6 +43,8 @@ class Row:
         occurrence: number of earlier inputs with the same name.
         sent_at: Unix time just before the start was first sent, or None.
         delivered: whether the result was returned to the user.
+        message: the fingerprint of the start message, once it was sent. Journals
+            of earlier versions do not have it.
         repeated: whether an input with the same key was taken before: it is
             the same input again.
     """
@@ -54,6 +58,7 @@ class Row:
     sent_at: float | None = None
     result: str | None = None
     delivered: bool = field(default=False, converter=bool)
+    message: str | None = None
     repeated: bool = field(default=False, kw_only=True)
 
 
@@ -65,11 +70,16 @@ class Changes:
         known: inputs that have a row.
         new: inputs without a row.
         gone: rows without an input.
+        finished: known inputs whose runs have ended.
+        changed: known inputs that were sent with another start message. They keep
+            their runs.
     """
 
     known: int
     new: int
     gone: int
+    finished: int = 0
+    changed: int = 0
 
 
 class Journal:
@@ -82,13 +92,21 @@ class Journal:
         path: the file, created if missing; None for a journal that ends with
             the process.
         server: the API's origin.
+        named_by: the rule by which inputs are named (`Inputs.named_by`).
     """
 
-    def __init__(self, path: str | Path | None, server: str, team_id: str, agent_id: str):
+    def __init__(
+        self,
+        path: str | Path | None,
+        server: str,
+        team_id: str,
+        agent_id: str,
+        named_by: str = fingerprints.BY_CONTENT,
+    ):
         owner = (server, team_id, agent_id)
         self._file = None if path is None else Path(path).absolute()
         self._connection = (
-            open_private(owner) if self._file is None else open_file(self._file, owner)
+            open_private(owner) if self._file is None else open_file(self._file, owner, named_by)
         )
         self._execute = self._connection.execute
         self._pass: int | None = None
@@ -127,7 +145,7 @@ class Journal:
                 "UPDATE inputs SET pass = ?, met = 1 WHERE id = ?", (this_pass, values[0])
             )
             return Row(*values)
-        if is_key(name):
+        if fingerprints.is_key(name):
             return Row(*values, repeated=True)
         self._execute("UPDATE inputs SET met = met + 1 WHERE id = ?", (values[0],))
         same = self._execute(
@@ -145,23 +163,26 @@ class Journal:
         assert made.lastrowid is not None
         return Row(made.lastrowid, name, occurrence, "new", key)
 
-    def sending(self, rows: Sequence[Row]) -> None:
+    def sending(self, rows: Sequence[Row], messages: Sequence[str | None] = ()) -> None:
         """Record that the starts of these rows are about to be sent, for the first time or again.
+
+        `messages` are the fingerprints of their start messages.
 
         The record is on disk when this returns, safe even from a power cut.
         """
         now = time.time()
         self._change(
-            "UPDATE inputs SET state = 'sending', sent_at = coalesce(sent_at, ?)"
+            "UPDATE inputs SET state = 'sending', sent_at = coalesce(sent_at, ?), message = ?"
             " WHERE id = ? AND state IN ('new', 'sending')",
-            [(now, row.id) for row in rows],
+            [(now, message, row.id) for row, message in zip_longest(rows, messages)],
             durable=True,
         )
 
     def given_up(self, rows: Sequence[Row]) -> None:
         """Record that the starts certainly made no runs: the rows are `new` again."""
         self._change(
-            "UPDATE inputs SET state = 'new', sent_at = NULL WHERE id = ? AND state = 'sending'",
+            "UPDATE inputs SET state = 'new', sent_at = NULL, message = NULL"
+            " WHERE id = ? AND state = 'sending'",
             [(row.id,) for row in rows],
         )
 
@@ -192,28 +213,35 @@ class Journal:
             found = self._execute("SELECT 1 FROM inputs WHERE run_id = ?", (run_id,)).fetchone()
         return found is not None
 
-    def compare(self, names: Iterable[str]) -> Changes:
-        """Compare all inputs, by their names, with the journal, which is not changed."""
-        all_names = iter(names)
+    def compare(self, inputs: Iterable[tuple[str, str | None]]) -> Changes:
+        """Compare all inputs with the journal, which is not changed.
+
+        Inputs are given by their names and the fingerprints of their messages.
+        """
+        all_inputs = iter(inputs)
         with self._connected():
             self._execute("DROP TABLE IF EXISTS temp.met")
-            self._execute("CREATE TEMP TABLE met (name TEXT PRIMARY KEY, times) WITHOUT ROWID")
-            while some := [(name,) for name in islice(all_names, _COMPARED_AT_ONCE)]:
+            self._execute(
+                "CREATE TEMP TABLE met (name TEXT PRIMARY KEY, times, message) WITHOUT ROWID"
+            )
+            while some := list(islice(all_inputs, _COMPARED_AT_ONCE)):
                 self._execute("BEGIN")
                 self._connection.executemany(
-                    "INSERT INTO met VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET times ="
+                    "INSERT INTO met VALUES (?, 1, ?) ON CONFLICT (name) DO UPDATE SET times ="
                     " CASE WHEN substr(name, 1, 2) = 'k:' THEN 1 ELSE times + 1 END",
                     some,
                 )
                 self._execute("COMMIT")
             counted = self._execute(
-                "SELECT coalesce(sum(min(times, existing)), 0), coalesce(sum(times), 0),"
-                " (SELECT count(*) FROM inputs) FROM (SELECT times, (SELECT count(*)"
-                " FROM inputs WHERE inputs.name = met.name) AS existing FROM met)"
+                "SELECT count(id), sum(state = 'finished'), sum(inputs.message <> met.message),"
+                " (SELECT sum(times) FROM met), (SELECT count(*) FROM inputs)"
+                " FROM met JOIN inputs ON inputs.name = met.name AND occurrence < times"
             )
-            known, total, rows = counted.fetchone()
+            known, finished, changed, total, rows = (count or 0 for count in counted.fetchone())
             self._execute("DROP TABLE temp.met")
-        return Changes(known=known, new=total - known, gone=rows - known)
+        return Changes(
+            known=known, new=total - known, gone=rows - known, finished=finished, changed=changed
+        )
 
     def close(self) -> None:
         """Release the file. It is consistent at any moment, even without this."""

@@ -10,17 +10,23 @@ import time
 from pathlib import Path
 
 from .._errors import JournalError
+from .fingerprints import BY_CONTENT, is_key, rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-VERSION = 1
+VERSION = 2
 """Version of the tables; a file of a newer version is refused."""
 
 _APPLICATION = 0x6475766F  # "duvo" in ASCII, the mark of a journal
 _OWNER_ALONE = 0o600
 _ATTEMPTS = 6
+
+_COLUMNS_OF_VERSION_2 = (
+    "ALTER TABLE batch ADD COLUMN named_by TEXT",
+    "ALTER TABLE inputs ADD COLUMN message TEXT",
+)
 
 _TABLES = (
     """
@@ -29,7 +35,8 @@ _TABLES = (
         team_id TEXT NOT NULL,
         agent_id TEXT NOT NULL,
         passes INTEGER NOT NULL,
-        mark TEXT
+        mark TEXT,
+        named_by TEXT
     )
     """,
     # `met` counts the inputs with this name that were taken in the pass `pass`. Only
@@ -46,7 +53,8 @@ _TABLES = (
         sent_at REAL,
         run_id TEXT CHECK ((run_id IS NOT NULL) = (state IN ('started', 'finished'))),
         result TEXT CHECK ((result IS NOT NULL) = (state = 'finished')),
-        delivered INTEGER NOT NULL CHECK (NOT delivered OR state = 'finished')
+        delivered INTEGER NOT NULL CHECK (NOT delivered OR state = 'finished'),
+        message TEXT
     )
     """,
     "CREATE UNIQUE INDEX inputs_name ON inputs (name, occurrence)",
@@ -55,7 +63,7 @@ _TABLES = (
 )
 
 
-def open_file(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
+def open_file(file: Path, owner: tuple[str, str, str], named_by: str) -> sqlite3.Connection:
     """Open the journal in this file, created if missing, for this process alone.
 
     The lock is SQLite's own on the file: it does not need shared memory, and is
@@ -64,13 +72,14 @@ def open_file(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
     Args:
         file: the absolute path.
         owner: server, team and agent.
+        named_by: the rule by which inputs are named.
     """
     for attempt in range(_ATTEMPTS):
         if attempt:
             # Of two processes that open it at the same moment, one must succeed.
             time.sleep(random.uniform(0.01, 0.04))
         try:
-            return _opened(file, owner)
+            return _opened(file, owner, named_by)
         except (sqlite3.Error, OSError, ValueError) as error:
             if not _is_locked(error):
                 raise _refusal(file, error) from None
@@ -91,7 +100,7 @@ def open_private(owner: tuple[str, str, str]) -> sqlite3.Connection:
     return connection
 
 
-def _opened(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
+def _opened(file: Path, owner: tuple[str, str, str], named_by: str) -> sqlite3.Connection:
     # An existing file is opened by SQLite only: closing it here would release the
     # locks that this process has on it.
     with contextlib.suppress(FileExistsError):
@@ -104,6 +113,8 @@ def _opened(file: Path, owner: tuple[str, str, str]) -> sqlite3.Connection:
             _create(connection, owner)
         else:
             _check(file, connection, owner)
+            _bring_up_to_date(connection)
+        _check_rule(file, connection, named_by)
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
         # The journal has results. Not before it was read: it might be another file.
@@ -136,7 +147,7 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 def _create(connection: sqlite3.Connection, owner: tuple[str, str, str]) -> None:
     for statement in _TABLES:
         connection.execute(statement)
-    connection.execute("INSERT INTO batch VALUES (?, ?, ?, 0, NULL)", owner)
+    connection.execute("INSERT INTO batch VALUES (?, ?, ?, 0, NULL, NULL)", owner)
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -156,6 +167,31 @@ def _check(file: Path, connection: sqlite3.Connection, owner: tuple[str, str, st
                 f"the journal {file} belongs to the {what} {theirs}, not to {ours}: "
                 "use another journal"
             )
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    if _pragma(connection, "user_version") < VERSION:
+        for statement in _COLUMNS_OF_VERSION_2:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _check_rule(file: Path, connection: sqlite3.Connection, named_by: str) -> None:
+    first = connection.execute("SELECT name FROM inputs LIMIT 1").fetchone()
+    known = connection.execute("SELECT named_by FROM batch").fetchone()[0]
+    if first is not None:
+        # Version 1 recorded only whether inputs have keys.
+        is_same = known == named_by
+        if known is None:
+            is_same = is_key(first[0]) == (named_by != BY_CONTENT)
+        if not is_same:
+            theirs = rule(known) if known else "keys" if is_key(first[0]) else rule(BY_CONTENT)
+            raise JournalError(
+                f"the journal {file} identifies inputs by {theirs}, not by {rule(named_by)}: give "
+                "the same key, or use another journal"
+            )
+    if known != named_by:
+        connection.execute("UPDATE batch SET named_by = ?", (named_by,))
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> Any:

@@ -15,6 +15,7 @@ from .._http import paths, retries
 from .._run import actions
 from .._run.polling import Poller
 from .._time.clock import Deadline
+from . import fingerprints
 from .adoption import Found, find_runs
 from .completions import Spawn
 
@@ -154,7 +155,8 @@ class Starts:
         entries, self._held = self._held, []
         spawns = [Spawn("start", entry, self._start(entry)) for entry in entries]
         self._not_spawned = list(spawns)
-        yield from block(self._journal.sending, [entry.row for entry in entries])
+        messages = [fingerprints.of_message(entry.input.message) for entry in entries]
+        yield from block(self._journal.sending, [entry.row for entry in entries], messages)
         for spawn in spawns:
             yield spawn
             self._in_progress += 1

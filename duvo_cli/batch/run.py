@@ -21,7 +21,7 @@ from ..output.live import StatusLine
 from . import notice
 from .executors import executor_of
 from .progress import Rate, line
-from .summary import Summary
+from .summary import Summary, changes_in_words
 
 _ON_REQUEST: dict[str | None, Any] = {None: notice.leave, "leave": notice.leave, "fail": "raise"}
 
@@ -127,13 +127,8 @@ def _add_failures(error: duvo.MapIncomplete, key: Key | None, summary: Summary) 
 
 def _say_changes(results: duvo.Results, table: Table, journal: Path) -> None:
     changes = results.compare(table.values())
-    new = "1 row that has" if changes.new == 1 else f"{changes.new} rows that have"
-    gone = "1 row is" if changes.gone == 1 else f"{changes.gone} rows are"
-    parts = [f"starting {new} no run yet"] if changes.new else []
-    parts += [f"{gone} gone"] if changes.gone else []
-    details = f": {'; '.join(parts)}" if parts else ""
     if changes.known or changes.gone:
-        terminal.say(f"continuing from {journal}{details}")
+        terminal.say(f"continuing from {journal}: {changes_in_words(changes)}")
 
 
 def _show(summary: Summary) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import duvo
+
 from ..errors import ERROR, REQUEST_PENDING, RUN_FAILED, RUN_STOPPED
 from ..output.table import table
 from ..output.terminal import in_one_line
@@ -46,3 +48,28 @@ class Summary:
     def exit_code(self) -> int:
         """The exit code of the worst outcome; 0 when all runs completed."""
         return next((code for outcome, code in _EXIT_CODES if self._counts.get(outcome)), 0)
+
+
+def changes_in_words(changes: duvo.Changes) -> str:
+    """What continuing a batch does, by its rows compared with its journal."""
+    unfinished = changes.known - changes.finished
+    parts = []
+    if unfinished:
+        parts.append(f"{_rows(unfinished, 'has', 'have')} no result yet")
+    if changes.new:
+        parts.append(f"starting {_rows(changes.new, 'that has', 'that have')} no run yet")
+    if not parts:
+        parts.append(
+            f"nothing to start, {_rows(changes.finished, 'has', 'have')} a result already "
+            "(another --journal starts again)"
+        )
+    if changes.changed:
+        verb = _rows(changes.changed, "was", "were")
+        parts.append(f"{verb} started with another message, which is kept")
+    if changes.gone:
+        parts.append(f"{_rows(changes.gone, 'is', 'are')} gone")
+    return "; ".join(parts)
+
+
+def _rows(count: int, one: str, many: str) -> str:
+    return f"1 row {one}" if count == 1 else f"{count} rows {many}"

@@ -30,6 +30,7 @@ class Batch:
         self.journal = folder / "invoices.csv.duvo-journal"
         self.file.write_text("number,supplier\n")
         self.add(*(f"INV-{number}" for number in range(rows)))
+        self.template = TEMPLATE
         self._command = command
 
     def add(self, *numbers: str) -> None:
@@ -37,7 +38,7 @@ class Batch:
             file.writelines(f"{number},{self.supplier}\n" for number in numbers)
 
     def words(self, *more: str, agent: str = "Invoice approver") -> list[str]:
-        row = ["--message-template", TEMPLATE, "--input", str(self.file)]
+        row = ["--message-template", self.template, "--input", str(self.file)]
         return ["runs", "start-many", "--agent", agent, *row, *more]
 
     def __call__(
@@ -98,7 +99,11 @@ def test_repeating_a_finished_batch_starts_and_writes_nothing(
     batch("--on-request", "approve")
     again = batch("--on-request", "approve")
     assert (again.stdout, again.returncode) == ("", 0)
-    assert again.stderr.splitlines() == [f"duvo: continuing from {batch.journal}", "completed  2"]
+    nothing = "nothing to start, 2 rows have a result already (another --journal starts again)"
+    assert again.stderr.splitlines() == [
+        f"duvo: continuing from {batch.journal}: {nothing}",
+        "completed  2",
+    ]
     assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1}
 
 
@@ -116,6 +121,26 @@ def test_only_the_new_rows_of_a_changed_input_are_started(
     assert numbers_of(done.stdout) == ["INV-7", "INV-8"]
     assert set(batch.started(dev_client).values()) == {1}
     assert len(batch.started(dev_client)) == 5
+
+
+def test_another_template_key_or_agent_for_a_journal_is_reported_and_starts_no_row_again(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 2)
+    batch("--on-request", "approve")
+    batch.template = "{number}: {supplier}"
+    changed = batch("--on-request", "approve")
+    assert changed.returncode == 0
+    assert "2 rows were started with another message, which is kept\n" in changed.stderr
+    for more, agent, why in (
+        (["--key", "number"], "Invoice approver", "by their content, not by the field 'number'"),
+        ([], "Talker", "belongs to the agent"),
+    ):
+        refused = batch(*more, agent=agent)
+        assert (refused.stdout, refused.returncode) == ("", 1)
+        assert len(refused.stderr.splitlines()) == 1
+        assert why in refused.stderr
+    assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1}
 
 
 def test_after_several_kills_each_row_has_one_run_and_one_result(

@@ -244,9 +244,80 @@ def test_inputs_are_compared_without_a_change(file: Path) -> None:
     before = file.read_bytes()
     now = contents("a", "new", "a", "a", "b", "new") + keys("k1", "k1", "k3", "k3")
     with opened(file) as journal:
-        assert journal.compare(now) == Changes(known=4, new=4, gone=2)
+        found = journal.compare((name, None) for name in now)
+        assert found == Changes(known=4, new=4, gone=2)
         assert journal.compare([]) == Changes(known=0, new=0, gone=6)
     assert file.read_bytes() == before
+
+
+def test_inputs_that_were_sent_with_another_message_are_counted(file: Path) -> None:
+    names = contents("a", "a", "b") + keys("k")
+    with opened(file) as journal:
+        rows = journal.take([*names, *contents("never sent")])
+        journal.sending(rows[:4], ["1", "1", "2", "3"])
+        journal.started([(rows[0], "run-0")])
+        journal.finished([(rows[0], "{}")])
+        journal.given_up([rows[3]])
+        now = zip(
+            [*names, *contents("never sent")], ["1", "1", "changed", "changed", "x"], strict=True
+        )
+        assert journal.compare(now) == Changes(known=5, new=0, gone=0, finished=1, changed=1)
+        now = zip(names[:2], ["changed", "changed"], strict=True)
+        assert journal.compare(now) == Changes(known=2, new=0, gone=3, finished=1, changed=2)
+
+
+# The rule
+
+RULES = [fingerprints.BY_CONTENT, fingerprints.BY_FUNCTION, *map(fingerprints.by_field, "ab")]
+
+
+def test_a_journal_is_continued_only_by_the_rule_that_named_its_inputs(file: Path) -> None:
+    for given in RULES:
+        with opened(file, named_by=given):
+            pass
+    with opened(file, named_by=RULES[2]) as journal:
+        journal.take(keys("INV-1"))
+    for given in RULES:
+        if given != RULES[2]:
+            why = r"identifies inputs by the field 'a', not by (their content|a function|the field)"
+            with pytest.raises(duvo.JournalError, match=why):
+                Journal(file, **OWNER, named_by=given)
+    with opened(file, named_by=RULES[2]) as journal:
+        assert journal.compare([(*keys("INV-1"), None)]) == Changes(known=1, new=0, gone=0)
+
+
+VERSION_1 = """
+    CREATE TABLE batch (server TEXT NOT NULL, team_id TEXT NOT NULL, agent_id TEXT NOT NULL,
+        passes INTEGER NOT NULL, mark TEXT);
+    CREATE TABLE inputs (id INTEGER PRIMARY KEY, name TEXT NOT NULL, occurrence INTEGER NOT NULL,
+        pass INTEGER NOT NULL, met INTEGER NOT NULL, state TEXT NOT NULL,
+        idempotency_key TEXT NOT NULL, sent_at REAL, run_id TEXT, result TEXT,
+        delivered INTEGER NOT NULL);
+    CREATE UNIQUE INDEX inputs_name ON inputs (name, occurrence);
+    CREATE UNIQUE INDEX inputs_run ON inputs (run_id) WHERE run_id IS NOT NULL;
+    INSERT INTO batch VALUES ('http://127.0.0.1:9', 'team', 'agent', 1, NULL);
+    INSERT INTO inputs VALUES
+        (1, 'NAME', 0, 1, 1, 'finished', 'key', 1.0, 'run-1', '{}', 1);
+    PRAGMA application_id = 1685419631;
+    PRAGMA user_version = 1;
+"""
+
+
+@pytest.mark.parametrize("is_key", [True, False])
+def test_a_journal_of_version_1_is_continued(file: Path, is_key: bool) -> None:
+    (name,) = keys("a") if is_key else contents("a")
+    with closing(sqlite3.connect(file)) as first:
+        first.executescript(VERSION_1.replace("NAME", name))
+    mine, other = (RULES[2], RULES[0]) if is_key else (RULES[0], RULES[2])
+    with pytest.raises(duvo.JournalError, match=r"identifies inputs by (keys|their content), not"):
+        Journal(file, **OWNER, named_by=other)
+    with opened(file, named_by=mine) as journal:
+        assert journal.compare([(name, "m")]) == Changes(known=1, new=0, gone=0, finished=1)
+        (row,) = journal.take([name])
+        assert (row.run_id, row.delivered, row.message) == ("run-1", True, None)
+        finish(journal, journal.take(contents("b"))[0], "run-2")
+    with pytest.raises(duvo.JournalError, match="identifies inputs by"):
+        Journal(file, **OWNER, named_by=RULES[1])
 
 
 # The file
@@ -314,7 +385,7 @@ def test_a_newer_versions_journal_is_refused(file: Path) -> None:
     with opened(file):
         pass
     with closing(sqlite3.connect(file)) as newer:
-        newer.execute("PRAGMA user_version = 2")
+        newer.execute("PRAGMA user_version = 3")
     with pytest.raises(duvo.JournalError, match="newer version"):
         Journal(file, **OWNER)
 

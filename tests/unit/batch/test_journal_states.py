@@ -156,8 +156,12 @@ class Batches(RuleBasedStateMachine):
             for number in range(times)
         }
         there = set(self.known)
-        assert self.journal.compare(some) == Changes(
-            known=len(given & there), new=len(given - there), gone=len(there - given)
+        known = [self.known[one].state for one in given & there]
+        assert self.journal.compare((name, None) for name in some) == Changes(
+            known=len(known),
+            new=len(given - there),
+            gone=len(there - given),
+            finished=known.count("finished"),
         )
 
     @invariant()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +95,48 @@ def test_a_key_says_that_a_changed_input_is_the_same(
     (result,) = client.runs.map(AGENT, [{"id": "a", "total": 2}], journal=file, key="id")
     assert (result.input, result.key, result.delivered) == ({"id": "a", "total": 2}, "a", True)
     assert len(agent.messages) == 1
+
+
+@pytest.mark.parametrize("key", [None, "total", lambda row: row["id"]])
+def test_another_rule_for_keys_is_refused_before_anything_is_sent(
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent, file: Path, key: Any
+) -> None:
+    rows = [{"id": "a", "total": "1"}]
+    list(client.runs.map(AGENT, rows, journal=file, key="id"))
+    with pytest.raises(duvo.JournalError, match="by the field 'id', not by"):
+        list(client.runs.map(AGENT, rows, journal=file, key=key))
+    assert len(agent.messages) == 1
+
+
+def test_inputs_with_other_messages_are_counted_and_keep_their_runs(
+    client: duvo.Client, agent: Agent, file: Path
+) -> None:
+    rows = ["a", "b"]
+    list(client.runs.map(AGENT, rows, journal=file))
+    results = client.runs.map(AGENT, [*rows, "c"], journal=file, message="new {}".format)
+    found = results.compare([*rows, "c"])
+    assert (found.known, found.finished, found.changed, found.new) == (2, 2, 2, 1)
+    assert len(list(results)) == 3
+    assert sorted(agent.messages) == ["a", "b", "new c"]
+
+
+def test_a_start_of_unknown_outcome_is_not_sent_again_with_another_message(
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent, file: Path
+) -> None:
+    fake_api.before = lambda seen: (401, {}) if seen.method == "POST" else None
+    with pytest.raises(duvo.AuthenticationError):
+        list(client.runs.map(AGENT, ["a"], journal=file))
+    with closing(sqlite3.connect(file)) as journal:
+        sent = hashlib.sha256(b"a").hexdigest()[:32]
+        journal.execute("UPDATE inputs SET state = 'sending', sent_at = 1, message = ?", (sent,))
+        journal.commit()
+    fake_api.before = agent.before
+    with pytest.raises(duvo.MapIncomplete, match="sent with another message") as caught:
+        list(client.runs.map(AGENT, ["a"], journal=file, message="new {}".format))
+    assert isinstance(caught.value.failures[0][2], duvo.OutcomeUnknown)
+    assert agent.messages == []
+    assert len(list(client.runs.map(AGENT, ["a"], journal=file))) == 1
+    assert agent.messages == ["a"]
 
 
 def test_what_failed_to_start_is_tried_again(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from duvo import Progress
+from duvo import Changes, Progress
 from duvo_cli.batch.progress import Rate, line
-from duvo_cli.batch.summary import Summary
+from duvo_cli.batch.summary import Summary, changes_in_words
 
 
 def test_the_progress_line_omits_counts_that_are_zero() -> None:
@@ -81,3 +81,28 @@ def test_the_exit_code_is_that_of_the_worst_outcome(outcomes: str, code: int) ->
     for outcome in outcomes.split():
         summary.add(outcome.replace("-", " "), 0, "")
     assert summary.exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ((5, 0, 0, 2, 0), "3 rows have no result yet"),
+        ((3, 2, 1, 3, 0), "starting 2 rows that have no run yet; 1 row is gone"),
+        (
+            (2, 0, 0, 2, 1),
+            "nothing to start, 2 rows have a result already (another --journal starts again); "
+            "1 row was started with another message, which is kept",
+        ),
+        (
+            (1, 1, 2, 0, 2),
+            "1 row has no result yet; starting 1 row that has no run yet; "
+            "2 rows were started with another message, which is kept; 2 rows are gone",
+        ),
+    ],
+)
+def test_the_changes_of_a_batch_are_reported_in_numbers(
+    counts: tuple[int, int, int, int, int], text: str
+) -> None:
+    known, new, gone, finished, changed = counts
+    changes = Changes(known=known, new=new, gone=gone, finished=finished, changed=changed)
+    assert changes_in_words(changes) == text
