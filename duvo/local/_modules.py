@@ -151,8 +151,11 @@ class Folder:
             name = name.rpartition(".")[0]
 
     def _has(self, top: str) -> bool:
-        if top in self.modules or top in sys.builtin_module_names:
-            return top in self.modules
+        if top in self.modules:
+            return True
+        # A second copy of this package would have another class `Agent`.
+        if top == __name__.partition(".")[0] or top in sys.builtin_module_names:
+            return False
         spec = PathFinder.find_spec(top, self._path)
         if spec is None:
             return False

@@ -296,3 +296,12 @@ def test_whatever_a_file_raises_is_an_agent_file_error(write: WriteAll, error: s
     path = write(agents=f"raise {error}('odd')\n")
     with pytest.raises(AgentFileError, match=r"agents\.py"):
         load_agents(path)
+
+
+def test_a_folder_that_is_called_duvo_beside_a_file_is_not_what_agents_import(
+    write: WriteAll, tmp_path: Path
+) -> None:
+    path = write(package__agents=f"{AGENT}    pass\n")
+    (tmp_path / "duvo").mkdir()
+    (tmp_path / "duvo" / "__init__.py").touch()
+    assert [agent.name for agent in load_agents(path)] == ["One"]
