@@ -85,6 +85,12 @@ class Request:
             headers["Idempotency-Key"] = self.idempotency_key
         return headers
 
+    @property
+    def seconds_in_all(self) -> float:
+        """The seconds left until its deadline; infinity without one."""
+        forever = float("inf")
+        return forever if self.deadline is None else self.deadline.left(forever)
+
     def seconds(self, timeout: float) -> float:
         """Return the seconds that a socket operation may take; `TimeoutError` if none are left."""
         if self.deadline is None:

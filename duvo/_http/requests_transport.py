@@ -8,6 +8,7 @@ import threading
 
 from .. import _errors
 from .._flow.steps import Closed
+from .._time.exchange import Exchange
 from .failures import Destination, causes_of, tls_reason
 from .request import Redirects, default_headers
 from .response import Response
@@ -60,19 +61,23 @@ class RequestsTransport:
         """
         import requests
 
+        exchange = Exchange(request.seconds_in_all)
         try:
-            with self._session(request) as session:
+            with exchange, self._session(request) as session:
                 response = self._follow_redirects(session, request)
                 try:
                     ends_early = None if request.is_change else closed
                     content = _read(response, request, ends_early, self._timeout)
                 finally:
                     response.close()
+                if exchange.is_over:
+                    # A body without a length seems to end when its connection does.
+                    raise requests.ReadTimeout("the response was still coming")
         except (requests.RequestException, UnicodeError, ValueError) as error:
             # The cause may be printed, and its request has the key in the headers.
             if isinstance(error, requests.RequestException):
                 error.request = None
-            raise self._explain(error, request) from error
+            raise self._explain(error, request, is_over=exchange.is_over) from error
         return Response(response.status_code, response.headers, content)
 
     def close(self) -> None:
@@ -132,7 +137,7 @@ class RequestsTransport:
                 self._sessions = Sessions(environment)
             return self._sessions
 
-    def _explain(self, error: Exception, request: Request) -> _errors.DuvoError:
+    def _explain(self, error: Exception, request: Request, *, is_over: bool) -> _errors.DuvoError:
         import requests
         import urllib3
 
@@ -144,10 +149,14 @@ class RequestsTransport:
         )
         arrived = not any(isinstance(cause, never_sent) for cause in causes)
         # For urllib3 a refused connection is a timeout too.
-        timed_out = isinstance(error, requests.Timeout) or any(
-            isinstance(cause, urllib3.exceptions.TimeoutError)
-            and not isinstance(cause, urllib3.exceptions.NewConnectionError)
-            for cause in causes
+        timed_out = (
+            is_over
+            or isinstance(error, requests.Timeout)
+            or any(
+                isinstance(cause, urllib3.exceptions.TimeoutError)
+                and not isinstance(cause, urllib3.exceptions.NewConnectionError)
+                for cause in causes
+            )
         )
         if timed_out:
             return destination.timed_out(request, self._timeout, arrived=arrived)

@@ -8,6 +8,8 @@ import weakref
 import requests
 from requests.adapters import HTTPAdapter
 
+from .._time import connection
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
@@ -39,6 +41,7 @@ class Sessions:
         # than the rest of our work, and ~/.netrc would override the key.
         session.trust_env = False
         session.proxies = dict(self._environment.proxies)
+        session.mount("http://", _TimedAdapter())
         if self._environment.context is not None:
             session.mount("https://", _Adapter(self._environment.context))
         return session
@@ -50,7 +53,22 @@ class Sessions:
         self._all.clear()
 
 
-class _Adapter(HTTPAdapter):
+class _TimedAdapter(HTTPAdapter):
+    """Uses connections that are made in time."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        connection.use_in(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        if proxy in self.proxy_manager:
+            return self.proxy_manager[proxy]
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        connection.use_in(manager)
+        return manager
+
+
+class _Adapter(_TimedAdapter):
     """Uses one SSL context for all connections instead of loading the CA file for each."""
 
     def __init__(self, context: ssl.SSLContext):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import duvo
 from tests.servers.fake_api import KEY, TEAM
+from tests.servers.raw_server import raw_server
 from tests.support.clients import Connect
 
 RUN = "33333333-3333-4333-8333-333333333333"
@@ -20,32 +19,6 @@ HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nduvo-long-poll: 25\r\n"
     b"transfer-encoding: chunked\r\n\r\n"
 )
-
-
-@contextmanager
-def raw_server(serve: Callable[[socket.socket, bytes], None]) -> Iterator[str]:
-    """Run a server that passes the head of each request to a function."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def handle(connection: socket.socket) -> None:
-        with contextlib.suppress(OSError), connection:
-            while head := connection.recv(65536):
-                serve(connection, head)
-
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                threading.Thread(target=handle, args=(connection,), daemon=True).start()
-
-    thread = threading.Thread(target=accept, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
 
 
 def chunk(data: bytes) -> bytes:

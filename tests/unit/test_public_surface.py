@@ -147,10 +147,20 @@ def test_no_private_attribute_of_another_library_is_used() -> None:
     assert found == allowed
 
 
+def test_one_private_method_of_urllib3_is_replaced() -> None:
+    from urllib3.connection import HTTPConnection
+
+    from duvo._time.connection import TimedConnection
+
+    names = {name for name in vars(TimedConnection) if name[0] == "_" and name[1] != "_"}
+    assert names == {"_new_conn"}
+    assert names <= vars(HTTPConnection).keys()
+
+
 def test_only_one_file_knows_each_library() -> None:
     knows = {
         "requests": {"environment.py", "requests_transport.py", "sessions.py"},
-        "urllib3": {"requests_transport.py"},
+        "urllib3": {"requests_transport.py", "connection.py"},
         "httpx2": {"httpx_sessions.py", "httpx_transport.py"},
         "tenacity": {"retries.py"},
         "cattrs": {"build.py"},

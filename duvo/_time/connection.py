@@ -1,0 +1,86 @@
+"""Connections of urllib3 that are made within the time of an exchange."""
+
+from __future__ import annotations
+
+import functools
+import socket
+
+import urllib3
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import allowed_gai_family, create_connection
+
+from .exchange import current
+from .names import addresses
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .exchange import Exchange
+
+
+class TimedConnection(HTTPConnection):
+    """A connection whose exchange, if there is one with a limit, is ended in time.
+
+    It replaces a private method of urllib3: nothing public divides the time among
+    the addresses of a name.
+    """
+
+    def _new_conn(self) -> socket.socket:
+        exchange = current()
+        if exchange is None or not exchange.is_limited:
+            return super()._new_conn()
+        try:
+            sock = _connect(self, exchange)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"cannot connect to {self.host} in time") from error
+        except OSError as error:
+            raise NewConnectionError(self, f"cannot connect to {self.host}: {error}") from error
+        exchange.use(sock)
+        return sock
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request, as urllib3 does."""
+        exchange = current()
+        if exchange is not None and exchange.is_limited and self.sock is not None:
+            exchange.use(self.sock)
+        super().request(*args, **kwargs)
+
+
+def _connect(connection: HTTPConnection, exchange: Exchange) -> socket.socket:
+    host = connection.host.strip("[]")
+    left = list(addresses(host, connection.port, allowed_gai_family(), exchange.left))
+    failure: OSError = OSError("the name has no address")
+    while left:
+        # The others have their share of the time that an address does not need.
+        share = exchange.left / len(left)
+        if connection.timeout is not None:
+            share = min(share, connection.timeout)
+        try:
+            sock = create_connection(
+                (left.pop(0), connection.port),
+                max(0.001, share),
+                source_address=connection.source_address,
+                socket_options=connection.socket_options,
+            )
+        except OSError as error:
+            failure = error
+        else:
+            sock.settimeout(connection.timeout)
+            return sock
+    raise failure
+
+
+def use_in(manager: urllib3.PoolManager) -> None:
+    """Make a pool manager use these connections."""
+    classes = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {name: _timed(pool) for name, pool in classes.items()}
+
+
+@functools.cache
+def _timed(pool: type[urllib3.HTTPConnectionPool]) -> type[urllib3.HTTPConnectionPool]:
+    connection = type("Connection", (TimedConnection, pool.ConnectionCls), {})
+    return type("Pool", (pool,), {"ConnectionCls": connection})

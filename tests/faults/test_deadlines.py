@@ -1,0 +1,221 @@
+"""A total timeout is total, whatever takes the time."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import duvo
+from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI
+from tests.servers.raw_server import raw_server
+from tests.support.clients import Connect
+
+RUN = "33333333-3333-4333-8333-333333333333"
+TIMEOUT = 0.4
+LATEST = 4.0
+"""Seconds by which a call with this timeout has ended, on a busy machine."""
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture
+def stop() -> Iterator[threading.Event]:
+    """Set at the end of a test: servers that drip stop then."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@contextlib.contextmanager
+def ends_in_time() -> Iterator[None]:
+    began = time.monotonic()
+    with pytest.raises(duvo.WaitTimeout):
+        yield
+    assert time.monotonic() - began < LATEST
+
+
+@pytest.mark.parametrize(
+    ("beginning", "drop"),
+    [
+        (OK + b"x: ", b"a"),
+        (b"", b"H"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (OK + b"\r\n", b" "),
+        (CHUNKED, b"0"),
+        (CHUNKED + b"0\r\n", b"x: y\r\n"),
+        (b"", b""),
+    ],
+    ids=["header", "status line", "interim", "body without length", "chunk", "trailer", "silence"],
+)
+def test_a_response_that_drips_ends_at_the_timeout(
+    connect: Connect, stop: threading.Event, beginning: bytes, drop: bytes
+) -> None:
+    def drip(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(beginning)
+        while not stop.wait(0.05):
+            connection.sendall(drop)
+
+    with raw_server(drip) as base_url:
+        client = connect(api_key=KEY, base_url=base_url, team_id=TEAM)
+        with ends_in_time():
+            client.runs.run(RUN).wait(timeout=TIMEOUT)
+        stop.set()
+
+
+def test_a_kept_connection_that_drips_ends_at_the_timeout(
+    connect: Connect, stop: threading.Event
+) -> None:
+    body = b'{"run": {"id": "%s", "status": "running"}}' % RUN.encode()
+    seen = []
+
+    def answer_once(connection: socket.socket, head: bytes) -> None:
+        seen.append(head)
+        if len(seen) == 1:
+            connection.sendall(OK + b"content-length: %d\r\n\r\n" % len(body) + body)
+        while len(seen) > 1 and not stop.wait(0.05):
+            connection.sendall(b"H")
+
+    with raw_server(answer_once) as base_url:
+        client = connect(api_key=KEY, base_url=base_url, team_id=TEAM)
+        run = client.runs.get(RUN)
+        with ends_in_time():
+            run.wait(timeout=TIMEOUT)
+        stop.set()
+
+
+def test_a_request_that_is_not_taken_ends_at_the_timeout(
+    connect: Connect, stop: threading.Event
+) -> None:
+    def read_slowly(connection: socket.socket, head: bytes) -> None:
+        while not stop.wait(0.05):
+            connection.recv(1)
+
+    with raw_server(read_slowly) as base_url:
+        client = connect(api_key=KEY, base_url=base_url, team_id=TEAM)
+        with ends_in_time():
+            client.runs.ask(AGENT, "x" * 30_000_000, timeout=TIMEOUT)
+        stop.set()
+
+
+def test_a_silent_tls_handshake_ends_at_the_timeout(connect: Connect) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        base_url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        client = connect(api_key=KEY, base_url=base_url, team_id=TEAM)
+        with ends_in_time():
+            client.runs.run(RUN).wait(timeout=TIMEOUT)
+
+
+def test_a_proxy_that_drips_ends_at_the_timeout(
+    connect: Connect, stop: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drip(connection: socket.socket, head: bytes) -> None:
+        assert head.startswith(b"CONNECT ")
+        connection.sendall(OK)
+        while not stop.wait(0.05):
+            connection.sendall(b"x: y\r\n")
+
+    with raw_server(drip) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        client = connect(api_key=KEY, base_url="https://api.example.test", team_id=TEAM)
+        with ends_in_time():
+            client.runs.run(RUN).wait(timeout=TIMEOUT)
+        stop.set()
+
+
+Names = Callable[..., Any]
+
+
+@pytest.fixture
+def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
+    """Sets what is found for the name `many.test`."""
+    real = socket.getaddrinfo
+
+    def put(find: Callable[[], Any]) -> None:
+        def getaddrinfo(host: Any, *rest: Any, **options: Any) -> Any:
+            is_ours = host in ("many.test", b"many.test")
+            return find() if is_ours else real(host, *rest, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    return put
+
+
+def test_a_name_that_is_looked_up_for_long_ends_at_the_timeout(
+    connect: Connect, stop: threading.Event, resolve: Callable[[Callable[[], Any]], None]
+) -> None:
+    def hang() -> Any:
+        stop.wait(30)
+        raise socket.gaierror(socket.EAI_AGAIN, "try again")
+
+    resolve(hang)
+    client = connect(api_key=KEY, base_url="http://many.test:9", team_id=TEAM)
+    with ends_in_time():
+        client.runs.run(RUN).wait(timeout=TIMEOUT)
+    with ends_in_time():
+        client.runs.ask(AGENT, "go", timeout=TIMEOUT)
+    assert sum(thread.name == "duvo-names" for thread in threading.enumerate()) <= 1
+
+
+def test_a_name_that_is_unknown_is_an_outage_of_a_wait(
+    connect: Connect, resolve: Callable[[Callable[[], Any]], None]
+) -> None:
+    def fail() -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    resolve(fail)
+    client = connect(api_key=KEY, base_url="http://many.test:9", team_id=TEAM)
+    with pytest.raises(duvo.WaitTimeout, match="Name or service not known") as caught:
+        client.runs.run(RUN).wait(timeout=TIMEOUT)
+    cause = caught.value.__cause__
+    assert isinstance(cause, duvo.ConnectionError) and not cause.arrived
+
+
+@contextlib.contextmanager
+def dead_addresses(count: int, port: int) -> Iterator[list[tuple[str, int]]]:
+    """Run servers whose queues are full, so that connecting to them hangs."""
+    with contextlib.ExitStack() as stack:
+        dead = []
+        for number in range(2, count + 2):
+            server = stack.enter_context(socket.socket())
+            server.bind((f"127.0.0.{number}", port))
+            server.listen(0)
+            port = server.getsockname()[1]
+            dead.append((f"127.0.0.{number}", port))
+            for _ in range(4):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(dead[-1])
+        yield dead
+
+
+def infos(addresses: list[tuple[str, int]]) -> Any:
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+
+
+def test_dead_addresses_share_the_time(
+    connect: Connect, resolve: Callable[[Callable[[], Any]], None]
+) -> None:
+    with dead_addresses(5, 0) as dead:
+        resolve(lambda: infos(dead))
+        client = connect(api_key=KEY, base_url=f"http://many.test:{dead[0][1]}", team_id=TEAM)
+        with ends_in_time():
+            client.runs.run(RUN).wait(timeout=TIMEOUT)
+
+
+def test_a_live_address_after_dead_ones_is_reached_within_the_timeout(
+    connect: Connect, fake_api: FakeAPI, resolve: Callable[[Callable[[], Any]], None]
+) -> None:
+    port = int(fake_api.base_url.rpartition(":")[2])
+    run_id = fake_api.start()
+    fake_api.end(run_id)
+    with dead_addresses(2, port) as dead:
+        resolve(lambda: infos([*dead, ("127.0.0.1", port)]))
+        client = connect(api_key=KEY, base_url=f"http://many.test:{port}", team_id=TEAM)
+        assert client.runs.run(run_id).wait(timeout=3).status == "completed"
