@@ -17,8 +17,8 @@ _HOME = {
     "_database.files": "default_database",
     "agents": "Agent agent",
     "context": "RunContext",
-    "errors": "AgentFileError CallOrderError DatabaseDamaged DatabaseLocked EngineError "
-    "MissingExtra PortInUse ToolFailed",
+    "errors": "AgentFileError CallOrderError DatabaseDamaged DatabaseLocked DatabaseReplaced "
+    "EngineError MissingExtra PortInUse ToolFailed",
     "messages": "Message",
     "questions": "Option Question",
 }
@@ -31,6 +31,7 @@ __all__ = [
     "CallOrderError",
     "DatabaseDamaged",
     "DatabaseLocked",
+    "DatabaseReplaced",
     "EngineError",
     "Message",
     "MissingExtra",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         CallOrderError,
         DatabaseDamaged,
         DatabaseLocked,
+        DatabaseReplaced,
         EngineError,
         MissingExtra,
         PortInUse,

@@ -21,6 +21,7 @@ from ._api.keys import read_or_create_key
 from ._api.rate_limit import RateLimit
 from ._database.files import make_state_folder
 from ._loading import combine
+from ._text import logger
 from .agents import Agent
 from .errors import EngineError, MissingExtra
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from ._database.database import Database
     from ._execution.engine import Engine
 
+
+_WATCH_INTERVAL = 1.0
+"""Seconds between two checks that the database is still in its place."""
 
 _DRAIN_TIME = 1.0
 """Seconds for which /health already says 503 and connections are still accepted."""
@@ -68,6 +72,7 @@ class Server:
         agents: all agents that it serves.
         waiting_for: the names of agents that were not given although runs
             wait for them.
+        failure: why the server ended by itself, or None.
 
     Raises:
         MissingExtra: the packages that the engine needs are not installed.
@@ -100,6 +105,7 @@ class Server:
         self.database = ""
         self.key_file = Path()
         self.waiting_for: tuple[str, ...] = ()
+        self.failure: EngineError | None = None
         self._named_database = database
         self._rate_limit = None if rate_limit is None else RateLimit(rate_limit)
         self._keys_file = keys_file
@@ -146,6 +152,17 @@ class Server:
                 self._stop_serving()
             self._thread.join(timeout)
             atexit.unregister(self.close)
+
+    def wait(self) -> None:
+        """Wait until the server has ended.
+
+        Raises:
+            EngineError: it ended by itself, because its database was removed or replaced.
+        """
+        if self._thread is not None:
+            self._thread.join()
+        if self.failure is not None:
+            raise self.failure
 
     def read_again(self) -> None:
         """Use the keys and the certificate that their files hold now.
@@ -233,7 +250,7 @@ class Server:
                 from ._monitoring.routes import Monitoring
 
                 monitoring = Monitoring(
-                    database.engine,
+                    database,
                     turns=lambda: len(engine.turns),
                     held_polls=lambda: long_polls.held,
                 )
@@ -242,13 +259,28 @@ class Server:
             async with serving(app, endpoint.listening, endpoint.tls):
                 self.waiting_for = engine.waiting_for
                 started.set_result(None)
+                watching = asyncio.create_task(self._watch(database, closing))
                 await closing.wait()
+                watching.cancel()
                 long_polls.close()
                 if monitoring is not None:
                     monitoring.is_leaving = True
                     await asyncio.sleep(_DRAIN_TIME)
         finally:
             await engine.leave()
+
+    async def _watch(self, database: Database, closing: asyncio.Event) -> None:
+        from ._threads import in_thread
+
+        while True:
+            await asyncio.sleep(_WATCH_INTERVAL)
+            try:
+                await in_thread(database.refuse_if_replaced)
+            except EngineError as error:
+                self.failure = error
+                logger.error("%s; the engine ends", error)
+                closing.set()
+                return
 
 
 def _check_extra(monitoring_package: str | None) -> None:

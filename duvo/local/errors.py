@@ -4,6 +4,7 @@ EngineError
 ├── PortInUse
 ├── DatabaseLocked
 ├── DatabaseDamaged
+├── DatabaseReplaced
 ├── AgentFileError
 └── MissingExtra
 ToolFailed
@@ -27,6 +28,10 @@ class DatabaseLocked(EngineError):
 
 class DatabaseDamaged(EngineError):
     """The database cannot be opened, is not the engine's, or is of a newer version."""
+
+
+class DatabaseReplaced(EngineError):
+    """The database was removed or replaced while the engine was running."""
 
 
 class AgentFileError(EngineError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from argparse import Namespace
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -10,7 +13,12 @@ from duvo import local
 
 from ..errors import CommandFailed, UsageError
 from ..output import json, terminal
-from .signals import ENDING, Signals, end_within
+from .signals import (
+    ENDING,
+    end_within,
+    signals_end_the_process,
+    signals_interrupt_the_main_thread,
+)
 
 _CLOSE_TIMEOUT = 4.0
 _END_TIMEOUT = 4.3
@@ -25,7 +33,6 @@ def check_port(args: Namespace, command: str) -> None:
 @contextmanager
 def serving(
     make: Callable[[], local.Server],
-    signals: Signals,
     clean_up: Callable[[], object] = lambda: None,
     *,
     ended_by: Collection[int] = ENDING,
@@ -37,7 +44,7 @@ def serving(
         ended_by: the signals that end the process until then.
     """
     try:
-        with signals.ending_the_process(clean_up, ended_by):
+        with signals_end_the_process(clean_up, ended_by):
             server = make()
             server.start()
     except local.EngineError as error:
@@ -45,9 +52,19 @@ def serving(
             terminal.write_aside(terminal.harmless(error.traceback).splitlines())
         raise CommandFailed(str(error)) from None
     try:
-        yield server
+        with signals_interrupt_the_main_thread():
+            threading.Thread(target=_end_with, args=(server,), daemon=True).start()
+            yield server
     finally:
         server.close(_CLOSE_TIMEOUT)
+
+
+def _end_with(server: local.Server) -> None:
+    try:
+        server.wait()
+    except local.EngineError:
+        # The command ends as after this signal, with another exit code.
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def say_stopping(what_remains: str) -> None:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from .._execution.engine import Engine
 from .._store.api_errors import ApiError
 from .._text import logger, one_line
+from ..errors import DatabaseReplaced
 from .endpoint import Endpoint
 from .guard import UNEXPECTED, Guard, error_response
 from .long_poll import LongPolls
@@ -49,6 +50,7 @@ def make_app(
             HTTPException: _routing_error,
             # Not left to `Exception`, whose handler raises it again after the response.
             DBAPIError: _database_error,
+            DatabaseReplaced: _database_replaced,
             Exception: _unexpected_error,
         },
     )
@@ -106,6 +108,10 @@ async def _database_error(request: Request, error: Exception) -> Response:
     reason = one_line(error)
     logger.error("%s %s: the database failed: %s", request.method, request.url.path, reason)
     return error_response(ApiError(500, "the database failed; see the server's log"))
+
+
+async def _database_replaced(request: Request, error: Exception) -> Response:
+    return error_response(ApiError(503, "the database was removed or replaced"))
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:

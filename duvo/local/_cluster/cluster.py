@@ -62,6 +62,7 @@ class Cluster:
         # The heartbeat has a thread of its own.
         self._heartbeat = Heartbeat(
             database.create_unpooled(),
+            verify=database.verify,
             on_broadcast=functools.partial(host.call_soon, self._hear),
             on_connect=functools.partial(host.call_soon, host.notifier.notify_all),
             on_beat=functools.partial(host.call_soon, self._wake_waiting),

@@ -12,6 +12,7 @@ import psycopg
 import sqlalchemy as sa
 
 from .._text import one_line
+from ..errors import DatabaseReplaced
 from . import membership
 from .broadcasts import CHANNEL, Broadcast, send
 
@@ -44,7 +45,8 @@ def find_lost(seen: set[str], living: Mapping[str, bool]) -> set[str]:
 class Heartbeat:
     """Keeps this server alive in the cluster, in a thread of its own.
 
-    In that thread it calls `on_broadcast` with every broadcast of another server,
+    In that thread it calls `verify` with a connection, which fails if the database
+    is another one now, `on_broadcast` with every broadcast of another server,
     `on_connect` when broadcasts may have been missed, and `on_beat` after each
     heartbeat. `last_error` is why the database was last unavailable, or "".
     """
@@ -52,11 +54,13 @@ class Heartbeat:
     def __init__(
         self,
         engine: sa.Engine,
+        verify: Callable[[sa.Connection], None],
         on_broadcast: Callable[[Broadcast], None],
         on_connect: Callable[[], None],
         on_beat: Callable[[], None],
     ):
         self._engine = engine
+        self._verify = verify
         self._on_broadcast = on_broadcast
         self._on_connect = on_connect
         self._on_beat = on_beat
@@ -104,7 +108,7 @@ class Heartbeat:
         while not self._closed.is_set():
             try:
                 self._stay_connected()
-            except (sa.exc.DBAPIError, psycopg.Error) as error:
+            except (sa.exc.DBAPIError, psycopg.Error, DatabaseReplaced) as error:
                 self.last_error = one_line(error)
             self._closed.wait(_RECONNECT_AFTER)
 
@@ -113,6 +117,7 @@ class Heartbeat:
         with autocommit.connect() as connection:
             try:
                 connection.exec_driver_sql(f"LISTEN {CHANNEL}")
+                self._verify(connection)
                 self._beat(connection)
                 self._on_connect()
                 seen: set[str] = set()
@@ -130,6 +135,8 @@ class Heartbeat:
         if server_id is None or not self.is_member:
             return
         is_alive = membership.beat(connection, server_id)
+        if not is_alive:
+            self._verify(connection)
         with self._lock:
             if self._server_id == server_id:
                 self._server_id, self._last_beat = (server_id, before) if is_alive else (None, 0.0)

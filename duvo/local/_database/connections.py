@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from .._text import os_reason
 from ..errors import DatabaseDamaged, EngineError
 from .files import create_private
 from .location import Location
+from .outage import is_outage
 
 _POOL_SIZE = 16
 
@@ -29,6 +31,17 @@ _KEEPALIVE = {
 def create_pool(location: Location) -> sa.Engine:
     """Return a pool of connections to the database."""
     return _sqlite_pool(location) if location.file else _postgresql_pool(location)
+
+
+def on_outage(engine: sa.Engine, report: Callable[[BaseException], None]) -> None:
+    """Report every outage that a statement finds, and renew the pool's connections after it."""
+
+    @sa.event.listens_for(engine, "handle_error")
+    def handle(context: sa.engine.ExceptionContext) -> None:
+        if is_outage(context.original_exception):
+            # After a failover, a connection to the old server would stay there for ever.
+            context.is_disconnect = True
+            report(context.original_exception)
 
 
 def create_unpooled(location: Location) -> sa.Engine:

@@ -11,22 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from .._text import logger, one_line
-from ..errors import EngineError
-from . import connections, schema
+from ..errors import DatabaseReplaced, EngineError
+from . import connections, files, schema
 from .files import make_private
 from .location import Location
 from .lock import locked
+from .outage import Outage, is_conflict, is_outage
 
 T = TypeVar("T")
 
 _RETRY_AFTER = 0.3
 """Seconds between two attempts of a transaction."""
 
-_SETTLING = 1.0
-"""Seconds after the end of an outage in which failures still belong to it."""
+_CONNECTED_AT = "duvo_connected_at"
 
 _probe = ThreadPoolExecutor(1, thread_name_prefix="duvo-probe")
 """Refuses work once the interpreter is exiting, which waits for the threads of pools."""
@@ -43,18 +42,22 @@ class Database:
         self._closed = threading.Event()
         self._location = location
         self._outage = Outage()
+        self._renewed_at = float("-inf")
         with contextlib.ExitStack() as resources:
             if location.file:
                 resources.enter_context(locked(location.file))
             self.engine = connections.create_pool(location)
+            # Made by the pool if it was missing.
+            self._file_id = files.identity(location.file) if location.file else None
             resources.callback(self.engine.dispose)
-            schema.prepare(self.engine, location)
+            self._id = schema.prepare(self.engine, location)
             if location.file:
                 # Not earlier: before it was read it could be another program's file.
                 for suffix in ("", "-wal", "-shm"):
                     make_private(location.file.with_name(location.file.name + suffix))
-            else:
-                sa.event.listen(self.engine, "do_connect", self._connect)
+            connections.on_outage(self.engine, self._outage.begin)
+            sa.event.listen(self.engine, "do_connect", self._connect)
+            sa.event.listen(self.engine, "checkout", self._refuse_old)
             self._resources = resources.pop_all()
 
     @property
@@ -64,7 +67,37 @@ class Database:
 
     def create_unpooled(self) -> sa.Engine:
         """Return an engine of its own connections, outside the pool."""
-        return connections.create_unpooled(self._location)
+        engine = connections.create_unpooled(self._location)
+        connections.on_outage(engine, self._renew)
+        return engine
+
+    def check(self) -> None:
+        """Commit a small write; fails if the database does not accept it, or is another one."""
+        with self.engine.begin() as connection:
+            self.verify(connection)
+
+    def verify(self, connection: sa.Connection) -> None:
+        """Fail if the connection is not to the database that was opened.
+
+        Then every connection is renewed, and nothing is done until the right database is back.
+        """
+        try:
+            is_same = connection.execute(schema.check(self._id)).rowcount == 1
+        except ProgrammingError:
+            is_same = False  # the tables are missing
+        if not is_same:
+            self._renew(self._replaced())
+            raise self._replaced()
+
+    def refuse_if_replaced(self) -> None:
+        """Fail if the SQLite file was removed or replaced since it was opened."""
+        file = self._location.file
+        if file is not None and files.identity(file) != self._file_id:
+            raise self._replaced()
+
+    def _renew(self, error: BaseException) -> None:
+        self._outage.begin(error)
+        self._renewed_at = time.monotonic()
 
     def transact(self, work: Callable[[sa.Connection], T], *, once: bool = False) -> T:
         """Do the work in one transaction; repeat it if the database was unavailable.
@@ -79,7 +112,6 @@ class Database:
                     result = work(connection)
                     if once and self.is_shared:
                         transaction_id = str(connection.scalar(sa.func.pg_current_xact_id()))
-                self._outage.end()
                 return result
             except (DBAPIError, sa.exc.TimeoutError) as error:
                 if not self._is_temporary(error):
@@ -95,9 +127,7 @@ class Database:
         with self.engine.begin() as connection:
             if self.is_shared:
                 connection.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
-            result = work(connection)
-        self._outage.end()
-        return result
+            return work(connection)
 
     def close(self) -> None:
         """Close every connection and release the database to the next engine."""
@@ -117,19 +147,25 @@ class Database:
         return is_closed
 
     def _is_temporary(self, error: Exception) -> bool:
-        if not self.is_shared:
-            return isinstance(error, OperationalError) and "locked" in str(error.orig)
-        # A lost connection is reported in several ways.
-        lost = isinstance(error, DBAPIError) and error.connection_invalidated
-        return lost or isinstance(error, (OperationalError, sa.exc.TimeoutError))
+        if not isinstance(error, DBAPIError):
+            return True  # the pool's connections are all in use, or a commit is in progress
+        lost = error.connection_invalidated
+        return lost or is_outage(error.orig) or is_conflict(error.orig)
 
     def _connect(self, dialect: Any, record: Any, arguments: Any, keywords: Any) -> Any:
         # Everything that needs a connection waits here, DBOS included: its own retries become
         # ever rarer and cannot be cancelled.
         while True:
+            record.info[_CONNECTED_AT] = time.monotonic()
             try:
+                self.refuse_if_replaced()
                 connection = dialect.connect(*arguments, **keywords)
-            except dialect.dbapi.OperationalError as error:
+                try:
+                    self._check_new(connection, dialect)
+                except BaseException:
+                    connection.close()
+                    raise
+            except (dialect.dbapi.Error, DatabaseReplaced) as error:
                 self._outage.begin(error)
                 if self._is_closed_after(_RETRY_AFTER):
                     # Not a database error, which would be retried.
@@ -138,31 +174,23 @@ class Database:
                 self._outage.end()
                 return connection
 
+    def _refuse_old(self, connection: Any, record: Any, proxy: Any) -> None:
+        if record.info.get(_CONNECTED_AT, 0.0) < self._renewed_at:
+            raise sa.exc.DisconnectionError("the database's connections are renewed")
 
-class Outage:
-    """An outage of the database: reported by many threads, logged once."""
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-        self._ended = float("-inf")
-        self._lock = threading.Lock()
-
-    def begin(self, error: Exception) -> None:
-        with self._lock:
-            if self._since is not None or time.monotonic() - self._ended < _SETTLING:
-                return
-            self._since = time.monotonic()
-        logger.warning("the database does not answer; waiting for it: %s", one_line(error))
-
-    def end(self) -> None:
-        if self._since is None:
+    def _check_new(self, connection: Any, dialect: sa.Dialect) -> None:
+        if not (self.is_shared or self._outage.is_on):
             return
-        with self._lock:
-            if self._since is None:
-                return
-            seconds = time.monotonic() - self._since
-            self._since, self._ended = None, time.monotonic()
-        logger.warning("the database answers again, after %.1f s", seconds)
+        check = schema.check(self._id)
+        statement = check.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+        cursor = connection.cursor()
+        cursor.execute(str(statement))
+        if cursor.rowcount != 1:
+            raise self._replaced()
+        connection.commit()
+
+    def _replaced(self) -> DatabaseReplaced:
+        return DatabaseReplaced(f"{self._location.shown}: the database was removed or replaced")
 
 
 def _is_committed(connection: sa.Connection, transaction_id: str) -> bool:
@@ -171,5 +199,5 @@ def _is_committed(connection: sa.Connection, transaction_id: str) -> bool:
     )
     if status == "in progress":
         # The server may not have noticed yet that the connection is lost: ask again.
-        raise OperationalError("pg_xact_status", {}, Exception("the commit is in progress"))
+        raise sa.exc.TimeoutError("the commit is in progress")
     return bool(status == "committed")

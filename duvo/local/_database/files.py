@@ -46,6 +46,15 @@ def create_private(file: Path) -> None:
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
 
 
+def identity(file: Path) -> tuple[int, int] | None:
+    """Return the device and inode of a file, or None if it is missing."""
+    try:
+        status = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino
+
+
 def make_private(file: Path) -> None:
     """Take other users' access to this user's file away; does nothing if it is missing."""
     with contextlib.suppress(OSError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+import uuid
+
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
@@ -17,7 +20,15 @@ _PREPARE_LOCK = 7_411
 
 metadata = sa.MetaData()
 
-meta = sa.Table("duvo_meta", metadata, sa.Column("version", sa.Integer, primary_key=True))
+meta = sa.Table(
+    "duvo_meta",
+    metadata,
+    sa.Column("version", sa.Integer, primary_key=True),
+    # Of this database: another one in its place has another id, a copy of it the same.
+    sa.Column("id", sa.String(36)),
+    # Unix time in milliseconds of the last check that the database accepts changes.
+    sa.Column("checked_at", sa.BigInteger),
+)
 
 runs = sa.Table(
     "duvo_runs",
@@ -102,8 +113,14 @@ servers = sa.Table(
 )
 
 
-def prepare(engine: sa.Engine, location: Location) -> None:
-    """Create the tables where they are missing, and check their version."""
+def check(database_id: str) -> sa.Update:
+    """Return a small write, which changes one row if this is still the database of that id."""
+    moment = time.time_ns() // 1_000_000
+    return meta.update().where(meta.c.id == database_id).values(checked_at=moment)
+
+
+def prepare(engine: sa.Engine, location: Location) -> str:
+    """Create the tables and columns that are missing, check the version, and return the id."""
     try:
         with engine.begin() as connection:
             if location.file is None:
@@ -115,6 +132,7 @@ def prepare(engine: sa.Engine, location: Location) -> None:
                     f"{location.shown}: a database of another program; name another file"
                 )
             metadata.create_all(connection)
+            _add_missing_columns(connection)
             version = connection.scalar(sa.select(meta.c.version))
             if version is None:
                 connection.execute(meta.insert().values(version=VERSION))
@@ -123,6 +141,10 @@ def prepare(engine: sa.Engine, location: Location) -> None:
                     f"{location.shown}: of version {version}, this duvo knows {VERSION}; "
                     f"use the duvo that made it, or name another database"
                 )
+            connection.execute(
+                meta.update().where(meta.c.id.is_(None)).values(id=str(uuid.uuid4()))
+            )
+            return str(connection.scalar(sa.select(meta.c.id)))
     except DBAPIError as error:
         reason = one_line(error)
         if "locked" in reason:
@@ -136,3 +158,15 @@ def prepare(engine: sa.Engine, location: Location) -> None:
         raise DatabaseDamaged(
             f"{location.shown}: not a usable database ({reason}); name another file"
         ) from None
+
+
+def _add_missing_columns(connection: sa.Connection) -> None:
+    # Each may be null or has a default: an earlier version, which does not know them, may use the
+    # database at the same time.
+    inspector = sa.inspect(connection)
+    for table in metadata.sorted_tables:
+        present = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in present:
+                added = sa.schema.CreateColumn(column).compile(connection)
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {added}")

@@ -137,6 +137,7 @@ class Engine:
             return change
 
         def transact() -> Change:
+            self._database.refuse_if_replaced()
             change = self._database.transact(work_and_broadcast, once=True)
             self.call_soon(self._follow_up, change)
             return change

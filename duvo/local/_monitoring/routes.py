@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .._database.database import Database
 from .._database.health import DatabaseCheck
 from .._store.counters import on_commit
 from .metrics import Metrics
@@ -26,12 +26,12 @@ class Monitoring:
     METRICS = "/metrics"
 
     def __init__(
-        self, database: sa.Engine, *, turns: Callable[[], int], held_polls: Callable[[], int]
+        self, database: Database, *, turns: Callable[[], int], held_polls: Callable[[], int]
     ):
         self.is_leaving = False  # whether the server shuts down and takes no new work
         self._check = DatabaseCheck(database)
         self._metrics = Metrics(turns=turns, held_polls=held_polls)
-        on_commit(database, self._metrics.count_committed)
+        on_commit(database.engine, self._metrics.count_committed)
 
     @property
     def routes(self) -> list[Route]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,7 +106,9 @@ def test_a_transaction_is_repeated_on_a_locked_database(database: Database, run_
     def work(connection: sa.Connection) -> str:
         tries.append(1)
         if len(tries) < 3:
-            raise sa.exc.OperationalError("UPDATE", {}, Exception("database is locked"))
+            raise sa.exc.OperationalError(
+                "UPDATE", {}, sqlite3.OperationalError("database is locked")
+            )
         return "done"
 
     assert database.transact(work) == "done"

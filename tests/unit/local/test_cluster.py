@@ -25,7 +25,7 @@ class Host:
 
 
 class Heartbeat:
-    def __init__(self, engine: Any, on_broadcast: Any, on_connect: Any, on_beat: Any):
+    def __init__(self, engine: Any, verify: Any, on_broadcast: Any, on_connect: Any, on_beat: Any):
         self.on_beat = on_beat
         self.has_lease = False
 
@@ -33,6 +33,9 @@ class Heartbeat:
 class Database:
     def create_unpooled(self) -> None:
         return None
+
+    def verify(self, connection: object) -> None:
+        pass
 
 
 async def returns_soon(task: asyncio.Task[None]) -> bool:
