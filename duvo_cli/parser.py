@@ -26,6 +26,8 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        for action in (None, "store"):
+            self.register("action", action, _StoreOnce)
         self.command = command
         self.timeout_help = ONE_REQUEST
         """Help of `--timeout`, whose meaning depends on the command."""
@@ -64,19 +66,56 @@ class Parser(argparse.ArgumentParser):
         # has no public way to list the options of a parser.
         known = self._option_string_actions
         attached: list[str] = []
+        given: dict[str, str] = {}
         words = iter(argv)
         for word in words:
             if word == "--":
                 return [*attached, word, *words]
-            action = known.get(word)
+            option, is_attached, value = _split(word)
+            action = known.get(option)
             if action is None or action.nargs is not None:
                 attached.append(word)
                 continue
-            value = next(words, None)
-            if value is None or value in known or value == "--":
-                self.error(f"{word} needs a value")
-            attached.append(f"{word}={value}" if word.startswith("--") else word + value)
+            if not is_attached:
+                value = self._value_of(option, next(words, None))
+            if isinstance(action, _StoreOnce) and given.setdefault(action.dest, value) != value:
+                earlier = f"{given[action.dest]:.100}"
+                self.error(f"{option} is given twice, with {earlier!r} and {f'{value:.100}'!r}")
+            if "FILE" not in str(action.metavar):
+                self._check_text(option, value)
+            attached.append(f"{option}={value}" if option.startswith("--") else option + value)
         return attached
+
+    def _value_of(self, option: str, word: str | None) -> str:
+        if word is None or word == "--":
+            self.error(f"{option} needs a value")
+        if word in self._option_string_actions:
+            self.error(f"{option} needs a value; if {word} is meant, write {option}={word}")
+        return word
+
+    def _check_text(self, option: str, value: str) -> None:
+        # Python turns bytes that are not UTF-8 into surrogates. A file may have such a name.
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            if not value.startswith("@") and "=@" not in value:
+                byte = ord(value[error.start]) & 0xFF
+                self.error(f"the value of {option} is not UTF-8 text (byte 0x{byte:02x})")
+
+
+class _StoreOnce(argparse.Action):
+    """Stores the value of an argument. An option is refused that has a second value."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        setattr(namespace, self.dest, values)
+
+
+def _split(word: str) -> tuple[str, bool, str]:
+    """The option in a word, whether a value is attached to it, and the value."""
+    if word.startswith("--"):
+        option, equals, value = word.partition("=")
+        return option, bool(equals), value
+    return word[:2], len(word) > 2, word[2:]
 
 
 def module_for(command: str) -> ModuleType:

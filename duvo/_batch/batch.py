@@ -88,6 +88,7 @@ class Batch:
         # Entries with a result, first to be recorded in the journal, then to be given.
         self._to_record: list[Entry] = []
         self._to_give: deque[Entry] = deque()
+        self._contradictions: set[str] = set()
         self._failures: list[tuple[int, Any, _errors.DuvoError]] = []
         # Numbers of entries with a result, by the status of the run.
         self._finished: Counter[str] = Counter()
@@ -229,7 +230,13 @@ class Batch:
 
     def _reply(self, entry: Entry, state: RunState, request: HumanRequest) -> Spawn:
         on_request, answers = self._on_request, self._answers
-        responder = Responder(on_request, answers, warn=True, may_await=self._driver.may_await)
+        responder = Responder(
+            on_request,
+            answers,
+            warn=True,
+            may_await=self._driver.may_await,
+            warned=self._contradictions,
+        )
         flow = tasks.reply(self._api, state, request, responder)
         arguments = (self._driver, state, request, on_request, answers)
         return Spawn("reply", entry, flow, (tasks.reply_in_executor, arguments))

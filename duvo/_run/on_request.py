@@ -12,7 +12,7 @@ from .actions import read_once, send_reply
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-    from typing import Any, Literal, TypeAlias
+    from typing import Any, Literal, NoReturn, TypeAlias
 
     from .._flow.steps import Flow
     from .._models.human_requests import HumanRequest
@@ -37,10 +37,19 @@ class Responder:
     """Handles each human request of a run exactly once, by standing answers or `on_request`.
 
     `on_request` is as in `Run.wait`, and may be a coroutine function with
-    `may_await`. With `warn`, an unanswered request is logged at WARNING.
+    `may_await`. With `warn`, an unanswered request is logged at WARNING. So are
+    contradicting answers, once for all responders that share `warned`.
     """
 
-    def __init__(self, on_request: Any, answers: Answers | None, *, warn: bool, may_await: bool):
+    def __init__(
+        self,
+        on_request: Any,
+        answers: Answers | None,
+        *,
+        warn: bool,
+        may_await: bool,
+        warned: set[str] | None = None,
+    ):
         if not (on_request is None or callable(on_request) or on_request in _WORDS):
             raise ConfigError(
                 f"on_request must be a callable or one of {', '.join(_WORDS)}, not {on_request!r}"
@@ -57,19 +66,34 @@ class Responder:
         self._answers = answers
         self._warn = warn
         self._handled: str | None = None
+        self._warned: set[str] = set() if warned is None else warned
 
     def handle(self, state: RunState, request: HumanRequest, poller: Poller) -> Flow[bool]:
         """Reply to a request, or leave it unanswered; return whether a reply was sent."""
         if request.id == self._handled:
             return False
         self._handled = request.id
-        body = replies.standing(request, self._answers)
+        given = replies.standing(request, self._answers)
+        if given is not None and given.contradiction:
+            self._leave_open(state, request, given.contradiction)
+        body = {"answers": given.found} if given is not None else None
         if body is None:
             body = yield from self._decide(state, request)
         if body is None:
             return False
         yield from _reply(state, request, body, poller)
         return True
+
+    def _leave_open(self, state: RunState, request: HumanRequest, why: str) -> NoReturn:
+        if why not in self._warned:
+            self._warned.add(why)
+            logger.warning("run %s: its request is left open: %s", state.id, why)
+        raise HumanRequestPending(
+            f"run {state.id} waits for a human, and the standing answers contradict each other: "
+            f"{why}; answer with: {replies.how_to_answer(request)}",
+            run=state.handle,
+            request=request,
+        )
 
     def _decide(self, state: RunState, request: HumanRequest) -> Flow[dict[str, Any] | None]:
         choice = self._on_request

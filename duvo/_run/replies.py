@@ -15,6 +15,20 @@ if TYPE_CHECKING:
     Answers: TypeAlias = Mapping[str, AnswerText] | Sequence[str]
 
 
+class Given:
+    """Answers by the text of their question.
+
+    Attributes:
+        unknown: keys that match no question.
+        contradiction: why a question has too many answers, or "".
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, str] = {}
+        self.unknown: list[str] = []
+        self.contradiction = ""
+
+
 def body(
     request: HumanRequest, approve: bool | None = None, answers: Answers | None = None
 ) -> dict[str, Any]:
@@ -32,40 +46,54 @@ def body(
         raise _unfit("this kind of request can be answered in the web app only", request)
     if not answers:
         raise _unfit("it needs answers to its questions, not a decision", request)
-    found, unknown = match(request, answers)
-    if unknown:
-        raise _unfit(f"it has no question {unknown[0]!r}", request)
-    missing = [question for question in request.questions if question.question not in found]
+    given = match(request, answers)
+    if given.unknown:
+        raise _unfit(f"it has no question {given.unknown[0]!r}", request)
+    if given.contradiction:
+        raise _unfit(given.contradiction, request)
+    missing = [question for question in request.questions if question.question not in given.found]
     if missing:
         raise _unfit(f"the question {missing[0].key!r} has no answer", request)
-    return {"answers": found}
+    return {"answers": given.found}
 
 
-def standing(request: HumanRequest, answers: Answers | None) -> dict[str, Any] | None:
-    """Return the body of a reply by standing answers, or None if they leave a question open.
+def standing(request: HumanRequest, answers: Answers | None) -> Given | None:
+    """Return standing answers, or None if they leave a question open.
 
     Answers to other questions are for other requests.
     """
     if not answers or not request.questions:
         return None
-    found, _ = match(request, answers)
-    if any(question.question not in found for question in request.questions):
+    given = match(request, answers)
+    if any(question.question not in given.found for question in request.questions):
         return None
-    return {"answers": found}
+    return given
 
 
-def match(request: HumanRequest, answers: Answers) -> tuple[dict[str, str], list[str]]:
-    """Return the answers by question text, and the keys that match no question."""
+def match(request: HumanRequest, answers: Answers) -> Given:
+    """Find the questions that the answers are for.
+
+    Several answers to a question are joined where several options may be chosen,
+    whichever of its names they use.
+    """
     names = _names(request.questions)
-    found: dict[str, str] = {}
-    unknown = []
+    given = Given()
     for key, text in _pairs(answers, names, request):
         question = names.get(key)
         if question is None:
-            unknown.append(key)
+            given.unknown.append(key)
+            continue
+        earlier = given.found.setdefault(question.question, text)
+        if earlier == text or (question.multi_select and text in earlier.split(",")):
+            continue
+        if question.multi_select:
+            given.found[question.question] = f"{earlier},{text}"
         else:
-            found[question.question] = text
-    return found, unknown
+            given.contradiction = (
+                f"the question {question.key!r} takes one answer, but {earlier!r} and {text!r} "
+                "are given"
+            )
+    return given
 
 
 def how_to_answer(request: HumanRequest) -> str:

@@ -27,7 +27,7 @@ def register(parser: Parser) -> None:
         type=fields.text_field,
         dest="fields",
         metavar="KEY=TEXT",
-        help="a text field; KEY[] adds to an array",
+        help=f"a text field; KEY[] adds to an array; {text.ALSO}",
     )
     parser.add_argument(
         "-F",
@@ -37,7 +37,8 @@ def register(parser: Parser) -> None:
         type=fields.typed_field,
         dest="fields",
         metavar="KEY=VALUE",
-        help="a field that is true, false, null, a number, @FILE with JSON, or else text",
+        help="a field that is true, false, null, a number, @FILE or - (stdin) with JSON, or else "
+        "text",
     )
     parser.add_argument("--input", metavar="FILE", help="the JSON body; - reads stdin")
     parser.add_argument("--paginate", action="store_true", help="fetch all pages as one document")
@@ -60,6 +61,10 @@ def run(args: Namespace) -> int:
     reads = method in ("GET", "HEAD")
     if args.paginate and (method != "GET" or args.include):
         raise UsageError("--paginate goes with GET, and without --include", "api")
+    try:
+        fields.check(args.fields)
+    except ValueError as error:
+        raise UsageError(str(error), "api") from None
     body = _body(args, reads=reads)
     params = fields.query(args.fields) if reads or args.input is not None else []
     with client_of(args) as client, _printing_refusals():

@@ -6,39 +6,54 @@ import json
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from math import isfinite
-from pathlib import Path
+
+from . import text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _WORDS = {"true": True, "false": False, "null": None}
 
 
 def text_field(argument: str) -> tuple[str, str]:
-    """An argument type: key and text."""
-    key, found, value = argument.partition("=")
-    if not found or not key:
-        raise ArgumentTypeError(f"{argument!r} is not KEY=VALUE")
-    return key, value
+    """An argument type: key and text, which may be `-` or `@FILE`."""
+    key, value = _split(argument)
+    return key, text.text_of(value)
 
 
 def typed_field(argument: str) -> tuple[str, object]:
-    """An argument type: key and a word, a number, a file with JSON, or else text."""
-    key, value = text_field(argument)
+    """An argument type: key and a word, a number, stdin or a file with JSON, or else text."""
+    key, value = _split(argument)
     if value in _WORDS:
         return key, _WORDS[value]
+    if value == "-":
+        return key, _json(text.stdin().read(), "stdin")
+    if value.startswith("@@"):
+        return key, value[1:]
     if value.startswith("@"):
-        return key, _json_file(value[1:])
+        return key, _json(text.read_file(value[1:]), repr(value[1:]))
     return key, _number(value)
+
+
+def check(fields: Sequence[tuple[str, object]]) -> None:
+    """Raise a ValueError for a field that is given twice; `KEY[]` adds to an array."""
+    given: dict[str, str] = {}
+    for key, _ in fields:
+        name = key.removesuffix("[]")
+        if name in given and (key == name or given[name] == name):
+            raise ValueError(f"the field {name!r} is given twice; {name}[] collects an array")
+        given[name] = key
 
 
 def document(fields: Sequence[tuple[str, object]]) -> dict[str, object]:
     """The fields as a JSON object; `KEY[]` collects an array."""
-    data: dict[str, object] = {}
+    data: dict[str, Any] = {}
     for key, value in fields:
-        if not key.endswith("[]"):
+        if key.endswith("[]"):
+            data.setdefault(key[:-2], []).append(value)
+        else:
             data[key] = value
-            continue
-        values = data.setdefault(key[:-2], [])
-        if isinstance(values, list):
-            values.append(value)
     return data
 
 
@@ -58,20 +73,25 @@ def json_of(data: bytes) -> object:
         raise ValueError("nested too deeply") from None
 
 
-def _number(text: str) -> object:
+def _number(word: str) -> object:
     try:
-        value = json.loads(text)
+        value = json.loads(word)
     except ValueError:
-        return text
+        return word
     # Python also parses "NaN" and "1e999", which JSON does not have.
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value if is_number and isfinite(value) else text
+    return value if is_number and isfinite(value) else word
 
 
-def _json_file(name: str) -> object:
+def _split(argument: str) -> tuple[str, str]:
+    key, found, value = argument.partition("=")
+    if not found or not key:
+        raise ArgumentTypeError(f"{argument!r} is not KEY=VALUE")
+    return key, value
+
+
+def _json(data: bytes, source: str) -> object:
     try:
-        return json_of(Path(name).read_bytes())
-    except OSError as error:
-        raise ArgumentTypeError(f"cannot read {name!r}: {error.strerror}") from None
+        return json_of(data)
     except ValueError as error:
-        raise ArgumentTypeError(f"{name!r} is not JSON: {error}") from None
+        raise ArgumentTypeError(f"{source} is not JSON: {error}") from None

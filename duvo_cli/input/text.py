@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from pathlib import Path
 
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 HELP = "the text; - reads stdin, @FILE reads a file, @@… is text that begins with @"
+ALSO = "TEXT may be -, @FILE or @@… as in --message"
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+_read: BinaryIO | None = None
 
 
 def text_of(argument: str) -> str:
@@ -36,14 +42,18 @@ def read_file(name: str) -> bytes:
 
 
 def stdin() -> BinaryIO:
-    """The binary stream of stdin, if it is open."""
+    """The binary stream of stdin, if it is open and was not taken before."""
+    global _read
     if sys.stdin is None:
         raise CommandFailed("cannot read stdin: it is closed")
-    return sys.stdin.buffer
+    if sys.stdin.buffer is _read:
+        raise CommandFailed("stdin is read only once: only one argument may be -")
+    _read = sys.stdin.buffer
+    return _read
 
 
 def _decoded(data: bytes, source: str) -> str:
     try:
-        return data.decode()
+        return data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
     except UnicodeDecodeError:
         raise CommandFailed(f"{source} is not UTF-8 text") from None

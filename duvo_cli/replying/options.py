@@ -9,6 +9,7 @@ from functools import partial
 import duvo
 
 from ..errors import UsageError
+from ..input import text
 from ..output import human_request, terminal
 from ..parser import Parser
 
@@ -37,15 +38,20 @@ def add_options(parser: Parser, *, asks: bool = True) -> None:
         default=[],
         type=key_and_text,
         metavar="KEY=TEXT",
-        help="answer the question with this key, text or number; may be repeated",
+        help=f"answer the question with this key, text or number; may be repeated; {text.ALSO}",
     )
 
 
-def key_and_text(text: str) -> str:
-    """An argument type: `KEY=TEXT`, to be split once the question is known."""
-    if "=" not in text[1:]:
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=TEXT")
-    return text
+def key_and_text(argument: str) -> str:
+    """An argument type: `KEY=TEXT`, to be split once the question is known.
+
+    TEXT may be `-` or `@FILE`, whose last newline is not part of the answer.
+    """
+    if "=" not in argument[1:]:
+        raise argparse.ArgumentTypeError(f"{argument!r} is not KEY=TEXT")
+    key, _, answer = argument.partition("=")
+    read = text.text_of(answer)
+    return argument if read == answer else f"{key}={read.removesuffix(chr(10))}"
 
 
 def check_options(args: argparse.Namespace, command: str, *, waits: bool = True) -> None:

@@ -47,6 +47,7 @@ NOWHERE = "99999999-9999-4999-8999-999999999999"
         ("runs respond x --approve --deny", {}, 1),
         ("runs respond x --approve --answer a=b", {}, 1),
         ("runs respond x --answer nothing", {}, 1),
+        ("profiles add work --team-id a --team b", {}, 1),
         ("runs respond --approve", {}, 1),
         ("runs respond x --agent y --approve", {}, 1),
         ("runs respond --all-pending --approve", {}, 1),

@@ -150,6 +150,23 @@ def test_given_answers_and_approvals_let_a_run_complete(run_duvo: Command) -> No
     assert denied.stdout == "INV-1042 is left alone.\n"
 
 
+def test_two_answers_are_joined_for_choices_and_leave_other_requests_open(
+    run_duvo: Command,
+) -> None:
+    start = ("runs", "start", "--wait", "--agent", "Travel booker", "--answer", "Parts=train")
+    joined = run_duvo(*start, "--answer", "2=hotel", "--answer", "City=Prague")
+    assert joined.stdout == "Booked for Prague: train,hotel.\n"
+    left = run_duvo(*start, "--answer", "City=Prague", "--answer", "1=Vienna")
+    assert (left.stdout, left.returncode) == ("", 6)
+    why = "the question 'City' takes one answer, but 'Prague' and 'Vienna' are given"
+    assert [line for line in left.stderr.splitlines() if line.endswith(why)] != []
+    run_id = left.stderr.split()[2]
+    options = ("--answer", "City=Prague", "--answer", "1=Vienna", "--answer", "Parts=train")
+    refused = run_duvo("runs", "respond", run_id, *options)
+    assert (refused.stdout, refused.returncode) == ("", 1)
+    assert why in refused.stderr
+
+
 def test_following_messages_shows_all_of_them_or_the_tail(
     run_duvo: Command, dev_client: duvo.Client
 ) -> None:

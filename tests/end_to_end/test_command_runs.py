@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -269,6 +270,35 @@ def test_api_joins_pages_into_one_document(
     document = json.loads(done.stdout)
     assert document["total"] == count
     assert len({run["id"] for run in document["data"]}) == count
+
+
+def test_texts_of_fields_and_templates_come_from_files_and_stdin(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, tmp_path: Path
+) -> None:
+    text, rows = tmp_path / "text.txt", tmp_path / "rows.csv"
+    text.write_bytes("\ufeffHello {n}".encode())
+    rows.write_text("n\n1\n")
+    words = ["api", "POST", "/v2/x", "-f", f"a=@{text}", "-f", "b=@@b"]
+    run_duvo_with_fake_api(*words, "-F", "c=-", input="[1.5]")
+    (seen,) = fake_api.requests
+    assert seen.json == {"a": "Hello {n}", "b": "@b", "c": [1.5]}
+    twice = run_duvo_with_fake_api("api", "POST", "/v2/x", "-f", "a=-", "-F", "c=-", input="1")
+    assert (twice.stdout, twice.returncode) == ("", 1)
+    assert twice.stderr == "duvo: stdin is read only once: only one argument may be -\n"
+    many = ("runs", "start-many", "--agent", "A", "--input", str(rows), "--dry-run")
+    for template in ("-", f"@{text}"):
+        done = run_duvo_with_fake_api(*many, "--message-template", template, input="Hello {n}")
+        assert done.stdout == "0: Hello 1\n"
+
+
+def test_api_refuses_a_field_that_is_given_twice(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    for words in ("GET /v2/x -f a=1 -f a=1", "POST /v2/x -f a=1 -F a[]=2"):
+        done = run_duvo_with_fake_api("api", *words.split())
+        assert (done.stdout, done.returncode) == ("", 1)
+        assert done.stderr.startswith("duvo: the field 'a' is given twice; a[] collects an array;")
+    assert fake_api.requests == []
 
 
 def test_invalid_json_as_api_input_is_one_line(run_duvo_with_fake_api: Command) -> None:

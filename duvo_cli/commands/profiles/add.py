@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from ...errors import CommandFailed
+from ...errors import CommandFailed, UsageError
 from ...input import text
 from ...output import details, terminal
 from ...parser import Parser, identifier
@@ -33,6 +33,8 @@ duvo profiles add ci --team-id "$TEAM_ID" --default < key.txt
 def run(args: Namespace) -> int:
     from duvo import profiles
 
+    if args.team_id is not None and args.team not in (None, args.team_id):
+        raise UsageError("--team-id and --team give two teams", "profiles add")
     added = profiles.add(
         args.name,
         _key(args),
@@ -51,7 +53,7 @@ def run(args: Namespace) -> int:
 
 def _key(args: Namespace) -> str:
     if args.key_stdin or not terminal.is_terminal(sys.stdin):
-        key = text.stdin().read().decode(errors="replace").strip()
+        key = text.text_of("-").strip()
         if not key:
             raise CommandFailed("stdin has no key")
         return key

@@ -8,6 +8,7 @@ import duvo
 
 from ...client import client_of
 from ...errors import UsageError
+from ...input import text
 from ...output import details, json, terminal
 from ...output.command_line import command_line
 from ...parser import Parser, identifier
@@ -34,7 +35,8 @@ def register(parser: Parser) -> None:
         action="append",
         type=key_and_text,
         metavar="KEY=TEXT",
-        help="answer the question with this key, text or number; once for each question",
+        help="answer the question with this key, text or number; again for each question, or "
+        f"choice where several may be chosen; {text.ALSO}",
     )
     many = parser.add_argument_group("instead of RUN")
     many.add_argument(

@@ -42,8 +42,8 @@ def register(parser: Parser) -> None:
     parser.add_argument(
         "--message-template",
         metavar="TEXT",
-        help="the message, where {column} stands for a row's text; by default the column "
-        "message, or else the row as JSON",
+        help="the message, where {column} stands for a row's text (by default the column "
+        "message, or else the row as JSON); - reads stdin, @FILE reads a file",
     )
     parser.add_argument(
         "--key",
@@ -122,8 +122,11 @@ def run(args: Namespace) -> int:
 def _message(args: Namespace) -> StartMessage:
     from duvo._tables.start_message import StartMessage
 
+    template = args.message_template
+    if template is not None:
+        template = text.text_of(template)
     try:
-        return StartMessage(args.message_template)
+        return StartMessage(template)
     except duvo.ConfigError as error:
         raise UsageError(f"--message-template: {error}", _COMMAND) from None
 

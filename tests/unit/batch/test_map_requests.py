@@ -71,6 +71,20 @@ def test_what_nothing_may_answer_is_told_at_the_end(
     assert results.progress == duvo.Progress(completed=2, failed=1)
 
 
+def test_standing_answers_that_contradict_each_other_are_reported_once(
+    client: duvo.Client, agent: Agent, caplog: pytest.LogCaptureFixture
+) -> None:
+    agent.does = lambda message: "question"
+    results = client.runs.map(AGENT, ["a", "b", "c"], answers=["one=red", "1=blue"])
+    with pytest.raises(duvo.MapIncomplete) as caught:
+        list(results)
+    kinds = [type(error) for _, _, error in caught.value.failures]
+    assert kinds == [duvo.HumanRequestPending] * 3
+    assert agent.replies == {}
+    (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert "takes one answer, but 'red' and 'blue' are given" in warning.message
+
+
 @pytest.mark.parametrize("choice", [None, "leave", lambda request: None])
 def test_what_is_left_waits_for_somebody_else_and_is_told_once(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, caplog: Any, choice: Any

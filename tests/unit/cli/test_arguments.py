@@ -8,9 +8,11 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from duvo import Option, Question
+from duvo_cli.errors import CommandFailed
 from duvo_cli.input import fields
 from duvo_cli.output.times import since
 from duvo_cli.replying import typed
+from duvo_cli.replying.options import key_and_text
 
 
 @pytest.mark.parametrize(
@@ -105,8 +107,29 @@ def test_a_typed_field_reads_json_from_a_file(tmp_path):
     file.write_text("{")
     with pytest.raises(ArgumentTypeError, match="is not JSON"):
         fields.typed_field(f"k=@{file}")
-    with pytest.raises(ArgumentTypeError, match="No such file"):
+    with pytest.raises(CommandFailed, match="No such file"):
         fields.typed_field("k=@nowhere.json")
+
+
+def test_a_text_field_reads_a_file_without_its_byte_order_mark(tmp_path):
+    file = tmp_path / "x.txt"
+    for mark, encoding in (("", "utf-8"), ("\ufeff", "utf-8"), ("\ufeff", "utf-16-le")):
+        file.write_bytes(f"{mark}příliš\n".encode(encoding))
+        assert fields.text_field(f"k=@{file}") == ("k", "příliš\n")
+        assert key_and_text(f"k=@{file}") == "k=příliš"
+    assert fields.text_field("k=@@x") == fields.typed_field("k=@@x") == ("k", "@x")
+
+
+@pytest.mark.parametrize("keys", ["a a", "a a[]", "a[] a", "b a b"])
+def test_a_field_that_is_given_twice_is_refused(keys):
+    with pytest.raises(ValueError, match=r"the field '[ab]' is given twice"):
+        fields.check([(key, "1") for key in keys.split()])
+
+
+def test_items_of_an_array_may_be_given_repeatedly():
+    given = [("a[]", "1"), ("b", "2"), ("a[]", "1")]
+    fields.check(given)
+    assert fields.document(given) == {"a": ["1", "1"], "b": "2"}
 
 
 @pytest.mark.parametrize("text", ["k", "=v", ""])

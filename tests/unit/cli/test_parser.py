@@ -10,7 +10,7 @@ import pytest
 
 import duvo_cli.commands
 from duvo_cli import parser, registry
-from duvo_cli.errors import UsageError
+from duvo_cli.errors import CommandFailed, UsageError
 
 
 @pytest.mark.parametrize(
@@ -115,6 +115,47 @@ def test_a_value_may_begin_with_a_dash(words, answers):
 def test_an_option_is_not_taken_for_the_value_of_another():
     with pytest.raises(UsageError, match="--agent needs a value"):
         parser.parser_of("runs start").parse(["--agent", "--follow"])
+
+
+def test_a_value_that_is_also_an_option_is_attached():
+    with pytest.raises(UsageError, match=r"if -h is meant, write --message=-h"):
+        parser.parser_of("runs start").parse(["--agent", "A", "--message", "-h"])
+    args = parser.parser_of("runs start").parse(["--agent", "A", "--message=-h"])
+    assert args.message == "-h"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "runs start --agent A --agent B",
+        "runs start --agent=A --message x --agent B",
+        "runs list --since 2h --since=3h",
+        "--profile a runs list --profile b",
+        "runs watch --status running --status waiting",
+        "api GET /v2/x --input a --input=b",
+        "dev --port 1 --port 2",
+        "runs messages RUN --tail 3 --tail 4",
+    ],
+)
+def test_an_option_with_two_values_is_refused(line):
+    name, _, arguments = registry.find(line.split())
+    with pytest.raises(UsageError, match=r"--[a-z]+ is given twice, with '[^']+' and '[^']+'"):
+        parser.parser_of(name).parse(arguments)
+
+
+def test_a_value_or_a_flag_may_be_repeated():
+    line = "--agent A --since=2h --agent=A --since 2h --json --json"
+    assert parser.parser_of("runs list").parse(line.split()).agent == "A"
+
+
+def test_a_value_that_is_not_utf_8_is_refused_unless_it_names_a_file():
+    latin_1 = "caf\udce9"
+    with pytest.raises(UsageError, match=r"the value of --agent is not UTF-8 text \(byte 0xe9\)"):
+        parser.parser_of("runs start").parse(["--agent", latin_1])
+    words = ["--agent", "A", "--input", latin_1, "--message-template", f"@{latin_1}"]
+    words += ["--answer", f"k=@{latin_1}"]
+    with pytest.raises(CommandFailed, match="cannot read"):
+        parser.parser_of("runs start-many").parse(words)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x", ""])

@@ -65,6 +65,44 @@ def test_several_choices_are_joined_by_commas(fake_api: FakeAPI, client: duvo.Cl
     assert replied(fake_api)[0]["answers"]["Which cost centre?"] == "A,B"
 
 
+@pytest.mark.parametrize(
+    ("answers", "joined"),
+    [
+        (["centre=A", "centre=B", "2=no"], "A,B"),
+        (["centre=A", "1=B", "Which cost centre?=A", "2=no"], "A,B"),
+        ({"centre": ["A", "B"], "1": "B", "2": "no"}, "A,B"),
+        (["centre=A", "centre=A", "2=no", "Is a=b true?=no"], "A"),
+    ],
+)
+def test_answers_to_one_question_are_joined_where_several_may_be_chosen(
+    fake_api: FakeAPI, client: duvo.Client, answers: Any, joined: str
+) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id, **QUESTIONS)
+    client.runs.run(run_id).respond(answers=answers)
+    sent = {"Which cost centre?": joined, "Is a=b true?": "no"}
+    assert replied(fake_api) == [{"answers": sent}]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        ["centre=A", "2=yes", "2=no"],
+        ["centre=A", "Is a=b true?=yes", "2=no"],
+        {"centre": "A", "2": "yes", "Is a=b true?": "no"},
+    ],
+)
+def test_two_answers_to_a_question_that_takes_one_are_refused(
+    fake_api: FakeAPI, client: duvo.Client, answers: Any
+) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id, **QUESTIONS)
+    why = "the question '2' takes one answer, but 'yes' and 'no' are given"
+    with pytest.raises(duvo.InvalidReply, match=why):
+        client.runs.run(run_id).respond(answers=answers)
+    assert replied(fake_api) == []
+
+
 def test_a_question_is_also_named_by_its_id(fake_api: FakeAPI, client: duvo.Client) -> None:
     run_id = fake_api.start()
     fake_api.ask(run_id, type="question", questions=[{"id": "q-7", "question": "Why?"}])

@@ -247,6 +247,21 @@ def test_standing_answers_answer_questions(
     assert sent == [{"answers": {"Which cost centre?": "A"}}]
 
 
+@pytest.mark.parametrize("choice", [None, "leave", "approve", lambda request: {"centre": "A"}])
+def test_standing_answers_that_contradict_each_other_leave_a_request_open(
+    fake_api: FakeAPI, client: duvo.Client, caplog: pytest.LogCaptureFixture, choice: Any
+) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id, **QUESTION)
+    with pytest.raises(duvo.HumanRequestPending, match="contradict each other: the question"):
+        client.runs.run(run_id).wait(on_request=choice, answers=["centre=A", "1=B"])
+    assert not [one for one in fake_api.requests if one.method == "POST"]
+    why = "the question 'centre' takes one answer, but 'A' and 'B' are given"
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        f"run {run_id}: its request is left open: {why}"
+    ]
+
+
 def test_a_callable_is_asked_once_for_each_request_and_may_leave_it(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
