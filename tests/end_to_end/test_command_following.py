@@ -160,7 +160,7 @@ def test_two_answers_are_joined_for_choices_and_leave_other_requests_open(
     assert (left.stdout, left.returncode) == ("", 6)
     why = "the question 'City' takes one answer, but 'Prague' and 'Vienna' are given"
     assert [line for line in left.stderr.splitlines() if line.endswith(why)] != []
-    run_id = left.stderr.split()[2]
+    run_id = left.stderr.split()[2].rstrip(":")
     options = ("--answer", "City=Prague", "--answer", "1=Vienna", "--answer", "Parts=train")
     refused = run_duvo("runs", "respond", run_id, *options)
     assert (refused.stdout, refused.returncode) == ("", 1)
