@@ -72,22 +72,32 @@ class HttpxTransport:
     async def _exchange(self, request: Request) -> Response:
         redirects = Redirects(self._base_url, request)
         while True:
-            async with (
-                self._client(redirects.url, request) as client,
-                client.stream(
-                    request.method,
-                    redirects.url,
-                    content=request.content,
-                    headers={**self._headers, **request.headers},
-                    # A callable beats both ~/.netrc and what the session itself has.
-                    auth=self._authorize,
-                    timeout=request.seconds(self._timeout),
-                    follow_redirects=False,
-                ) as response,
-            ):
-                if not redirects.follow(response.status_code, response.headers.get("location")):
+            try:
+                async with (
+                    self._client(redirects.url, request) as client,
+                    client.stream(
+                        request.method,
+                        redirects.url,
+                        content=request.content,
+                        headers={**self._headers, **request.headers},
+                        # A callable beats both ~/.netrc and what the session itself has.
+                        auth=self._authorize,
+                        timeout=request.seconds(self._timeout),
+                        follow_redirects=False,
+                    ) as response,
+                ):
+                    if redirects.follow(response.status_code, response.headers.get("location")):
+                        continue
                     content = await response.aread()
                     return Response(response.status_code, response.headers, content)
+            except _errors.DuvoError:
+                raise
+            except Exception as error:
+                raised = _raised_for_status(error)
+                if raised is None:
+                    raise
+            if not redirects.follow(raised.status, raised.headers.get("location")):
+                return raised
 
     def _authorize(self, request: httpx2.Request) -> httpx2.Request:
         request.headers["Authorization"] = f"Bearer {self._api_key}"
@@ -132,7 +142,7 @@ class HttpxTransport:
             isinstance(error, ValueError) and not isinstance(error, OSError)
         ):
             return self._refused(request, reason)
-        if not isinstance(error, (httpx2.RequestError, OSError)):
+        if not isinstance(error, (httpx2.RequestError, httpx2.StreamError, OSError)):
             return None
         if isinstance(error, httpx2.RequestError):
             # What is chained may be printed, and the request has the key in its headers.
@@ -157,6 +167,20 @@ class HttpxTransport:
 
     def _refused(self, request: Request, reason: str) -> _errors.ConfigError:
         return request.error(_errors.ConfigError, f": {reason}")
+
+
+def _raised_for_status(error: Exception) -> Response | None:
+    """Return the response for whose status a caller's session raised this error, or None."""
+    import httpx2
+
+    if not isinstance(error, httpx2.HTTPStatusError):
+        return None
+    response = error.response
+    try:
+        content = response.content
+    except httpx2.ResponseNotRead:
+        content = b""
+    return Response(response.status_code, response.headers, content)
 
 
 def _open(url: str, timeout: float) -> HttpxSessions:

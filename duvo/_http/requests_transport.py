@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import requests
 
+    from .._time.clock import Deadline
     from .request import Request
     from .sessions import Sessions
 
@@ -88,18 +89,26 @@ class RequestsTransport:
             sessions.close()
 
     def _follow_redirects(self, session: requests.Session, request: Request) -> requests.Response:
+        import requests
+
         redirects = Redirects(self._base_url, request)
         while True:
-            response = session.request(
-                request.method,
-                redirects.url,
-                data=request.content,
-                headers={**self._headers, **request.headers},
-                auth=_auth(self._api_key),
-                timeout=request.seconds(self._timeout),
-                allow_redirects=False,
-                stream=True,
-            )
+            try:
+                response = session.request(
+                    request.method,
+                    redirects.url,
+                    data=request.content,
+                    headers={**self._headers, **request.headers},
+                    auth=_auth(self._api_key),
+                    timeout=request.seconds(self._timeout),
+                    allow_redirects=False,
+                    stream=True,
+                )
+            except requests.HTTPError as error:
+                # A caller's session may raise for the status: the error has the response.
+                if error.response is None:
+                    raise
+                response = error.response
             try:
                 if not redirects.follow(response.status_code, response.headers.get("location")):
                     return response
@@ -167,7 +176,9 @@ class RequestsTransport:
             return destination.not_through_proxy(request, reason, arrived=arrived)
         if not arrived:
             return destination.unreachable(request, reason)
-        if isinstance(error, (requests.exceptions.InvalidURL, ValueError)):
+        # Also a ValueError, but about a header of the response.
+        unreadable = any(isinstance(cause, urllib3.exceptions.InvalidHeader) for cause in causes)
+        if isinstance(error, ValueError) and not unreadable:
             return request.error(_errors.ConfigError, f": {reason}")
         return destination.broken(request, reason)
 
@@ -187,31 +198,45 @@ def _read(
     closed: threading.Event | None,
     timeout: float,
 ) -> bytes:
-    if request.deadline is None and (closed is None or request.read_at_once):
-        return response.content
-    # The response to a held request has a space now and then, and a slow server
-    # sends byte by byte: check for the end after each piece.
     import requests
     import urllib3
 
-    deadline = request.deadline
-    pieces: list[bytes] = []
     try:
-        while True:
-            if closed is not None and closed.is_set():
-                raise Closed
-            if deadline is not None:
-                if deadline.passed:
-                    raise requests.ReadTimeout("the response was still coming")
-                _limit_wait(response, deadline.left(timeout))
-            piece = response.raw.read1(_MOST_AT_ONCE, decode_content=True)
-            if not piece:
-                return b"".join(pieces)
-            pieces.append(piece)
+        if not isinstance(response.raw, urllib3.BaseHTTPResponse):
+            # The response of an adapter other than that of requests.
+            return response.content or b""
+        if request.deadline is None and (closed is None or request.read_at_once):
+            return response.content
+        return _read_in_pieces(response, request.deadline, closed, timeout)
     except urllib3.exceptions.ReadTimeoutError as error:
         raise requests.ReadTimeout(error) from error
-    except urllib3.exceptions.HTTPError as error:
+    except (urllib3.exceptions.HTTPError, ValueError) as error:
         raise requests.exceptions.ChunkedEncodingError(error) from error
+
+
+def _read_in_pieces(
+    response: requests.Response,
+    deadline: Deadline | None,
+    closed: threading.Event | None,
+    timeout: float,
+) -> bytes:
+    # The response to a held request has a space now and then, and a slow server
+    # sends byte by byte: check for the end after each piece.
+    import requests
+
+    pieces: list[bytes] = []
+    while True:
+        if closed is not None and closed.is_set():
+            raise Closed
+        if deadline is not None:
+            if deadline.passed:
+                raise requests.ReadTimeout("the response was still coming")
+            _limit_wait(response, deadline.left(timeout))
+        piece = response.raw.read1(_MOST_AT_ONCE, decode_content=True)
+        if not piece:
+            # A hook of the caller's session may have read the body, which is then kept.
+            return b"".join(pieces) or response.content
+        pieces.append(piece)
 
 
 def _limit_wait(response: requests.Response, seconds: float) -> None:

@@ -67,6 +67,9 @@ _BY_STATUS: dict[int, type[_errors.APIError]] = {
     429: _errors.RateLimited,
 }
 
+_DEEPEST = 50
+"""Levels of an error's body that are kept: more could be neither printed nor pickled."""
+
 _ADVICE = {
     401: "check the API key (DUVO_API_KEY, or `duvo profiles list`)",
     403: "this key may not do that",
@@ -81,11 +84,14 @@ def _error(
 ) -> _errors.APIError:
     """Return the error for a status of 400 or more.
 
-    Reads both shapes of error bodies: `{error, message?}` and `{code, message,
-    request_id, details?}`.
+    Reads both shapes of error bodies, `{error, message?}` and `{code, message,
+    request_id, details?}`, and the second one as the `error` of another object.
     """
     status = response.status
+    body = _without(secret, body)
     fields = body if isinstance(body, dict) else {}
+    if isinstance(fields.get("error"), dict):
+        fields = {**fields, "error": None, **fields["error"]}
     code = _text(fields.get("code"), secret) or _text(fields.get("error"), secret)
     message = _text(fields.get("message"), secret)
     request_id = _text(response.request_id, secret) or _text(fields.get("request_id"), secret)
@@ -100,7 +106,7 @@ def _error(
         text += f" ({reason})"
     details = fields.get("details")
     if details:
-        text += f" {_text(repr(details), secret)}"
+        text += f" {_text(str(details), secret)}"
     if retry_after is not None:
         text += f"; the server asks to wait {retry_after:g} s"
     if status in _ADVICE:
@@ -115,7 +121,7 @@ def _error(
         message=message,
         request_id=request_id,
         retry_after=retry_after,
-        body=_without(secret, body),
+        body=body,
     )
 
 
@@ -138,12 +144,18 @@ def _bad_run_id(path: str) -> str | None:
     return unquote(found[1])
 
 
-def _without(secret: str, body: Any) -> Any:
+def _without(secret: str, body: Any, level: int = 0) -> Any:
     if isinstance(body, str):
         return body.replace(secret, "[key]") if secret else body
-    if isinstance(body, dict):
-        return {_without(secret, key): _without(secret, value) for key, value in body.items()}
-    return [_without(secret, item) for item in body] if isinstance(body, list) else body
+    if not isinstance(body, (dict, list)):
+        return body
+    if level == _DEEPEST:
+        return "…"
+    if isinstance(body, list):
+        return [_without(secret, item, level + 1) for item in body]
+    return {
+        _without(secret, key): _without(secret, value, level + 1) for key, value in body.items()
+    }
 
 
 def _text(value: object, secret: str) -> str | None:

@@ -110,7 +110,7 @@ class Responder:
             decision = yield Call(choice, request)
             if decision is None:
                 return None
-            if isinstance(decision, bool):
+            if replies.is_decision(decision):
                 return replies.body(request, approve=decision)
             return replies.body(request, answers=decision)
         if choice != "raise" and request.type == "approval":

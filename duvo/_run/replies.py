@@ -36,6 +36,7 @@ def body(
 
     Answers are by the question's id, text, header or number, or texts `KEY=ANSWER`.
     """
+    approve = _decision(approve, request)
     if approve is not None and answers:
         raise InvalidReply("give either a decision or answers, not both", request=request)
     if request.type == "approval":
@@ -55,6 +56,20 @@ def body(
     if missing:
         raise _unfit(f"the question {missing[0].key!r} has no answer", request)
     return {"answers": given.found}
+
+
+def is_decision(value: object) -> bool:
+    """Whether the value is True or False, or numpy's."""
+    kind = type(value)
+    return kind is bool or (kind.__module__ == "numpy" and kind.__name__ in ("bool", "bool_"))
+
+
+def _decision(approve: bool | None, request: HumanRequest) -> bool | None:
+    if approve is None:
+        return None
+    if not is_decision(approve):
+        raise _unfit(f"approve must be True or False, not {approve!r}", request)
+    return bool(approve)
 
 
 def standing(request: HumanRequest, answers: Answers | None) -> Given | None:

@@ -101,6 +101,28 @@ def test_both_shapes_of_error_are_read(
     assert "\n" not in text
 
 
+def nested(levels: int, kind: str) -> bytes:
+    opening, closing = (b'{"a":', b"}") if kind == "object" else (b"[", b"]")
+    return b'{"error":"x","details":' + opening * levels + b"1" + closing * levels + b"}"
+
+
+@pytest.mark.parametrize("levels", [40, 300, 800, 100_000])
+@pytest.mark.parametrize("kind", ["object", "array"])
+def test_a_deeply_nested_body_gives_an_error_that_can_be_copied(levels: int, kind: str) -> None:
+    error = error_of(Response(502, {}, nested(levels, kind)), "GET")
+    assert isinstance(error, duvo.ServerError)
+    assert str(error).startswith("GET /v2/x returned 502")
+    for other in (copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert repr(other.body) == repr(error.body)
+
+
+def test_an_error_that_is_an_object_is_read() -> None:
+    body = {"error": {"code": "teapot", "message": "short dv_secret", "details": ["dv_secret"]}}
+    error = error_of(Response(400, {}, json.dumps(body).encode()), "POST")
+    assert (error.code, error.message) == ("teapot", "short [key]")
+    assert str(error) == "POST /v2/x returned 400 (teapot: short [key]) ['[key]']"
+
+
 @pytest.mark.parametrize("body", [None, [], "text", {"error": {"nested": 1}}, {"message": None}])
 def test_a_body_of_another_shape_gives_an_error_all_the_same(body: object) -> None:
     content = b"" if body is None else json.dumps(body).encode()

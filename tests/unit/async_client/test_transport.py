@@ -68,6 +68,50 @@ async def test_a_callers_session_is_used_and_left_as_it_was(fake_api: FakeAPI) -
         await client.teams.list()
 
 
+async def raise_for_status(response: httpx2.Response) -> None:
+    response.raise_for_status()
+
+
+async def read_body(response: httpx2.Response) -> None:
+    await response.aread()
+
+
+@pytest.mark.parametrize(
+    ("hooks", "says"), [([raise_for_status], "404"), ([read_body, raise_for_status], "no: not now")]
+)
+async def test_a_session_that_raises_for_the_status_gives_the_error_for_it(
+    fake_api: FakeAPI, hooks: list[Any], says: str
+) -> None:
+    async with (
+        httpx2.AsyncClient(event_hooks={"response": hooks}) as session,
+        duvo.AsyncClient(KEY, fake_api.base_url, TEAM, session=session) as client,
+    ):
+        fake_api.before = lambda seen: (404, {"error": "no", "message": "not now"})
+        with pytest.raises(duvo.NotFound, match=says):
+            await client.runs.get(AGENT)
+        with pytest.raises(duvo.NotFound, match=says):
+            await client.runs.start(AGENT)
+        assert len(fake_api.requests) == 2
+        moved = (308, b"", {"location": "/elsewhere"})
+        fake_api.before = lambda seen: None if seen.path == "/elsewhere" else moved
+        with pytest.raises(duvo.NotFound, match="404"):
+            await client.runs.get(AGENT)
+
+
+async def test_a_session_that_closes_the_response_breaks_the_connection(fake_api: FakeAPI) -> None:
+    async def close(response: httpx2.Response) -> None:
+        await response.aclose()
+
+    async with (
+        httpx2.AsyncClient(event_hooks={"response": [close]}) as session,
+        duvo.AsyncClient(KEY, fake_api.base_url, TEAM, session=session, max_retries=0) as client,
+    ):
+        with pytest.raises(duvo.ConnectionError, match="broke"):
+            await client.runs.get(AGENT)
+        with pytest.raises(duvo.OutcomeUnknown):
+            await client.runs.start(AGENT)
+
+
 async def test_requests_of_a_callers_session_go_out_at_the_same_time(fake_api: FakeAPI) -> None:
     together = threading.Barrier(5)
     fake_api.before = lambda seen: (together.wait(20), None)[1]

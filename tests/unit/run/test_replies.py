@@ -39,6 +39,53 @@ def test_an_approval_takes_a_decision(
     assert replied(fake_api) == [{"approved": approve}]
 
 
+class bool_:  # numpy's, which the tests do not install
+    def __init__(self, value: bool):
+        self._value = value
+
+    def __bool__(self) -> bool:
+        return self._value
+
+
+bool_.__module__ = "numpy"
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_an_approval_takes_a_bool_of_numpy(
+    fake_api: FakeAPI, client: duvo.Client, value: bool
+) -> None:
+    run = client.runs.run(fake_api.start())
+    decision: Any = bool_(value)
+    fake_api.ask(run.id)
+    run.respond(approve=decision)
+    fake_api.ask(run.id)
+    fake_api.after = lambda seen: fake_api.end(run.id) if seen.method == "POST" else None
+    run.wait(on_request=lambda request: decision)
+    assert replied(fake_api) == [{"approved": value}] * 2
+
+
+@pytest.mark.parametrize("approve", ["no", "false", "", [], 0, 1, 1.0, b"", {"a": 1}, object()])
+def test_an_approval_takes_nothing_but_a_bool(
+    fake_api: FakeAPI, client: duvo.Client, approve: Any
+) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
+    with pytest.raises(duvo.InvalidReply, match="approve must be True or False, not"):
+        client.runs.run(run_id).respond(approve=approve)
+    assert not replied(fake_api)
+
+
+@pytest.mark.parametrize("decision", ["no", [], 0, 1, {}])
+def test_what_on_request_returns_for_an_approval_is_a_bool_or_an_error(
+    fake_api: FakeAPI, client: duvo.Client, decision: Any
+) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
+    with pytest.raises(duvo.InvalidReply, match="it needs a decision"):
+        client.runs.run(run_id).wait(on_request=lambda request: decision)
+    assert not replied(fake_api)
+
+
 @pytest.mark.parametrize(
     "answers",
     [
