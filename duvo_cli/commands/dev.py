@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import signal
 import tempfile
-import threading
 from argparse import Namespace
 from functools import partial
 from pathlib import Path
@@ -15,6 +13,7 @@ import duvo
 from duvo import local
 
 from ..engine.server import agents_of, check_port, default_database, say_stopping, serving, show
+from ..engine.signals import Signals
 from ..errors import UsageError
 from ..output import logs, terminal
 from ..parser import Parser, count
@@ -59,16 +58,12 @@ def run(args: Namespace) -> int:
 
 
 def _serve_until_signalled(args: Namespace) -> int:
-    signalled = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: signalled.set())
+    signals = Signals()
     database = args.database or default_database("dev")
-    with serving(partial(_make, args, database, args.port)) as server:
-        if signalled.is_set():
-            return 0
+    with serving(partial(_make, args, database, args.port), signals) as server:
         _write_profile(server)
         _show(server, args)
-        signalled.wait()
+        signals.wait()
         if server.failure is not None:
             return 1
         say_stopping("unfinished runs continue at the next start")
@@ -78,23 +73,23 @@ def _serve_until_signalled(args: Namespace) -> int:
 def _run_program(args: Namespace, program: list[str]) -> int:
     from ..engine import program as programs
 
-    with programs.forwarding_signals() as signals:
-        folder = tempfile.mkdtemp(prefix="duvo-dev-")
-        clean_up = partial(shutil.rmtree, folder, ignore_errors=True)
-        try:
-            database = args.database or str(Path(folder) / "engine.sqlite")
-            port = 0 if args.port is None else args.port
-            make = partial(_make, args, database, port)
-            with serving(make, clean_up) as server:
-                settings = {
-                    "DUVO_API_KEY": server.api_key,
-                    "DUVO_API_BASE_URL": server.base_url,
-                    "DUVO_TEAM_ID": server.team_id,
-                }
-                code = programs.run(program, settings, signals)
-                return code if server.failure is None else 1
-        finally:
-            clean_up()
+    signals = Signals()
+    folder = tempfile.mkdtemp(prefix="duvo-dev-")
+    clean_up = partial(shutil.rmtree, folder, ignore_errors=True)
+    try:
+        database = args.database or str(Path(folder) / "engine.sqlite")
+        port = 0 if args.port is None else args.port
+        make = partial(_make, args, database, port)
+        with serving(make, signals, clean_up) as server:
+            settings = {
+                "DUVO_API_KEY": server.api_key,
+                "DUVO_API_BASE_URL": server.base_url,
+                "DUVO_TEAM_ID": server.team_id,
+            }
+            code = programs.run(program, settings, signals)
+            return code if server.failure is None else 1
+    finally:
+        clean_up()
 
 
 def _make(args: Namespace, database: str, port: int | None) -> local.Server:

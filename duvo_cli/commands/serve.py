@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import signal
 from argparse import Namespace
 from functools import partial
@@ -10,6 +9,7 @@ from functools import partial
 from duvo import local
 
 from ..engine.server import agents_of, check_port, default_database, say_stopping, serving, show
+from ..engine.signals import Signals
 from ..errors import UsageError
 from ..output import logs, terminal
 from ..parser import Parser, count
@@ -59,17 +59,15 @@ def run(args: Namespace) -> int:
     if (args.tls_cert is None) != (args.tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together", "serve")
     logs.show(debug=args.debug)
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in (*_ENDING, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: signals.put(number))
-    with serving(partial(_make, args), ended_by=_ENDING) as server:
+    signals = Signals()
+    with serving(partial(_make, args), signals, ended_by=_ENDING) as server:
         facts = [
             ("Address", server.base_url),
             ("Keys", str(server.key_file)),
             ("Database", server.database),
         ]
         show(args, server, facts, ["Ctrl-C stops it; SIGHUP reloads the keys."])
-        while signals.get() == signal.SIGHUP:
+        while signals.wait() == signal.SIGHUP:
             _reload(server, "the keys and the certificate" if args.tls_cert else "the keys")
         if server.failure is not None:
             return 1

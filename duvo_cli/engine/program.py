@@ -2,49 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..output import terminal
+from .signals import Signals
 
-_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _CANNOT_RUN = 126
 _NOT_FOUND = 127
 _SIGNALLED = 128
-
-
-class Signals:
-    """Forwards signals to a program; a signal that precedes the program prevents its start."""
-
-    def __init__(self) -> None:
-        self.process: subprocess.Popen[bytes] | None = None
-        self.early: int | None = None
-
-    def handle(self, number: int, frame: object) -> None:
-        """Forward a signal; the handler for `signal.signal`."""
-        if self.process is None:
-            self.early = number
-        elif number != signal.SIGINT or not _in_foreground():
-            # The terminal itself sends Ctrl-C to the program.
-            self.process.send_signal(number)
-
-
-@contextlib.contextmanager
-def forwarding_signals() -> Iterator[Signals]:
-    """During a block, send signals to the program instead of ending this process."""
-    signals = Signals()
-    before = {number: signal.signal(number, signals.handle) for number in _FORWARDED}
-    try:
-        yield signals
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def run(program: Sequence[str], settings: Mapping[str, str], signals: Signals) -> int:
@@ -53,8 +24,9 @@ def run(program: Sequence[str], settings: Mapping[str, str], signals: Signals) -
     Args:
         settings: environment variables to set; profiles and proxies are kept out of their way.
     """
-    if signals.early is not None:
-        return _SIGNALLED + signals.early
+    early = signals.pending()
+    if early is not None:
+        return _SIGNALLED + early
     environment = {**os.environ, **settings}
     environment.pop("DUVO_PROFILE", None)
     for name in ("no_proxy", "NO_PROXY"):
@@ -71,10 +43,14 @@ def run(program: Sequence[str], settings: Mapping[str, str], signals: Signals) -
     except (OSError, ValueError) as error:
         terminal.say(f"cannot run {program[0]!r}: {getattr(error, 'strerror', None) or error}")
         return _CANNOT_RUN
-    signals.process = process
-    if signals.early is not None:
-        process.send_signal(signals.early)
-    code = process.wait()
+
+    def forward(number: int) -> None:
+        if number != signal.SIGINT or not _in_foreground():
+            # The terminal itself sends Ctrl-C to the program.
+            process.send_signal(number)
+
+    with signals.handled_by(forward):
+        code = process.wait()
     return code if code >= 0 else _SIGNALLED - code
 
 

@@ -13,12 +13,7 @@ from duvo import local
 
 from ..errors import CommandFailed, UsageError
 from ..output import json, terminal
-from .signals import (
-    ENDING,
-    end_within,
-    signals_end_the_process,
-    signals_interrupt_the_main_thread,
-)
+from .signals import ENDING, Signals, end_within
 
 _CLOSE_TIMEOUT = 4.0
 _END_TIMEOUT = 4.3
@@ -33,6 +28,7 @@ def check_port(args: Namespace, command: str) -> None:
 @contextmanager
 def serving(
     make: Callable[[], local.Server],
+    signals: Signals,
     clean_up: Callable[[], object] = lambda: None,
     *,
     ended_by: Collection[int] = ENDING,
@@ -44,7 +40,7 @@ def serving(
         ended_by: the signals that end the process until then.
     """
     try:
-        with signals_end_the_process(clean_up, ended_by):
+        with signals.ending_the_process(clean_up, ended_by):
             server = make()
             server.start()
     except local.EngineError as error:
@@ -52,9 +48,8 @@ def serving(
             terminal.write_aside(terminal.harmless(error.traceback).splitlines())
         raise CommandFailed(str(error)) from None
     try:
-        with signals_interrupt_the_main_thread():
-            threading.Thread(target=_end_with, args=(server,), daemon=True).start()
-            yield server
+        threading.Thread(target=_end_with, args=(server,), daemon=True).start()
+        yield server
     finally:
         server.close(_CLOSE_TIMEOUT)
 

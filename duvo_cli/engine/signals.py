@@ -1,71 +1,94 @@
-"""Signals that have an effect at once, whatever the main thread waits for."""
+"""Signals, received in a thread of their own."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_NO_SIGNAL = 0
-_WAKE_UP = signal.SIGURG  # ignored by default
 
 
-@contextlib.contextmanager
-def signals_end_the_process(
-    clean_up: Callable[[], object], numbers: Collection[int] = ENDING
-) -> Iterator[None]:
-    """During a block, let signals such as Ctrl-C end the process whatever it waits for.
+class Signals:
+    """Receives SIGINT, SIGTERM and SIGHUP from its creation to the end of the process.
 
-    Python runs signal handlers only when a call into C returns, and a call that
-    waits for a database may not. The wake-up byte is written at once. `clean_up`
-    is called in another thread; signals not among `numbers` wait for their handlers.
+    A signal that was ignored before, as by `nohup`, stays ignored. The handlers
+    do nothing: they may run while the main thread holds any lock, and do not run
+    while it waits in C. Instead the interpreter writes each signal's number into
+    a pipe, at once, and a thread reads it.
     """
 
-    def end(number: int) -> None:
-        if number in numbers:
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._handle: Callable[[int], object] = self._waiting.put
+        self._lock = threading.Lock()
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        before: dict[int, Any] = {number: signal.getsignal(number) for number in ENDING}
+        for number, handler in before.items():
+            if handler != signal.SIG_IGN:
+                signal.signal(number, _do_nothing)
+        _keep_from_forks(writing, before)
+        threading.Thread(target=self._read, args=(reading,), daemon=True).start()
+
+    def wait(self) -> int:
+        """Return the number of the next signal, once there is one."""
+        return self._waiting.get()
+
+    def pending(self) -> int | None:
+        """Return the number of the next signal if it has been received already."""
+        with contextlib.suppress(queue.Empty):
+            return self._waiting.get_nowait()
+        return None
+
+    @contextlib.contextmanager
+    def handled_by(self, function: Callable[[int], object]) -> Iterator[None]:
+        """Inside the block, call the function in another thread with each signal's number.
+
+        It is first called with those that nobody waited for.
+        """
+        with self._lock:
+            received = list(iter(self.pending, None))
+            for number in received:
+                function(number)
+            self._handle = function
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._handle = self._waiting.put
+
+    @contextlib.contextmanager
+    def ending_the_process(
+        self, clean_up: Callable[[], object], numbers: Collection[int]
+    ) -> Iterator[None]:
+        """Inside the block, end the process at one of these signals, whatever it waits for."""
+
+        def end(number: int) -> None:
+            if number not in numbers:
+                self._waiting.put(number)
+                return
             try:
                 clean_up()
             finally:
                 os._exit(128 + number)
 
-    with _watched(end):
-        yield
-
-
-@contextlib.contextmanager
-def signals_interrupt_the_main_thread() -> Iterator[None]:
-    """During a block, let each signal interrupt whatever the main thread waits for.
-
-    On a busy machine another thread may take the signal. Its handler then waits
-    for the main thread, which nothing wakes.
-    """
-    main = threading.main_thread().ident
-    assert main is not None
-    awake = False
-
-    def wake_up(number: int, frame: object) -> None:
-        nonlocal awake
-        awake = True
-
-    def interrupt(number: int) -> None:
-        nonlocal awake
-        awake = number == _WAKE_UP
-        # Repeated, since the main thread may be just about to wait.
-        while not awake:
-            signal.pthread_kill(main, _WAKE_UP)
-            time.sleep(0.05)
-
-    before = signal.signal(_WAKE_UP, wake_up)
-    try:
-        with _watched(interrupt):
+        with self.handled_by(end):
             yield
-    finally:
-        signal.signal(_WAKE_UP, before)
+
+    def _read(self, reading: int) -> None:
+        while True:
+            number = os.read(reading, 1)[0]
+            if number in ENDING:
+                with self._lock:
+                    self._handle(number)
 
 
 def end_within(seconds: float) -> None:
@@ -85,24 +108,23 @@ def end_within(seconds: float) -> None:
     threading.Thread(target=end, daemon=True).start()
 
 
-@contextlib.contextmanager
-def _watched(react: Callable[[int], None]) -> Iterator[None]:
-    """During a block, call a function in another thread with the number of each signal."""
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
+def _do_nothing(number: int, frame: object) -> None:
+    pass
 
-    def watch() -> None:
-        while (number := os.read(reading, 1)[0]) != _NO_SIGNAL:
-            react(number)
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    watcher.start()
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(before)
-        os.write(writing, bytes([_NO_SIGNAL]))
-        watcher.join()
-        os.close(reading)
-        os.close(writing)
+def _keep_from_forks(pipe: int, before: Mapping[int, Any]) -> None:
+    # A forked process must neither write into this process's pipe nor be deaf to signals.
+    def block() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+    def unblock() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+    def reset() -> None:
+        signal.set_wakeup_fd(-1)
+        os.close(pipe)
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        unblock()
+
+    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=reset)

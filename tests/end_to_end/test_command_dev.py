@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -122,6 +123,27 @@ def test_dev_ends_within_5_s_and_waiting_runs_continue_at_the_next_start(
         follower.communicate()
         second.terminate()
         second.communicate()
+
+
+def test_dev_with_nohup_outlives_a_hangup_and_ends_at_pairs_of_signals(
+    run_duvo_unconfigured: Command,
+) -> None:
+    command = ["nohup", DUVO, "dev", "--port", "0"]
+    environment = run_duvo_unconfigured.environment
+    process = subprocess.Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True)
+    try:
+        started(process).send_signal(signal.SIGHUP)
+        with duvo.Client(profile="local") as client:
+            run = client.runs.start("Talker")
+            assert run.wait(timeout=20).status == "completed"
+        for _ in range(3):
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert errors.splitlines()[-1] == "duvo: stopping; unfinished runs continue at the next start"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
