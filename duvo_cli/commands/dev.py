@@ -14,6 +14,7 @@ from duvo import local
 
 from ..engine.server import agents_of, check_port, default_database, say_stopping, serving, show
 from ..engine.signals import Signals
+from ..engine.stdout import kept_from_agents
 from ..errors import UsageError
 from ..output import logs, terminal
 from ..parser import Parser, count
@@ -52,9 +53,10 @@ def run(args: Namespace) -> int:
         raise UsageError("give a COMMAND after --", "dev")
     check_port(args, "dev")
     logs.show(debug=args.debug)
-    if args.program is not None:
-        return _run_program(args, args.program)
-    return _serve_until_signalled(args)
+    with kept_from_agents():
+        if args.program is not None:
+            return _run_program(args, args.program)
+        return _serve_until_signalled(args)
 
 
 def _serve_until_signalled(args: Namespace) -> int:

@@ -10,6 +10,7 @@ from duvo import local
 
 from ..engine.server import agents_of, check_port, default_database, say_stopping, serving, show
 from ..engine.signals import Signals
+from ..engine.stdout import kept_from_agents
 from ..errors import UsageError
 from ..output import logs, terminal
 from ..parser import Parser, count
@@ -59,6 +60,11 @@ def run(args: Namespace) -> int:
     if (args.tls_cert is None) != (args.tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together", "serve")
     logs.show(debug=args.debug)
+    with kept_from_agents():
+        return _serve(args)
+
+
+def _serve(args: Namespace) -> int:
     signals = Signals()
     with serving(partial(_make, args), signals, ended_by=_ENDING) as server:
         facts = [

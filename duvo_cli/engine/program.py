@@ -36,7 +36,7 @@ def run(program: Sequence[str], settings: Mapping[str, str], signals: Signals) -
         here = str(Path(sys.executable).parent)
         environment["PATH"] = os.pathsep.join([environment.get("PATH", os.defpath), here])
     try:
-        process = subprocess.Popen(program, env=environment)
+        process = subprocess.Popen(program, env=environment, stdout=terminal.stdout())
     except FileNotFoundError:
         terminal.say(f"cannot run {program[0]!r}: not found")
         return _NOT_FOUND

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from . import terminal
 
 
@@ -20,7 +18,7 @@ def print_line(data: object) -> None:
 def _encoded(data: object, indent: int | None) -> str:
     import json
 
-    stdout = sys.stdout
+    stdout = terminal.stdout()
     if stdout is None or (stdout.encoding or "").lower().replace("-", "") != "utf8":
         return json.dumps(data, indent=indent)
     # Lone surrogates leave a UTF-8 stdout as \\udXXX, their escape in JSON.

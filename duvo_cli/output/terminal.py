@@ -26,6 +26,9 @@ Paint = Callable[[str, str], str]
 shown: Redrawn | None = None
 """The lines being redrawn in place, if any."""
 
+own_stdout: TextIO | None = None
+"""The stdout of a command whose other code prints to stderr."""
+
 _CODES = {
     "bold": "1",
     "dim": "2",
@@ -84,10 +87,15 @@ def hidden() -> AbstractContextManager[None]:
     return shown.hidden() if shown is not None else contextlib.nullcontext()
 
 
+def stdout() -> TextIO | None:
+    """The stream of the command's output; None if stdout is closed."""
+    return own_stdout or sys.stdout
+
+
 def write(text: str) -> None:
     """Write text and a newline to stdout, unbuffered."""
     with hidden():
-        print(text, flush=True)
+        print(text, file=stdout(), flush=True)
 
 
 def say(text: str, *more: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from tests.servers.serve_process import ServeProcess
 from tests.support.command import DUVO, Command
 
 PACKAGE = {
@@ -72,6 +74,51 @@ def test_two_agents_of_one_name_are_one_line_with_both_places(
     (line,) = done.stderr.splitlines()
     assert f"{file}, line 2" in line
     assert f"{file}, line 4" in line
+
+
+PRINTING = """
+import os, subprocess, sys
+from duvo.local import agent
+
+print("while loading")
+
+def run_a_program():
+    subprocess.run(["echo", "by a program"], check=True)
+    os.write(1, b"by the descriptor\\n")
+
+@agent("Printing")
+async def printing(run):
+    print("by the agent")
+    await run.tool("echo", {}, run_a_program)
+    await run.say("answer")
+"""
+
+PRINTED = {"while loading", "by the agent", "by a program", "by the descriptor"}
+
+
+def test_what_agents_print_is_not_in_the_output_of_the_program(
+    run_duvo_unconfigured: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "agents.py"
+    file.write_text(PRINTING)
+    start = [DUVO, "runs", "start", "--agent", "Printing", "--wait"]
+    done = run_duvo_unconfigured("dev", str(file), "--", *start)
+    assert done.stdout == "answer\n"
+    assert set(done.stderr.splitlines()) >= PRINTED
+
+
+def test_what_agents_print_while_serving_goes_to_stderr_at_once(
+    tmp_path: Path, serve: Callable[..., ServeProcess]
+) -> None:
+    file = tmp_path / "printing.py"
+    file.write_text(PRINTING)
+    server = serve(str(file))
+    run_id = server.api().start("Printing")
+    server.api().wait_for_end(run_id)
+    lines = {server.next_error_line().strip() for _ in PRINTED}
+    assert lines == PRINTED
+    code, _ = server.end()  # nothing more on stdout
+    assert code == 0
 
 
 FAILING = """

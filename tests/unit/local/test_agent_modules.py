@@ -101,7 +101,7 @@ def test_a_neighbour_is_imported_in_a_thread_and_by_another_neighbour(write: Wri
     assert found == ["neighbour"]
 
 
-def test_neighbours_of_one_name_in_two_folders_are_told_apart(write: WriteAll) -> None:
+def test_neighbours_of_one_name_in_two_folders_are_kept_apart(write: WriteAll) -> None:
     file = f"{AGENT}    from helper import NAME; return NAME\n"
     write(
         first__agents=file,
