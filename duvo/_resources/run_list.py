@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from .. import _errors
 from .._flow.iterators import ClosableIterator
 from .run import Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from .._flow.perform import Driver
     from .._watch.run_query import RunQuery
 
@@ -35,18 +32,3 @@ class RunList(ClosableIterator[Run]):
     def more(self) -> bool:
         """Whether a limit cut the list."""
         return self._query.more
-
-
-def created_since(since: datetime | str) -> str:
-    """Return a time in the form that the API expects."""
-    from datetime import timezone
-
-    from .._models import times
-
-    moment = times.timestamp(since) if isinstance(since, str) else since
-    if moment is None:
-        raise _errors.ConfigError(f"{since!r} is not a time such as 2026-01-31T12:00:00Z")
-    try:
-        return moment.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
-    except (OverflowError, ValueError):
-        raise _errors.ConfigError(f"{since!r} is out of range for a time") from None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
     from concurrent.futures import Executor
-    from datetime import datetime
+    from datetime import date, datetime
     from typing import Any, Literal
 
     from .._flow.iterators import ClosableIterator
@@ -88,7 +88,7 @@ class Runs:
         self,
         status: str | None = None,
         agent: str | None = None,
-        since: datetime | str | None = None,
+        since: datetime | date | str | None = None,
         *,
         user_id: str | None = None,
         case_queue_id: str | None = None,
@@ -105,7 +105,8 @@ class Runs:
         Args:
             status: one of a run's statuses, or `needs_attention`.
             agent: an agent's id, or its exact name.
-            since: created at or after this time; without a zone it is local time.
+            since: created at or after this time; text is in ISO format, and a time
+                without a zone is local.
             user_id: started by this user.
             case_queue_id: for cases of this queue.
             source: started by this source.
@@ -123,11 +124,12 @@ class Runs:
         for name, value in (("user", user_id), ("case queue", case_queue_id)):
             if value is not None:
                 checked_id(value, name)
+        from .._models import times
         from .._watch.run_query import RunQuery
-        from .run_list import RunList, created_since
+        from .run_list import RunList
 
         filters = {
-            "since": created_since(since) if since is not None else None,
+            "since": None if since is None else times.api_text(times.users_time(since)),
             "user_id": user_id,
             "case_queue_id": case_queue_id,
             "source": source,

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import itertools
 import random
-from datetime import datetime, timezone
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timezone
 from typing import Any, Literal
 
 import pytest
 
 import duvo
 from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
+
+
+@pytest.fixture
+def local_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the local time zone for one test."""
+
+    def set_zone(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield set_zone
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_a_list_reads_pages_only_as_they_are_wanted(fake_api: FakeAPI, client: duvo.Client) -> None:
@@ -195,9 +210,47 @@ def test_many_stopped_runs_of_one_moment_are_listed_once(
     assert len(listed) == 450
 
 
-def test_a_time_that_is_none_is_refused(client: duvo.Client) -> None:
-    with pytest.raises(duvo.ConfigError, match="'yesterday' is not a time"):
-        client.runs.list(since="yesterday")
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (datetime(2026, 7, 1, 12), "2026-07-01T16:00:00Z"),
+        (datetime(2026, 7, 1, 12, tzinfo=timezone.utc), "2026-07-01T12:00:00Z"),
+        (date(2026, 7, 1), "2026-07-01T04:00:00Z"),
+        ("2026-07-01", "2026-07-01T04:00:00Z"),
+        ("2026-01-01", "2026-01-01T05:00:00Z"),
+        ("2026-07-01T12:00:00.5", "2026-07-01T16:00:00.500000Z"),
+        ("2026-07-01T12:00:00+02:00", "2026-07-01T10:00:00Z"),
+        ("2026-07-01T12:00:00Z", "2026-07-01T12:00:00Z"),
+    ],
+)
+def test_a_time_of_the_user_without_a_zone_is_local(
+    fake_api: FakeAPI,
+    client: duvo.Client,
+    local_zone: Callable[[str], None],
+    given: Any,
+    sent: str,
+) -> None:
+    local_zone("America/New_York")
+    list(client.runs.list(since=given))
+    assert fake_api.requests[-1].query["since"] == sent
+
+
+def test_a_time_of_the_server_without_a_zone_is_in_utc(
+    fake_api: FakeAPI, client: duvo.Client, local_zone: Callable[[str], None]
+) -> None:
+    local_zone("America/New_York")
+    run_id = fake_api.start(created_at="2026-07-01T12:00:00")
+    created = client.runs.get(run_id).created_at
+    assert created == datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize("bad", ["yesterday", "", 5, "2026-99-99", "0001-01-01"])
+def test_what_is_not_a_time_is_refused(
+    client: duvo.Client, local_zone: Callable[[str], None], bad: Any
+) -> None:
+    local_zone("Asia/Tokyo")
+    with pytest.raises(duvo.ConfigError, match=f"{bad!r} is (not a|out of range for a) time"):
+        client.runs.list(since=bad)
 
 
 def test_a_waiting_run_of_a_list_says_that_its_request_is_not_known(
