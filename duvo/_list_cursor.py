@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+LATE = timedelta(minutes=1)
+"""How long after its creation an item may appear in its list."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -121,6 +124,23 @@ class ListCursor:
         self._step = max(1, len(page) - 1)
         self.offset = end - self.overlap
         return new
+
+
+def created_since(items: Sequence[Any], since: datetime) -> tuple[list[Any], bool]:
+    """Return the items that were created since then, and whether no more will follow.
+
+    Items without a time are returned too.
+
+    Args:
+        items: new items of a list that was asked for newest first.
+    """
+    times = [timestamp(item.get("created_at")) for item in items]
+    known = [time for time in times if time is not None]
+    # A server that ignores the order begins with the oldest.
+    is_descending = bool(known) and known[0] >= known[-1]
+    is_past = is_descending and known[-1] < since - LATE
+    pairs = zip(items, times, strict=True)
+    return [item for item, time in pairs if time is None or time >= since], is_past
 
 
 def id_of(item: Any) -> str | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ._errors import ConfigError, UnexpectedAnswer
 from ._http.sender import get
-from ._list_cursor import ListCursor
+from ._list_cursor import ListCursor, created_since
 from ._models.checks import count, expect_items, request_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from typing import Any
 
     from ._flow.steps import Flow
@@ -29,6 +30,9 @@ class Pages:
         name: the field with the items.
         params: the query without limit and offset.
         newest_first: how the list is ordered by creation; None if it is not.
+        since: end a list that is read newest first at the items that were created
+            earlier. The API has no parameter for it: its `since` is the time of
+            completion.
         size: maximum number of items in a page.
         limit: maximum number of items, or None.
 
@@ -45,6 +49,7 @@ class Pages:
         *,
         params: Sequence[tuple[str, str]] = (),
         newest_first: bool | None = None,
+        since: datetime | None = None,
         size: int = 100,
         offset: int = 0,
         limit: int | None = None,
@@ -55,6 +60,7 @@ class Pages:
         self._path = path
         self._name = name
         self._params = tuple(params)
+        self._since = since
         self._size = size
         self._limit = limit
         self._deadline = deadline
@@ -85,7 +91,10 @@ class Pages:
         new = cursor.record(page, asked=ask, total=self.total)
         if cursor.repeated == _MOST_REPEATED:
             raise UnexpectedAnswer(f"{self._path} keeps returning the same items")
-        self._is_done = cursor.is_done
+        is_past = False
+        if self._since is not None:
+            new, is_past = created_since(new, self._since)
+        self._is_done = cursor.is_done or is_past
         if left is not None and len(new) >= left:
             is_whole = self._is_done or (self.total is not None and self.total <= cursor.end)
             self.more = len(new) > left or not is_whole

@@ -15,7 +15,8 @@ class AsyncRunList(AsyncClosableIterator[AsyncRun]):
     """Runs, read a page at a time as needed.
 
     Attributes:
-        total: number of runs in all, as last reported, or None.
+        total: number of runs in all, as last reported, or None. With `since` it is
+            known once the end of the list was read.
         more: whether a limit cut the list.
     """
 
@@ -25,7 +26,10 @@ class AsyncRunList(AsyncClosableIterator[AsyncRun]):
 
     @property
     def total(self) -> int | None:
-        """Number of runs in all, as last reported, or None."""
+        """Number of runs in all, as last reported, or None.
+
+        With `since` it is known once the end of the list was read.
+        """
         return self._query.total
 
     @property

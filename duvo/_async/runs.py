@@ -95,6 +95,8 @@ class AsyncRuns:
         search: str | None = None,
         has_issues: bool | None = None,
         issue_severity: str | None = None,
+        completed_since: datetime | date | str | None = None,
+        completed_until: datetime | date | str | None = None,
         sort_order: Literal["asc", "desc"] = "desc",
         limit: int | None = None,
         offset: int = 0,
@@ -104,14 +106,18 @@ class AsyncRuns:
         Args:
             status: one of a run's statuses, or `needs_attention`.
             agent: an agent's id, or its exact name.
-            since: created at or after this time; text is in ISO format, and a time
-                without a zone is local.
+            since: created at or after this time, a text in ISO format or a date for
+                its midnight; without a zone it is local time. The API has no such
+                filter: the list is read newest first, and ends at an older run.
             user_id: started by this user.
             case_queue_id: for cases of this queue.
             source: started by this source.
             search: matching these words.
             has_issues: whether its evaluation found issues.
             issue_severity: `critical`, `medium` or `low`.
+            completed_since: ended at or after this time; runs that have not ended
+                are left out.
+            completed_until: ended at or before this time.
             sort_order: by creation: `desc` or `asc`.
             limit: maximum number of runs.
             offset: number of runs to skip.
@@ -123,12 +129,13 @@ class AsyncRuns:
         for name, value in (("user", user_id), ("case queue", case_queue_id)):
             if value is not None:
                 checked_id(value, name)
-        from .._models import times
+        from .._models.times import api_text, users_time
         from .._watch.run_query import RunQuery
         from .run_list import AsyncRunList
 
         filters = {
-            "since": None if since is None else times.api_text(times.users_time(since)),
+            "since": None if completed_since is None else api_text(users_time(completed_since)),
+            "until": None if completed_until is None else api_text(users_time(completed_until)),
             "user_id": user_id,
             "case_queue_id": case_queue_id,
             "source": source,
@@ -136,9 +143,16 @@ class AsyncRuns:
             "has_issues": None if has_issues is None else str(has_issues).lower(),
             "issue_severity": issue_severity,
         }
-        params = [(name, value) for name, value in filters.items() if value is not None]
-        find_agent = None if agent is None else agent_finder(self._driver.api, agent)
-        query = RunQuery(self._driver.api, find_agent, params, status, sort_order, limit, offset)
+        query = RunQuery(
+            self._driver.api,
+            None if agent is None else agent_finder(self._driver.api, agent),
+            [(name, value) for name, value in filters.items() if value is not None],
+            status,
+            sort_order,
+            limit,
+            offset,
+            None if since is None else users_time(since),
+        )
         return AsyncRunList(self._driver, query)
 
     def inbox(self, agent: str | None = None) -> AsyncClosableIterator[AsyncRun]:

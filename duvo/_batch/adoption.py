@@ -10,14 +10,13 @@ ours.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
-
 from attrs import define, frozen
 
 from .. import _errors
 from .._flow.steps import Sleep, block
 from .._http import paths
 from .._http.sender import get
+from .._list_cursor import LATE
 from .._models import wire
 from .._models.checks import request_context
 from .._models.times import timestamp
@@ -29,6 +28,7 @@ from .opening import Opening, fit, opening
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
     from typing import Any
 
     from .._flow.steps import Flow
@@ -41,12 +41,6 @@ _FIRST = 10
 
 _PAUSES = (0.5, 1.0, 2.0)
 """Seconds between two searches; the last repeats."""
-
-_LATE = timedelta(minutes=1)
-"""How long after its creation a run may appear in the list."""
-
-_INCLUSIVE = timedelta(seconds=1)
-"""Subtracted from `since`, which may exclude the moment itself."""
 
 
 @frozen
@@ -78,7 +72,7 @@ def newest_mark(api: Api, agent_id: str) -> Flow[dict[str, Any]]:
     path = paths.runs((yield from api.team_id()))
     newest: datetime | None = None
     mark: dict[str, Any] = {"created_at": None, "ids": []}
-    pages = _listed(api, path, agent_id, "desc", None, size=10)
+    pages = _newest_first(api, path, agent_id, None, size=10)
     while (page := (yield from pages.next_page())) is not None:
         for raw in page:
             created = _created(path, raw)
@@ -161,7 +155,7 @@ class _Search:
     def read(self) -> Flow[None]:
         """Read new runs in the list, and the openings that were not complete."""
         newest = self._since
-        pages = _listed(self._api, self._path, self._agent_id, "asc", self._since)
+        pages = _newest_first(self._api, self._path, self._agent_id, self._since)
         while (page := (yield from pages.next_page())) is not None:
             for raw in page:
                 created = _created(self._path, raw)
@@ -169,7 +163,7 @@ class _Search:
                 if (yield from self._may_be(raw, created)):
                     self._candidates[raw["id"]] = _Candidate(raw, created, Opening())
         if newest is not None:
-            back = newest - _LATE
+            back = newest - LATE
             self._since = back if self._begin is None else max(back, self._begin)
         for run_id, candidate in list(self._candidates.items()):
             if not candidate.opening.is_whole:
@@ -233,14 +227,11 @@ class _Search:
         )
 
 
-def _listed(
-    api: Api, path: str, agent_id: str, order: str, since: datetime | None, size: int = 100
+def _newest_first(
+    api: Api, path: str, agent_id: str, since: datetime | None, size: int = 100
 ) -> Pages:
-    params = [("agent_id", agent_id), ("sort_order", order)]
-    if since is not None:
-        begin = (since - _INCLUSIVE).astimezone(timezone.utc)
-        params.append(("since", begin.isoformat().replace("+00:00", "Z")))
-    return Pages(api, path, "data", params=params, size=size)
+    params = [("agent_id", agent_id), ("sort_order", "desc")]
+    return Pages(api, path, "data", params=params, newest_first=True, since=since, size=size)
 
 
 def _created(path: str, raw: dict[str, Any]) -> datetime:

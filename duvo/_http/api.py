@@ -26,7 +26,7 @@ class Server:
 
     Attributes:
         long_poll: maximum seconds for which it holds a request; 0 if it does not.
-        lists_by_time: whether the list of runs honours `since`.
+        lists_created_since: whether the list of runs has the filter `created_since`.
         list_shows_changes: whether `updated_at` in the list moves with every
             change of a run.
     """
@@ -34,13 +34,15 @@ class Server:
     def __init__(self) -> None:
         self.honours_idempotency = False
         self.long_poll = 0.0
-        self.lists_by_time = True
+        self.lists_created_since = False
         self.list_shows_changes = True
 
     def record(self, headers: Mapping[str, str], *, may_hold: bool) -> None:
         """Record what a response's headers announce; `may_hold` allows long polls."""
         if "duvo-idempotency" in headers:
             self.honours_idempotency = True
+        if "duvo-created-since" in headers:
+            self.lists_created_since = True
         if "duvo-long-poll" in headers and may_hold:
             with contextlib.suppress(ValueError):
                 seconds = float(headers["duvo-long-poll"])

@@ -49,11 +49,11 @@ class Rounds:
             created_at: when each run was created, by id, or None if that is unknown.
             agent_id: the agent of all runs, or None if there are several.
         """
-        unknown = [run_id for run_id, time in created_at.items() if time is None]
-        if unknown or not self._api.server.lists_by_time:
-            self._search = SearchByPlace(unknown or created_at)
+        known = {run_id: time for run_id, time in created_at.items() if time is not None}
+        if self._api.server.lists_created_since and len(known) == len(created_at):
+            self._search = SearchByTime(known)
         else:
-            self._search = SearchByTime({run_id: time or "" for run_id, time in created_at.items()})
+            self._search = SearchByPlace(created_at)
         self._filter = [] if agent_id is None else [("agent_id", agent_id)]
 
     def read_page(self) -> Flow[list[dict[str, Any]]]:
@@ -76,23 +76,19 @@ class Rounds:
         search.record([(item["id"].casefold(), item.get("created_at")) for item in items], total)
         return items
 
-    def end(self, *, changed: bool) -> tuple[list[str], bool]:
+    def end(self, *, changed: bool) -> list[str]:
         """End the round, and schedule the next one.
 
         Args:
             changed: whether anything happened since the last round.
 
         Returns:
-            The ids of the runs that were missed, and whether the list may have
-            them nevertheless.
+            The ids of the runs that were missed.
         """
         search = self._search
         assert search is not None
         self._search = None
-        server = self._api.server
-        if search.is_misled:
-            server.lists_by_time = False
-        is_near = server.long_poll > 0 and not self._api.rate_limit.is_known
+        is_near = self._api.server.long_poll > 0 and not self._api.rate_limit.is_known
         self._pause = polling.next_pause(self._pause, activity=changed, fast=is_near)
         self.next_at = self._api.clock.now() + self._pause
-        return search.missed, search.is_misled
+        return search.missed

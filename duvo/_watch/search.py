@@ -1,9 +1,9 @@
 """Searching the list for known runs: which page to read next.
 
-If the runs' times of creation are known, the list is searched by time: each page
-begins at the oldest run that is still missing. Then other runs in between cost
-nothing, each page finds at least one run, and new runs do not shift the pages.
-Otherwise the list is read from its newest run.
+If the server can list the runs created since a time (`created_since`), and those
+times are known, each page begins at the oldest run that is still missing. Then
+other runs in between cost nothing, each page finds at least one run, and new runs
+do not shift the pages. Otherwise the list is read from its newest run.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import deque
 from datetime import datetime, timezone
 
+from .._list_cursor import LATE
 from .._models.times import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 PAGE = 100
 """Maximum number of runs in a page."""
@@ -28,13 +29,10 @@ class SearchByTime:
 
     Attributes:
         missed: ids of the runs that were not where the list should have them.
-        is_misled: whether the server ignored the time or the order that it was
-            asked for.
     """
 
     def __init__(self, created_at: Mapping[str, str]):
         self.missed: list[str] = []
-        self.is_misled = False
         self._created_at = created_at
         self._left = deque(sorted(created_at, key=self._place))
         self._found: set[str] = set()
@@ -48,13 +46,11 @@ class SearchByTime:
             self._left.popleft()
         if not self._left:
             return None
-        return [("since", self._created_at[self._left[0]]), ("sort_order", "asc")]
+        return [("created_since", self._created_at[self._left[0]]), ("sort_order", "asc")]
 
     def record(self, page: Sequence[tuple[str, object]], total: int | None) -> None:
         """Record the page of the last query: each run's id and time of creation."""
         target = self._left.popleft()
-        moments = [_moment(self._created_at[target]), *(_moment(time) for _, time in page)]
-        self.is_misled = self.is_misled or moments != sorted(moments)
         ids = {run_id for run_id, _ in page}
         self._found |= ids & self._created_at.keys()
         if target not in ids:
@@ -62,18 +58,16 @@ class SearchByTime:
 
 
 class SearchByPlace:
-    """Searches for runs of which only the ids are known.
+    """Searches for runs from the newest run on, down to the oldest of them.
 
-    It reads at most as many pages as there are runs: reading the runs themselves
-    would cost as much.
+    It gives up once as many pages had none of the runs as runs are left: reading
+    those themselves costs no more.
     """
 
-    is_misled = False
-
-    def __init__(self, run_ids: Iterable[str]):
-        self._left = set(run_ids)
-        self._pages = len(self._left)
+    def __init__(self, created_at: Mapping[str, str | None]):
+        self._left = {run_id: _moment(time) for run_id, time in created_at.items()}
         self._offset = 0
+        self._in_vain = 0
         self._is_read = False
 
     @property
@@ -83,16 +77,23 @@ class SearchByPlace:
 
     def query(self) -> list[tuple[str, str]] | None:
         """Return the query of the next page, or None if the search has ended."""
-        if self._is_read or not self._left or self._pages == 0:
+        if self._is_read or self._in_vain >= len(self._left):
             return None
-        self._pages -= 1
-        return [("offset", str(self._offset))]
+        return [("sort_order", "desc"), ("offset", str(self._offset))]
 
     def record(self, page: Sequence[tuple[str, object]], total: int | None) -> None:
         """Record the page of the last query: each run's id and time of creation."""
-        self._left.difference_update(run_id for run_id, _ in page)
+        found = [self._left.pop(run_id) for run_id, _ in page if run_id in self._left]
+        self._in_vain += not found
         self._offset += len(page)
-        self._is_read = not page or (total is not None and self._offset >= total)
+        is_end = not page or (total is not None and self._offset >= total)
+        self._is_read = is_end or self._is_past(page[-1][1])
+
+    def _is_past(self, last: object) -> bool:
+        """Whether the runs after this time of creation are older than all that are left."""
+        created_at = timestamp(last)
+        oldest = min(self._left.values(), default=_UNKNOWN)
+        return created_at is not None and created_at + LATE < oldest
 
 
 def _moment(created_at: object) -> datetime:

@@ -169,12 +169,12 @@ class Watcher:
             self._end_round()
 
     def _end_round(self) -> None:
-        missed, may_be_listed = self._rounds.end(changed=self._changed)
+        missed = self._rounds.end(changed=self._changed)
         self._changed = False
         for key in missed:
             watched = self._watched.get(key)
             if watched is not None:
-                watched.is_listed = may_be_listed or self._is_new(watched)
+                watched.is_listed = self._is_new(watched)
                 self._put_due(watched)
         if not self._api.server.list_shows_changes:
             self._turns = len(self._watched)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def since(text: str) -> datetime | str:
+def moment(text: str) -> datetime | str:
     """An argument type: a time in ISO format, a date, or a time ago such as 30m, 2h or 7d."""
     ago = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
     if ago is not None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from bisect import bisect_left
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -27,7 +26,6 @@ _BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 _runs: dict[str, dict[str, Any]] = {}
 _messages: dict[str, str] = {}
 _items: list[bytes] = []
-_created: list[str] = []
 
 
 def _new_run(run_id: str) -> dict[str, Any]:
@@ -54,19 +52,17 @@ def _start(body: bytes) -> bytes:
     _messages[run_id] = json.loads(body)["message"]
     item = {**run, "title": "Process it", "run_number": 1, "agent_name": "Clerk", "user_id": None}
     _items.append(json.dumps(item).encode())
-    _created.append(run["created_at"])
     return json.dumps({"run": {**run, "status": "pending", "completed_at": None}}).encode()
 
 
 def _list(query: dict[str, str]) -> bytes:
-    first = bisect_left(_created, query["since"]) if "since" in query else 0
-    total = len(_items) - first
+    total = len(_items)
     offset, limit = int(query.get("offset", 0)), int(query.get("limit", 20))
     if query.get("sort_order") == "asc":
-        page = _items[first + offset : first + offset + limit]
+        page = _items[offset : offset + limit]
     else:
-        end = len(_items) - offset
-        page = _items[max(first, end - limit) : end][::-1]
+        end = max(0, total - offset)
+        page = _items[max(0, end - limit) : end][::-1]
     return b'{"data": [%s], "total": %d}' % (b", ".join(page), total)
 
 

@@ -325,11 +325,17 @@ def test_a_start_with_an_unknown_outcome_says_how_to_find_out(
     def drop(seen: object) -> None:
         raise DropConnection
 
+    fake_api.start(created_at="2025-12-31T00:00:00Z")
+    fake_api.clock_is_real = True
     fake_api.after = drop
     done = run_duvo_with_fake_api("runs", "start", "--agent", AGENT)
     assert done.returncode == 1
-    assert f"duvo runs list --agent {AGENT} --since 5m" in done.stderr
-    assert len(fake_api.runs) == 1
+    (advised,) = re.findall(r"`duvo (.*?)`", done.stderr)
+    assert advised == f"runs list --agent {AGENT} --since 5m"
+    assert len(fake_api.runs) == 2
+    fake_api.after = lambda seen: None
+    shown = run_duvo_with_fake_api(*advised.split()).stdout.splitlines()
+    assert [line.split()[0] for line in shown] == ["ID", list(fake_api.runs)[1]]
 
 
 def test_an_outage_is_two_lines_and_loses_no_message(

@@ -96,15 +96,17 @@ def test_a_limited_list_says_that_there_is_more(
 
 def test_all_filters_of_a_list_are_sent(fake_api: FakeAPI, run_duvo_with_fake_api: Command) -> None:
     filters = (
-        f"--status failed --agent {AGENT} --since 2026-01-02T03:04:05Z --user u --case-queue q "
-        "--source api --search x --no-issues --issue-severity low --sort asc --offset 3 --limit 7"
+        f"--status failed --agent {AGENT} --completed-since 2026-01-02T03:04:05Z --completed-until 2026-02-01 "
+        "--user u --case-queue q --source api --search x --no-issues --issue-severity low --sort asc "
+        "--offset 3 --limit 7"
     )
-    run_duvo_with_fake_api("runs", "list", *filters.split())
+    run_duvo_with_fake_api("runs", "list", *filters.split(), TZ="Asia/Tokyo")
     query = fake_api.requests[-1].query
     assert query == {
         "status": "failed",
         "agent_id": AGENT,
         "since": "2026-01-02T03:04:05Z",
+        "until": "2026-01-31T15:00:00Z",
         "user_id": "u",
         "case_queue_id": "q",
         "source": "api",
@@ -115,6 +117,25 @@ def test_all_filters_of_a_list_are_sent(fake_api: FakeAPI, run_duvo_with_fake_ap
         "offset": "3",
         "limit": "8",
     }
+
+
+def test_runs_created_since_a_time_are_listed_in_any_state_by_the_local_clock(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    fake_api.start(created_at="2025-12-31T14:59:59Z")
+    runs = [fake_api.start(created_at=f"2025-12-31T15:00:0{number}Z") for number in range(3)]
+    fake_api.end(runs[1])
+
+    def listed(*options: str) -> tuple[list[str], int | None]:
+        given = ("--since", "2026-01-01", "--json", *options)
+        document = json.loads(
+            run_duvo_with_fake_api("runs", "list", *given, TZ="Asia/Tokyo").stdout
+        )
+        return [run["id"] for run in document["data"]], document["total"]
+
+    assert listed() == (runs[::-1], 3)
+    assert listed("--sort", "asc", "--limit", "2") == (runs[:2], None)
+    assert "since" not in fake_api.requests[-1].query
 
 
 def test_respond_takes_the_request_before_or_after_the_reply(

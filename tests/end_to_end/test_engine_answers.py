@@ -160,9 +160,45 @@ def test_every_filter_narrows_the_list_of_runs(api: EngineAPI) -> None:
     assert found(has_issues="true") == []
     assert found(has_issues="false") == found()
     created = api.run(waiting)["run"]["created_at"]
-    assert set(found(since=created)) == {waiting, stopped}
-    assert found(since=created.replace("Z", "+00:00")) == found(since=created)
-    assert found(since="2999-01-01") == []
+    assert set(found(created_since=created)) == {waiting, stopped}
+    assert found(created_since=created.replace("Z", "+00:00")) == found(created_since=created)
+    assert found(created_since="2999-01-01") == []
+
+
+def test_since_and_until_bound_the_time_of_completion(api: EngineAPI) -> None:
+    first, second = api.start("Talker", "first"), api.start("Talker", "second")
+    waiting = api.start("Invoice approver", "Wait for me")
+    api.wait_for_request(waiting)
+    ends = sorted(
+        (api.wait_for_end(run_id)["run"]["completed_at"], run_id) for run_id in (first, second)
+    )
+
+    def found(**filters: str) -> set[str]:
+        page = check(api.send("GET", f"/v2/teams/{api.team}/runs?limit=100", params=filters))
+        assert page["total"] == len(page["data"])
+        return {run["id"] for run in page["data"]} & {first, second, waiting}
+
+    (begin, _), (end, last) = ends
+    assert found(since=begin) == found(since=begin, until=end) == {first, second}
+    assert found(since=f"{end[:-1]}001Z") == set()
+    assert last in found(until=f"{end[:-1]}001Z")
+    assert last in found(since=end)
+    assert found(until="2026-01-01") == set()
+
+
+def test_a_run_that_works_again_is_not_listed_by_its_earlier_completion(api: EngineAPI) -> None:
+    run_id = api.start("Endless worker", "Work")
+
+    def is_listed() -> bool:
+        found = api.get(f"/v2/teams/{api.team}/runs?limit=100&since=2026-01-01")
+        return run_id in [run["id"] for run in found["data"]]
+
+    assert not is_listed()
+    api.stop(run_id)
+    assert is_listed()
+    api.say(run_id, "Go on")
+    assert not is_listed()
+    api.stop(run_id)
 
 
 def test_pages_of_a_list_have_no_gap_and_no_overlap(api: EngineAPI) -> None:
@@ -176,7 +212,7 @@ def test_pages_of_a_list_have_no_gap_and_no_overlap(api: EngineAPI) -> None:
     assert (beyond["data"], beyond["total"]) == ([], whole["total"])
 
 
-def test_every_response_announces_idempotency_and_long_polling(api: EngineAPI) -> None:
+def test_every_response_announces_what_the_engine_adds(api: EngineAPI) -> None:
     paths = ["/v2/teams", "/v2/nowhere", "/v2/runs/x", "/"]
     responses = [api.send("GET", path) for path in paths]
     responses.append(api.send("GET", "/v2/teams", headers={"Authorization": "Bearer no"}))
@@ -184,5 +220,6 @@ def test_every_response_announces_idempotency_and_long_polling(api: EngineAPI) -
     for response in responses:
         assert response.headers["Duvo-Idempotency"] == "honoured"
         assert response.headers["Duvo-Long-Poll"] == "25"
+        assert response.headers["Duvo-Created-Since"] == "honoured"
         assert not [name for name in response.headers if "ratelimit" in name.lower()]
     assert len({response.headers["x-request-id"] for response in responses}) == len(responses)

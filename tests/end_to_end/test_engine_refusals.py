@@ -141,6 +141,8 @@ def test_a_page_has_at_most_50_messages_or_100_runs(
         "agent_id=x",
         "since=yesterday",
         "since=0000-00-00",
+        "until=yesterday",
+        "created_since=yesterday",
         "search=%00",
         "search=a&search=b",
         "has_issues=maybe",
@@ -312,7 +314,8 @@ def test_random_requests_never_get_a_5xx(api: EngineAPI, waiting: tuple[str, str
         *({"a": None}, 10**400),
     ]
     names = ["agent_id", "message", "answers", "approved", "sandbox_id", "webhook_url", ""]
-    queries = ["limit", "offset", "wait", "status", "since", "search", "agent_id", "seen_request"]
+    queries = ["limit", "offset", "wait", "status", "since", "until", "created_since"]
+    queries += ["search", "agent_id", "seen_request"]
     for _ in range(400):
         path = "/v2/" + "/".join(chance.choices(pieces, k=chance.randint(1, 5)))
         if chance.random() < 0.5:

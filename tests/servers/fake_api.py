@@ -62,13 +62,16 @@ class FakeAPI:
         self.headers: dict[str, str] = {}
         self.reports_updates = True
         """Whether a run's `updated_at` changes when the run does."""
+        self.clock_is_real = False
+        """Whether times are those of this machine, and not of the beginning of 2026."""
         self.lock = threading.RLock()
         self.base_url = ""
         self._time = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
     def now(self) -> str:
         self._time += timedelta(milliseconds=10)
-        return self._time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        moment = datetime.now(timezone.utc) if self.clock_is_real else self._time
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def start(self, status: str = "running", **fields: Any) -> str:
         run_id = str(uuid.uuid4())
@@ -173,8 +176,13 @@ class FakeAPI:
             if name in seen.query:
                 runs = [one for one in runs if one[name] == seen.query[name]]
         if "since" in seen.query:
-            since = datetime.fromisoformat(seen.query["since"].replace("Z", "+00:00"))
-            runs = [one for one in runs if _moment(one) >= since]
+            since = _time(seen.query["since"])
+            runs = [one for one in runs if one["completed_at"] and _completed(one) >= since]
+        if "until" in seen.query:
+            until = _time(seen.query["until"])
+            runs = [one for one in runs if one["completed_at"] and _completed(one) <= until]
+        if "created_since" in seen.query and "duvo-created-since" in self.headers:
+            runs = [one for one in runs if _moment(one) >= _time(seen.query["created_since"])]
         runs.sort(key=_moment, reverse=seen.query.get("sort_order") != "asc")
         return 200, {
             "data": [_item(one) for one in runs[offset : offset + limit]],
@@ -260,8 +268,16 @@ _ROUTES = [
 ]
 
 
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
 def _moment(run: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(run["created_at"].replace("Z", "+00:00"))
+    return _time(run["created_at"])
+
+
+def _completed(run: dict[str, Any]) -> datetime:
+    return _time(run["completed_at"])
 
 
 def _agent(one: dict[str, str]) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class Guard:
             "x-request-id": f"req_{uuid.uuid4().hex}",
             "duvo-idempotency": "honoured",
             "duvo-long-poll": str(MAX_WAIT),
+            "duvo-created-since": "honoured",
         }
         if self._monitoring is not None and self._monitoring.is_leaving:
             # A load balancer must not send the next request here.

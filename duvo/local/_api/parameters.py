@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +17,8 @@ from starlette.requests import ClientDisconnect, Request
 from .._store import shapes
 from .._store.api_errors import ApiError
 from .long_poll import MAX_WAIT
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 _MAX_BODY = 10 * 1024 * 1024
 """Bytes."""
@@ -151,7 +153,7 @@ def wait(request: Request) -> float:
     return min(value, MAX_WAIT)
 
 
-def moment(request: Request, name: str) -> int | None:
+def moment(request: Request, name: str, *, round_up: bool) -> int | None:
     """Return a parameter that is a time, in Unix milliseconds, or None if it is absent."""
     text = parameter(request, name)
     if text is None:
@@ -161,9 +163,10 @@ def moment(request: Request, name: str) -> int | None:
         value = datetime.fromisoformat(text.strip().replace(" ", "+").replace("Z", "+00:00"))
         if value.tzinfo is None:
             value = value.replace(tzinfo=timezone.utc)
-        return math.ceil(value.timestamp() * 1000)
+        microseconds = (value - _EPOCH) // timedelta(microseconds=1)
     except (ValueError, OverflowError):
         raise ApiError(400, f"{name} must be a time like 2026-01-31T09:30:00Z") from None
+    return -(-microseconds // 1000) if round_up else microseconds // 1000
 
 
 def _whole_number(request: Request, name: str, default: int, low: int, high: int) -> int:

@@ -68,14 +68,19 @@ def page(connection: sa.Connection, run_id: str, offset: int, limit: int) -> Vie
 
 @attrs.frozen
 class Filters:
-    """The filters of a list of runs; `since` in Unix milliseconds, `nothing` matches no run."""
+    """The filters of a list of runs; times in Unix milliseconds, `nothing` matches no run.
+
+    Those by the time of completion leave out runs that have not ended.
+    """
 
     status: str | None = None
     agent_id: str | None = None
     user_id: str | None = None
     source: str | None = None
     search: str | None = None
-    since: int | None = None
+    created_since: int | None = None
+    completed_since: int | None = None
+    completed_until: int | None = None
     nothing: bool = False
 
 
@@ -141,8 +146,14 @@ def _conditions(filters: Filters) -> list[sa.ColumnElement[bool]]:
         value = getattr(filters, column.name)
         if value is not None:
             where.append(column == value)
-    if filters.since is not None:
-        where.append(runs.c.created_at >= filters.since)
+    if filters.created_since is not None:
+        where.append(runs.c.created_at >= filters.created_since)
+    if filters.completed_since is not None or filters.completed_until is not None:
+        where.append(runs.c.status.in_(statuses.ENDED))
+    if filters.completed_since is not None:
+        where.append(runs.c.finished_at >= filters.completed_since)
+    if filters.completed_until is not None:
+        where.append(runs.c.finished_at <= filters.completed_until)
     if filters.search:
         where.append(
             sa.or_(

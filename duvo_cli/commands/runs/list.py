@@ -9,7 +9,7 @@ import duvo
 
 from ...client import client_of
 from ...output import listing
-from ...output.times import local, since
+from ...output.times import local, moment
 from ...parser import Parser, count, identifier
 
 _DEFAULT_LIMIT = 30
@@ -30,7 +30,16 @@ def register(parser: Parser) -> None:
         "--agent", type=identifier, metavar="AGENT", help="runs of this agent: its id or exact name"
     )
     parser.add_argument(
-        "--since", type=since, metavar="T", help="created since: 30m, 2h, 7d, a date or an ISO time"
+        "--since",
+        type=moment,
+        metavar="T",
+        help="created since: 30m, 2h, 7d, a date or an ISO time",
+    )
+    parser.add_argument(
+        "--completed-since", type=moment, metavar="T", help="ended since: as for --since"
+    )
+    parser.add_argument(
+        "--completed-until", type=moment, metavar="T", help="ended by then: as for --since"
     )
     parser.add_argument("--user", type=identifier, metavar="ID", help="started by this user")
     parser.add_argument(
@@ -59,8 +68,11 @@ def register(parser: Parser) -> None:
         examples="""
 duvo runs list --status waiting
 duvo runs list --agent "Invoice approver" --since 2h
+duvo runs list --status failed --completed-since 2026-01-31
 duvo runs list --all --json | jq -r '.data[].id'
-"""
+""",
+        notes="A time without a zone is local time, and a date is its midnight. With --since, the\n"
+        "total in the JSON is null if --limit cut the list.",
     )
 
 
@@ -76,6 +88,8 @@ def run(args: Namespace) -> int:
             search=args.search,
             has_issues=args.has_issues,
             issue_severity=args.issue_severity,
+            completed_since=args.completed_since,
+            completed_until=args.completed_until,
             sort_order=args.sort,
             limit=None if args.all else args.limit,
             offset=args.offset,

@@ -10,7 +10,7 @@ import pytest
 from duvo import Option, Question
 from duvo_cli.errors import CommandFailed
 from duvo_cli.input import fields
-from duvo_cli.output.times import since
+from duvo_cli.output.times import moment
 from duvo_cli.replying import typed
 from duvo_cli.replying.options import key_and_text
 
@@ -26,20 +26,20 @@ from duvo_cli.replying.options import key_and_text
     ],
 )
 def test_a_time_ago_is_subtracted_from_now(text, ago):
-    moment = since(text)
-    assert isinstance(moment, datetime)
-    assert abs(datetime.now(timezone.utc) - ago - moment) < timedelta(seconds=5)
+    time = moment(text)
+    assert isinstance(time, datetime)
+    assert abs(datetime.now(timezone.utc) - ago - time) < timedelta(seconds=5)
 
 
 @pytest.mark.parametrize("text", ["2026-01-31", "2026-01-31T12:00:00Z"])
 def test_iso_dates_and_times_are_passed_on_to_the_sdk(text):
-    assert since(text) == text
+    assert moment(text) == text
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2 h", "2y", "-2h", "²h", "999999999w"])
 def test_other_text_is_not_a_time(text):
     with pytest.raises(ArgumentTypeError):
-        since(text)
+        moment(text)
 
 
 COST_CENTRE = Question(question="Which?", options=(Option(label="A b"), Option(label="2")))

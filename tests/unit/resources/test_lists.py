@@ -6,7 +6,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, Literal
 
 import pytest
@@ -136,13 +136,16 @@ def test_paginate_loses_nothing_of_a_list_that_shifts(
     assert {run["id"] for run in whole["data"]} >= set(run_ids[:90] + run_ids[120:])
 
 
-def test_filters_are_sent_as_the_api_wants_them(fake_api: FakeAPI, client: duvo.Client) -> None:
-    since = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+def test_filters_are_sent_as_the_api_wants_them(
+    fake_api: FakeAPI, client: duvo.Client, local_zone: Callable[[str], None]
+) -> None:
+    local_zone("UTC")
     list(
         client.runs.list(
             status="running",
             agent="Invoice approver",
-            since=since,
+            completed_since=datetime(2026, 1, 1, 12, tzinfo=timezone.utc),
+            completed_until=date(2026, 1, 2),
             has_issues=True,
             search="INV",
             sort_order="asc",
@@ -153,6 +156,7 @@ def test_filters_are_sent_as_the_api_wants_them(fake_api: FakeAPI, client: duvo.
         "status": "running",
         "agent_id": AGENT,
         "since": "2026-01-01T12:00:00Z",
+        "until": "2026-01-02T00:00:00Z",
         "has_issues": "true",
         "search": "INV",
         "sort_order": "asc",
@@ -231,8 +235,13 @@ def test_a_time_of_the_user_without_a_zone_is_local(
     sent: str,
 ) -> None:
     local_zone("America/New_York")
-    list(client.runs.list(since=given))
-    assert fake_api.requests[-1].query["since"] == sent
+    exact = datetime.fromisoformat(sent.replace("Z", "+00:00"))
+    match = fake_api.start(created_at=exact.isoformat())
+    fake_api.start(created_at=(exact - timedelta(microseconds=1)).isoformat())
+    assert [run.id for run in client.runs.list(since=given)] == [match]
+    list(client.runs.list(completed_since=given, completed_until=given))
+    query = fake_api.requests[-1].query
+    assert query["since"] == query["until"] == sent
 
 
 def test_a_time_of_the_server_without_a_zone_is_in_utc(
@@ -249,8 +258,97 @@ def test_what_is_not_a_time_is_refused(
     client: duvo.Client, local_zone: Callable[[str], None], bad: Any
 ) -> None:
     local_zone("Asia/Tokyo")
-    with pytest.raises(duvo.ConfigError, match=f"{bad!r} is (not a|out of range for a) time"):
-        client.runs.list(since=bad)
+    for name in ("since", "completed_since", "completed_until"):
+        with pytest.raises(duvo.ConfigError, match=f"{bad!r} is (not a|out of range for a) time"):
+            client.runs.list(**{name: bad})
+
+
+def minutes(number: int) -> str:
+    """A time some minutes after the beginning of 2026."""
+    moment = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(minutes=number)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize("status", [None, "stopped"])
+@pytest.mark.parametrize("sort_order", ["desc", "asc"])
+@pytest.mark.parametrize("offset", [0, 3, 400])
+@pytest.mark.parametrize("limit", [None, 120, 248])
+def test_runs_created_since_a_time_are_cut_by_offset_and_limit_in_any_order(
+    fake_api: FakeAPI,
+    client: duvo.Client,
+    status: str | None,
+    sort_order: Literal["asc", "desc"],
+    offset: int,
+    limit: int | None,
+) -> None:
+    runs = [fake_api.start("interrupted", created_at=minutes(n)) for n in range(400)]
+    found = client.runs.list(
+        status, since=minutes(152), sort_order=sort_order, offset=offset, limit=limit
+    )
+    wanted = runs[152:] if sort_order == "asc" else runs[152:][::-1]
+    end = None if limit is None else offset + limit
+    assert found.total is None
+    assert [run.id for run in found] == wanted[offset:end]
+    is_whole = end is None or end >= len(wanted)
+    assert found.more == (not is_whole)
+    assert found.total == (len(wanted) if is_whole else None)
+    # Not the whole list, and never by the time of completion.
+    assert len(fake_api.requests) <= 3 * (2 if status else 1)
+    assert "since" not in fake_api.requests[-1].query
+
+
+def test_runs_since_a_time_are_listed_whether_they_have_ended_or_not(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    fake_api.start(created_at=minutes(1))
+    running = fake_api.start(created_at=minutes(2))
+    ended = fake_api.start(created_at=minutes(3))
+    fake_api.end(ended)
+    assert {run.id for run in client.runs.list(since=minutes(2))} == {running, ended}
+
+
+def test_runs_that_appear_in_the_list_late_do_not_end_it(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    for number in range(300):
+        fake_api.start(created_at=minutes(number))
+    answer = fake_api.answer
+    seconds_late = datetime(2026, 1, 1, 3, 59, 30, tzinfo=timezone.utc).isoformat()
+    late = {**fake_api.runs[fake_api.start()], "created_at": seconds_late}
+    fake_api.runs.pop(late["id"])
+
+    def with_a_late_run(seen: ReceivedRequest) -> tuple[int, Any]:
+        status, body = answer(seen)
+        if seen.query["offset"] == "0":
+            # Older than the time that is asked for, among newer runs.
+            body["data"].insert(10, late)
+        return status, body
+
+    fake_api.answer = with_a_late_run  # type: ignore[method-assign]
+    listed = [run.id for run in client.runs.list(since=minutes(240))]
+    assert listed == list(fake_api.runs)[:239:-1]
+
+
+def test_a_server_that_ignores_the_order_does_not_hide_new_runs(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    runs = [fake_api.start(created_at=minutes(number)) for number in range(250)]
+    fake_api.before = lambda seen: seen.query.update(sort_order="asc")
+    assert [run.id for run in client.runs.list(since=minutes(200))] == runs[200:]
+
+
+def test_runs_completed_between_two_times_are_listed(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    fake_api.start()
+    for number in range(5):
+        fake_api.end(fake_api.start())
+        list(fake_api.runs.values())[-1]["completed_at"] = minutes(number)
+    found = client.runs.list(completed_since=minutes(1), completed_until=minutes(3))
+    assert [run.completed_at for run in found] == [
+        datetime(2026, 1, 1, 0, number, tzinfo=timezone.utc) for number in (3, 2, 1)
+    ]
+    assert found.total == 3
 
 
 def test_a_waiting_run_of_a_list_says_that_its_request_is_not_known(

@@ -130,11 +130,63 @@ def test_old_runs_among_many_others_cost_no_more_than_by_themselves(
         run_id = fake_api.start()
         if number % 300 == 0:
             watched.append(run_id)
+    rounds: list[Counter[str]] = []
+
+    def work(now: float) -> None:
+        rounds.append(requests_sent(fake_api))
+        fake_api.requests.clear()
+        if len(rounds) == 5:
+            for run_id in watched:
+                fake_api.end(run_id)
+
+    clock.on_sleep = work
+    runs = [client.runs.get(run_id) for run_id in watched]
+    fake_api.requests.clear()
+    assert {one.run.id for one in client.runs.watch(runs) if one.type == "finished"} == {*watched}
+    # The list is read for as long as it may save something, and then given up.
+    assert rounds == [{"list": 3, "run": 2}, {"list": 1, "run": 3}, *[{"run": 3}] * 3]
+
+
+def test_a_round_ends_at_its_oldest_run(
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
+) -> None:
+    for _ in range(500):
+        fake_api.start(created_at="2025-12-31T00:00:00Z")
+    runs = [client.runs.get(fake_api.start()) for _ in range(30)]
+    fake_api.runs.pop(runs[0].id)
+    fake_api.requests.clear()
+    with pytest.raises(duvo.NotFound):
+        list(client.runs.watch(runs))
+    assert requests_sent(fake_api) == {"list": 1, "run": 1}
+
+
+def test_old_runs_cost_pages_alone_on_a_server_that_lists_by_creation(
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
+) -> None:
+    fake_api.headers["duvo-created-since"] = "honoured"
+    watched = []
+    for number in range(900):
+        run_id = fake_api.start()
+        if number % 300 == 0:
+            watched.append(run_id)
     clock.on_sleep = lambda now: [fake_api.end(run_id) for run_id in watched]
     runs = [client.runs.get(run_id) for run_id in watched]
     fake_api.requests.clear()
     assert {one.run.id for one in client.runs.watch(runs) if one.type == "finished"} == {*watched}
     assert requests_sent(fake_api) == {"list": 6}
+
+
+@pytest.mark.parametrize("offered", [{}, {"duvo-created-since": "honoured"}])
+def test_completion_times_are_never_asked_for_while_watching(
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, offered: dict[str, str]
+) -> None:
+    fake_api.headers |= offered
+    runs = [fake_api.start() for _ in range(150)]
+    clock.on_sleep = lambda now: [fake_api.end(run_id) for run_id in runs if now > 1010]
+    assert len(client.runs.wait_all(runs)) == 150
+    names = {name for seen in fake_api.requests for name in seen.query}
+    assert not names & {"since", "until"}
+    assert ("created_since" in names) == bool(offered)
 
 
 def test_a_run_that_the_list_does_not_show_is_read_by_itself(
@@ -155,12 +207,11 @@ def test_a_run_that_the_list_does_not_show_is_read_by_itself(
     assert told(events, hidden) == ["status", "status", "finished"]
 
 
-@pytest.mark.parametrize("ignored", ["since", "sort_order"])
-def test_a_server_that_keeps_to_no_time_is_read_by_pages(
-    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, ignored: str
+def test_a_server_that_ignores_the_order_is_read_by_pages(
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     runs = [fake_api.start() for _ in range(350)]
-    fake_api.before = lambda seen: seen.query.pop(ignored, None) and None
+    fake_api.before = lambda seen: seen.query.pop("sort_order", None) and None
     loaded = list(client.runs.list(limit=250))
     rounds = 0
 

@@ -157,6 +157,7 @@ class RunRoutes:
 def _filters(request: Request) -> queries.Filters:
     text = functools.partial(parameters.parameter, request)
     uuid = functools.partial(parameters.uuid_parameter, request)
+    moment = functools.partial(parameters.moment, request)
     agent_id, user_id = uuid("agent_id"), uuid("user_id")
     # The engine has no queues, digests or evaluations: filters on them match no run.
     unmatched: list[Any] = [uuid("case_queue_id"), uuid("digest_id")]
@@ -171,6 +172,8 @@ def _filters(request: Request) -> queries.Filters:
         user_id=user_id,
         source=text("source"),
         search=search,
-        since=parameters.moment(request, "since"),
+        created_since=moment("created_since", round_up=True),
+        completed_since=moment("since", round_up=True),
+        completed_until=moment("until", round_up=False),
         nothing=any(unmatched),
     )

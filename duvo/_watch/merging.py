@@ -1,0 +1,77 @@
+"""Lists of runs made of other lists: merged, or reversed."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import timedelta
+
+from .. import _errors
+from .._list_cursor import Given
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .._flow.steps import Flow
+    from .._pages import Pages
+
+
+class Merged:
+    """Several lists, each in order of creation, merged.
+
+    Attributes:
+        overlap: whether an item was in two lists; it is returned once.
+    """
+
+    def __init__(self, lists: list[Pages], *, newest_first: bool):
+        self.overlap = False
+        self._given = Given(newest_first)
+        self._queues: list[tuple[Pages, deque[dict[str, Any]]]] = [
+            (pages, deque()) for pages in lists
+        ]
+
+    def next_page(self) -> Flow[list[dict[str, Any]] | None]:
+        """Return the next items, as far as the pages reach that were read; None at the end."""
+        for entry in list(self._queues):
+            pages, queue = entry
+            if not queue:
+                try:
+                    items = yield from pages.next_page()
+                except _errors.InvalidRequest:
+                    # The server does not know this word.
+                    items = None
+                if items is None:
+                    self._queues.remove(entry)
+                else:
+                    queue.extend(items)
+        if not self._queues:
+            return None
+        merged = []
+        while all(queue for _, queue in self._queues):
+            first = min((queue for _, queue in self._queues), key=self._place)
+            merged.append(first.popleft())
+        new = self._given.add(merged)
+        self.overlap = self.overlap or len(new) < len(merged)
+        return new
+
+    def _place(self, queue: deque[dict[str, Any]]) -> timedelta:
+        place = self._given.place(queue[0])
+        return timedelta.min if place is None else place
+
+
+class Reversed:
+    """A list in the opposite order; it is read to its end first."""
+
+    def __init__(self, pages: Pages | Merged):
+        self._pages = pages
+        self._is_read = False
+
+    def next_page(self) -> Flow[list[dict[str, Any]] | None]:
+        """Return all items, or None if they were returned."""
+        if self._is_read:
+            return None
+        self._is_read = True
+        items: list[dict[str, Any]] = []
+        while (page := (yield from self._pages.next_page())) is not None:
+            items += page
+        return items[::-1]
