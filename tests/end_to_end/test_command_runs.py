@@ -96,9 +96,9 @@ def test_a_limited_list_says_that_there_is_more(
 
 def test_all_filters_of_a_list_are_sent(fake_api: FakeAPI, run_duvo_with_fake_api: Command) -> None:
     filters = (
-        f"--status failed --agent {AGENT} --completed-since 2026-01-02T03:04:05Z --completed-until 2026-02-01 "
-        "--user u --case-queue q --source api --search x --no-issues --issue-severity low --sort asc "
-        "--offset 3 --limit 7"
+        f"--status failed --agent {AGENT} --completed-since 2026-01-02T03:04:05Z "
+        "--completed-until 2026-02-01 --user u --case-queue q --source api --search x "
+        "--no-issues --issue-severity low --sort asc --offset 3 --limit 7"
     )
     run_duvo_with_fake_api("runs", "list", *filters.split(), TZ="Asia/Tokyo")
     query = fake_api.requests[-1].query
