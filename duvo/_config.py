@@ -77,8 +77,17 @@ def resolve(
 
     A profile given here is an argument: its key, base URL and team are used
     together and override the environment, so that a key is never sent to the
-    host of another profile.
+    host of another profile. White space around a setting is ignored.
     """
+    api_key, base_url, team_id, profile = (
+        _argument(name, value)
+        for name, value in (
+            ("api_key", api_key),
+            ("base_url", base_url),
+            ("team_id", team_id),
+            ("profile", profile),
+        )
+    )
     if team_id is not None:
         checked_id(team_id, "team")
     named: Profile | None = None
@@ -90,11 +99,10 @@ def resolve(
         base_url = base_url or named.base_url or DEFAULT_BASE_URL
         team_id = team_id or named.team_id
     else:
-        base_url = base_url or environ.get("DUVO_API_BASE_URL")
-        team_id = team_id or environ.get("DUVO_TEAM_ID")
+        base_url = base_url or _variable("DUVO_API_BASE_URL", environ)
+        team_id = team_id or _variable("DUVO_TEAM_ID", environ)
         own_key = api_key is not None
-        if api_key is None:
-            api_key = environ.get("DUVO_API_KEY") or None
+        api_key = api_key or _variable("DUVO_API_KEY", environ)
         # A key that is given as an argument is never sent to the host of a profile.
         if not own_key and not (api_key and base_url):
             named = _profile_in_force(environ)
@@ -144,8 +152,27 @@ def _profile_in_force(environ: Mapping[str, str]) -> Profile | None:
     from . import profiles
 
     known = profiles.load()
-    name = environ.get("DUVO_PROFILE") or known.default
+    name = _variable("DUVO_PROFILE", environ) or known.default
     return known.named(name) if name else None
+
+
+def _argument(name: str, value: str | None) -> str | None:
+    if value is None or value.strip():
+        return value and value.strip()
+    raise _empty(name, "leave it out to use the environment and the profile file")
+
+
+def _variable(name: str, environ: Mapping[str, str]) -> str | None:
+    value = environ.get(name)
+    # An unset secret of a CI system must not turn into another key or another host.
+    if value is not None and not value.strip() and name in ("DUVO_API_KEY", "DUVO_API_BASE_URL"):
+        raise _empty(name, "unset it, or give it a value")
+    return (value or "").strip() or None
+
+
+def _empty(name: str, remedy: str) -> ConfigError:
+    error = MissingCredential if name.lower().endswith("api_key") else ConfigError
+    return error(f"{name} is empty: {remedy}")
 
 
 def _warn_of_unused(profile: str, environ: Mapping[str, str]) -> None:

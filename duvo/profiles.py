@@ -77,12 +77,18 @@ class Profiles:
 
 def path() -> Path:
     """Return the path: `profiles.toml` in `DUVO_CONFIG_DIR`, or in the user's config directory."""
-    directory = os.environ.get("DUVO_CONFIG_DIR")
-    if directory:
-        return Path(directory) / "profiles.toml"
-    import platformdirs
+    named = os.environ.get("DUVO_CONFIG_DIR", "").strip()
+    try:
+        if named:
+            return Path(named).expanduser() / "profiles.toml"
+        import platformdirs
 
-    return platformdirs.user_config_path("duvo") / "profiles.toml"
+        return platformdirs.user_config_path("duvo") / "profiles.toml"
+    except RuntimeError:
+        raise ConfigError(
+            "the profile file has no place, since there is no home directory; "
+            "set DUVO_CONFIG_DIR to a directory"
+        ) from None
 
 
 def load() -> Profiles:
@@ -91,12 +97,17 @@ def load() -> Profiles:
     Raises:
         ConfigError: the file cannot be read, or is malformed.
     """
-    file = path()
+    try:
+        file = path()
+    except ConfigError:
+        return Profiles()
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Profiles()
     except OSError as error:
+        if _is_out_of_reach(file):
+            return Profiles()
         raise ConfigError(f"cannot read the profile file {file}: {error.strerror}") from None
     except ValueError as error:
         raise ConfigError(f"the profile file {file} is not valid TOML: {error}") from None
@@ -195,20 +206,41 @@ def _from_toml(data: dict[str, object], file: Path) -> Profiles:
     return Profiles(default, profiles)
 
 
+def _is_out_of_reach(file: Path) -> bool:
+    """Whether the file is in a directory of somebody else's, as with another user's HOME."""
+    try:
+        file.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 @contextlib.contextmanager
 def _locked() -> Iterator[Profiles]:
     """Load the profiles, and keep other processes from changing the file."""
-    directory = path().parent
+    directory = _target().parent
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(directory, os.O_RDONLY)
     except OSError as error:
         raise ConfigError(f"cannot write the profile file {path()}: {error.strerror}") from None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Some network file systems have no locks. The file is replaced in one step anyway.
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield load()
     finally:
         os.close(lock)
+
+
+def _target() -> Path:
+    """The file itself, if the path is a link: as one of a folder of dotfiles."""
+    try:
+        return path().resolve()
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(f"cannot write the profile file {path()}: {error}") from None
 
 
 def _save(profiles: Profiles) -> None:
@@ -229,7 +261,7 @@ def _save(profiles: Profiles) -> None:
         }
         for profile in profiles.profiles.values()
     }
-    _replace(path(), tomli_w.dumps(data))
+    _replace(_target(), tomli_w.dumps(data))
 
 
 def _replace(file: Path, text: str) -> None:

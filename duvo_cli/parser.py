@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, NoReturn
 
+_NAMES = ("COLUMN", "FILE", "FILE|URL", "H", "ID", "NAME", "URL")
+"""Metavars of options that take no empty text: it comes from a variable that is not set."""
+
 ONE_REQUEST = "seconds for one request (30)"
 
 
@@ -59,7 +62,12 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv: list[str]) -> argparse.Namespace:
         """Parse the command's arguments; options and values may come in any order."""
-        return self.parse_intermixed_args(self._with_values_attached(argv))
+        args = self.parse_intermixed_args(self._with_values_attached(argv))
+        for action in self._actions:
+            if action.metavar in _NAMES and getattr(args, action.dest, None) == "":
+                name = action.option_strings[0] if action.option_strings else action.metavar
+                self.error(f"{name} is empty: is the variable set?")
+        return args
 
     def _with_values_attached(self, argv: list[str]) -> list[str]:
         # argparse takes a value such as "-1=x" for an option unless it is attached, and

@@ -77,6 +77,8 @@ def default_database(command: str) -> str:
     """The database of a command that was not given one."""
     try:
         return str(local.default_database(command))
+    except local.EngineError as error:
+        raise CommandFailed(str(error)) from None
     except ImportError as error:
         raise CommandFailed(
             f"the engine needs packages that are missing ({error.name}); "

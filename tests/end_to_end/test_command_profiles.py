@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.servers.fake_api import KEY, FakeAPI
@@ -82,3 +84,39 @@ def test_a_broken_profile_file_is_one_line(run_duvo_unconfigured: Command) -> No
         assert (done.stdout, done.returncode) == ("", 1)
         assert "profiles.toml" in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+_WITHOUT_HOME = """
+import os, pwd, sys
+
+def no_entry(number):
+    raise KeyError(number)
+
+pwd.getpwuid = no_entry
+for name in ("HOME", "DUVO_CONFIG_DIR", "DUVO_STATE_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+    os.environ.pop(name, None)
+
+from duvo_cli.__main__ import main
+
+sys.exit(main(sys.argv[1:]))
+"""
+"""The command for a user without an entry in passwd, as in a container."""
+
+
+def test_a_user_without_a_home_directory_needs_none(run_duvo_unconfigured: Command) -> None:
+    environment = {**run_duvo_unconfigured.environment, "DUVO_API_KEY": KEY}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", _WITHOUT_HOME, *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    listed = run("agents", "list", "--base-url", "http://127.0.0.1:9")
+    assert (listed.returncode, len(listed.stderr.splitlines())) == (1, 1)
+    assert "127.0.0.1:9" in listed.stderr
+    served = run("dev", "--", "echo", "hello")
+    assert (served.returncode, served.stdout) == (0, "hello\n"), served.stderr
+    for arguments in (["dev"], ["profiles", "use", "work"]):
+        refused = run(*arguments)
+        assert refused.returncode == 1
+        assert "there is no home directory; set DUVO_" in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1

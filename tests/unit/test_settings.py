@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import logging
+import pwd
 import stat
 from pathlib import Path
 
@@ -132,3 +135,130 @@ def test_a_damaged_profile_file_is_told_by_name(text: str, says: str) -> None:
     with pytest.raises(duvo.ConfigError, match=says) as caught:
         duvo.Client()
     assert "profiles.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["api_key", "base_url", "team_id", "profile"])
+@pytest.mark.parametrize("value", ["", " \t\n"])
+def test_an_argument_that_is_empty_is_refused(
+    work: None, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("DUVO_API_KEY", "dv_env")
+    with pytest.raises(duvo.ConfigError, match=f"{name} is empty"):
+        duvo.Client(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["DUVO_API_KEY", "DUVO_API_BASE_URL"])
+@pytest.mark.parametrize("value", ["", "\n"])
+def test_a_key_or_base_url_that_is_empty_in_the_environment_is_refused(
+    work: None, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("DUVO_API_KEY", "dv_env")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(duvo.ConfigError, match=f"{name} is empty: unset it"):
+        duvo.Client()
+    assert duvo.Client(profile="work").settings.api_key == "dv_work"
+
+
+@pytest.mark.parametrize("name", ["DUVO_TEAM_ID", "DUVO_PROFILE"])
+def test_a_team_or_profile_that_is_empty_in_the_environment_counts_as_unset(
+    work: None, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, " ")
+    assert settings(duvo.Client()) == ("dv_work", "https://work.example", "team-work")
+
+
+def test_white_space_around_settings_is_ignored(
+    work: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUVO_PROFILE", "work\n")
+    assert settings(duvo.Client()) == ("dv_work", "https://work.example", "team-work")
+    monkeypatch.setenv("DUVO_API_KEY", "dv_env\r\n")
+    monkeypatch.setenv("DUVO_API_BASE_URL", " https://env.example/\n")
+    monkeypatch.setenv("DUVO_TEAM_ID", "team-env\r")
+    assert settings(duvo.Client()) == ("dv_env", "https://env.example", "team-env")
+    given = duvo.Client(" dv_arg", "https://arg.example ", "team-arg\n")
+    assert settings(given) == ("dv_arg", "https://arg.example", "team-arg")
+
+
+def test_the_config_directory_may_begin_with_a_tilde_and_end_with_a_line_break(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DUVO_CONFIG_DIR", "~/cfg\n")
+    profiles.add("work", "dv_work")
+    assert (tmp_path / "home" / "cfg" / "profiles.toml").is_file()
+    assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_profile_file_that_is_a_link_is_written_through_it(tmp_path: Path, exists: bool) -> None:
+    dotfile = tmp_path / "dotfiles.toml"
+    if exists:
+        dotfile.touch()
+    profiles.path().parent.mkdir()
+    profiles.path().symlink_to(dotfile)
+    profiles.add("work", "dv_work")
+    assert profiles.path().is_symlink()
+    assert "dv_work" in dotfile.read_text()
+
+
+def test_profiles_are_kept_where_files_cannot_be_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    profiles.add("work", "dv_work")
+    assert profiles.load().default == "work"
+
+
+@pytest.mark.parametrize("home", [None, "/dev/null"])
+def test_without_a_home_directory_there_are_no_profiles(
+    monkeypatch: pytest.MonkeyPatch, home: str | None
+) -> None:
+    monkeypatch.delenv("DUVO_CONFIG_DIR")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    _set_home(monkeypatch, home)
+    assert profiles.load() == profiles.Profiles()
+    monkeypatch.setenv("DUVO_API_KEY", "dv_env")
+    assert duvo.Client().settings.api_key == "dv_env"
+    with pytest.raises(duvo.UnknownProfile if home else duvo.ConfigError):
+        duvo.Client(profile="work")
+    with pytest.raises(duvo.ConfigError, match="profile file"):
+        profiles.add("work", "dv_work")
+
+
+def _set_home(monkeypatch: pytest.MonkeyPatch, home: str | None) -> None:
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+        return
+
+    def no_entry(_: object) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", no_entry)
+
+
+def test_a_profile_file_that_its_owner_may_not_read_is_an_error(
+    work: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _deny_reading(monkeypatch)
+    with pytest.raises(duvo.ConfigError, match="cannot read the profile file"):
+        profiles.load()
+
+
+def test_a_profile_file_in_the_directory_of_another_user_is_none(
+    work: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _deny_reading(monkeypatch)
+    monkeypatch.setattr(Path, "stat", _denied)
+    assert profiles.load() == profiles.Profiles()
+
+
+def _deny_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", _denied)
+
+
+def _denied(*_: object, **__: object) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")

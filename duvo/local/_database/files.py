@@ -14,11 +14,18 @@ _OWNER_ONLY = 0o600
 
 def state_folder() -> Path:
     """Return the folder for the engine's files: `DUVO_STATE_DIR`, or the system's place for it."""
-    if named := os.environ.get("DUVO_STATE_DIR"):
-        return Path(named)
-    import platformdirs
+    named = os.environ.get("DUVO_STATE_DIR", "").strip()
+    try:
+        if named:
+            return Path(named).expanduser()
+        import platformdirs
 
-    return platformdirs.user_state_path("duvo", appauthor=False)
+        return platformdirs.user_state_path("duvo", appauthor=False)
+    except RuntimeError:
+        raise EngineError(
+            "the engine's files have no place, since there is no home directory; "
+            "set DUVO_STATE_DIR to a directory"
+        ) from None
 
 
 def make_state_folder() -> None:
@@ -31,6 +38,13 @@ def make_state_folder() -> None:
             f"{folder}: the folder cannot be created ({os_reason(error)}); "
             f"name another with DUVO_STATE_DIR"
         ) from None
+
+
+def is_state_folder(folder: Path) -> bool:
+    """Whether the state folder is this one; there need not be any."""
+    with contextlib.suppress(EngineError):
+        return folder == state_folder().absolute()
+    return False
 
 
 def default_database(command: str = "dev") -> Path:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from .._text import os_reason
 from ..errors import DatabaseDamaged, EngineError
-from .files import make_state_folder, state_folder
+from .files import is_state_folder, make_state_folder, state_folder
 
 
 @attrs.frozen
@@ -108,7 +108,7 @@ def _postgresql(url: URL) -> Location:
 def _file(path: Path) -> Location:
     try:
         file = path.expanduser().absolute()
-        if file.parent == state_folder().absolute():
+        if is_state_folder(file.parent):
             make_state_folder()
         file = file.resolve()
         has_folder = file.parent.is_dir()

@@ -196,3 +196,21 @@ def test_an_empty_id_is_a_usage_error(line):
     name, _, arguments = registry.find(shlex.split(line))
     with pytest.raises(UsageError, match="is the variable set"):
         parser.parser_of(name).parse(arguments)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "runs list --profile ''",
+        "runs list --base-url=",
+        "runs start-many --agent A --input i.csv --journal ''",
+        "runs start-many --agent A --input ''",
+        "profiles add ''",
+        "dev --database=''",
+        "serve a.py --keys-file ''",
+    ],
+)
+def test_a_setting_that_is_empty_is_a_usage_error(line):
+    command, _, arguments = registry.find(shlex.split(line))
+    with pytest.raises(UsageError, match="is empty: is the variable set"):
+        parser.parser_of(command).parse(arguments)
