@@ -242,7 +242,12 @@ class Server:
         from ._api.long_poll import LongPolls
 
         loop, closing = asyncio.get_running_loop(), asyncio.Event()
-        self._stop_serving = functools.partial(loop.call_soon_threadsafe, closing.set)
+
+        def stop_serving() -> None:
+            engine.is_leaving = True
+            loop.call_soon_threadsafe(closing.set)
+
+        self._stop_serving = stop_serving
         try:
             long_polls = LongPolls(engine.notifier)
             monitoring = None

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 from ._text import describe
@@ -26,11 +26,12 @@ def agent_code(value: bool) -> Iterator[None]:
 
 
 async def in_thread(function: Callable[[], Any]) -> Any:
-    """Call the blocking function in a new thread and return its result."""
+    """Call the blocking function in a new thread, in a copy of the current context."""
     # Not a pool's thread: a tool that hangs must delay neither the engine's own work nor the
     # interpreter's exit.
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
+    context = copy_context()
 
     def settle(result: Any, error: BaseException | None) -> None:
         if done.cancelled():
@@ -47,7 +48,7 @@ async def in_thread(function: Callable[[], Any]) -> Any:
     def call() -> None:
         result, failure = None, None
         try:
-            result = function()
+            result = context.run(function)
         except BaseException as error:
             failure = error
         with contextlib.suppress(RuntimeError):  # the loop was closed

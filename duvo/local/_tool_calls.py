@@ -47,24 +47,50 @@ async def call_tool(
             raise Postponed
         return function(**keywords)
 
+    async def call() -> dict[str, Any]:
+        try:
+            if _takes_key(function):
+                keywords["idempotency_key"] = key
+            if inspect.iscoroutinefunction(function):
+                result = await start()
+            else:
+                result = await in_thread(start)
+                if inspect.iscoroutine(result) and not may_start():
+                    result.close()
+                    raise Postponed
+                if inspect.isawaitable(result):
+                    result = await result
+            return {"result": storable_json(json.loads(json.dumps(result, allow_nan=False)))}
+        except (asyncio.CancelledError, Postponed):
+            raise
+        except BaseException as error:
+            on_error(error)
+            return {"error": describe(error)}
+
+    # In a task of its own, a cancellation from within differs from the caller's.
+    task = asyncio.create_task(call())
+    await _wait(task)
     try:
-        if _takes_key(function):
-            keywords["idempotency_key"] = key
-        if inspect.iscoroutinefunction(function):
-            result = await start()
-        else:
-            result = await in_thread(start)
-            if inspect.iscoroutine(result) and not may_start():
-                result.close()
-                raise Postponed
-            if inspect.isawaitable(result):
-                result = await result
-        return {"result": storable_json(json.loads(json.dumps(result, allow_nan=False)))}
-    except (asyncio.CancelledError, Postponed):
-        raise
-    except BaseException as error:
+        return task.result()
+    except asyncio.CancelledError as error:
         on_error(error)
-        return {"error": describe(error)}
+        return {"error": "CancelledError: the tool was cancelled from within"}
+
+
+async def _wait(task: asyncio.Task[Any]) -> None:
+    """Wait until the task has ended; if cancelled meanwhile, cancel the task too."""
+    is_cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            is_cancelled = True
+            task.cancel()
+    if is_cancelled:
+        if not task.cancelled():
+            # Retrieved, or asyncio would complain.
+            task.exception()
+        raise asyncio.CancelledError
 
 
 def _takes_key(function: Callable[..., Any]) -> bool:

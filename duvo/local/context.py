@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import json
 import random
 import time
@@ -25,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class Turn(Protocol):
-    """The engine's side of a `RunContext`: appends each `op` once, records each step once."""
+    """The engine's side of a `RunContext`: appends each `op` once, records each step once.
+
+    A failure that `hold_failure` does not return from is not recorded.
+    """
 
     async def append(self, op: int, entry: entries.Entry) -> None: ...
     async def open_request(
@@ -34,6 +36,7 @@ class Turn(Protocol):
     async def wait_for_reply(self, request_id: str) -> str: ...
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any: ...
     def may_start_tool(self) -> bool: ...
+    async def hold_failure(self) -> None: ...
     async def read_inbox(self) -> list[str]: ...
     def fail_with(self, error: CallOrderError) -> None: ...
 
@@ -110,9 +113,15 @@ class RunContext:
             await self._turn.append(op, entries.tool_call(call_id, name, shown))
             key, may_start = f"{self.id}/{op}", self._turn.may_start_tool
             errors: list[BaseException] = []
-            call = functools.partial(
-                _tool_calls.call_tool, function, arguments, key, may_start, errors.append
-            )
+
+            async def call() -> dict[str, Any]:
+                done = await _tool_calls.call_tool(
+                    function, arguments, key, may_start, errors.append
+                )
+                if "error" in done:
+                    await self._turn.hold_failure()
+                return done
+
             result = await self._turn.step(f"tool {name}", call)
             await self._turn.append(self._next_op(), entries.tool_result(call_id, **result))
             if "error" in result:

@@ -34,6 +34,9 @@ _CLEANUP_INTERVAL = 60.0
 _START_TIMEOUT = 5.0
 """Seconds that a server has to start a turn it accepted, before any other may start it."""
 
+_HOLD_FAILURE = 0.1
+"""Seconds before a failure is recorded: what ends the server may have ended a tool's program."""
+
 _ALONE = "local"
 """The server id on SQLite; a PostgreSQL database may have turns of that server too."""
 
@@ -48,6 +51,8 @@ class Engine:
         self.turns: dict[tuple[str, int], RunningTurn] = {}
         # Names of agents that have unfinished runs and are not among `agents`.
         self.waiting_for: tuple[str, ...] = ()
+        # Whether the end was requested; set from any thread.
+        self.is_leaving = False
         self._database = database
         self._cluster: Cluster | None = None
         self._workflows = Workflows(database.engine, self._run_turn)
@@ -194,6 +199,12 @@ class Engine:
     def may_start_tool(self) -> bool:
         """Whether no other server can be running this server's turns; from any thread."""
         return self._cluster is None or self._cluster.has_lease
+
+    async def hold_failure(self) -> None:
+        """Return after a moment, unless the engine is leaving: then the failure is not a result."""
+        await asyncio.sleep(_HOLD_FAILURE)
+        if self.is_leaving:
+            await asyncio.Event().wait()
 
     async def _wait_for_lease(self) -> None:
         if self._cluster is not None:

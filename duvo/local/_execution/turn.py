@@ -45,6 +45,7 @@ class Executor(Protocol):
     ) -> T: ...
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any: ...
     def may_start_tool(self) -> bool: ...
+    async def hold_failure(self) -> None: ...
     async def receive(self, request_id: str) -> str | None: ...
 
 
@@ -131,6 +132,9 @@ class RunningTurn:
                 await self._fail(error)
 
     async def _fail(self, error: BaseException) -> None:
+        await self.hold_failure()
+        if self._ended:
+            return
         reason = _reason(error)
         await self._commit(turns.fail, reason)
         trace = format_error(error)
@@ -202,6 +206,9 @@ class RunningTurn:
 
     def may_start_tool(self) -> bool:
         return not self._ended and self._executor.may_start_tool()
+
+    async def hold_failure(self) -> None:
+        await self._executor.hold_failure()
 
     async def read_inbox(self) -> list[str]:
         read = functools.partial(turns.posted_since, run_id=self._run_id, seq=self._inbox)
