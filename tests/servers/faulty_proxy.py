@@ -16,7 +16,7 @@ from tests.faults.handlers import HANDLERS
 from tests.faults.schedule import Fault, Link, Schedule
 
 _HIDDEN_WITHOUT_KEYS = ("duvo-idempotency",)
-_HIDDEN_WITHOUT_HOLDING = ("duvo-long-poll",)
+_HIDDEN_WITHOUT_HOLDING = ("duvo-long-poll", "duvo-created-since")
 
 
 class FaultyProxy:

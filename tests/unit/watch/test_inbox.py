@@ -48,6 +48,23 @@ def test_what_is_answered_or_gone_meanwhile_is_left_out(
     assert [run.id for run in client.runs.inbox()] == [runs[2]]
 
 
+def test_no_request_is_lost_while_others_are_answered_elsewhere(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    runs = [fake_api.start() for _ in range(250)]
+    for run_id in runs:
+        fake_api.ask(run_id)
+    answered = runs[10:80]
+
+    def answer_some(seen: ReceivedRequest) -> None:
+        if len(fake_api.requests) == 2:
+            for run_id in answered:
+                fake_api.end(run_id)
+
+    fake_api.before = answer_some
+    assert [run.id for run in client.runs.inbox()] == runs[:10] + runs[80:]
+
+
 def test_runs_of_another_agent_are_left_out_whatever_the_list_holds(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
