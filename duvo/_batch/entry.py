@@ -71,7 +71,7 @@ def stored(state: RunState) -> str:
     final_answer = state.final_answer
     return json.dumps(
         {
-            "run": state.raw,
+            "run": state.raw_run if state.listed else state.raw,
             "listed": state.listed,
             "read": final_answer.is_read,
             "answer": final_answer.answer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 
 from .._errors import TimeoutError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from .._flow.steps import Flow
     from .._time.clock import Clock, Deadline
     from .rate_limit import SharedRateLimit
+
+logger = logging.getLogger("duvo")
 
 _LONGEST_FINDING = 5.0
 """Seconds for which other flows leave it to one flow to find the team."""
@@ -73,6 +76,7 @@ class Api:
         self.server = Server()
         self.agent_ids: dict[str, str] = {}
         self._lock = threading.Lock()
+        self._has_warned = False
         self._finding_until = 0.0
 
     def configure(
@@ -112,6 +116,12 @@ class Api:
                 return False
             self._finding_until = now + _LONGEST_FINDING
             return True
+
+    def warn_once(self, text: str) -> None:
+        """Log that the server's data does not match the API, once for each client."""
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning("%s", text)
 
     def __repr__(self) -> str:
         return f"<Api {self.base_url}>"

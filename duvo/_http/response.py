@@ -40,7 +40,9 @@ class Response:
         return f"<Response {self.status}, {len(self.content)} bytes>"
 
 
-def check(response: Response, request: Request, secret: str, retry_after: float | None) -> None:
+def check(
+    response: Response, request: Request, secret: str, retry_after: float | None, host: str
+) -> None:
     """Check a response, and decode its body into `data`; remove the secret from error texts."""
     status, content = response.status, response.content
     data, readable = _decode(content)
@@ -52,7 +54,7 @@ def check(response: Response, request: Request, secret: str, retry_after: float 
         kind = response.headers.get("content-type", "no content type").split(";")[0]
         raise request.error(
             _errors.UnexpectedAnswer,
-            f" returned {status} with {kind} that is not JSON ({len(content)} bytes); "
+            f" returned {status} from {host} with {kind} that is not JSON ({len(content)} bytes); "
             "a proxy or a login page may be in between, or the response was truncated",
             may_pass=True,
         )

@@ -92,5 +92,5 @@ def _exchange(api: Api, request: Request) -> Flow[Response]:
         retry_after = retries.retry_after(response.headers, api.clock.unix())
         if response.status == 429:
             api.rate_limit.record_429(retry_after, api.clock)
-    responses.check(response, request, api.api_key, retry_after)
+    responses.check(response, request, api.api_key, retry_after, api.base_url)
     return response

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import json
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar, get_origin
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin
 
+import attrs
 import cattrs
 from cattrs import Converter
 
@@ -54,19 +58,59 @@ def _converter(*, detailed: bool) -> Converter:
 _fast = _converter(detailed=False)
 
 
-def build(kind: type[T], ours: dict[str, Any], raw: dict[str, Any]) -> T:
-    """Build an object of a class that has a `raw` field; `ours` has fields with our names.
+def build(
+    kind: type[T],
+    ours: dict[str, Any],
+    raw: dict[str, Any],
+    warn: Callable[[str], None] | None = None,
+) -> T:
+    """Build an object of a class that has `id` and `raw`; `ours` has fields with our names.
 
-    Raises `UnexpectedAnswer`, which names the fields that are missing or of the wrong type.
+    Where fields are missing or of the wrong type, it has what can be read of them, and
+    `warn` is called. Raises `UnexpectedAnswer` if there is no id.
     """
     fields = {**ours, "raw": raw}
     try:
         return _fast.structure(fields, kind)
     except Exception as fault:
-        raise UnexpectedAnswer(
-            f"the response has no valid {kind.__name__.removesuffix('Data').lower()}: "
-            f"{_where(kind, fields)}"
-        ) from fault
+        name = kind.__name__.removesuffix("Data").lower()
+        where = _where(kind, fields)
+        if not isinstance(fields.get("id"), str):
+            raise UnexpectedAnswer(f"the response has no valid {name}: {where}") from fault
+    if warn is not None:
+        warn(f"{name} {fields['id']} does not match the API ({where}); `.raw` has it as it came")
+    salvaged: T = _salvage(kind, fields)
+    return salvaged
+
+
+def _salvage(kind: Any, fields: dict[str, Any]) -> Any:
+    readable = {}
+    for field in attrs.fields(attrs.resolve_types(kind)):
+        value = _read(field.type, fields.get(field.name))
+        if value is None and field.default is attrs.NOTHING:
+            value = ""  # all that is required is text
+        if value is not None:
+            readable[field.name] = value
+    return kind(**readable)
+
+
+def _read(kind: Any, value: object) -> Any:
+    """Return what can be read of a value, or None."""
+    with contextlib.suppress(Exception):
+        return _fast.structure(value, kind)
+    if value is None:
+        return None
+    if get_origin(kind) is UnionType:
+        kind = get_args(kind)[0]
+    if get_origin(kind) is tuple:
+        items = value if isinstance(value, list) else []
+        return tuple(_salvage(get_args(kind)[0], item) for item in items if isinstance(item, dict))
+    if attrs.has(kind) and isinstance(value, dict):
+        return _salvage(kind, value)
+    if kind is str:
+        with contextlib.suppress(RecursionError):
+            return json.dumps(value, ensure_ascii=False)
+    return None
 
 
 def _where(kind: type[Any], fields: dict[str, Any]) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 from attrs import field, frozen
 
-from .._errors import UnexpectedAnswer
 from .build import build
 
 
@@ -100,17 +99,14 @@ def human_request(raw: dict[str, Any], run_id: str) -> HumanRequest:
 def human_request_fields(raw: dict[str, Any], run_id: str) -> dict[str, Any]:
     """Return a human request's fields, each question with its key."""
     questions = raw.get("questions") or []
-    if not isinstance(questions, list) or not all(isinstance(item, dict) for item in questions):
-        raise UnexpectedAnswer("the response has no valid questions at pending_human_request")
-    return {
-        **_without_nulls(raw),
-        "run_id": run_id,
-        "raw": raw,
-        "questions": [
+    if isinstance(questions, list):
+        questions = [
             {**_without_nulls(question), "key": _key(question, number)}
+            if isinstance(question, dict)
+            else question
             for number, question in enumerate(questions, 1)
-        ],
-    }
+        ]
+    return {**_without_nulls(raw), "run_id": run_id, "raw": raw, "questions": questions}
 
 
 def reply(raw: dict[str, Any]) -> Reply:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -83,9 +83,17 @@ class Message:
         return wire.message(self.raw)
 
 
-def message(ours: dict[str, Any], raw: dict[str, Any], run_id: str) -> Message:
-    """Build a message from what `wire.message` or `wire.request_message` returned."""
+def message(
+    ours: dict[str, Any],
+    raw: dict[str, Any],
+    run_id: str,
+    warn: Callable[[str], None] | None = None,
+) -> Message:
+    """Build a message from what `wire.message` or `wire.request_message` returned.
+
+    `warn` is called if fields do not match the API.
+    """
     request = ours.get("human_request")
     if isinstance(request, dict):
         ours = {**ours, "request": human_request_fields(request, run_id)}
-    return build(Message, ours, raw)
+    return build(Message, ours, raw, warn)

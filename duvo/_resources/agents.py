@@ -129,7 +129,11 @@ class AgentQuery:
                 self._api, path, "agents", limit=self._limit, deadline=self._deadline
             )
         items = yield from self.pages.next_page()
-        return None if items is None else [build(Agent, raw, raw) for raw in items]
+        return (
+            None
+            if items is None
+            else [build(Agent, raw, raw, self._api.warn_once) for raw in items]
+        )
 
     def give(self) -> Flow[None]:
         """Give the agents."""
@@ -143,7 +147,7 @@ def get_agent(api: Api, agent: str) -> Flow[Agent]:
     response = yield from get(api, path)
     with request_context("GET", path):
         raw = expect_field(response.data, "agent")
-        return build(Agent, raw, raw)
+        return build(Agent, raw, raw, api.warn_once)
 
 
 def find_agent_id(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[str]:

@@ -40,7 +40,7 @@ class Run:
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The API's last response about this run; for a run of a list, its item there.
+        """The API's last response about this run; for a run of a list, `{"run": item}`.
 
         Raises:
             NotLoaded: the run has not been read yet.

@@ -101,7 +101,7 @@ def send_message(api: Api, state: RunState, text: str) -> Flow[Message]:
         from .._models import messages
 
         raw = expect_field(response.data, "message")
-        message = messages.message(wire.message(raw), raw, state.id)
+        message = messages.message(wire.message(raw), raw, state.id, api.warn_once)
     resumed.message_at = message.timestamp
     return message
 

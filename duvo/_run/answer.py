@@ -45,5 +45,5 @@ class FinalAnswer:
         elif kind == "tool_result":
             result = message.get("tool_result")
             error = result.get("error") if isinstance(result, dict) else None
-            if isinstance(error, str) and error:
-                self._tool_error = error
+            if error:
+                self._tool_error = error if isinstance(error, str) else content

@@ -104,7 +104,7 @@ class Conversation:
 
             self.given_requests.add(request.id)
             ours = wire.request_message(request.raw)
-            yield Give([message(ours, ours, self.run_id)])
+            yield Give([message(ours, ours, self.run_id, self.poller.api.warn_once)])
 
     def read_new(self, size: int, *, hold: bool = False) -> Flow[tuple[Page, list[int]]]:
         """Read a page of up to `size` new messages; return it, and the indexes of the new ones."""
@@ -171,7 +171,10 @@ class Conversation:
         # Loaded here: a wait builds no messages.
         from .._models.messages import message
 
-        messages = [message(page.messages[index], page.raws[index], self.run_id) for index in new]
+        warn = self.poller.api.warn_once
+        messages = [
+            message(page.messages[index], page.raws[index], self.run_id, warn) for index in new
+        ]
         self.given_requests.update(built.id for built in messages if built.type == "human_request")
         return messages
 

@@ -66,7 +66,7 @@ class RunState:
         self.started_here_at = started_here_at
         self.resumed: Resumed | None = None
         self.final_answer = FinalAnswer()
-        self._response = response
+        self._response = _as_response(response, listed)
         self._from_list: dict[str, Any] = {}
         self._data: RunData | None = None
         self._request: HumanRequest | None = None
@@ -88,7 +88,7 @@ class RunState:
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The API's last response about the run; for a run of a list, its item there."""
+        """The API's last response about the run; for a run of a list, `{"run": item}`."""
         if self._response is None:
             raise _errors.NotLoaded(f"run {self.id} has not been read yet: call .refresh() first")
         return self._response
@@ -96,12 +96,12 @@ class RunState:
     @property
     def raw_run(self) -> dict[str, Any]:
         """The run in the last response, as the API sent it."""
-        raw: dict[str, Any] = self.raw if self.listed else self.raw["run"]
+        raw: dict[str, Any] = self.raw["run"]
         return raw
 
     def to_dict(self) -> dict[str, Any]:
         """Return the last response with our words in it."""
-        return wire.run_response({"run": self.raw} if self.listed else self.raw)
+        return wire.run_response(self.raw)
 
     @property
     def data(self) -> RunData:
@@ -200,8 +200,8 @@ class RunState:
 
     def _set(self, response: dict[str, Any], *, listed: bool) -> None:
         if self.listed and self._response is not None:
-            self._from_list = {name: self._response.get(name) for name in _IN_LISTS_ONLY}
-        self._response = response
+            self._from_list = {name: self.raw_run.get(name) for name in _IN_LISTS_ONLY}
+        self._response = _as_response(response, listed)
         self.listed = listed
         self._data = None
         self._request = None
@@ -210,3 +210,7 @@ class RunState:
         # Times on the clock of this process mean nothing in another process.
         left_out = {"resumed": None, "started_here_at": None, "_handle": None}
         return {**self.__dict__, **left_out}
+
+
+def _as_response(data: dict[str, Any] | None, listed: bool) -> dict[str, Any] | None:
+    return {"run": data} if listed and data is not None else data

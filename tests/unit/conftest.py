@@ -10,7 +10,7 @@ from tests.support.clients import client, connect, loop_thread, use_both_clients
 
 __all__ = ["client", "connect", "loop_thread"]
 
-SHARED = ("batch", "http", "resources", "run", "watch")
+SHARED = ("batch", "http", "models", "resources", "run", "watch")
 """The folders whose tests are run with both clients."""
 
 

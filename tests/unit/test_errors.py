@@ -61,7 +61,7 @@ def test_the_tree_at_the_top_of_the_file_is_the_tree() -> None:
 
 def error_of(response: Response, method: str) -> duvo.APIError:
     with pytest.raises(duvo.APIError) as caught:
-        check(response, Request(method, "/v2/x"), "dv_secret", None)
+        check(response, Request(method, "/v2/x"), "dv_secret", None, "https://host")
     return caught.value
 
 

@@ -83,7 +83,10 @@ def test_html_that_stays_is_told_clearly(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     fake_api.before = lambda seen: (200, b"<html>sign in</html>", {"content-type": "text/html"})
-    with pytest.raises(duvo.UnexpectedAnswer, match=r"text/html that is not JSON.*proxy"):
+    with pytest.raises(
+        duvo.UnexpectedAnswer,
+        match=rf"from {fake_api.base_url} with text/html that is not JSON.*proxy",
+    ):
         client.runs.get(fake_api.start())
 
 
