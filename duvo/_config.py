@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .profiles import Profile
+    from ._profile_file import Profile
 
 logger = logging.getLogger("duvo")
 
@@ -29,9 +29,17 @@ class Settings:
         team_id: the team, or None if it is yet to be found.
         profile: the profile that was used, or None.
         team_may_be_in_profile: whether the profile file was not read, and may name the team.
+        is_of_engine: whether the profile is that of a local engine.
     """
 
-    __slots__ = ("api_key", "base_url", "profile", "team_id", "team_may_be_in_profile")
+    __slots__ = (
+        "api_key",
+        "base_url",
+        "is_of_engine",
+        "profile",
+        "team_id",
+        "team_may_be_in_profile",
+    )
 
     def __init__(
         self,
@@ -40,12 +48,14 @@ class Settings:
         team_id: str | None = None,
         profile: str | None = None,
         team_may_be_in_profile: bool = False,
+        is_of_engine: bool = False,
     ):
         self.api_key = api_key
         self.base_url = base_url
         self.team_id = team_id
         self.profile = profile
         self.team_may_be_in_profile = team_may_be_in_profile
+        self.is_of_engine = is_of_engine
 
     def __repr__(self) -> str:
         return (
@@ -77,7 +87,8 @@ def resolve(
 
     A profile given here is an argument: its key, base URL and team are used
     together and override the environment, so that a key is never sent to the
-    host of another profile. White space around a setting is ignored.
+    host of another profile. So are those of a local engine's profile, which counts
+    as the default if there is no other setting. White space around a setting is ignored.
     """
     api_key, base_url, team_id, profile = (
         _argument(name, value)
@@ -95,22 +106,26 @@ def resolve(
     if profile is not None:
         named = _profile(profile)
         _warn_of_unused(profile, environ)
+        if named.engine:
+            _refuse_beside_engine(named, {"api_key": api_key, "base_url": base_url})
         api_key = named.api_key if api_key is None else api_key
         base_url = base_url or named.base_url or DEFAULT_BASE_URL
         team_id = team_id or named.team_id
     else:
+        given = {"team_id": team_id}
         base_url = base_url or _variable("DUVO_API_BASE_URL", environ)
         team_id = team_id or _variable("DUVO_TEAM_ID", environ)
         own_key = api_key is not None
         api_key = api_key or _variable("DUVO_API_KEY", environ)
         # A key that is given as an argument is never sent to the host of a profile.
         if not own_key and not (api_key and base_url):
-            named = _profile_in_force(environ)
+            given |= {"DUVO_API_KEY": api_key, "the base URL": base_url}
+            named = _profile_in_force(environ, given)
         team_may_be_in_profile = named is None and not own_key
         if named is not None:
             api_key = api_key or named.api_key
             base_url = base_url or named.base_url
-            team_id = team_id or named.team_id
+            team_id = (named.team_id if named.engine else None) or team_id or named.team_id
     if api_key is None:
         raise MissingCredential(
             "no API key: set DUVO_API_KEY, or add a profile with `duvo profiles add NAME`; "
@@ -122,6 +137,7 @@ def resolve(
         checked_id(team_id, "team") if team_id else None,
         named.name if named else None,
         team_may_be_in_profile,
+        named is not None and named.engine is not None,
     )
 
 
@@ -138,22 +154,40 @@ def needs_file(
 
 def team_of_profile(environ: Mapping[str, str] = os.environ) -> str | None:
     """Return the team of the profile in force, for settings that came from the environment."""
-    profile = _profile_in_force(environ)
+    profile = _profile_in_force(environ, {"DUVO_API_KEY": "given"})
     return profile.team_id if profile else None
 
 
 def _profile(name: str) -> Profile:
-    from . import profiles
+    from ._profile_file import load
 
-    return profiles.load().named(name)
+    return load().named(name)
 
 
-def _profile_in_force(environ: Mapping[str, str]) -> Profile | None:
-    from . import profiles
+def _profile_in_force(
+    environ: Mapping[str, str], given: Mapping[str, str | None]
+) -> Profile | None:
+    """Return the profile that completes the settings that were given, or None."""
+    from ._profile_file import load
 
-    known = profiles.load()
-    name = _variable("DUVO_PROFILE", environ) or known.default
-    return known.named(name) if name else None
+    known = load()
+    chosen = _variable("DUVO_PROFILE", environ)
+    if chosen:
+        profile = known.named(chosen)
+        if profile.engine:
+            _refuse_beside_engine(profile, given)
+        return profile
+    default = known.named(known.default) if known.default else known.local()
+    # The key of another server must not reach a local engine, nor that of an engine another server.
+    return None if default and default.engine and any(given.values()) else default
+
+
+def _refuse_beside_engine(profile: Profile, given: Mapping[str, str | None]) -> None:
+    if names := [name for name, value in given.items() if value]:
+        raise ConfigError(
+            f"profile {profile.name!r} is of a local engine, whose key, base URL and team are "
+            f"only used together: leave out {' and '.join(names)}, or the profile"
+        )
 
 
 def _argument(name: str, value: str | None) -> str | None:

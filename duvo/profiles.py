@@ -1,4 +1,4 @@
-"""The profile file: named sets of API key, base URL and team, in the user's config directory.
+"""Profiles: named sets of API key, base URL and team, in a file of the user's config directory.
 
 It is TOML, readable by its owner only, and replaced atomically:
 
@@ -11,107 +11,25 @@ It is TOML, readable by its owner only, and replaced atomically:
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from ._credentials import checked_base_url, checked_id, checked_key
-from ._errors import ConfigError, UnknownProfile
+from ._errors import ConfigError
+from ._profile_file import LocalEngine, Profile, Profiles, load, locked, path, save
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+__all__ = [
+    "LocalEngine",
+    "Profile",
+    "Profiles",
+    "add",
+    "add_engine",
+    "load",
+    "path",
+    "remove",
+    "use",
+]
 
-
-@frozen
-class Profile:
-    """A named set of settings. The repr never shows the key.
-
-    Attributes:
-        name: the name, for `--profile` and `DUVO_PROFILE`.
-        api_key: the key.
-        base_url: the API's origin, or None for the hosted API.
-        team_id: the team, or None to find it by the key.
-    """
-
-    name: str
-    api_key: str = field(repr=False)
-    base_url: str | None = None
-    team_id: str | None = None
-
-
-@frozen
-class Profiles:
-    """The profiles in the file.
-
-    Attributes:
-        default: the name of the default profile, or None.
-        profiles: the profiles by name.
-    """
-
-    default: str | None = None
-    profiles: dict[str, Profile] = field(factory=dict)
-
-    def named(self, name: str) -> Profile:
-        """Return the profile with this name.
-
-        Raises:
-            UnknownProfile: the file does not have it.
-        """
-        try:
-            return self.profiles[name]
-        except KeyError:
-            known = ", ".join(sorted(self.profiles)) or "none yet"
-            raise UnknownProfile(
-                f"{path()} has no profile {name!r} (profiles: {known}); "
-                f"add it with `duvo profiles add {name}`"
-            ) from None
-
-
-def path() -> Path:
-    """Return the path: `profiles.toml` in `DUVO_CONFIG_DIR`, or in the user's config directory."""
-    named = os.environ.get("DUVO_CONFIG_DIR", "").strip()
-    try:
-        if named:
-            return Path(named).expanduser() / "profiles.toml"
-        import platformdirs
-
-        return platformdirs.user_config_path("duvo") / "profiles.toml"
-    except RuntimeError:
-        raise ConfigError(
-            "the profile file has no place, since there is no home directory; "
-            "set DUVO_CONFIG_DIR to a directory"
-        ) from None
-
-
-def load() -> Profiles:
-    """Return all profiles; none if the file does not exist.
-
-    Raises:
-        ConfigError: the file cannot be read, or is malformed.
-    """
-    try:
-        file = path()
-    except ConfigError:
-        return Profiles()
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return Profiles()
-    except OSError as error:
-        if _is_out_of_reach(file):
-            return Profiles()
-        raise ConfigError(f"cannot read the profile file {file}: {error.strerror}") from None
-    except ValueError as error:
-        raise ConfigError(f"the profile file {file} is not valid TOML: {error}") from None
-    return _from_toml(data, file)
+_OF_ENGINES = "local"
 
 
 def add(
@@ -142,9 +60,9 @@ def add(
         checked_base_url(base_url) if base_url else None,
         None if team_id is None else checked_id(team_id, "team"),
     )
-    with _locked() as known:
+    with locked() as known:
         first = default is None and not known.profiles
-        _save(
+        save(
             evolve(
                 known,
                 default=name if default or first else known.default,
@@ -154,6 +72,39 @@ def add(
     return profile
 
 
+def add_engine(api_key: str, base_url: str, team_id: str, engine: LocalEngine) -> Profile:
+    """Add a profile for a local engine: `local`, or the first free one of `local-2`, `local-3` …
+
+    It replaces the profile of an engine that is not running any more, and never one
+    that the user made. It stays in the file when the engine ends.
+
+    Args:
+        api_key: the engine's key.
+        base_url: the engine's origin.
+        team_id: the engine's team.
+        engine: the engine.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    with locked() as known:
+        name, number = _OF_ENGINES, 1
+        while not _is_free(known.profiles.get(name), engine):
+            number += 1
+            name = f"{_OF_ENGINES}-{number}"
+        profile = Profile(name, api_key, base_url, team_id, engine)
+        save(evolve(known, profiles={**known.profiles, name: profile}))
+    return profile
+
+
+def _is_free(profile: Profile | None, engine: LocalEngine) -> bool:
+    if profile is None:
+        return True
+    # An engine that had the port of this one has ended.
+    other = profile.engine
+    return other is not None and (other.port == engine.port or not other.may_be_running)
+
+
 def use(name: str) -> None:
     """Make this profile the default.
 
@@ -161,9 +112,9 @@ def use(name: str) -> None:
         UnknownProfile: the file does not have it.
         ConfigError: the file cannot be written.
     """
-    with _locked() as known:
+    with locked() as known:
         known.named(name)
-        _save(evolve(known, default=name))
+        save(evolve(known, default=name))
 
 
 def remove(name: str) -> None:
@@ -173,110 +124,7 @@ def remove(name: str) -> None:
         UnknownProfile: the file does not have it.
         ConfigError: the file cannot be written.
     """
-    with _locked() as known:
+    with locked() as known:
         known.named(name)
         rest = {key: profile for key, profile in known.profiles.items() if key != name}
-        _save(Profiles(None if known.default == name else known.default, rest))
-
-
-def _from_toml(data: dict[str, object], file: Path) -> Profiles:
-    entries = data.get("profiles", {})
-    default = data.get("default")
-    if not isinstance(entries, dict) or not (default is None or isinstance(default, str)):
-        raise ConfigError(f"the profile file {file} has no valid `default` or [profiles.NAME]")
-    profiles = {}
-    for name, entry in entries.items():
-        settings = entry if isinstance(entry, dict) else {}
-        wrong = [
-            key
-            for key in ("api_key", "base_url", "team_id")
-            if not isinstance(settings.get(key, "" if key != "api_key" else None), str)
-        ]
-        if wrong:
-            raise ConfigError(
-                f"the profile {name!r} in {file} needs text for {', '.join(wrong)}; "
-                f"`duvo profiles add {name}` replaces it"
-            )
-        profiles[name] = Profile(
-            name,
-            settings["api_key"],
-            settings.get("base_url") or None,
-            settings.get("team_id") or None,
-        )
-    return Profiles(default, profiles)
-
-
-def _is_out_of_reach(file: Path) -> bool:
-    """Whether the file is in a directory of somebody else's, as with another user's HOME."""
-    try:
-        file.stat()
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-@contextlib.contextmanager
-def _locked() -> Iterator[Profiles]:
-    """Load the profiles, and keep other processes from changing the file."""
-    directory = _target().parent
-    try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(directory, os.O_RDONLY)
-    except OSError as error:
-        raise ConfigError(f"cannot write the profile file {path()}: {error.strerror}") from None
-    try:
-        # Some network file systems have no locks. The file is replaced in one step anyway.
-        with contextlib.suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield load()
-    finally:
-        os.close(lock)
-
-
-def _target() -> Path:
-    """The file itself, if the path is a link: as one of a folder of dotfiles."""
-    try:
-        return path().resolve()
-    except (OSError, RuntimeError) as error:
-        raise ConfigError(f"cannot write the profile file {path()}: {error}") from None
-
-
-def _save(profiles: Profiles) -> None:
-    import tomli_w
-
-    data: dict[str, object] = {}
-    if profiles.default:
-        data["default"] = profiles.default
-    data["profiles"] = {
-        profile.name: {
-            key: value
-            for key, value in (
-                ("api_key", profile.api_key),
-                ("base_url", profile.base_url),
-                ("team_id", profile.team_id),
-            )
-            if value
-        }
-        for profile in profiles.profiles.values()
-    }
-    _replace(_target(), tomli_w.dumps(data))
-
-
-def _replace(file: Path, text: str) -> None:
-    # mkstemp creates the file with mode 0600.
-    try:
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=".profiles-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(name).replace(file)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                Path(name).unlink()
-            raise
-    except OSError as error:
-        raise ConfigError(f"cannot write the profile file {file}: {error.strerror}") from None
+        save(Profiles(None if known.default == name else known.default, rest))

@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 
 class Destination:
-    """The server that requests go to, for the texts of errors. They never contain the key."""
+    """The server that requests go to, for the texts of errors. They never contain the key.
 
-    def __init__(self, base_url: str, api_key: str):
+    `engine` is the profile if it is that of a local engine.
+    """
+
+    def __init__(self, base_url: str, api_key: str, engine: str | None = None):
         parts = urlsplit(base_url)
         self.host = parts.netloc
         self.is_local = parts.hostname in ("127.0.0.1", "localhost")
         self.api_key = api_key
+        self.engine = engine
 
     def timed_out(self, request: Request, timeout: float, *, arrived: bool) -> _errors.TimeoutError:
         """Return the error for a response, or a connection, that did not come in time."""
@@ -52,7 +56,9 @@ class Destination:
 
     def unreachable(self, request: Request, reason: str) -> _errors.ConnectionError:
         """Return the error for a connection that could not be made."""
-        if self.is_local:
+        if self.engine:
+            text = f"the engine of profile {self.engine!r} is not running: start `duvo dev`"
+        elif self.is_local:
             text = f"nothing listens at {self.host} ({reason}); `duvo dev` starts a local engine"
         else:
             text = f"cannot connect to {self.host} ({reason}); check the base URL"

@@ -44,10 +44,11 @@ class HttpxTransport:
         timeout: float,
         session: httpx2.AsyncClient | None,
         user_agent: str | None,
+        engine: str | None = None,
     ):
         self._base_url = base_url
         self._api_key = api_key
-        self._destination = Destination(base_url, api_key)
+        self._destination = Destination(base_url, api_key, engine)
         self._timeout = timeout
         self._callers = session
         self._own: dict[str, asyncio.Future[HttpxSessions]] = {}

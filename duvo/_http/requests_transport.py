@@ -41,9 +41,10 @@ class RequestsTransport:
         timeout: float,
         session: requests.Session | None,
         user_agent: str | None,
+        engine: str | None = None,
     ):
         self._base_url = base_url
-        self._destination = Destination(base_url, api_key)
+        self._destination = Destination(base_url, api_key, engine)
         self._api_key = api_key
         self._timeout = timeout
         self._callers = session

@@ -71,4 +71,5 @@ class AsyncConnection:
             timeout=self._timeout,
             session=self._session,
             user_agent=self._user_agent,
+            engine=settings.profile if settings.is_of_engine else None,
         )

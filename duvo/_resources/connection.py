@@ -54,6 +54,7 @@ def _connect(
         timeout=timeout,
         session=session,
         user_agent=user_agent,
+        engine=settings.profile if settings.is_of_engine else None,
     )
     origin = (_reconnect, (settings, timeout, max_retries, session, user_agent))
     account = (settings.api_key, settings.base_url, settings.team_id)

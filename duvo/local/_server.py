@@ -176,6 +176,7 @@ class Server:
     def _start(self) -> None:
         from ._database.database import Database
         from ._database.location import locate
+        from ._database.lock import noted_owner
         from ._store.shapes import TEAM_ID
 
         resources = ExitStack()
@@ -192,6 +193,8 @@ class Server:
                 make_state_folder()
             database = Database(location)
             resources.callback(database.close)
+            if location.file is not None:
+                resources.enter_context(noted_owner(location.file, endpoint.port))
             self.key_file = Path(self._keys_file or location.key_file)
             if self._keys_file is None:
                 self.api_key = read_or_create_key(location.key_file)

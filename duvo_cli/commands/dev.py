@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import tempfile
@@ -19,8 +20,6 @@ from ..errors import UsageError
 from ..output import logs, terminal
 from ..parser import Parser, count
 
-PROFILE = "local"
-
 
 def register(parser: Parser) -> None:
     parser.usage = "duvo dev [OPTION …] [FILE.py …] [-- COMMAND …]"
@@ -36,7 +35,7 @@ def register(parser: Parser) -> None:
     parser.explain(
         "Serves the agents of the files, and built-in examples, until Ctrl-C. Unfinished\n"
         "runs continue at the next start. Other terminals reach the server with the\n"
-        f"profile `{PROFILE}`.\n\n"
+        "profile `local`, which is the default where no other is set.\n\n"
         "With -- COMMAND, runs COMMAND against a temporary engine, with DUVO_API_KEY,\n"
         "DUVO_API_BASE_URL and DUVO_TEAM_ID set, and exits as COMMAND does.",
         examples="""
@@ -63,8 +62,7 @@ def _serve_until_signalled(args: Namespace) -> int:
     signals = Signals()
     database = args.database or default_database("dev")
     with serving(partial(_make, args, database, args.port), signals) as server:
-        _write_profile(server)
-        _show(server, args)
+        _show(server, args, _write_profile(server))
         signals.wait()
         if server.failure is not None:
             return 1
@@ -104,27 +102,28 @@ def _make(args: Namespace, database: str, port: int | None) -> local.Server:
     )
 
 
-def _write_profile(server: local.Server) -> None:
+def _write_profile(server: local.Server) -> str | None:
+    """Save a profile for the engine, and return its name, or None if it cannot be saved."""
     from duvo import profiles
 
+    engine = profiles.LocalEngine(server.port or 0, os.getpid())
     try:
-        profiles.add(
-            PROFILE, server.api_key, base_url=server.base_url, team_id=server.team_id, default=False
-        )
+        added = profiles.add_engine(server.api_key, server.base_url, server.team_id, engine)
     except duvo.ConfigError as error:
-        terminal.say(f"the profile {PROFILE!r} could not be saved: {error}")
+        terminal.say(f"the profile of the engine could not be saved: {error}")
+        return None
+    return added.name
 
 
-def _show(server: local.Server, args: Namespace) -> None:
+def _show(server: local.Server, args: Namespace, profile: str | None) -> None:
     first = server.agents[0].name if server.agents else "…"
-    start = shlex.join(
-        ["duvo", "--profile", PROFILE, "runs", "start", "--agent", first, "--follow"]
-    )
+    named = ["--profile", profile] if profile else []
+    start = shlex.join(["duvo", *named, "runs", "start", "--agent", first, "--follow"])
     facts = [
         ("Address", server.base_url),
         ("Key", server.api_key),
         ("Database", server.database),
-        ("Profile", PROFILE),
+        ("Profile", profile or "none"),
     ]
     footer = ["In another terminal:", "", f"  {start}", "", "Ctrl-C stops it."]
-    show(args, server, facts, footer, api_key=server.api_key, profile=PROFILE)
+    show(args, server, facts, footer, api_key=server.api_key, profile=profile)

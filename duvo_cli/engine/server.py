@@ -91,7 +91,7 @@ def show(
     server: local.Server,
     facts: list[tuple[str, str]],
     footer: list[str],
-    **secrets: str,
+    **secrets: str | None,
 ) -> None:
     """Print how to reach a server, and its agents.
 

@@ -21,7 +21,8 @@ import pytest
 
 import duvo
 from tests.servers.dev_process import DevProcess, running_dev
-from tests.support.command import DUVO, Command, wait_for
+from tests.servers.fake_api import KEY
+from tests.support.command import DUVO, Command, rest_of, wait_for
 
 AGENTS = """
 import time
@@ -83,8 +84,41 @@ def test_dev_says_how_to_reach_it_and_saves_a_profile(dev: DevProcess) -> None:
     assert address[1] in who.stdout
 
 
-def test_the_profile_of_dev_does_not_become_the_default(dev: DevProcess) -> None:
-    assert dev.command("whoami").returncode == 2
+def test_the_profile_of_dev_is_used_where_nothing_else_is_set(dev: DevProcess) -> None:
+    who = dev.command("whoami")
+    assert "local" in who.stdout, who.stderr
+    assert dev.command("profiles", "list", "--json").stdout.count('"default": null') == 1
+    # A key of the environment goes to the hosted API, here by a proxy that is not there.
+    other = dev.command("whoami", DUVO_API_KEY=KEY, HTTPS_PROXY="http://127.0.0.1:9")
+    assert (other.returncode, "api.duvo.ai" in other.stderr) == (1, True), other.stderr
+
+
+def test_the_profile_of_an_engine_that_has_ended_says_how_to_start_it(
+    run_duvo_unconfigured: Command,
+) -> None:
+    with run_duvo_unconfigured.start("dev", "--port", "0") as process:
+        started(process)
+        second = run_duvo_unconfigured("dev", "--port", "0")
+        assert second.returncode == 1
+        assert re.search(rf"another engine runs .*port \d+, process {process.pid}", second.stderr)
+        process.terminate()
+        rest_of(process)
+    for arguments in (["agents", "list"], ["agents", "list", "--profile", "local"]):
+        listed = run_duvo_unconfigured(*arguments)
+        assert listed.returncode == 1
+        assert "the engine of profile 'local' is not running: start `duvo dev`" in listed.stderr
+
+
+def test_a_second_engine_has_a_profile_of_its_own(dev: DevProcess, tmp_path: Path) -> None:
+    config = dev.command.settings["DUVO_CONFIG_DIR"]
+    environment = {"DUVO_CONFIG_DIR": config, "DUVO_STATE_DIR": str(tmp_path)}
+    with Command(environment).start("dev", "--port", "0", "--json") as process:
+        assert json.loads(DevProcess(dev.command, process).output)["profile"] == "local-2"
+        who = dev.command("whoami", "--profile", "local-2", "--json")
+        process.terminate()
+        rest_of(process)
+    assert who.returncode == 0, who.stderr
+    assert dev.command("whoami", "--profile", "local").returncode == 0
 
 
 def test_files_of_dev_are_private_to_their_owner(dev: DevProcess) -> None:

@@ -57,8 +57,38 @@ def _lock(database: Path) -> sqlite3.Connection:
     return connection
 
 
+@contextlib.contextmanager
+def noted_owner(database: Path, port: int) -> Iterator[None]:
+    """Note which process holds the lock inside the block, for the message to others."""
+    note = _note(database)
+    with contextlib.suppress(OSError):
+        create_private(note)
+        note.write_text(f"{os.getpid()} {port}")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            note.unlink()
+
+
+def _note(database: Path) -> Path:
+    return database.with_name(database.name + ".pid")
+
+
+def _owner(database: Path) -> str:
+    """The process and the port of the engine on this database, as far as they are known."""
+    try:
+        pid, port = map(int, _note(database).read_text().split())
+        os.kill(pid, 0)
+    except PermissionError:
+        pass
+    except (OSError, ValueError, OverflowError):
+        return ""
+    return f" (port {port}, process {pid})"
+
+
 def _already_held(database: Path) -> DatabaseLocked:
     return DatabaseLocked(
-        f"{database}: another engine runs on this database; "
+        f"{database}: another engine runs on this database{_owner(database)}; "
         f"stop it, or name another with --database"
     )
