@@ -20,7 +20,7 @@ from ._api.endpoint import Endpoint
 from ._api.keys import read_or_create_key
 from ._api.rate_limit import RateLimit
 from ._database.files import make_state_folder
-from ._loading import combine
+from ._loading.files import combine
 from ._text import logger
 from .agents import Agent
 from .errors import EngineError, MissingExtra

@@ -13,11 +13,12 @@ from pathlib import Path
 import duvo
 from duvo import local
 
+from ..engine import log
 from ..engine.server import agents_of, check_port, default_database, say_stopping, serving, show
 from ..engine.signals import Signals
 from ..engine.stdout import kept_from_agents
 from ..errors import UsageError
-from ..output import logs, terminal
+from ..output import terminal
 from ..parser import Parser, count
 
 
@@ -32,6 +33,9 @@ def register(parser: Parser) -> None:
         "--rate-limit", type=count, metavar="N", help="requests per minute (no limit)"
     )
     parser.add_argument("--no-examples", action="store_true", help="leave out the built-in agents")
+    parser.add_argument(
+        "--quiet", action="store_true", help="of what happens to runs, log failures only"
+    )
     parser.explain(
         "Serves the agents of the files, and built-in examples, until Ctrl-C. Unfinished\n"
         "runs continue at the next start. Other terminals reach the server with the\n"
@@ -51,7 +55,8 @@ def run(args: Namespace) -> int:
     if args.program == []:
         raise UsageError("give a COMMAND after --", "dev")
     check_port(args, "dev")
-    logs.show(debug=args.debug)
+    # The program shows its runs itself.
+    log.show(debug=args.debug, quiet=args.quiet or args.program is not None)
     with kept_from_agents():
         if args.program is not None:
             return _run_program(args, args.program)

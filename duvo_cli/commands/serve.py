@@ -8,11 +8,11 @@ from functools import partial
 
 from duvo import local
 
+from ..engine import log
 from ..engine.server import agents_of, check_port, default_database, say_stopping, serving, show
 from ..engine.signals import Signals
 from ..engine.stdout import kept_from_agents
 from ..errors import UsageError
-from ..output import logs, terminal
 from ..parser import Parser, count
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -37,6 +37,15 @@ def register(parser: Parser) -> None:
     parser.add_argument(
         "--insecure", action="store_true", help="allow plain HTTP to other machines"
     )
+    parser.add_argument(
+        "--quiet", action="store_true", help="of what happens to runs, log failures only"
+    )
+    parser.add_argument(
+        "--log-format",
+        choices=log.FORMATS,
+        default="text",
+        help="the format of the log on stderr (text)",
+    )
     parser.explain(
         "Serves the agents of the files until SIGTERM or Ctrl-C. Unfinished runs\n"
         "continue at the next start. Several servers can share one PostgreSQL database\n"
@@ -59,7 +68,7 @@ def run(args: Namespace) -> int:
     check_port(args, "serve")
     if (args.tls_cert is None) != (args.tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together", "serve")
-    logs.show(debug=args.debug)
+    log.show(debug=args.debug, quiet=args.quiet, timed=args.log_format)
     with kept_from_agents():
         return _serve(args)
 
@@ -100,6 +109,6 @@ def _reload(server: local.Server, what: str) -> None:
     try:
         server.read_again()
     except local.EngineError as error:
-        terminal.say(f"{error}; keeping {what} as before")
+        log.server.warning("%s; keeping %s as before", error, what)
     else:
-        terminal.say(f"reloaded {what}")
+        log.server.info("reloaded %s", what)

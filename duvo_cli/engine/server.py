@@ -13,6 +13,7 @@ from duvo import local
 
 from ..errors import CommandFailed, UsageError
 from ..output import json, terminal
+from . import log
 from .signals import ENDING, Signals, end_within
 
 _CLOSE_TIMEOUT = 4.0
@@ -64,7 +65,7 @@ def _end_with(server: local.Server) -> None:
 
 def say_stopping(what_remains: str) -> None:
     """Announce that the server is stopping, and make sure that the process ends."""
-    terminal.say(f"stopping; {what_remains}")
+    log.server.info("stopping; %s", what_remains)
     end_within(_END_TIMEOUT)
 
 

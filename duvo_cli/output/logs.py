@@ -1,4 +1,4 @@
-"""The SDK's log records, as lines on stderr."""
+"""Log records, as lines on stderr."""
 
 from __future__ import annotations
 
@@ -18,23 +18,27 @@ class _Lines(logging.Handler):
                 terminal.shown.detail = text
             if not _debugging():
                 return
-        if getattr(record, "lines", False):
-            # A traceback of an agent: line by line, as its author knows it.
+        if getattr(record, "traceback", ""):
+            # Line by line, as its author knows it.
             text, *rest = text.splitlines()
             terminal.say(text, *rest)
         else:
             terminal.say(text)
 
 
-def show(*, debug: bool) -> None:
-    """Show warnings; in a terminal, long pauses too; when debugging, every request."""
+def show(*, debug: bool, handler: logging.Handler | None = None) -> None:
+    """Show warnings; in a terminal, long pauses too; when debugging, every request.
+
+    Args:
+        handler: writes the records in another form.
+    """
     logger = logging.getLogger("duvo")
     if debug or os.environ.get("DUVO_DEBUG", "0") not in ("", "0"):
         logger.setLevel(logging.DEBUG)
     else:
         logger.setLevel(logging.INFO if terminal.is_terminal(sys.stderr) else logging.WARNING)
-    if not any(isinstance(handler, _Lines) for handler in logger.handlers):
-        logger.addHandler(_Lines())
+    if not logger.handlers:
+        logger.addHandler(handler or _Lines())
 
 
 def hide_replies() -> None:

@@ -98,8 +98,17 @@ def serve(
 
     def start(*arguments: str) -> ServeProcess:
         port = () if "--port" in arguments else ("--port", "0")
+        # Most tests read lines of the server itself.
+        quiet = () if "--log-format" in arguments else ("--quiet",)
         process = run_duvo_unconfigured.start(
-            "serve", agents_to_serve, "--keys-file", str(keys_file), "--json", *port, *arguments
+            "serve",
+            agents_to_serve,
+            "--keys-file",
+            str(keys_file),
+            "--json",
+            *port,
+            *quiet,
+            *arguments,
         )
         processes.append(process)
         return ServeProcess(process)

@@ -26,6 +26,8 @@ from tests.support.command import Command, wait_for
 
 Start = Callable[..., ServeProcess]
 
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
@@ -68,7 +70,9 @@ def test_serve_offers_the_agents_of_the_files_to_every_key(serve: Start) -> None
             assert run.wait(timeout=20).answer == "Hello, world"
     for wrong in (KEY[:-1], KEY + "x", "# of the batch", ""):
         assert served.api(wrong).send("GET", "/v2/teams").status_code == 401
-    assert served.end() == (0, "duvo: stopping; unfinished runs stay as they are\n")
+    code, errors = served.end()
+    assert code == 0
+    assert re.fullmatch(rf"{TIME} stopping; unfinished runs stay as they are\n", errors)
 
 
 def test_serve_prints_its_address_and_writes_neither_profile_nor_key(

@@ -11,14 +11,15 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy as sa
 
 from .._database.database import EngineClosed
+from .._log import events
+from .._log.tracebacks import place_of
 from .._notifier import Notifier
 from .._store import appending, turns
 from .._store.appending import TurnEnded
 from .._store.entries import Entry
 from .._store.turns import AgentChanged, TurnTakenOver
-from .._text import describe, logger
+from .._text import describe
 from .._threads import in_agent_code
-from .._tracebacks import format_error, place_of
 from ..agents import Agent
 from ..context import RunContext
 from ..errors import CallOrderError
@@ -54,6 +55,7 @@ class RunningTurn:
 
     # Many thousands wait at a time.
     __slots__ = (
+        "_agent",
         "_ended",
         "_error",
         "_executor",
@@ -130,6 +132,8 @@ class RunningTurn:
                 await self._commit(turns.complete, context.end())
             except (AgentChanged, CallOrderError) as error:
                 await self._fail(error)
+            else:
+                events.completed(self._run_id, self._agent.name, self._seconds())
 
     async def _fail(self, error: BaseException) -> None:
         await self.hold_failure()
@@ -137,8 +141,10 @@ class RunningTurn:
             return
         reason = _reason(error)
         await self._commit(turns.fail, reason)
-        trace = format_error(error)
-        logger.error("run %s failed: %s\n%s", self._run_id, reason, trace, extra={"lines": True})
+        events.failed(self._run_id, self._agent.name, self._seconds(), reason, error)
+
+    def _seconds(self) -> float:
+        return (appending.unix_ms() - self._start.began_at) / 1000
 
     async def _begin(self, agents: Mapping[str, Agent]) -> RunContext | None:
         begin = functools.partial(
@@ -147,11 +153,12 @@ class RunningTurn:
         start = await self._executor.commit(begin)
         if start is None:
             return None
+        self._start, self._inbox, self._agent = start, start.inbox, agents[start.agent_id]
         if start.is_new:
             self._executor.notify(self._run_id)
-        self._start, self._inbox = start, start.inbox
+            events.started(self._run_id, self._agent.name, self._number, start.message)
         context = RunContext(self, self._run_id, self._number, start)
-        self._task = asyncio.create_task(_call(agents[start.agent_id], context))
+        self._task = asyncio.create_task(_call(self._agent, context))
         if self._ended:
             self._task.cancel()
         self._task.add_done_callback(self._finish)
@@ -175,6 +182,7 @@ class RunningTurn:
     ) -> None:
         if await self._is_new(op, entry):
             await self._checked(self._commit(turns.open_request, op, entry, request_id, spec))
+            events.asks(self._run_id, self._agent.name, request_id, spec["title"])
 
     async def wait_for_reply(self, request_id: str) -> str:
         return await self._checked(self._wait_for_reply(request_id))

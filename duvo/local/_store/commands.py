@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import sqlalchemy as sa
@@ -18,10 +18,19 @@ from . import counters, entries, replies, shapes, statuses
 from .api_errors import ApiError, no_run
 from .appending import append, insert_message, new_id, unix_ms
 
-runs, requests = schema.runs, schema.requests
+runs, messages, requests = schema.runs, schema.messages, schema.requests
 
 Deliver = Callable[[sa.Connection, str, int, str, str], None]
 """Sends a reply (run, turn, request, JSON text) to the waiting turn, in the same transaction."""
+
+
+@attrs.frozen
+class Event:
+    """A reply to a human request, or the stop of a run."""
+
+    kind: Literal["answered", "stopped"]
+    agent_name: str
+    seconds: float | None = None  # since the turn began, of a stop
 
 
 @attrs.frozen
@@ -33,6 +42,7 @@ class Change:
     run_id: str | None = None  # whose subscribers to notify
     starts_turn: int | None = None  # of that run, to start
     ends_turn: int | None = None  # of that run, to cancel
+    event: Event | None = None  # to log
 
 
 def start(
@@ -105,10 +115,12 @@ def post(connection: sa.Connection, run_id: str, text: str, deliver: Deliver) ->
             entry = entries.user_text(text, replies_to=request.id)
     after = append(connection, run_id, entry, message_id=message_id, **changes)
     assert after is not None
+    event = None
     if request is not None:
         _record_reply(connection, after, request, reply, deliver)
+        event = Event("answered", row.agent_name)
     body = {"message": shapes.posted_message(message_id, text, after.updated_at)}
-    return Change(201, body, run_id, starts_turn=starts_turn)
+    return Change(201, body, run_id, starts_turn=starts_turn, event=event)
 
 
 def respond(
@@ -126,7 +138,7 @@ def respond(
     reply = replies.from_fields(json.loads(request.spec), body)
     after = _record_reply(connection, row, request, reply, deliver)
     shape = shapes.answered_request(request, reply, after.updated_at)
-    return Change(200, {"human_request": shape}, run_id)
+    return Change(200, {"human_request": shape}, run_id, event=Event("answered", row.agent_name))
 
 
 def stop(connection: sa.Connection, run_id: str) -> Change:
@@ -134,9 +146,20 @@ def stop(connection: sa.Connection, run_id: str) -> Change:
     row = _locked_run(connection, run_id)
     if row.status in statuses.ENDED:
         return Change(200, {"success": True, "message": f"the run had ended: {row.status}"})
-    append(connection, run_id, entries.session("interrupted"), status=statuses.INTERRUPTED)
+    began_at = connection.scalar(_LAST_BEGAN, {"run": run_id, "after": row.turn_messages})
+    after = append(connection, run_id, entries.session("interrupted"), status=statuses.INTERRUPTED)
+    assert after is not None
     cancel_requests(connection, run_id)
-    return Change(200, {"success": True}, run_id, ends_turn=row.turn)
+    seconds = None if began_at is None else (after.updated_at - began_at) / 1000
+    event = Event("stopped", row.agent_name, seconds)
+    return Change(200, {"success": True}, run_id, ends_turn=row.turn, event=event)
+
+
+_LAST_BEGAN = sa.select(messages.c.timestamp).where(
+    messages.c.run_id == sa.bindparam("run"),
+    messages.c.seq > sa.bindparam("after"),
+    messages.c.type == "session_started",
+)
 
 
 def cancel_requests(connection: sa.Connection, run_id: str) -> None:

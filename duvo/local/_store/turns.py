@@ -48,6 +48,7 @@ class TurnStart:
     history: tuple[str, ...]  # the kinds of the turn's recorded operations, from `op` on
     pending_request_id: str | None = attrs.field(eq=False)  # open when this was read
     is_new: bool = attrs.field(eq=False)  # not recovered
+    began_at: int = attrs.field(eq=False)  # in ms
 
 
 def kind_of(entry: entries.Entry) -> str:
@@ -71,8 +72,14 @@ def begin(
         entry = entries.session("started")
         after = append_op(connection, run_id, turn, op, entry, status=statuses.RUNNING)
     # A message posted before `session_started` starts the turn; later ones go to the inbox.
-    own_seq = sa.select(messages.c.seq).where(messages.c.run_id == run_id, messages.c.op == op)
-    mark = connection.scalar(own_seq) if after is None else after.messages
+    mark, began_at = (
+        _place_of(connection, run_id, op)
+        if after is None
+        else (
+            after.messages,
+            after.updated_at,
+        )
+    )
     first = connection.execute(
         _FIRST_POSTED, {"run": run_id, "after": row.turn_messages, "before": mark}
     ).one_or_none()
@@ -86,6 +93,7 @@ def begin(
         history=_history(connection, run_id, op) if after is None else (_STARTED,),
         pending_request_id=row.pending_request_id if after is None else None,
         is_new=after is not None,
+        began_at=began_at,
     )
 
 
@@ -175,6 +183,15 @@ def fail(connection: sa.Connection, run_id: str, turn: int, reason: str) -> None
     if row is None:
         raise TurnEnded
     cancel_requests(connection, run_id)
+
+
+def _place_of(connection: sa.Connection, run_id: str, op: int) -> tuple[int, int]:
+    row = connection.execute(
+        sa.select(messages.c.seq, messages.c.timestamp).where(
+            messages.c.run_id == run_id, messages.c.op == op
+        )
+    ).one()
+    return row.seq, row.timestamp
 
 
 def _history(connection: sa.Connection, run_id: str, op: int) -> tuple[str, ...]:

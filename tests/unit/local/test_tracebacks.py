@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from duvo.local import ToolFailed
-from duvo.local._tracebacks import format_error, place_of
+from duvo.local._log.tracebacks import format_error, place_of
 
 
 def raised(function: Callable[[], object]) -> BaseException:

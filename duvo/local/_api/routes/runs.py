@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..._execution.engine import Engine
+from ..._log import events
 from ..._store import commands, idempotency, queries, statuses
 from ..._store.api_errors import ApiError
 from ..._store.appending import new_id
@@ -151,7 +152,18 @@ class RunRoutes:
             digest = idempotency.fingerprint(request.method, request.url.path, raw)
             work = functools.partial(idempotency.once, key=key, request_hash=digest, work=work)
         change = await self._engine.change(work)
+        _log(change, request)
         return JSONResponse(change.body, change.status)
+
+
+def _log(change: Change, request: Request) -> None:
+    event, run_id = change.event, change.run_id
+    if event is None or run_id is None:
+        return
+    if event.kind == "answered":
+        events.answered(run_id, event.agent_name, request.headers.get("user-agent"))
+    else:
+        events.stopped(run_id, event.agent_name, event.seconds)
 
 
 def _filters(request: Request) -> queries.Filters:

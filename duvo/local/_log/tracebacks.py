@@ -11,10 +11,10 @@ from traceback import FrameSummary, StackSummary, TracebackException
 from types import FrameType
 from typing import Any
 
-from .errors import ToolFailed
+from ..errors import ToolFailed
 
-_PACKAGE = Path(__file__).parents[1]
-_EXAMPLES = str(Path(__file__).with_name("examples.py"))
+_PACKAGE = Path(__file__).parents[2]
+_EXAMPLES = str(Path(__file__).parents[1] / "examples.py")
 _LIBRARIES = (f"{_PACKAGE}{os.sep}", f"{Path(os.__file__).parent}{os.sep}", "<frozen ")
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 

@@ -8,10 +8,10 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import _modules
-from ._tracebacks import format_error
-from .agents import Agent
-from .errors import AgentFileError, EngineError
+from .._log.tracebacks import format_error
+from ..agents import Agent
+from ..errors import AgentFileError, EngineError
+from . import modules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def combine(agents: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
             )
     by_name = _by_name(agents)
     if examples:
-        from .examples import EXAMPLES
+        from ..examples import EXAMPLES
 
         for example in EXAMPLES:
             by_name.setdefault(example.name, example)
@@ -70,7 +70,7 @@ def combine(agents: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
 
 def _execute(file: Path, shown: str) -> tuple[ModuleType, list[Agent]]:
     try:
-        return _modules.load(file)
+        return modules.load(file)
     except KeyboardInterrupt:
         raise
     except BaseException as error:

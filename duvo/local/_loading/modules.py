@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from .agents import Agent, collecting_decorated, ignoring_decorated, note_decorated
+from ..agents import Agent, collecting_decorated, ignoring_decorated, note_decorated
 
 _current: dict[Path, Folder] = {}
 """The newest modules of each folder."""

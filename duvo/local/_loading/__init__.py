@@ -1,0 +1,1 @@
+"""Files of agents: their modules, and the agents in them."""

@@ -1,0 +1,69 @@
+"""What `duvo dev` and `duvo serve` log: events of runs, and what becomes of the server."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import datetime, timezone
+
+from ..output import logs, terminal
+
+FORMATS = ("text", "json")
+
+server = logging.getLogger("duvo.server")
+"""Of the server itself: its start, its end, and what it reads again."""
+
+
+def show(*, debug: bool, quiet: bool, timed: str | None = None) -> None:
+    """Log to stderr.
+
+    Args:
+        quiet: of runs, log failures alone.
+        timed: a format that has times, `text` or `json`; None for lines without.
+    """
+    formats: dict[str | None, Callable[[logging.LogRecord], list[str]]]
+    formats = {"text": _as_text, "json": _as_json}
+    logs.show(debug=debug, handler=_Timed(formats[timed]) if timed else None)
+    # Agents may configure logging for themselves.
+    logging.getLogger("duvo").propagate = False
+    server.setLevel(logging.INFO)
+    logging.getLogger("duvo.local.runs").setLevel(logging.ERROR if quiet else logging.INFO)
+
+
+class _Timed(logging.Handler):
+    def __init__(self, lines_of: Callable[[logging.LogRecord], list[str]]):
+        super().__init__()
+        self._lines_of = lines_of
+
+    def emit(self, record: logging.LogRecord) -> None:
+        terminal.write_aside(self._lines_of(record))
+
+
+def _as_text(record: logging.LogRecord) -> list[str]:
+    text, *traceback = _parts(record)
+    line = f"{_time_of(record)} {terminal.in_one_line(text)}"
+    return [line, *(terminal.harmless(part) for part in traceback)]
+
+
+def _as_json(record: logging.LogRecord) -> list[str]:
+    text, *traceback = _parts(record)
+    document = {
+        "time": _time_of(record),
+        "level": record.levelname.lower(),
+        "message": text,
+        **getattr(record, "event", {}),
+    }
+    if traceback:
+        document["traceback"] = "\n".join(traceback)
+    return [json.dumps(document)]
+
+
+def _parts(record: logging.LogRecord) -> list[str]:
+    text = record.getMessage()
+    return text.splitlines() if getattr(record, "traceback", "") else [text]
+
+
+def _time_of(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, timezone.utc)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
