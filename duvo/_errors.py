@@ -81,6 +81,7 @@ class ConnectionError(DuvoError):
 
     Attributes:
         arrived: False if the server certainly did not receive the request.
+        may_pass: whether a retry is likely to succeed; False if a proxy refuses to connect.
     """
 
     def __init__(
@@ -90,9 +91,11 @@ class ConnectionError(DuvoError):
         method: str | None = None,
         path: str | None = None,
         arrived: bool = True,
+        may_pass: bool = True,
     ):
         super().__init__(message, method=method, path=path)
         self.arrived = arrived
+        self.may_pass = may_pass
 
 
 class TLSError(ConnectionError):

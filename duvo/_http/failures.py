@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from urllib.parse import urlsplit
 
 from .. import _errors
+from .retries import TRANSIENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,16 +44,17 @@ class Destination:
             f": no trusted connection to {self.host}: {reason}; "
             f"the CA file used is {trust}; set REQUESTS_CA_BUNDLE to the file with your CA",
             arrived=False,
+            may_pass=False,
         )
 
-    def not_through_proxy(
-        self, request: Request, reason: str, *, arrived: bool
-    ) -> _errors.ConnectionError:
+    def not_through_proxy(self, request: Request, reason: str) -> _errors.ConnectionError:
         """Return the error for a proxy that did not connect to the server."""
+        status = re.search(r"(?:^|failed: )([1-5]\d\d)\b", reason)
         return request.error(
             _errors.ConnectionError,
             f": the proxy did not connect to {self.host} ({reason}); see HTTPS_PROXY and NO_PROXY",
-            arrived=arrived,
+            arrived=False,
+            may_pass=status is None or int(status[1]) in TRANSIENT,
         )
 
     def unreachable(self, request: Request, reason: str) -> _errors.ConnectionError:
@@ -64,10 +67,21 @@ class Destination:
             text = f"cannot connect to {self.host} ({reason}); check the base URL"
         return request.error(_errors.ConnectionError, f": {text}", arrived=False)
 
-    def broken(self, request: Request, reason: str) -> _errors.ConnectionError:
-        """Return the error for a connection that broke during or after sending."""
+    def broken(
+        self, request: Request, reason: str, *, arrived: bool = True
+    ) -> _errors.ConnectionError:
+        """Return the error for a connection that broke; False for `arrived` if before sending."""
         text = f": the connection to {self.host} broke ({reason})"
-        return request.error(_errors.ConnectionError, text)
+        return request.error(_errors.ConnectionError, text, arrived=arrived)
+
+    def interim(self, request: Request, status: int) -> _errors.ConnectionError:
+        """Return the error for an interim response that a caller's session did not skip."""
+        reason = f"your `session` returned the interim response {status}"
+        return self.broken(request, reason)
+
+    def unasked(self, request: Request) -> _errors.ConnectionError:
+        """Return the error for a response that came although the request could not be sent."""
+        return self.broken(request, "closed before the request was sent", arrived=False)
 
     def reason(self, causes: list[BaseException]) -> str:
         """Return the innermost cause in a few words, without the key."""
@@ -78,6 +92,7 @@ class Destination:
                     text = os.strerror(cause.errno or 0)  # asyncio has a text of its own
                 return text.replace(self.api_key, "[key]")
         text = str(causes[-1]) or type(causes[-1]).__name__
+        text = re.sub(r"//\S+@", "//…@", text)  # of a proxy
         return " ".join(text.split())[:300].replace(self.api_key, "[key]")
 
 

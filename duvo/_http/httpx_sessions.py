@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-import time
 from collections import deque
 
+from .._connections.environment import Environment
+from .._connections.idle import LONGEST_IDLE, IdleTime
 from .._errors import ConfigError
-from .environment import Environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,12 +43,15 @@ class HttpxSessions:
         self.environment = Environment(url)
         self.is_closed = False
         # Without TLS no CA file is loaded: this context trusts nobody.
-        self._context = self.environment.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        has_tls = url.startswith("https:")
+        self._context = (
+            self.environment.context if has_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        )
         self._timeout = timeout
-        # The longest unused first, each with the time of its last use.
-        self._unused: deque[tuple[httpx2.AsyncClient, float]] = deque()
+        # The longest unused first.
+        self._unused: deque[tuple[httpx2.AsyncClient, IdleTime]] = deque()
         try:
-            self._unused.append((self._new(), time.monotonic()))
+            self._unused.append((self._new(), IdleTime()))
         except ModuleNotFoundError:
             raise ConfigError(
                 "AsyncClient needs the package httpx2: install it with `pip install 'duvo[async]'`"
@@ -61,36 +64,44 @@ class HttpxSessions:
     def _new(self) -> httpx2.AsyncClient:
         import httpx2
 
-        proxy = self.environment.proxy
+        proxy = None
+        if (proxy_url := self.environment.proxy) is not None:
+            has_tls = proxy_url.lower().startswith("https:")
+            context = self.environment.context if has_tls else None
+            proxy = httpx2.Proxy(proxy_url, ssl_context=context)
         return httpx2.AsyncClient(
             # Neither the environment nor ~/.netrc: they are read once, by the same rules
             # as those of the blocking client.
             trust_env=False,
             timeout=self._timeout,
             verify=self._context,
-            proxy=None if proxy is None else httpx2.Proxy(proxy),
+            proxy=proxy,
             limits=httpx2.Limits(
                 max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEPT
             ),
         )
 
     @contextlib.asynccontextmanager
-    async def one(self) -> AsyncIterator[httpx2.AsyncClient]:
-        """Lend a client for one request."""
-        client = self._unused.pop()[0] if self._unused else self._new()
+    async def one(self, *, is_change: bool) -> AsyncIterator[httpx2.AsyncClient]:
+        """Lend a client for one request; for a change, with no connection that was long idle."""
+        client = self._take(LONGEST_IDLE if is_change else _KEPT)
         try:
             yield client
         finally:
-            now = time.monotonic()
-            self._unused.append((client, now))
-            await self._close_unused(float("inf") if self.is_closed else now - _KEPT)
+            self._unused.append((client, IdleTime()))
+            await self._close_unused(-1.0 if self.is_closed else _KEPT)
+
+    def _take(self, longest_idle: float) -> httpx2.AsyncClient:
+        if self._unused and self._unused[-1][1].seconds() <= longest_idle:
+            return self._unused.pop()[0]
+        return self._new()
 
     async def aclose(self) -> None:
         """Close all clients, each when its request has ended."""
         self.is_closed = True
-        await self._close_unused(float("inf"))
+        await self._close_unused(-1.0)
 
-    async def _close_unused(self, since: float) -> None:
-        while self._unused and self._unused[0][1] < since:
+    async def _close_unused(self, longest_idle: float) -> None:
+        while self._unused and self._unused[0][1].seconds() > longest_idle:
             client, _ = self._unused.popleft()
             await client.aclose()

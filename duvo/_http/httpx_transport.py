@@ -7,6 +7,7 @@ import contextlib
 from urllib.parse import urlsplit
 
 from .. import _errors
+from .._connections.asynchronous import Sending
 from .._flow.asyncio_tasks import has_failed, in_thread, until
 from .failures import Destination, causes_of, tls_reason
 from .request import Redirects, default_headers
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from .environment import Environment
+    from .._connections.environment import Environment
     from .httpx_sessions import HttpxSessions
     from .request import Request
 
@@ -60,23 +61,26 @@ class HttpxTransport:
         seconds = None
         if request.deadline is not None and request.deadline.timeout is not None:
             seconds = request.seconds(_FOREVER) + _GRACE
+        sending = Sending()
         try:
-            return await until(self._exchange(request), seconds=seconds)
+            return await until(self._exchange(request, sending), seconds=seconds)
         except _errors.DuvoError:
             raise
         except Exception as error:
-            failure = self._explain(error, request)
+            failure = self._explain(error, request, sending)
             if failure is None:
                 raise
             raise failure from error
 
-    async def _exchange(self, request: Request) -> Response:
+    async def _exchange(self, request: Request, sending: Sending) -> Response:
         redirects = Redirects(self._base_url, request)
+        extensions = {"trace": sending.trace} if self._callers is None else {}
         while True:
+            sending.has_begun = False
             try:
-                async with (
-                    self._client(redirects.url, request) as client,
-                    client.stream(
+                async with self._client(redirects.url, request) as client:
+                    sending.has_begun = None
+                    async with client.stream(
                         request.method,
                         redirects.url,
                         content=request.content,
@@ -85,12 +89,17 @@ class HttpxTransport:
                         auth=self._authorize,
                         timeout=request.seconds(self._timeout),
                         follow_redirects=False,
-                    ) as response,
-                ):
-                    if redirects.follow(response.status_code, response.headers.get("location")):
-                        continue
-                    content = await response.aread()
-                    return Response(response.status_code, response.headers, content)
+                        extensions=extensions,
+                    ) as response:
+                        if response.status_code < 200:
+                            raise self._destination.interim(request, response.status_code)
+                        if sending.has_begun is False:
+                            raise self._destination.unasked(request)
+                        location = response.headers.get("location")
+                        if redirects.follow(response.status_code, location):
+                            continue
+                        content = await response.aread()
+                        return Response(response.status_code, response.headers, content)
             except _errors.DuvoError:
                 raise
             except Exception as error:
@@ -121,7 +130,7 @@ class HttpxTransport:
             if not sessions.is_closed:
                 break
         self._environment = sessions.environment
-        async with sessions.one() as client:
+        async with sessions.one(is_change=request.is_change) as client:
             yield client
 
     async def aclose(self) -> None:
@@ -131,14 +140,25 @@ class HttpxTransport:
             if not has_failed(opening):
                 await (await asyncio.shield(opening)).aclose()
 
-    def _explain(self, error: Exception, request: Request) -> _errors.DuvoError | None:
+    def _explain(
+        self, error: Exception, request: Request, sending: Sending
+    ) -> _errors.DuvoError | None:
         """Return the error of ours for an error of httpx2, or None for another's."""
         import httpx2
 
         destination, causes = self._destination, causes_of(error)
         reason = destination.reason(causes)
+        never_sent = (
+            httpx2.ConnectError,
+            httpx2.ConnectTimeout,
+            httpx2.PoolTimeout,
+            httpx2.ProxyError,
+        )
+        arrived = sending.has_begun
+        if arrived is None:  # it is a caller's session, or a mock
+            arrived = not isinstance(error, never_sent)
         if isinstance(error, asyncio.TimeoutError):
-            return destination.timed_out(request, self._timeout, arrived=True)
+            return destination.timed_out(request, self._timeout, arrived=arrived)
         if isinstance(error, (httpx2.InvalidURL, httpx2.UnsupportedProtocol)) or (
             isinstance(error, ValueError) and not isinstance(error, OSError)
         ):
@@ -148,23 +168,20 @@ class HttpxTransport:
         if isinstance(error, httpx2.RequestError):
             # What is chained may be printed, and the request has the key in its headers.
             error.request = None  # type: ignore[assignment]
-        arrived = not isinstance(
-            error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-        )
         if isinstance(error, httpx2.TimeoutException):
             return destination.timed_out(request, self._timeout, arrived=arrived)
-        if untrusted := tls_reason(causes):
-            environment = self._environment
+        environment = self._environment
+        if (untrusted := tls_reason(causes)) and not arrived:
             trust = "the caller's session" if environment is None else environment.trust
             return destination.untrusted(request, untrusted, trust)
         if isinstance(error, httpx2.LocalProtocolError):
             return self._refused(request, reason)
-        has_proxy = self._environment is not None and self._environment.proxy is not None
+        has_proxy = environment is not None and environment.proxy is not None
         if isinstance(error, httpx2.ProxyError) or (has_proxy and not arrived):
-            return destination.not_through_proxy(request, reason, arrived=False)
-        if not arrived:
+            return destination.not_through_proxy(request, reason)
+        if isinstance(error, httpx2.ConnectError):
             return destination.unreachable(request, reason)
-        return destination.broken(request, reason)
+        return destination.broken(request, reason, arrived=arrived)
 
     def _refused(self, request: Request, reason: str) -> _errors.ConfigError:
         return request.error(_errors.ConfigError, f": {reason}")

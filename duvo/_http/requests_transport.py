@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import requests
 
+    from .._connections.environment import Environment
     from .._time.clock import Deadline
     from .request import Request
     from .sessions import Sessions
@@ -51,7 +52,7 @@ class RequestsTransport:
         self._callers_lock = threading.Lock()
         self._opening = threading.Lock()
         self._sessions: Sessions | None = None
-        self._trust = "the caller's session"
+        self._environment: Environment | None = None
         self._process = os.getpid()
         self._headers = default_headers(user_agent)
 
@@ -68,6 +69,9 @@ class RequestsTransport:
             with exchange, self._session(request) as session:
                 response = self._follow_redirects(session, request)
                 try:
+                    if response.status_code < 200:
+                        # Its connection is closed, since the response itself follows.
+                        raise self._destination.interim(request, response.status_code)
                     ends_early = None if request.is_change else closed
                     content = _read(response, request, ends_early, self._timeout)
                 finally:
@@ -139,25 +143,22 @@ class RequestsTransport:
                 self._process = os.getpid()
                 self._sessions = None
             if self._sessions is None:
-                from .environment import Environment
+                from .._connections.environment import Environment
                 from .sessions import Sessions
 
-                environment = Environment(self._base_url)
-                self._trust = environment.trust
-                self._sessions = Sessions(environment)
+                self._environment = Environment(self._base_url)
+                self._sessions = Sessions(self._environment)
             return self._sessions
 
     def _explain(self, error: Exception, request: Request, *, is_over: bool) -> _errors.DuvoError:
         import requests
         import urllib3
 
+        from .._connections.blocking import was_never_sent
+
         causes = causes_of(error)
         destination = self._destination
-        never_sent = (
-            urllib3.exceptions.NewConnectionError,
-            urllib3.exceptions.ConnectTimeoutError,
-        )
-        arrived = not any(isinstance(cause, never_sent) for cause in causes)
+        arrived = not was_never_sent(causes)
         # For urllib3 a refused connection is a timeout too.
         timed_out = (
             is_over
@@ -170,18 +171,25 @@ class RequestsTransport:
         )
         if timed_out:
             return destination.timed_out(request, self._timeout, arrived=arrived)
-        if untrusted := tls_reason(causes):
-            return destination.untrusted(request, untrusted, self._trust)
+        environment = self._environment
+        is_callers = environment is None
+        if (untrusted := tls_reason(causes)) and (is_callers or not arrived):
+            trust = "the caller's session" if environment is None else environment.trust
+            return destination.untrusted(request, untrusted, trust)
         reason = destination.reason(causes)
-        if isinstance(error, requests.exceptions.ProxyError):
-            return destination.not_through_proxy(request, reason, arrived=arrived)
-        if not arrived:
+        has_proxy = isinstance(error, requests.exceptions.ProxyError) or (
+            environment is not None and environment.proxy is not None
+        )
+        # A connection that breaks later is a ProxyError too.
+        if has_proxy and not arrived:
+            return destination.not_through_proxy(request, reason)
+        if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
             return destination.unreachable(request, reason)
         # Also a ValueError, but about a header of the response.
         unreadable = any(isinstance(cause, urllib3.exceptions.InvalidHeader) for cause in causes)
         if isinstance(error, ValueError) and not unreadable:
             return request.error(_errors.ConfigError, f": {reason}")
-        return destination.broken(request, reason)
+        return destination.broken(request, reason, arrived=arrived)
 
 
 def _auth(api_key: str) -> Any:

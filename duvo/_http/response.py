@@ -50,7 +50,7 @@ def check(
         raise _error(response, request, data, secret, retry_after)
     # Truncated headers look like the headers of a response without a body.
     cut = not content and status == 200 and request.method == "GET"
-    if cut or not readable or status >= 300:
+    if cut or not readable or not 200 <= status < 300:
         kind = response.headers.get("content-type", "no content type").split(";")[0]
         raise request.error(
             _errors.UnexpectedAnswer,

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("duvo")
 
-_TRANSIENT = (500, 502, 503, 504)
+TRANSIENT = (500, 502, 503, 504)
+"""Statuses of a server, or a proxy, that cannot serve for a while."""
 
 
 def may_retry(error: errors.DuvoError, *, repeatable: bool) -> bool:
@@ -36,24 +37,20 @@ def may_retry(error: errors.DuvoError, *, repeatable: bool) -> bool:
     asked = getattr(error, "retry_after", None)
     if asked is not None and asked > LONGEST_WAIT:
         return False
-    return surely_not_done(error) or (repeatable and is_transient(error))
+    return is_transient(error) and (repeatable or surely_not_done(error))
 
 
 def is_transient(error: errors.DuvoError) -> bool:
     """Whether a retry of a read is likely to succeed."""
-    if isinstance(error, errors.TLSError):
-        return False
     if isinstance(error, errors.APIError):
-        return error.status == 429 or error.status in _TRANSIENT
-    if isinstance(error, errors.UnexpectedAnswer):
+        return error.status == 429 or error.status in TRANSIENT
+    if isinstance(error, (errors.UnexpectedAnswer, errors.ConnectionError)):
         return error.may_pass
-    return isinstance(error, (errors.ConnectionError, errors.TimeoutError))
+    return isinstance(error, errors.TimeoutError)
 
 
 def surely_not_done(error: errors.DuvoError) -> bool:
     """Whether the server certainly did not carry out the request."""
-    if isinstance(error, errors.TLSError):
-        return False
     if isinstance(error, (errors.ConnectionError, errors.TimeoutError)):
         return not error.arrived
     if isinstance(error, errors.APIError):

@@ -8,14 +8,15 @@ import weakref
 import requests
 from requests.adapters import HTTPAdapter
 
-from .._time import connection
+from .._connections import blocking
+from .._connections.idle import LONGEST_IDLE, IdleTime
+from .._time.connection import TimedConnection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ssl
     from typing import Any
 
-    from .environment import Environment
+    from .._connections.environment import Environment
 
 
 class Sessions:
@@ -41,9 +42,9 @@ class Sessions:
         # than the rest of our work, and ~/.netrc would override the key.
         session.trust_env = False
         session.proxies = dict(self._environment.proxies)
-        session.mount("http://", _TimedAdapter())
-        if self._environment.context is not None:
-            session.mount("https://", _Adapter(self._environment.context))
+        # An https:// proxy, and a redirect to https://, need the context for http:// too.
+        session.mount("https://", _Adapter(self._environment))
+        session.mount("http://", _Adapter(self._environment))
         return session
 
     def close(self) -> None:
@@ -53,33 +54,34 @@ class Sessions:
         self._all.clear()
 
 
-class _TimedAdapter(HTTPAdapter):
-    """Uses connections that are made in time."""
+class _Adapter(HTTPAdapter):
+    """Uses one SSL context for all connections instead of loading the CA file for each."""
+
+    def __init__(self, environment: Environment):
+        self._environment = environment
+        self._idle = IdleTime()
+        super().__init__()
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        if request.method not in ("GET", "HEAD") and self._idle.seconds() > LONGEST_IDLE:
+            self.close()  # its connections; later requests open new ones
+        try:
+            return super().send(request, *args, **kwargs)
+        finally:
+            self._idle.begin()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        connection.use_in(self.poolmanager)
+        blocking.use_in(self.poolmanager, TimedConnection)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         if proxy in self.proxy_manager:
             return self.proxy_manager[proxy]
+        if proxy.lower().startswith("https:"):
+            kwargs["ssl_context"] = kwargs["proxy_ssl_context"] = self._environment.context
         manager = super().proxy_manager_for(proxy, **kwargs)
-        connection.use_in(manager)
+        blocking.use_in(manager, TimedConnection)
         return manager
-
-
-class _Adapter(_TimedAdapter):
-    """Uses one SSL context for all connections instead of loading the CA file for each."""
-
-    def __init__(self, context: ssl.SSLContext):
-        self._context = context
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """Do nothing: the SSL context has the certificates that this would load."""
@@ -88,7 +90,8 @@ class _Adapter(_TimedAdapter):
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
     ) -> Any:
         host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
-        pool.pop("ca_certs", None)
-        pool.pop("ca_cert_dir", None)
-        pool["ssl_context"] = self._context
+        if host["scheme"] == "https":
+            pool.pop("ca_certs", None)
+            pool.pop("ca_cert_dir", None)
+            pool["ssl_context"] = self._environment.context
         return host, pool

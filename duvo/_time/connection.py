@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import socket
 
-import urllib3
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
-from urllib3.util.connection import allowed_gai_family, create_connection
+from urllib3.util import connection as sockets
 
 from .exchange import current
 from .names import addresses
@@ -52,7 +50,7 @@ class TimedConnection(HTTPConnection):
 
 def _connect(connection: HTTPConnection, exchange: Exchange) -> socket.socket:
     host = connection.host.strip("[]")
-    left = list(addresses(host, connection.port, allowed_gai_family(), exchange.left))
+    left = list(addresses(host, connection.port, sockets.allowed_gai_family(), exchange.left))
     failure: OSError = OSError("the name has no address")
     while left:
         # The others have their share of the time that an address does not need.
@@ -60,7 +58,7 @@ def _connect(connection: HTTPConnection, exchange: Exchange) -> socket.socket:
         if connection.timeout is not None:
             share = min(share, connection.timeout)
         try:
-            sock = create_connection(
+            sock = sockets.create_connection(
                 (left.pop(0), connection.port),
                 max(0.001, share),
                 source_address=connection.source_address,
@@ -72,15 +70,3 @@ def _connect(connection: HTTPConnection, exchange: Exchange) -> socket.socket:
             sock.settimeout(connection.timeout)
             return sock
     raise failure
-
-
-def use_in(manager: urllib3.PoolManager) -> None:
-    """Make a pool manager use these connections."""
-    classes = manager.pool_classes_by_scheme
-    manager.pool_classes_by_scheme = {name: _timed(pool) for name, pool in classes.items()}
-
-
-@functools.cache
-def _timed(pool: type[urllib3.HTTPConnectionPool]) -> type[urllib3.HTTPConnectionPool]:
-    connection = type("Connection", (TimedConnection, pool.ConnectionCls), {})
-    return type("Pool", (pool,), {"ConnectionCls": connection})

@@ -49,7 +49,7 @@ Environment
   DUVO_DEBUG         1 is the same as --debug
   NO_COLOR           if not empty, no colours
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY
-                     the proxy, and the hosts to reach without it
+                     the proxy, and the hosts to reach without it; loopback always is
   SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE
                      the file of certificates to trust
 

@@ -39,7 +39,9 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
 def fake_api_over_tls(authority: trustme.CA) -> Iterator[FakeAPI]:
     """The fake API over TLS, with a certificate of the authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    authority.issue_cert("127.0.0.1", "localhost", "0.0.0.0", "api.example.test").configure_cert(
+        context
+    )
     with serving(FakeAPI(), context) as server:
         yield server
 
@@ -62,6 +64,11 @@ def teams(connect: Connect) -> Teams:
     return read
 
 
+def elsewhere(base_url: str) -> str:
+    """Return the URL of a server by a name that only the proxy knows."""
+    return base_url.replace("127.0.0.1", "api.example.test")
+
+
 def command(base_url: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["duvo", "api", "GET", "/v2/teams"],
@@ -77,8 +84,8 @@ def test_a_plain_request_goes_through_the_proxy(
     teams: Teams, fake_api: FakeAPI, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, proxy.url)
-    assert teams(fake_api.base_url) == [TEAM]
-    assert proxy.requests == [f"GET {fake_api.base_url}/v2/teams"]
+    assert teams(elsewhere(fake_api.base_url)) == [TEAM]
+    assert proxy.requests == [f"GET {elsewhere(fake_api.base_url)}/v2/teams"]
 
 
 def test_the_command_uses_the_proxy_and_the_ca_file_of_the_environment(
@@ -86,18 +93,20 @@ def test_the_command_uses_the_proxy_and_the_ca_file_of_the_environment(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)
-    answer = command(fake_api_over_tls.base_url)
+    base_url = elsewhere(fake_api_over_tls.base_url)
+    answer = command(base_url)
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout)["teams"][0]["id"] == TEAM
-    assert proxy.requests == [f"CONNECT {fake_api_over_tls.base_url.removeprefix('https://')}"]
+    assert proxy.requests == [f"CONNECT {base_url.removeprefix('https://')}"]
 
 
 def test_a_host_in_no_proxy_is_reached_directly(
     teams: Teams, fake_api: FakeAPI, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # 127.0.0.1 never goes through a proxy; this name resolves to it where no proxy is used.
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    assert teams(fake_api.base_url) == [TEAM]
+    monkeypatch.setenv("NO_PROXY", "0.0.0.0")
+    assert teams(fake_api.base_url.replace("127.0.0.1", "0.0.0.0")) == [TEAM]
     assert proxy.requests == []
 
 
@@ -120,7 +129,8 @@ def test_the_environment_is_read_once_for_each_client(
     connect: Connect,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)
-    client = connect(api_key=KEY, base_url=fake_api_over_tls.base_url)
+    base_url = fake_api_over_tls.base_url.replace("127.0.0.1", "0.0.0.0")
+    client = connect(api_key=KEY, base_url=base_url)
     client.teams.list()
     monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
@@ -137,8 +147,9 @@ def test_a_request_over_tls_goes_through_the_proxy(
     # Without a scheme, as some environments have it.
     monkeypatch.setenv("HTTPS_PROXY", proxy.url.removeprefix("http://"))
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)
-    assert teams(fake_api_over_tls.base_url) == [TEAM]
-    assert proxy.requests == [f"CONNECT {fake_api_over_tls.base_url.removeprefix('https://')}"]
+    base_url = elsewhere(fake_api_over_tls.base_url)
+    assert teams(base_url) == [TEAM]
+    assert proxy.requests == [f"CONNECT {base_url.removeprefix('https://')}"]
 
 
 def test_a_proxy_that_is_not_there_is_named(
@@ -147,7 +158,8 @@ def test_a_proxy_that_is_not_there_is_named(
     connect: Connect,
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
-    client = connect(api_key=KEY, base_url=fake_api_over_tls.base_url, team_id=TEAM, max_retries=0)
+    base_url = elsewhere(fake_api_over_tls.base_url)
+    client = connect(api_key=KEY, base_url=base_url, team_id=TEAM, max_retries=0)
     with pytest.raises(duvo.ConnectionError, match=r"proxy did not connect.*HTTPS_PROXY") as no:
         client.runs.start("22222222-2222-4222-8222-222222222222")
     assert not no.value.arrived
@@ -159,7 +171,7 @@ def test_a_proxy_of_another_kind_is_refused_in_a_line(
     monkeypatch.setenv("SSL_CERT_FILE", ca_file)
     monkeypatch.setenv("HTTPS_PROXY", "socks5://ada:secret@127.0.0.1:1")
     with pytest.raises(duvo.ConfigError, match="SOCKS") as caught:
-        teams(fake_api_over_tls.base_url)
+        teams(elsewhere(fake_api_over_tls.base_url))
     assert "secret" not in str(caught.value)
 
 

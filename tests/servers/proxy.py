@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,18 +12,27 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """The proxy's address, and the requests it received."""
+    """The proxy's address, and the requests it received.
 
-    def __init__(self, url: str):
+    Attributes:
+        ports: where connections to a port go, if not to the same port.
+        response: sent to each CONNECT instead of connecting; empty to close at once.
+    """
+
+    def __init__(self, url: str, context: ssl.SSLContext | None):
         self.url = url
+        self.context = context
         self.requests: list[str] = []
+        self.ports: dict[int, int] = {}
+        self.response: bytes | None = None
 
 
 @contextmanager
-def running_proxy() -> Iterator[Proxy]:
-    """Run the proxy for the length of a block."""
+def running_proxy(context: ssl.SSLContext | None = None) -> Iterator[Proxy]:
+    """Run the proxy for the length of a block, over TLS with a context."""
     listener = socket.create_server(("127.0.0.1", 0))
-    proxy = Proxy(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    scheme = "http" if context is None else "https"
+    proxy = Proxy(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", context)
     thread = threading.Thread(target=_accept, args=(listener, proxy), daemon=True)
     thread.start()
     try:
@@ -41,6 +51,14 @@ def _accept(listener: socket.socket, proxy: Proxy) -> None:
 
 
 def _serve(near: socket.socket, proxy: Proxy) -> None:
+    with contextlib.suppress(OSError), near:
+        if proxy.context is not None:
+            near = proxy.context.wrap_socket(near, server_side=True)
+        with near:
+            _pass_on(near, proxy)
+
+
+def _pass_on(near: socket.socket, proxy: Proxy) -> None:
     head = b""
     while b"\r\n\r\n" not in head:
         piece = near.recv(65536)
@@ -50,8 +68,12 @@ def _serve(near: socket.socket, proxy: Proxy) -> None:
     line, rest = head.split(b"\r\n", 1)
     method, target, version = line.decode().split()
     proxy.requests.append(f"{method} {target}")
+    if method == "CONNECT" and proxy.response is not None:
+        near.sendall(proxy.response)
+        return
     parts = urlsplit(f"//{target}" if method == "CONNECT" else target)
-    far = socket.create_connection((parts.hostname or "", parts.port or 80))
+    port = parts.port or 80
+    far = socket.create_connection((_address(parts.hostname or ""), proxy.ports.get(port, port)))
     if method == "CONNECT":
         near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
     else:
@@ -61,8 +83,12 @@ def _serve(near: socket.socket, proxy: Proxy) -> None:
     back.start()
     _copy(near, far)
     back.join()
-    near.close()
     far.close()
+
+
+def _address(host: str) -> str:
+    """Return this machine for the names that stand for a server elsewhere."""
+    return "127.0.0.1" if host.endswith(".test") else host
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
