@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from .._flow.iterators import AsyncClosableIterator
-from .._resources.agents import Agent, AgentQuery, find_agent_id, get_agent
+from .._resources.agents import (
+    Agent,
+    AgentQuery,
+    find_agent_id,
+    get_agent,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +44,7 @@ class AsyncAgents:
     async def id_of(self, agent: str) -> str:
         """Return the id of an agent.
 
-        A client looks up a name once, in `GET /v2/teams/{team}/agents`.
+        Looks a name up in `GET /v2/teams/{team}/agents`, and keeps its id for a minute.
 
         Args:
             agent: the agent's id, or its exact name.

@@ -59,7 +59,7 @@ class Api:
         timeout: seconds for each socket operation.
         may_hold: whether a held request would not block others.
         known_team_id: the team, or None while it is not known.
-        agent_ids: the ids of agents that were looked up, by name.
+        agent_ids: by name, the ids of agents that were looked up, and when.
     """
 
     base_url = "(not known yet)"
@@ -74,7 +74,7 @@ class Api:
         self.may_hold = may_hold
         self.known_team_id: str | None = None
         self.server = Server()
-        self.agent_ids: dict[str, str] = {}
+        self.agent_ids: dict[str, tuple[str, float]] = {}
         self._lock = threading.Lock()
         self._has_warned = False
         self._finding_until = 0.0

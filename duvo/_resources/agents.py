@@ -19,10 +19,15 @@ from .._pages import Pages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._flow.perform import Driver
-    from .._flow.steps import Flow
+    from .._flow.steps import Flow, T
     from .._http.api import Api
     from .._time.clock import Deadline
+
+_KEPT = 60.0
+"""Seconds for which the id of an agent that was looked up is kept."""
 
 
 @frozen(kw_only=True)
@@ -77,7 +82,7 @@ class Agents:
     def id_of(self, agent: str) -> str:
         """Return the id of an agent.
 
-        A client looks up a name once, in `GET /v2/teams/{team}/agents`.
+        Looks a name up in `GET /v2/teams/{team}/agents`, and keeps its id for a minute.
 
         Args:
             agent: the agent's id, or its exact name.
@@ -143,21 +148,50 @@ class AgentQuery:
 
 def get_agent(api: Api, agent: str) -> Flow[Agent]:
     """Read an agent by its id or exact name."""
-    path = paths.agent((yield from find_agent_id(api, agent)))
-    response = yield from get(api, path)
-    with request_context("GET", path):
-        raw = expect_field(response.data, "agent")
-        return build(Agent, raw, raw, api.warn_once)
+
+    def read(agent_id: str) -> Flow[Agent]:
+        path = paths.agent(agent_id)
+        response = yield from get(api, path)
+        with request_context("GET", path):
+            raw = expect_field(response.data, "agent")
+            return build(Agent, raw, raw, api.warn_once)
+
+    return (yield from with_agent_id(api, agent, read))
 
 
 def find_agent_id(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[str]:
     """Find the id of an agent by its id or exact name."""
     if paths.is_id(checked_id(agent, "agent")):
         return agent
-    if agent not in api.agent_ids:
-        named = yield from _find_by_name(api, agent, deadline)
-        api.agent_ids[agent] = named.id
-    return api.agent_ids[agent]
+    agent_id, looked_up_at = api.agent_ids.get(agent, ("", 0.0))
+    if not agent_id or api.clock.now() - looked_up_at > _KEPT:
+        agent_id = (yield from _find_by_name(api, agent, deadline)).id
+        api.agent_ids[agent] = (agent_id, api.clock.now())
+    return agent_id
+
+
+def with_agent_id(
+    api: Api, agent: str, use: Callable[[str], Flow[T]], deadline: Deadline | None = None
+) -> Flow[T]:
+    """Use the id of an agent, which is given by its id or exact name.
+
+    A name may have moved to another agent since it was looked up: if its id is not found,
+    it is looked up again, and another id is used in a call of its own.
+    """
+    before = api.agent_ids.get(agent)
+    agent_id = yield from find_agent_id(api, agent, deadline)
+    was_kept = before is not None and api.agent_ids.get(agent) is before
+    try:
+        return (yield from use(agent_id))
+    except _errors.NotFound:
+        if not was_kept:
+            raise
+        if api.agent_ids.get(agent) is before:
+            api.agent_ids.pop(agent, None)
+        found = yield from find_agent_id(api, agent, deadline)
+        if found == agent_id:
+            raise
+    return (yield from use(found))
 
 
 def _find_by_name(api: Api, name: str, deadline: Deadline | None) -> Flow[Agent]:

@@ -62,10 +62,16 @@ def start_run(
     deadline: Deadline | None,
 ) -> Flow[RunState]:
     """Start a run of an agent, which is given by its id or exact name."""
-    agent_id = yield from _find_agent(api, agent, deadline)
-    return (
-        yield from actions.start(api, agent_id, message, sandbox_id, webhook_url, deadline=deadline)
-    )
+
+    def start(agent_id: str) -> Flow[RunState]:
+        return actions.start(api, agent_id, message, sandbox_id, webhook_url, deadline=deadline)
+
+    if paths.is_id(agent):
+        return (yield from start(agent))
+    # Loaded only for names: an id does not need attrs.
+    from .agents import with_agent_id
+
+    return (yield from with_agent_id(api, agent, start, deadline))
 
 
 def agent_finder(api: Api, agent: str) -> Callable[[], Flow[str]]:
@@ -73,13 +79,12 @@ def agent_finder(api: Api, agent: str) -> Callable[[], Flow[str]]:
     return lambda: _find_agent(api, agent)
 
 
-def _find_agent(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[str]:
+def _find_agent(api: Api, agent: str) -> Flow[str]:
     if paths.is_id(agent):
         return agent
-    # Loaded only for names: an id does not need attrs.
     from .agents import find_agent_id
 
-    return (yield from find_agent_id(api, agent, deadline))
+    return (yield from find_agent_id(api, agent))
 
 
 def _pairs(params: Query) -> list[tuple[str, str]]:
