@@ -2,7 +2,7 @@
 
 It speaks the hosted API's shapes, as far as starting and reading runs goes. A
 run's answer is the message that it was started with. `LONG` is a run with a
-long conversation.
+long conversation, in which every fifth message is a tool call.
 """
 
 from __future__ import annotations
@@ -66,13 +66,16 @@ def _list(query: dict[str, str]) -> bytes:
     return b'{"data": [%s], "total": %d}' % (b", ".join(page), total)
 
 
-def _message(run_id: str, number: int, role: str, text: str) -> dict[str, Any]:
+def _message(
+    run_id: str, number: int, role: str, text: str | None, **fields: Any
+) -> dict[str, Any]:
     return {
         "id": f"{run_id}-{number}",
         "type": "text",
         "role": role,
         "timestamp": _runs[run_id]["created_at"],
         "text_content": text,
+        **fields,
     }
 
 
@@ -86,12 +89,22 @@ def _conversation(run_id: str) -> bytes:
 
 def _long_conversation() -> list[bytes]:
     _runs[LONG] = _new_run(LONG)
-    return [
-        json.dumps(
-            _message(LONG, number, "assistant", f"This is what I found in document {number}. " * 4)
-        ).encode()
-        for number in range(LONG_MESSAGES)
-    ]
+    return [json.dumps(_long_message(number)).encode() for number in range(LONG_MESSAGES)]
+
+
+def _long_message(number: int) -> dict[str, Any]:
+    call = f"call-{number // 5}"
+    if number % 5 == 3:
+        arguments = {"document": number, "query": "total", "pages": [1, 2], "exact": True}
+        tool_call = {"id": call, "name": "read_document", "arguments": arguments}
+        return _message(LONG, number, "assistant", None, type="tool_call", tool_call=tool_call)
+    if number % 5 == 4:
+        result = {"document": number, "total": "1,042.00", "currency": "EUR", "lines": [1, 2, 3]}
+        tool_result = {"tool_call_id": call, "result": result}
+        return _message(
+            LONG, number, "assistant", None, type="tool_result", tool_result=tool_result
+        )
+    return _message(LONG, number, "assistant", f"This is what I found in document {number}. " * 4)
 
 
 _long = _long_conversation()
