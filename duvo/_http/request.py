@@ -142,12 +142,12 @@ def _encode(body: Any) -> bytes:
 
 
 class Redirects:
-    """The redirects of one request; `url` is the next to request."""
+    """The redirects of one request; `url` is the next to request, `followed` their number."""
 
     def __init__(self, base_url: str, request: Request):
         self.url = base_url + request.target
         self._request = request
-        self._followed = 0
+        self.followed = 0
 
     def follow(self, status: int, target: str | None) -> bool:
         """Follow a response if it is a redirect to `target`; return whether it is."""
@@ -159,11 +159,11 @@ class Redirects:
                 f" was redirected to {target[:200]!r}, which is "
                 "another host, to which the key must not be sent; check the base URL",
             )
-        if self._followed == _MOST_REDIRECTS:
+        if self.followed == _MOST_REDIRECTS:
             raise self._request.error(
                 _errors.ConfigError, f" was redirected more than {_MOST_REDIRECTS} times"
             )
-        self._followed += 1
+        self.followed += 1
         self.url = urljoin(self.url, target)
         return True
 

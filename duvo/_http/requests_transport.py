@@ -46,7 +46,7 @@ class RequestsTransport:
     ):
         self._base_url = base_url
         self._destination = Destination(base_url, api_key, engine)
-        self._api_key = api_key
+        self._auth = _auth(api_key)
         self._timeout = timeout
         self._callers = session
         self._callers_lock = threading.Lock()
@@ -99,16 +99,7 @@ class RequestsTransport:
         redirects = Redirects(self._base_url, request)
         while True:
             try:
-                response = session.request(
-                    request.method,
-                    redirects.url,
-                    data=request.content,
-                    headers={**self._headers, **request.headers},
-                    auth=_auth(self._api_key),
-                    timeout=request.seconds(self._timeout),
-                    allow_redirects=False,
-                    stream=True,
-                )
+                response = self._send(session, request, redirects)
             except requests.HTTPError as error:
                 # A caller's session may raise for the status: the error has the response.
                 if error.response is None:
@@ -121,6 +112,27 @@ class RequestsTransport:
                 response.close()
                 raise
             response.close()
+
+    def _send(
+        self, session: requests.Session, request: Request, redirects: Redirects
+    ) -> requests.Response:
+        from .sessions import Session
+
+        timeout = request.seconds(self._timeout)
+        if isinstance(session, Session) and request.method == "GET" and not redirects.followed:
+            return session.get_target(
+                self._base_url, request.target, self._headers, self._auth, timeout
+            )
+        return session.request(
+            request.method,
+            redirects.url,
+            data=request.content,
+            headers={**self._headers, **request.headers},
+            auth=self._auth,
+            timeout=timeout,
+            allow_redirects=False,
+            stream=True,
+        )
 
     @contextlib.contextmanager
     def _session(self, request: Request) -> Iterator[requests.Session]:

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from . import wire
 from .build import build
 from .human_requests import HumanRequest, human_request_fields
+from .times import timestamp
 
 
 @frozen(kw_only=True)
@@ -96,4 +97,55 @@ def message(
     request = ours.get("human_request")
     if isinstance(request, dict):
         ours = {**ours, "request": human_request_fields(request, run_id)}
-    return build(Message, ours, raw, warn)
+    return _built_directly(ours, raw) or build(Message, ours, raw, warn)
+
+
+def _built_directly(ours: dict[str, Any], raw: dict[str, Any]) -> Message | None:
+    """Build a message as `build` would, in a third of its time; None if it is not an ordinary one.
+
+    A page has 50 messages, on which cattrs spends more time than requests on the page.
+    """
+    kind, role, status = ours.get("type"), ours.get("role"), ours.get("status")
+    call, result = ours.get("tool_call"), ours.get("tool_result")
+    if type(kind) is not str or type(role) is not str or "request" in ours:
+        return None
+    if status is not None and type(status) is not str:
+        return None
+    if call is not None:
+        call = _tool_call(call)
+        if call is None:
+            return None
+    if result is not None:
+        result = _tool_result(result)
+        if result is None:
+            return None
+    return Message(
+        id=ours["id"],
+        type=kind,
+        role=role,
+        content=ours["content"],
+        timestamp=timestamp(ours.get("timestamp")),
+        status=status,
+        tool_call=call,
+        tool_result=result,
+        raw=raw,
+    )
+
+
+def _tool_call(fields: object) -> ToolCall | None:
+    if type(fields) is not dict:
+        return None
+    call_id, name = fields.get("id"), fields.get("name")
+    arguments = fields.get("arguments", {})
+    if type(call_id) is not str or type(name) is not str or type(arguments) is not dict:
+        return None
+    return ToolCall(id=call_id, name=name, arguments=arguments)
+
+
+def _tool_result(fields: object) -> ToolResult | None:
+    if type(fields) is not dict:
+        return None
+    call_id, error = fields.get("tool_call_id"), fields.get("error")
+    if type(call_id) is not str or not (error is None or type(error) is str):
+        return None
+    return ToolResult(tool_call_id=call_id, result=fields.get("result"), error=error)

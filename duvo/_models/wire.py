@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+"""Kept, since making an encoder takes as long as using it."""
+
 _STOPPED = frozenset({"interrupted", "stopped", "canceled", "cancelled"})
 FINISHED = frozenset({"completed", "failed", "stopped"})
 """Our statuses of a run that has ended."""
@@ -108,6 +111,6 @@ def _as_text(value: object) -> str:
     if isinstance(value, str):
         return value
     try:
-        return json.dumps(value, ensure_ascii=False)
+        return _encode(value)
     except RecursionError:
         return "(nested too deeply)"

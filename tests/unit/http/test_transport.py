@@ -34,6 +34,32 @@ def test_a_key_in_netrc_does_not_replace_ours(
     assert [one.headers["authorization"] for one in fake_api.requests] == [f"Bearer {KEY}"] * 2
 
 
+def test_every_read_has_the_same_headers_and_a_path_of_its_own(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    run_ids = [fake_api.start() for _ in range(3)]
+    for run_id in run_ids:
+        client.runs.get(run_id)
+    client.request("GET", "/v2/teams", params={"search": "a b"})
+    targets = [one.target for one in fake_api.requests]
+    assert targets == [*(f"/v2/runs/{run_id}" for run_id in run_ids), "/v2/teams?search=a+b"]
+    assert all(one.headers == fake_api.requests[0].headers for one in fake_api.requests)
+
+
+def test_a_cookie_is_sent_back_with_reads_and_changes(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    run_id = fake_api.start()
+    client.runs.get(run_id)
+    fake_api.headers["set-cookie"] = "server=3; Path=/"
+    client.runs.get(run_id)
+    fake_api.headers["set-cookie"] = "server=4; Path=/"
+    client.runs.get(run_id)
+    client.runs.start(AGENT)
+    sent = [one.headers.get("cookie") for one in fake_api.requests]
+    assert sent == [None, None, "server=3", "server=4"]
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_on_the_same_host_is_followed_with_method_body_and_key(
     fake_api: FakeAPI, client: duvo.Client, status: int

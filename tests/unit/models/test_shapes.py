@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import duvo
-from duvo._models import wire
+from duvo._models import human_requests, messages, wire
+from duvo._models.build import build
 from duvo._models.times import _for_python_3_10, timestamp
 from tests.servers.fake_api import AGENT, FakeAPI
 from tests.support.clocks import StoppedClock
@@ -152,6 +153,37 @@ def test_a_message_with_a_broken_field_is_carried_through_with_one_warning(
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
     assert f"message {messages[1].id} does not match the API" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"timestamp": None},
+        {"timestamp": "2026-01-02T03:04:05.5+02:00"},
+        {"timestamp": 7},
+        {"status": "pending", "unknown": [1]},
+        {"text_content": None, "content": "given"},
+        {"type": "tool_call", "tool_call": {"id": "c", "name": "pay"}},
+        {"type": "tool_call", "tool_call": {"id": "c", "name": "pay", "arguments": {"a": 1}}},
+        {"type": "tool_result", "tool_result": {"tool_call_id": "c", "result": {"a": [1]}}},
+        {"type": "tool_result", "tool_result": {"tool_call_id": "c", "error": "no"}},
+        {"tool_call": None, "tool_result": None, "human_request": None},
+        {"type": "human_request", "human_request": {"id": "q", "type": "approval", "title": "?"}},
+        *(fields for fields, _, _ in BROKEN),
+    ],
+)
+def test_a_message_is_what_cattrs_would_make_of_it(fields: dict[str, Any]) -> None:
+    raw = {"id": "1", "type": "text", "role": "user", "text_content": "hi", **fields}
+    ours = wire.message(raw)
+    request = ours.get("human_request")
+    converted = ours
+    if isinstance(request, dict):
+        converted = {**ours, "request": human_requests.human_request_fields(request, "r")}
+    built = messages.message(ours, raw, "r")
+    assert built == build(duvo.Message, converted, raw)
+    assert built.raw is raw
+    assert hash(built) == hash(build(duvo.Message, converted, raw))
 
 
 def test_an_error_of_a_tool_that_is_an_object_is_the_failure_of_the_run(
