@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import duvo
 
+from . import reader
 from .errors import REQUEST_PENDING, TIMED_OUT, CommandFailed, Interrupted
 from .output import json, run_end
 from .output.command_line import command_line
@@ -50,7 +51,7 @@ def follow(
             answers=args.answer,
         )
         try:
-            with messages:
+            with messages, reader.needed(messages):
                 for message in messages:
                     show(message)
         except (duvo.WaitTimeout, duvo.HumanRequestPending) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from duvo._tables.results_file import ResultsFile
 from duvo._tables.start_message import Key, StartMessage
 from duvo._tables.table import Table
 
+from .. import reader
 from ..client import client_of
 from ..errors import CommandFailed, Interrupted, UsageError
 from ..output import json, logs, run_end, terminal
@@ -64,13 +65,21 @@ def run(
         if args.on_request in (None, "leave"):
             stack.enter_context(notice.announced_once(results, args))
         try:
-            _collect(results, total, output, summary)
+            with reader.needed(results) if output is None else nullcontext():
+                _collect(results, total, output, summary)
         except duvo.MapIncomplete as error:
             _add_failures(error, key, summary)
         except KeyboardInterrupt:
             raise Interrupted(f"detached; {_next_steps(results, journal)}") from None
-        except duvo.DuvoError:
+        except (duvo.DuvoError, OSError) as error:
             _show(summary)
+            if isinstance(error, OSError):
+                terminal.say(
+                    "results could not be written to "
+                    f"{'stdout' if output is None else repr(args.output)}; they are kept: "
+                    f"{_ended(results)}, {_next_steps(results, journal)}"
+                )
+                raise
             terminal.say(_next_steps(results, journal))
             raise
     _show(summary)
@@ -132,11 +141,20 @@ def _say_changes(results: duvo.Results, table: Table, journal: Path) -> None:
 
 
 def _show(summary: Summary) -> None:
-    terminal.write_aside(summary.lines(terminal.width(sys.stderr)))
+    lines = summary.lines(terminal.width(sys.stderr))
+    if lines:
+        terminal.write_aside(lines)
+
+
+def _ended(results: duvo.Results) -> str:
+    progress = results.progress
+    ended = progress.completed + progress.failed + progress.stopped
+    return "1 run has ended" if ended == 1 else f"{ended} runs have ended"
 
 
 def _next_steps(results: duvo.Results, journal: Path) -> str:
-    unfinished = results.progress.running + results.progress.waiting
+    progress = results.progress
+    unfinished = progress.running + progress.waiting
     runs = "1 run continues" if unfinished == 1 else f"{unfinished} runs continue"
     return f"{runs}; the same command picks up from {journal}"
 

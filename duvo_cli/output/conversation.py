@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 from argparse import Namespace
 from collections.abc import Callable
 from datetime import datetime
@@ -11,6 +10,7 @@ from datetime import datetime
 import duvo
 
 from . import human_request, terminal
+from .table import cut, displayed, wrapped
 from .terminal import Paint, harmless, in_one_line
 
 _COLOURS = {
@@ -21,9 +21,12 @@ _COLOURS = {
     "request": "yellow",
     "error": "red",
 }
-_INDENT = 8 + 2 + 9 + 2
+_WHO = 9
+_INDENT = 8 + 2 + _WHO + 2
 _MOST_OF_A_TOOL = 600
 """Characters of a tool's arguments or result."""
+
+_MOST_OF_AN_ERROR = 6000
 
 _NARROWEST = 30
 """Columns for text below which lines are not wrapped."""
@@ -49,9 +52,10 @@ class Conversation:
         who, colour, text = self._parts(message)
         moment = message.timestamp.astimezone() if message.timestamp else None
         time = moment.strftime("%H:%M:%S") if moment else ""
-        lead = f"{self._paint(f'{time:8}', 'dim')}  {self._paint(f'{who:9}', colour)}  "
-        wrapped = [part for line in text for part in self._wrapped(line)] or [""]
-        lines = [lead + wrapped[0], *(" " * _INDENT + line for line in wrapped[1:])]
+        padding = " " * (_WHO - displayed(who))
+        lead = f"{self._paint(f'{time:8}', 'dim')}  {self._paint(who, colour)}{padding}  "
+        parts = [part for line in text for part in self._wrapped(line)] or [""]
+        lines = [lead + parts[0], *(" " * _INDENT + line for line in parts[1:])]
         if moment and moment.date() != self._day:
             self._day = moment.date()
             lines.insert(0, self._paint(f"-- {self._day} --", "dim"))
@@ -69,9 +73,10 @@ class Conversation:
             if message.tool_result.error:
                 return "tool", "red", _shortened(f"✗ {harmless(message.content)}")
             return "tool", "dim", _shortened(f"← {harmless(message.content)}")
-        who = in_one_line(message.role)[:9]
+        who = cut(in_one_line(message.role), _WHO)
         if message.type == "session_error":
-            return who, "red", harmless(message.content or "the run failed").splitlines()
+            text = harmless(message.content or "the run failed")
+            return who, "red", _shortened(text, _MOST_OF_AN_ERROR)
         text = message.content
         if not text and message.type != "text":
             text = message.type.replace("_", " ")
@@ -81,12 +86,7 @@ class Conversation:
         if self._columns is None or self._columns - _INDENT < _NARROWEST or "\x1b" in line:
             return [line]
         room = self._columns - _INDENT
-        if len(line) <= room:
-            return [line]
-        margin = line[: len(line) - len(line.lstrip())][: room // 2]
-        return textwrap.wrap(
-            line, room, subsequent_indent=margin, replace_whitespace=False, break_on_hyphens=False
-        ) or [""]
+        return wrapped(line, room, line[: len(line) - len(line.lstrip())][: room // 2])
 
 
 def printer(args: Namespace) -> Callable[[duvo.Message], None]:
@@ -96,8 +96,8 @@ def printer(args: Namespace) -> Callable[[duvo.Message], None]:
     return lambda message: terminal.write("\n".join(conversation.lines(message)))
 
 
-def _shortened(text: str) -> list[str]:
-    if len(text) > _MOST_OF_A_TOOL:
-        more = len(text) - _MOST_OF_A_TOOL
-        text = f"{text[:_MOST_OF_A_TOOL]}… ({more:,} more characters; --json has them)"
+def _shortened(text: str, most: int = _MOST_OF_A_TOOL) -> list[str]:
+    if len(text) > most:
+        more = len(text) - most
+        text = f"{text[:most]}… ({more:,} more characters; --json has them)"
     return text.splitlines()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import threading
 import time
@@ -25,7 +24,7 @@ _ERASE_LINE_ABOVE = "\x1b[1A\x1b[K"
 
 
 class Live:
-    """Shows lines on a stream during a block; does nothing if the stream is not a terminal.
+    """Shows lines on a stream during a block; does nothing if the stream cannot be redrawn.
 
     Args:
         describe: returns the lines, none wider than the terminal; called every
@@ -52,7 +51,7 @@ class Live:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Live:
-        if terminal.is_terminal(self._stream):
+        if terminal.can_redraw(self._stream):
             terminal.shown = self
             self._thread = threading.Thread(target=self._keep_drawing, daemon=True)
             self._thread.start()
@@ -92,7 +91,8 @@ class Live:
             self.draw()
 
     def _draw(self, end: str = "") -> None:
-        size = shutil.get_terminal_size()
+        assert self._stream is not None
+        size = terminal.size(self._stream)
         lines = self._describe(size)[: size.lines - 1]
         self._write(self._erasing() + "\n".join(lines) + end)
         self._height = len(lines)

@@ -1,9 +1,9 @@
-"""Text in aligned columns. Pure."""
+"""Text in the columns of a terminal: aligned, measured, cut and wrapped. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from unicodedata import combining, east_asian_width
+import re
+from collections.abc import Iterator, Sequence
 
 from .terminal import in_one_line
 
@@ -31,24 +31,69 @@ def fields(pairs: Sequence[tuple[str, str]]) -> list[str]:
 
 def displayed(text: str) -> int:
     """Columns that the text takes in a terminal."""
-    if text.isascii():
+    if _is_narrow(text):
         return len(text)
-    return sum(_columns_of(character) for character in text)
+    import wcwidth
+
+    columns = wcwidth.wcswidth(text)
+    # Control characters have no width (-1).
+    return columns if columns >= 0 else sum(width for _, width in _characters(text))
 
 
 def cut(text: str, columns: int) -> str:
     """Shorten text that is too wide, ending it with `…`."""
-    if displayed(text) <= columns:
+    if len(text) <= columns and _is_narrow(text):
         return text
-    taken = 0
-    for at, character in enumerate(text):
-        taken += _columns_of(character)
-        if taken > columns - 1:
-            return text[:at] + "…"
+    end = at = taken = 0
+    for character, width in _characters(text):
+        taken += width
+        if taken > columns:
+            return text[:end] + "…"
+        at += len(character)
+        if taken < columns:
+            end = at
     return text
 
 
-def _columns_of(character: str) -> int:
-    if combining(character):
-        return 0
-    return 2 if east_asian_width(character) in "WF" else 1
+def wrapped(line: str, columns: int, margin: str = "") -> list[str]:
+    """Wrap a line at its spaces, and inside words that are too wide for one line.
+
+    Args:
+        margin: begins each line but the first.
+    """
+    lines = [""]
+    room = columns
+    for piece in re.findall(r"\s+|\S+", line.expandtabs()):
+        width = displayed(piece)
+        if width <= room:
+            lines[-1] += piece
+            room -= width
+        elif piece.isspace():
+            room = 0
+        elif width <= columns - len(margin):
+            lines.append(margin + piece)
+            room = columns - len(margin) - width
+        else:
+            for character, width in _characters(piece):
+                if width > room:
+                    lines.append(margin)
+                    room = columns - len(margin)
+                lines[-1] += character
+                room -= width
+    return [line.rstrip() for line in lines]
+
+
+def _is_narrow(text: str) -> bool:
+    # Latin letters, accents and signs. Combining marks and wide scripts come later.
+    return text.isascii() or max(text) < "\u0300"
+
+
+def _characters(text: str) -> Iterator[tuple[str, int]]:
+    """Yield the characters as people see them, and the columns of each."""
+    if _is_narrow(text):
+        yield from ((character, 1) for character in text)
+        return
+    import wcwidth
+
+    for character in wcwidth.iter_graphemes(text):
+        yield character, max(0, wcwidth.wcswidth(character))

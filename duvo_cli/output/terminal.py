@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Paint = Callable[[str, str], str]
 """A function of text and a colour that returns coloured text."""
 
+_LONGEST_WORD = 400
+_LONGEST_LINE = 8000
+
 shown: Redrawn | None = None
 """The lines being redrawn in place, if any."""
 
@@ -61,20 +64,30 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def width(stream: TextIO) -> int | None:
-    """Columns of the terminal, or None for other streams, whose lines may have any length."""
-    if not is_terminal(stream):
-        return None
+def can_redraw(stream: TextIO | None) -> bool:
+    """Whether the stream is a terminal that obeys escape sequences."""
+    return is_terminal(stream) and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
+def size(stream: TextIO) -> os.terminal_size:
+    """Columns and lines of the terminal that this stream writes to."""
+    with contextlib.suppress(OSError, ValueError):
+        found = os.get_terminal_size(stream.fileno())
+        if found.columns and found.lines:
+            return found
     from shutil import get_terminal_size
 
-    return get_terminal_size().columns
+    return get_terminal_size()
+
+
+def width(stream: TextIO) -> int | None:
+    """Columns of the terminal, or None for other streams, whose lines may have any length."""
+    return size(stream).columns if is_terminal(stream) else None
 
 
 def paint_for(stream: TextIO) -> Paint:
     """A function that colours text, if the stream shows colours."""
-    coloured = (
-        is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    )
+    coloured = can_redraw(stream) and not os.environ.get("NO_COLOR")
     return _painted if coloured else lambda text, colour: text
 
 
@@ -99,8 +112,21 @@ def write(text: str) -> None:
 
 
 def say(text: str, *more: str) -> None:
-    """Write one line to stderr, prefixed with the command's name, and more lines as they are."""
-    write_aside([f"duvo: {in_one_line(text)}", *map(harmless, more)])
+    """Write one line to stderr, prefixed with the command's name, and more lines as they are.
+
+    Words and lines of any length lose their middle.
+    """
+    words = [_without_middle(word, _LONGEST_WORD) for word in in_one_line(text).split(" ")]
+    lines = [" ".join(words), *map(harmless, more)]
+    first, *rest = [_without_middle(line, _LONGEST_LINE) for line in lines]
+    write_aside([f"duvo: {first}", *rest])
+
+
+def _without_middle(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    part = longest // 2
+    return f"{text[:part]} …({len(text) - 2 * part:,} characters)… {text[-part:]}"
 
 
 def write_aside(lines: list[str]) -> None:

@@ -9,6 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 import duvo
 from tests.servers.fake_api import AGENT, FakeAPI
 from tests.support.command import Command, rest_of, wait_for
@@ -296,6 +298,25 @@ def test_the_message_of_a_start_can_come_from_stdin_or_a_file(
     assert sent == ["from stdin\n", "from a file, žluťoučký\n", "@ada please", "-x"]
     assert refused.returncode == 1
     assert refused.stderr.startswith("duvo: cannot read 'nowhere': No such file")
+
+
+@pytest.mark.parametrize(
+    "line", ["runs messages {} --follow", "runs messages {} --follow --json", "runs watch {}"]
+)
+def test_a_follow_ends_when_its_reader_has_gone(
+    line: str, run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    process = run_duvo.start(*line.format(run.id).split())
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline()
+    process.stdout.close()
+    # Nothing more is written until the request is answered.
+    assert process.wait(30) == 141
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert run.refresh().status == "waiting"
 
 
 def test_nothing_is_started_when_an_option_cannot_work(

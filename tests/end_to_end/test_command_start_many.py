@@ -227,6 +227,24 @@ def test_results_survive_a_closed_output_pipe(
     assert len(batch.started(dev_client)) == 12
 
 
+def test_a_batch_ends_when_the_reader_of_its_results_has_gone(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 2)
+    process = batch.start()
+    wait_for(lambda: len(waiting(batch, dev_client)) == 2)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.wait(30) == 141
+    assert process.stderr.read().splitlines()[-1] == (
+        "duvo: results could not be written to stdout; they are kept: 0 runs have ended, "
+        f"2 runs continue; the same command picks up from {batch.journal}"
+    )
+    process.stderr.close()
+    assert len(waiting(batch, dev_client)) == 2
+
+
 def test_a_second_process_on_the_same_journal_is_refused(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
@@ -610,4 +628,7 @@ def test_a_full_disk_is_reported_and_no_result_is_lost(run_duvo: Command, folder
     full = batch("--on-request", "approve", "--output", "/dev/full")
     assert full.returncode == 1
     assert "No space left" in full.stderr
+    kept = "results could not be written to '/dev/full'; they are kept: 1 run has ended, 0 runs"
+    assert kept in full.stderr
+    assert f"the same command picks up from {batch.journal}" in full.stderr
     assert numbers_of(batch("--on-request", "approve").stdout) == ["INV-0"]

@@ -231,6 +231,55 @@ def test_ctrl_c_reaches_the_program_of_dev_once(run_duvo_unconfigured: Command) 
         assert "got 1" in tty.seen
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "runs start --agent Talker --message hi --follow",
+        "runs start --agent Failing --wait",
+        "runs start-many --agent Talker --input rows.csv",
+        "runs watch {run}",
+        "runs list",
+        "runs start --agent 'Invoice approver' --follow --on-request approve",
+    ],
+)
+def test_a_dumb_terminal_gets_no_escapes(
+    line: str,
+    run_duvo: Command,
+    dev_client: duvo.Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("message\nhi\n")
+    words = [DUVO, *shlex.split(line.replace("{run}", dev_client.runs.start("Talker").id))]
+    with PseudoTerminal(words, run_duvo.environment, term="dumb") as tty:
+        assert tty.end() in (0, 4)
+        assert "\x1b" not in tty.seen
+        assert "\r" not in tty.seen.replace("\r\n", "")
+
+
+def test_the_status_line_fits_the_terminal_that_it_is_written_to(
+    run_duvo: Command, tmp_path: Path
+) -> None:
+    environment = {**run_duvo.environment, "COLUMNS": "150"}
+    words = [
+        DUVO,
+        "runs",
+        "start",
+        "--agent",
+        "Invoice approver",
+        "--wait",
+        "--on-request",
+        "leave",
+    ]
+    shell = f"exec {shlex.join(words)} > {shlex.quote(str(tmp_path / 'out'))}"
+    with PseudoTerminal(["bash", "-c", shell], environment, columns=20) as tty:
+        found = tty.expect(r"\x1b\[K(run [0-9a-f]{8} wait[^\r\x1b]*…)")
+        assert len(found[1]) == 19
+        tty.type("\x03")
+        assert tty.end() == 130
+
+
 def test_a_whole_session_in_tmux(run_duvo: Command, tmp_path: Path) -> None:
     if shutil.which("tmux") is None:
         pytest.skip("tmux is not installed")

@@ -22,18 +22,25 @@ class PseudoTerminal:
         program: the program and its arguments.
         environment: all its variables.
         columns: width of the terminal.
+        term: its kind, the variable TERM.
 
     Attributes:
         seen: what was shown since the last match of `expect`.
     """
 
-    def __init__(self, program: Sequence[str], environment: dict[str, str], columns: int = 100):
+    def __init__(
+        self,
+        program: Sequence[str],
+        environment: dict[str, str],
+        columns: int = 100,
+        term: str = "xterm-256color",
+    ):
         self.seen = ""
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
         self.process = subprocess.Popen(
             program,
-            env={**environment, "TERM": "xterm-256color"},
+            env={**environment, "TERM": term},
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

@@ -6,7 +6,7 @@ from argparse import Namespace
 
 import duvo
 
-from ... import following
+from ... import following, reader
 from ...client import client_of
 from ...errors import UsageError
 from ...output import json
@@ -56,8 +56,9 @@ def run(args: Namespace) -> int:
             from ...output import conversation
 
             show = conversation.printer(args)
-            for message in messages:
-                show(message)
+            with reader.needed(messages):
+                for message in messages:
+                    show(message)
     return 0
 
 

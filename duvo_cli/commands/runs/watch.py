@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import duvo
 
-from ... import following
+from ... import following, reader
 from ...client import client_of
 from ...errors import TIMED_OUT, CommandFailed, Interrupted, UsageError
 from ...output import json, run_end, terminal
@@ -91,10 +91,11 @@ def _runs(client: duvo.Client, args: Namespace) -> Iterator[duvo.Run]:
 def _watch(
     client: duvo.Client, runs: list[duvo.Run], args: Namespace, deadline: float | None
 ) -> int:
-    show = _show_events if args.json or not terminal.is_terminal(sys.stdout) else _show_table
+    show = _show_table if terminal.can_redraw(sys.stdout) and not args.json else _show_events
     timeout = following.left_until(deadline)
     try:
-        with client.runs.watch(runs, args.messages, timeout=timeout) as events:
+        watch = client.runs.watch(runs, args.messages, timeout=timeout)
+        with watch as events, reader.needed(events):
             show(events, runs)
     except duvo.WaitTimeout as error:
         if error.was_read:

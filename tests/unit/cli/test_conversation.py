@@ -10,6 +10,7 @@ import pytest
 from duvo import HumanRequest, Message, Option, Question, ToolCall, ToolResult
 from duvo_cli.output import human_request, terminal
 from duvo_cli.output.conversation import Conversation
+from duvo_cli.output.table import displayed
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=timezone.utc)
 SETTINGS = argparse.Namespace(profile=None, team=None, base_url=None)
@@ -137,6 +138,28 @@ def test_long_lines_are_wrapped_with_their_margin():
     wrapped = lines(message("    " + "word " * 20), 60)
     assert all(len(line) <= 60 for line in wrapped)
     assert wrapped[1].startswith(" " * 21 + "    word")
+
+
+def test_wide_characters_are_wrapped_in_the_column_of_the_text():
+    wrapped = lines(message("日本語" * 20, role="役割役割役割"), 61)
+    assert wrapped[0].startswith("          役割役割…  日本語日本語")
+    assert {displayed(line) for line in wrapped[:-1]} == {61}
+    assert all(line.startswith(" " * 21) and line[21] in "日本語" for line in wrapped[1:])
+
+
+def test_an_endless_reason_of_a_failure_is_shortened():
+    (line,) = lines(message("z" * 5_000_000, type="session_error", role="system"))
+    assert line.endswith("… (4,994,000 more characters; --json has them)")
+
+
+def test_words_and_lines_without_end_lose_their_middle_on_stderr(capsys):
+    terminal.say(f"run {'a' * 100_000} is missing", "x" * 5_000_000)
+    terminal.say("word " * 100_000)
+    first, more, words = capsys.readouterr().err.splitlines()
+    assert first == f"duvo: run {'a' * 200} …(99,600 characters)… {'a' * 200} is missing"
+    assert all(len(line) < 8100 for line in (more, words))
+    assert words.startswith("duvo: word word ")
+    assert words.endswith(" word word")
 
 
 def test_lines_are_not_wrapped_in_a_narrow_terminal():

@@ -37,6 +37,7 @@ HEAVY = {
     "tomllib",
     "typing",
     "uvicorn",
+    "wcwidth",
 }
 
 
@@ -97,5 +98,6 @@ def test_a_run_as_json_needs_few_modules_beside_requests(fake_api: FakeAPI):
         "duvo_cli.registry",
     }
     unwanted = {"attr", "attrs", "cattrs", "tenacity", "platformdirs", "tomllib", "tomli", "shlex"}
+    unwanted.add("wcwidth")
     assert not unwanted & roots(loaded)
     assert "requests" in loaded
