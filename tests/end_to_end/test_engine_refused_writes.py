@@ -178,6 +178,7 @@ def test_serve_ends_when_its_database_is_replaced(serve: Start, tmp_path: Path) 
     refused = api.send("POST", f"/v2/teams/{api.team}/runs", json=body)
     assert (refused.status_code, refused.json()["error"]) == (503, "unavailable")
     assert "removed or replaced" in refused.json()["message"]
+    assert refused.headers["retry-after"] == "1"
     _, errors = served.process.communicate(timeout=20)
     assert served.process.returncode == 1
     assert f"{file}: the database was removed or replaced" in errors

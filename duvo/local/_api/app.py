@@ -111,7 +111,10 @@ async def _database_error(request: Request, error: Exception) -> Response:
 
 
 async def _database_replaced(request: Request, error: Exception) -> Response:
-    return error_response(ApiError(503, "the database was removed or replaced"))
+    response = error_response(ApiError(503, "the database was removed or replaced"))
+    # Says that nothing was done, so that the client may send it elsewhere.
+    response.headers["retry-after"] = "1"
+    return response
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
