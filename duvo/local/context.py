@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Turn(Protocol):
     """The engine's side of a `RunContext`: appends each `op` once, records each step once.
 
-    A failure that `hold_failure` does not return from is not recorded.
+    A failure that `hold_failure` does not return from is not recorded. `progress`
+    notes that the agent waits: a turn that came this far does not kill its server.
     """
 
     async def append(self, op: int, entry: entries.Entry) -> None: ...
@@ -38,6 +39,7 @@ class Turn(Protocol):
     def may_start_tool(self) -> bool: ...
     async def hold_failure(self) -> None: ...
     async def read_inbox(self) -> list[str]: ...
+    def progress(self) -> None: ...
     def fail_with(self, error: CallOrderError) -> None: ...
 
 
@@ -200,7 +202,9 @@ class RunContext:
         """Sleep; after a crash, only for the time that was left."""
         with self._call("sleep"):
             wake = await self._record("sleep", lambda: time.time() + max(0.0, float(seconds)))
-            await asyncio.sleep(wake - time.time())
+            if wake > time.time():
+                self._turn.progress()
+                await asyncio.sleep(wake - time.time())
 
     async def now(self) -> datetime:
         """Return the time, in UTC; the same again on recovery."""

@@ -59,6 +59,8 @@ runs = sa.Table(
     sa.Column("started_at", sa.BigInteger),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
     sa.Column("finished_at", sa.BigInteger),
+    # How often the current turn was resumed since it last made progress.
+    sa.Column("resumed", sa.Integer, nullable=False, server_default="0"),
     sa.Index("duvo_runs_created", "created_at", "id"),
     sa.Index("duvo_runs_agent", "agent_id", "created_at"),
     sa.Index("duvo_runs_status", "status", "created_at"),

@@ -23,6 +23,7 @@ from .._tool_calls import Postponed
 from ..agents import Agent
 from ..errors import EngineError
 from .group_commit import GroupCommit
+from .resumed import Resumed
 from .turn import RunningTurn
 from .workflows import Workflows
 
@@ -58,6 +59,7 @@ class Engine:
         self._workflows = Workflows(database.engine, self._run_turn)
         # Send a reply to the turn that waits for it, in a transaction; receive it there.
         self.deliver, self.receive = self._workflows.send, self._workflows.receive
+        self.resumed = Resumed(database, self.transact)
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="duvo-database")
         self._pending: set[tuple[str, int]] = set()
         self._running: set[asyncio.Task[Any]] = set()
@@ -72,6 +74,7 @@ class Engine:
         self._commits = GroupCommit(self._database, self.notify)
         self._cluster = Cluster(self, self._database) if self._database.is_shared else None
         try:
+            self._spawn(self.resumed.record(), self._background)
             await self.resume(await self._cluster.join() if self._cluster else _ALONE)
             if self._cluster is not None:
                 await self.recover([_ALONE])
@@ -106,6 +109,7 @@ class Engine:
     async def leave(self) -> None:
         """Stop running turns for good; their runs stay as they are, for the next engine."""
         await _cancel(self._running | self._starting | self._background)
+        await self.resumed.close()
 
     def close(self) -> None:
         """Release what the engine holds, after its loop was closed."""
@@ -223,9 +227,11 @@ class Engine:
         except Exception as error:
             logger.error("run %s is stuck until the next start: %s", run_id, one_line(error))
             # DBOS would record an end, and never recover the turn.
+            self.resumed.progress((run_id, number))
             await turn.park()
         finally:
             self._running.discard(task)
+            self.resumed.progress((run_id, number))
             if self.turns.get((run_id, number)) is turn:
                 del self.turns[run_id, number]
 

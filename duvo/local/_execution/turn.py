@@ -17,12 +17,13 @@ from .._notifier import Notifier
 from .._store import appending, turns
 from .._store.appending import TurnEnded
 from .._store.entries import Entry
-from .._store.turns import AgentChanged, TurnTakenOver
+from .._store.turns import AgentChanged, KillsServer, TurnTakenOver
 from .._text import describe
 from .._threads import in_agent_code
 from ..agents import Agent
 from ..context import RunContext
 from ..errors import CallOrderError
+from .resumed import Resumed
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ class Executor(Protocol):
     """What a turn needs of the `Engine`."""
 
     notifier: Notifier
+    resumed: Resumed
 
     def notify(self, run_id: str) -> None: ...
     async def commit(
@@ -157,12 +159,42 @@ class RunningTurn:
         if start.is_new:
             self._executor.notify(self._run_id)
             events.started(self._run_id, self._agent.name, self._number, start.message)
+        else:
+            await self._count_resumed(start.resumed)
         context = RunContext(self, self._run_id, self._number, start)
         self._task = asyncio.create_task(_call(self._agent, context))
         if self._ended:
             self._task.cancel()
         self._task.add_done_callback(self._finish)
         return context
+
+    async def _count_resumed(self, before: int) -> None:
+        if before < turns.MAX_TOGETHER:
+            self._executor.resumed.add(self._key)
+        elif before < turns.MAX_RESUMED:
+            await self._wait_until_alone()
+            await self._commit(turns.count_resumed, before + 1)
+        else:
+            await self._fail(KillsServer())
+            raise TurnEnded
+
+    async def _wait_until_alone(self) -> None:
+        waiting = asyncio.create_task(self._executor.resumed.wait_until_alone(self._key))
+        try:
+            await asyncio.wait({waiting, self._finished}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._ended:
+                waiting.result()
+        finally:
+            waiting.cancel()
+        if self._ended:
+            raise TurnEnded
+
+    @property
+    def _key(self) -> tuple[str, int]:
+        return self._run_id, self._number
+
+    def progress(self) -> None:
+        self._executor.resumed.progress(self._key)
 
     def _finish(self, task: asyncio.Task[Any]) -> None:
         # Retrieved: asyncio would complain about the exception of a function that was cancelled.
@@ -176,6 +208,7 @@ class RunningTurn:
     async def append(self, op: int, entry: Entry) -> None:
         if await self._is_new(op, entry):
             await self._checked(self._commit(appending.append_op, op, entry))
+            self.progress()
 
     async def open_request(
         self, op: int, entry: Entry, request_id: str, spec: dict[str, Any]
@@ -183,6 +216,7 @@ class RunningTurn:
         if await self._is_new(op, entry):
             await self._checked(self._commit(turns.open_request, op, entry, request_id, spec))
             events.asks(self._run_id, self._agent.name, request_id, spec["title"])
+            self.progress()
 
     async def wait_for_reply(self, request_id: str) -> str:
         return await self._checked(self._wait_for_reply(request_id))
@@ -191,26 +225,35 @@ class RunningTurn:
         read = functools.partial(turns.read_reply, request_id=request_id)
         if self._start.pending_request_id == request_id:
             # It was pending when the turn was read; the subscription is older than that.
+            self.progress()
             await self._subscription.wait()
         while True:
             self._subscription.clear()
             reply = await self._executor.commit(read)
             if reply is not None:
                 break
+            self.progress()
             await self._subscription.wait()
         return await self._executor.receive(request_id) or reply
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
         await self._refuse_after_end()
 
+        is_recorded = True
+
         async def call() -> Any:
+            nonlocal is_recorded
+            is_recorded = False
             result = await function()
             if self._ended:
                 # The result of a cancelled function must not be recorded.
                 raise asyncio.CancelledError
             return result
 
-        return await self._checked(self._executor.step(name, call))
+        result = await self._checked(self._executor.step(name, call))
+        if not is_recorded:
+            self.progress()
+        return result
 
     def may_start_tool(self) -> bool:
         return not self._ended and self._executor.may_start_tool()
@@ -281,7 +324,7 @@ async def _call(agent: Agent, context: RunContext) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, AgentChanged):
+    if isinstance(error, (AgentChanged, KillsServer)):
         return str(error)
     is_cancelled = isinstance(error, asyncio.CancelledError)
     reason = "the agent's function was cancelled from within" if is_cancelled else describe(error)

@@ -81,7 +81,7 @@ def _update(
         )
     if not any_op:
         statement = statement.where(runs.c.ops < sa.bindparam("op_"))
-        values["ops"] = sa.bindparam("op_")
+        values |= {"ops": sa.bindparam("op_"), "resumed": 0}
     return statement.values(values).returning(
         runs.c.id, runs.c.turn, runs.c.messages, runs.c.updated_at
     )

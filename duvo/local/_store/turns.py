@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Any
 
 import attrs
@@ -31,8 +31,22 @@ class AgentChanged(Exception):
         return "the agent's code changed while this run was in progress; start a new run"
 
 
+class KillsServer(Exception):
+    """The server died whenever this turn was resumed."""
+
+    def __str__(self) -> str:
+        return "the server died each of the three times just after it resumed this run"
+
+
 class TurnTakenOver(Exception):
     """Another server runs this turn now."""
+
+
+MAX_TOGETHER = 2
+"""A turn that was resumed this often without progress is resumed alone."""
+
+MAX_RESUMED = MAX_TOGETHER + 1
+"""A turn that was resumed this often without progress is not resumed again."""
 
 
 @attrs.frozen
@@ -49,6 +63,7 @@ class TurnStart:
     pending_request_id: str | None = attrs.field(eq=False)  # open when this was read
     is_new: bool = attrs.field(eq=False)  # not recovered
     began_at: int = attrs.field(eq=False)  # in ms
+    resumed: int = attrs.field(eq=False)  # how often before, without progress since
 
 
 def kind_of(entry: entries.Entry) -> str:
@@ -60,7 +75,10 @@ def kind_of(entry: entries.Entry) -> str:
 def begin(
     connection: sa.Connection, run_id: str, turn: int, agent_ids: Container[str]
 ) -> TurnStart | None:
-    """Start or recover a turn; None if its agent is not among these."""
+    """Start or recover a turn; None if its agent is not among these.
+
+    A recovered turn is counted as resumed, unless it must be resumed alone.
+    """
     row = connection.execute(_TURN, {"run": run_id, "turn": turn}).one_or_none()
     if row is None:
         raise TurnEnded
@@ -71,6 +89,8 @@ def begin(
     if row.ops < op:
         entry = entries.session("started")
         after = append_op(connection, run_id, turn, op, entry, status=statuses.RUNNING)
+    elif row.resumed < MAX_TOGETHER:
+        count_resumed(connection, run_id, turn, row.resumed + 1)
     # A message posted before `session_started` starts the turn; later ones go to the inbox.
     mark, began_at = (
         _place_of(connection, run_id, op)
@@ -94,6 +114,7 @@ def begin(
         pending_request_id=row.pending_request_id if after is None else None,
         is_new=after is not None,
         began_at=began_at,
+        resumed=0 if after is not None else row.resumed,
     )
 
 
@@ -103,6 +124,7 @@ _TURN = sa.select(
     runs.c.turn_messages,
     runs.c.ops,
     runs.c.pending_request_id,
+    runs.c.resumed,
 ).where(
     runs.c.id == sa.bindparam("run"),
     runs.c.turn == sa.bindparam("turn"),
@@ -120,6 +142,31 @@ _FIRST_POSTED = (
     .limit(1)
 )
 _STARTED = kind_of(entries.session("started"))
+
+
+def count_resumed(connection: sa.Connection, run_id: str, turn: int, resumed: int) -> None:
+    """Record how often the turn was resumed without progress."""
+    values = {"run": run_id, "turn_": turn, "resumed_": resumed}
+    if connection.execute(_COUNT_RESUMED, values).rowcount == 0:
+        raise TurnEnded
+
+
+_COUNT_RESUMED = (
+    runs.update()
+    .where(
+        runs.c.id == sa.bindparam("run"),
+        runs.c.turn == sa.bindparam("turn_"),
+        runs.c.status.not_in(statuses.ENDED),
+    )
+    .values(resumed=sa.bindparam("resumed_"))
+)
+
+
+def reset_resumed(connection: sa.Connection, run_ids: Iterable[str]) -> None:
+    """Record that the runs have made progress."""
+    connection.execute(
+        runs.update().where(runs.c.id.in_(run_ids), runs.c.resumed > 0).values(resumed=0)
+    )
 
 
 def open_request(
