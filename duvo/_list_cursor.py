@@ -30,16 +30,18 @@ class Given:
 
     Args:
         newest_first: how the list is ordered by creation; None if it is not.
+        after: count what comes before this time in the list as given, or None.
     """
 
-    def __init__(self, newest_first: bool | None):
+    def __init__(self, newest_first: bool | None, after: datetime | None = None):
         self._newest_first = newest_first
         self._ids: set[str] = set()
-        self._last: timedelta | None = None
+        self._last = None if after is None else self._place_of(after)
 
     def precede(self, page: Sequence[Any]) -> bool:
         """Whether no item is missing between what was given and this page."""
-        if not self._ids or (page and id_of(page[0]) in self._ids):
+        is_empty = not self._ids and self._last is None
+        if is_empty or (page and id_of(page[0]) in self._ids):
             return True
         return bool(page) and self._is_before(self.place(page[0]))
 
@@ -66,8 +68,9 @@ class Given:
         if self._newest_first is None:
             return None
         created_at = timestamp(item.get("created_at"))
-        if created_at is None:
-            return None
+        return None if created_at is None else self._place_of(created_at)
+
+    def _place_of(self, created_at: datetime) -> timedelta:
         return _EPOCH - created_at if self._newest_first else created_at - _EPOCH
 
     def _is_before(self, place: timedelta | None) -> bool:
@@ -85,13 +88,19 @@ class ListCursor:
         repeated: number of pages in a row that were the same.
     """
 
-    def __init__(self, offset: int = 0, newest_first: bool | None = None):
+    def __init__(
+        self,
+        offset: int = 0,
+        newest_first: bool | None = None,
+        after: datetime | None = None,
+    ):
         self.offset = offset
-        self.overlap = 0
+        # The first page, too, must begin before the time after which items are wanted.
+        self.overlap = int(after is not None)
         self.is_done = False
         self.is_searching = False
         self.repeated = 0
-        self._given = Given(newest_first)
+        self._given = Given(newest_first, after)
         # In order of creation, items before the first offset are known by their time.
         self._lowest = offset if newest_first is None else 0
         self._step = 1
@@ -111,7 +120,7 @@ class ListCursor:
                 used to tell a server's smaller pages from the last one.
         """
         if self.overlap and self.offset > self._lowest and not self._given.precede(page):
-            self.offset = max(self._lowest, self.offset - self._step)
+            self.offset = max(self._lowest, self.offset - max(self._step, asked - 1))
             self.is_searching = True
             return []
         before, self._page = self._page, ([id_of(item) or item for item in page], total)
@@ -126,21 +135,32 @@ class ListCursor:
         return new
 
 
-def created_since(items: Sequence[Any], since: datetime) -> tuple[list[Any], bool]:
-    """Return the items that were created since then, and whether no more will follow.
+def created_between(
+    items: Sequence[Any], since: datetime | None, until: datetime | None, *, newest_first: bool
+) -> tuple[list[Any], bool]:
+    """Return the items that were created between these times, and whether no more will follow.
 
     Items without a time are returned too.
 
     Args:
-        items: new items of a list that was asked for newest first.
+        items: new items of a list that was asked for in this order.
     """
     times = [timestamp(item.get("created_at")) for item in items]
     known = [time for time in times if time is not None]
-    # A server that ignores the order begins with the oldest.
-    is_descending = bool(known) and known[0] >= known[-1]
-    is_past = is_descending and known[-1] < since - LATE
+    is_past = False
+    # A server that ignores the order begins at the other end.
+    if known and newest_first:
+        is_past = since is not None and known[0] >= known[-1] and known[-1] < since - LATE
+    elif known:
+        is_past = until is not None and known[0] <= known[-1] and known[-1] > until + LATE
     pairs = zip(items, times, strict=True)
-    return [item for item, time in pairs if time is None or time >= since], is_past
+    return [
+        item for item, time in pairs if time is None or _is_between(time, since, until)
+    ], is_past
+
+
+def _is_between(time: datetime, since: datetime | None, until: datetime | None) -> bool:
+    return (since is None or since <= time) and (until is None or time <= until)
 
 
 def id_of(item: Any) -> str | None:

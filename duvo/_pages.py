@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ._errors import ConfigError, UnexpectedAnswer
 from ._http.sender import get
-from ._list_cursor import ListCursor, created_since
+from ._list_cursor import ListCursor, created_between
 from ._models.checks import count, expect_items, request_context
+from ._models.times import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ class Pages:
         name: the field with the items.
         params: the query without limit and offset.
         newest_first: how the list is ordered by creation; None if it is not.
-        since: end a list that is read newest first at the items that were created
-            earlier. The API has no parameter for it: its `since` is the time of
-            completion.
+        since: only items that were created at or after this time. A list that is
+            read newest first ends there. The API has no parameter for it: its
+            `since` is the time of completion.
+        until: only items that were created at or before this time. What is newer
+            in a list that is read newest first is skipped by bisecting offsets.
         size: maximum number of items in a page.
         limit: maximum number of items, or None.
 
@@ -50,6 +53,7 @@ class Pages:
         params: Sequence[tuple[str, str]] = (),
         newest_first: bool | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
         size: int = 100,
         offset: int = 0,
         limit: int | None = None,
@@ -61,15 +65,20 @@ class Pages:
         self._name = name
         self._params = tuple(params)
         self._since = since
+        self._until = until
+        self._newest_first = newest_first
         self._size = size
         self._limit = limit
         self._deadline = deadline
-        self._cursor = ListCursor(offset, newest_first)
+        self._cursor = ListCursor(offset, newest_first, until if newest_first else None)
+        self._is_at_begin = until is None or not newest_first
         self._returned = 0
         self._is_done = self.more = limit == 0
 
     def next_page(self) -> Flow[list[dict[str, Any]] | None]:
         """Read a page; return its new items, or None at the end of the list."""
+        if not self._is_at_begin:
+            yield from self._skip_newer()
         while not self._is_done:
             items = yield from self._read_page()
             if items:
@@ -83,17 +92,14 @@ class Pages:
         if left is not None and not cursor.is_searching:
             # One item more than wanted shows whether there are more, where no total does.
             ask = min(ask, left + 1 + cursor.overlap)
-        query = [*self._params, ("limit", str(ask)), ("offset", str(cursor.offset))]
-        response = yield from get(self._api, self._path, params=query, deadline=self._deadline)
-        with request_context("GET", self._path):
-            page = expect_items(response.data, self._name)
-        self.total = count(response.data.get("total"))
+        page = yield from self._get(ask, cursor.offset)
         new = cursor.record(page, asked=ask, total=self.total)
         if cursor.repeated == _MOST_REPEATED:
             raise UnexpectedAnswer(f"{self._path} keeps returning the same items")
         is_past = False
-        if self._since is not None:
-            new, is_past = created_since(new, self._since)
+        if self._since is not None or self._until is not None:
+            in_order = self._newest_first is True
+            new, is_past = created_between(new, self._since, self._until, newest_first=in_order)
         self._is_done = cursor.is_done or is_past
         if left is not None and len(new) >= left:
             is_whole = self._is_done or (self.total is not None and self.total <= cursor.end)
@@ -102,6 +108,33 @@ class Pages:
             new = new[:left]
         self._returned += len(new)
         return new
+
+    def _get(self, ask: int, offset: int) -> Flow[list[dict[str, Any]]]:
+        query = [*self._params, ("limit", str(ask)), ("offset", str(offset))]
+        response = yield from get(self._api, self._path, params=query, deadline=self._deadline)
+        with request_context("GET", self._path):
+            page = expect_items(response.data, self._name)
+        self.total = count(response.data.get("total"))
+        return page
+
+    def _skip_newer(self) -> Flow[None]:
+        """Begin near the last item that is newer than `until`; the cursor checks that it is."""
+        newer = 0
+        if (yield from self._is_newer(0)):
+            older = self.total or 0
+            while older - newer > self._size:
+                middle = (newer + older) // 2
+                if (yield from self._is_newer(middle)):
+                    newer = middle
+                else:
+                    older = middle
+        self._cursor.offset = newer
+        self._is_at_begin = True
+
+    def _is_newer(self, offset: int) -> Flow[bool]:
+        page = yield from self._get(1, offset)
+        created_at = timestamp(page[0].get("created_at")) if page else None
+        return created_at is not None and self._until is not None and created_at > self._until
 
 
 def joined(api: Api, path: str, params: Sequence[tuple[str, str]], size: int) -> Flow[Any]:

@@ -88,6 +88,7 @@ class AsyncRuns:
         status: str | None = None,
         agent: str | None = None,
         since: datetime | date | str | None = None,
+        until: datetime | date | str | None = None,
         *,
         user_id: str | None = None,
         case_queue_id: str | None = None,
@@ -109,6 +110,8 @@ class AsyncRuns:
             since: created at or after this time, a text in ISO format or a date for
                 its midnight; without a zone it is local time. The API has no such
                 filter: the list is read newest first, and ends at an older run.
+            until: created at or before this time. What is newer is skipped by
+                bisecting offsets.
             user_id: started by this user.
             case_queue_id: for cases of this queue.
             source: started by this source.
@@ -151,7 +154,8 @@ class AsyncRuns:
             sort_order,
             limit,
             offset,
-            None if since is None else users_time(since),
+            since=None if since is None else users_time(since),
+            until=None if until is None else users_time(until),
         )
         return AsyncRunList(self._driver, query)
 

@@ -15,8 +15,8 @@ class RunList(ClosableIterator[Run]):
     """Runs, read a page at a time as needed.
 
     Attributes:
-        total: number of runs in all, as last reported, or None. With `since` it is
-            known once the end of the list was read.
+        total: number of runs in all, as last reported, or None. With `since` or
+            `until` it is known once the end of the list was read.
         more: whether a limit cut the list.
     """
 
@@ -28,7 +28,7 @@ class RunList(ClosableIterator[Run]):
     def total(self) -> int | None:
         """Number of runs in all, as last reported, or None.
 
-        With `since` it is known once the end of the list was read.
+        With `since` or `until` it is known once the end of the list was read.
         """
         return self._query.total
 

@@ -34,6 +34,7 @@ class RunQuery:
         params: the other filters.
         status: one of our statuses, or None.
         since: only runs created at or after this time, or None.
+        until: only runs created at or before this time, or None.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class RunQuery:
         limit: int | None,
         offset: int,
         since: datetime | None = None,
+        until: datetime | None = None,
     ):
         if offset < 0 or (limit is not None and limit < 0):
             raise _errors.ConfigError("offset and limit must not be negative")
@@ -58,6 +60,7 @@ class RunQuery:
         self._limit = limit
         self._offset = offset
         self._since = since
+        self._until = until
         self._pages: list[Pages] = []
         self._merged: Merged | None = None
         # Of a list that the server does not cut: whether a limit cut it, and the
@@ -69,9 +72,9 @@ class RunQuery:
     def total(self) -> int | None:
         """Number of runs in all, as last reported, or None.
 
-        With `since` it is known once the end of the list was read.
+        With `since` or `until` it is known once the end of the list was read.
         """
-        if self._total is not None or self._since is not None:
+        if self._is_cut_by_time:
             return self._total
         totals = [pages.total for pages in self._pages if pages.total is not None]
         if not totals:
@@ -89,8 +92,12 @@ class RunQuery:
         return self._status in ("stopped", "interrupted")
 
     @property
+    def _is_cut_by_time(self) -> bool:
+        return self._since is not None or self._until is not None
+
+    @property
     def _is_cut_by_server(self) -> bool:
-        return self._since is None and not self._is_merged
+        return not self._is_cut_by_time and not self._is_merged
 
     def prepare(self) -> Flow[None]:
         """Find the team and the agent."""
@@ -109,6 +116,7 @@ class RunQuery:
                 params=params if word is None else [*params, ("status", word)],
                 newest_first=order == "desc",
                 since=self._since,
+                until=self._until,
                 limit=self._limit if self._is_cut_by_server else None,
                 offset=self._offset if self._is_cut_by_server else 0,
             )
@@ -137,8 +145,7 @@ class RunQuery:
             if end is not None and number > end:
                 self._cut = True
                 return
-        if self._since is not None:
-            self._total = number
+        self._total = number
 
     def _is_wanted(self, run: dict[str, Any]) -> bool:
         # A server may ignore a word that it does not know.

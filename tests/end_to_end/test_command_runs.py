@@ -135,6 +135,7 @@ def test_runs_created_since_a_time_are_listed_in_any_state_by_the_local_clock(
 
     assert listed() == (runs[::-1], 3)
     assert listed("--sort", "asc", "--limit", "2") == (runs[:2], None)
+    assert listed("--until", "2026-01-01T00:00:01") == (runs[1::-1], 2)
     assert "since" not in fake_api.requests[-1].query
 
 

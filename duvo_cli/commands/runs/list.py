@@ -35,6 +35,7 @@ def register(parser: Parser) -> None:
         metavar="T",
         help="created since: 30m, 2h, 7d, a date or an ISO time",
     )
+    parser.add_argument("--until", type=moment, metavar="T", help="created by then: as for --since")
     parser.add_argument(
         "--completed-since", type=moment, metavar="T", help="ended since: as for --since"
     )
@@ -71,8 +72,8 @@ duvo runs list --agent "Invoice approver" --since 2h
 duvo runs list --status failed --completed-since 2026-01-31
 duvo runs list --all --json | jq -r '.data[].id'
 """,
-        notes="A time without a zone is local time, and a date is its midnight. With --since, the\n"
-        "total in the JSON is null if --limit cut the list.",
+        notes="A time without a zone is local time, and a date is its midnight. With --since\n"
+        "or --until, the total in the JSON is null if --limit cut the list.",
     )
 
 
@@ -82,6 +83,7 @@ def run(args: Namespace) -> int:
             status=args.status,
             agent=args.agent,
             since=args.since,
+            until=args.until,
             user_id=args.user,
             case_queue_id=args.case_queue,
             source=args.source,

@@ -76,7 +76,7 @@ def test_all_running_runs_are_stopped_while_they_are_listed(
     assert {run["status"] for run in fake_api.runs.values()} == {"interrupted"}
 
 
-@pytest.mark.seeds(quick=10, full=200)
+@pytest.mark.seeds(quick=10, full=60)
 @pytest.mark.parametrize("sort_order", ["desc", "asc"])
 def test_runs_that_keep_their_status_are_listed_once_while_others_change(
     fake_api: FakeAPI, client: duvo.Client, sort_order: Literal["asc", "desc"], seed: int
@@ -258,7 +258,7 @@ def test_what_is_not_a_time_is_refused(
     client: duvo.Client, local_zone: Callable[[str], None], bad: Any
 ) -> None:
     local_zone("Asia/Tokyo")
-    for name in ("since", "completed_since", "completed_until"):
+    for name in ("since", "until", "completed_since", "completed_until"):
         with pytest.raises(duvo.ConfigError, match=f"{bad!r} is (not a|out of range for a) time"):
             client.runs.list(**{name: bad})
 
@@ -329,12 +329,82 @@ def test_runs_that_appear_in_the_list_late_do_not_end_it(
     assert listed == list(fake_api.runs)[:239:-1]
 
 
-def test_a_server_that_ignores_the_order_does_not_hide_new_runs(
-    fake_api: FakeAPI, client: duvo.Client
+@pytest.mark.parametrize("status", [None, "stopped"])
+@pytest.mark.parametrize("sort_order", ["desc", "asc"])
+@pytest.mark.parametrize("since", [None, 100])
+@pytest.mark.parametrize("limit", [None, 30])
+def test_runs_created_until_a_time_are_listed_in_any_order(
+    fake_api: FakeAPI,
+    client: duvo.Client,
+    status: str | None,
+    sort_order: Literal["asc", "desc"],
+    since: int | None,
+    limit: int | None,
+) -> None:
+    runs = [fake_api.start("interrupted", created_at=minutes(n)) for n in range(900)]
+    begin = None if since is None else minutes(since)
+    found = client.runs.list(
+        status, since=begin, until=minutes(130), sort_order=sort_order, limit=limit
+    )
+    wanted = runs[since:131] if sort_order == "asc" else runs[since:131][::-1]
+    assert [run.id for run in found] == wanted[:limit]
+    assert found.more == (limit is not None and len(wanted) > limit)
+    # Seven pages are newer; four halvings leave less than a page of them.
+    assert len(fake_api.requests) <= 7 * (2 if status else 1)
+
+
+@pytest.mark.seeds(quick=8, full=60)
+@pytest.mark.parametrize("sort_order", ["desc", "asc"])
+def test_runs_between_two_times_are_listed_once_while_the_list_shifts(
+    fake_api: FakeAPI, client: duvo.Client, sort_order: Literal["asc", "desc"], seed: int
+) -> None:
+    chance = random.Random(seed)
+    runs = [fake_api.start(created_at=minutes(number)) for number in range(chance.randrange(800))]
+    begin, end = (minutes(number) for number in sorted(chance.sample(range(800), 2)))
+    since, until = chance.choice([None, begin]), chance.choice([None, end])
+    stay = {
+        run_id
+        for run_id in runs
+        if (since is None or fake_api.runs[run_id]["created_at"] >= since)
+        and (until is None or fake_api.runs[run_id]["created_at"] <= until)
+    }
+    within = set(stay)
+
+    def shift(seen: ReceivedRequest) -> None:
+        if len(fake_api.requests) > 20:
+            return
+        for run_id in chance.sample(list(fake_api.runs), min(len(fake_api.runs), 40)):
+            fake_api.runs[run_id]["status"] = "completed"
+            stay.discard(run_id)
+        for number in range(chance.choice([0, 5, 150])):
+            fake_api.start(created_at=minutes(1000 + number))
+
+    fake_api.before = shift
+    found = client.runs.list("running", since=since, until=until, sort_order=sort_order)
+    listed = [run.id for run in found if run.created_at and run.id in runs]
+    assert stay <= set(listed) <= within
+    assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize("since", [None, 200])
+@pytest.mark.parametrize("until", [None, 230])
+@pytest.mark.parametrize("sort_order", ["desc", "asc"])
+def test_a_server_that_ignores_the_order_does_not_hide_runs(
+    fake_api: FakeAPI,
+    client: duvo.Client,
+    since: int | None,
+    until: int | None,
+    sort_order: Literal["asc", "desc"],
 ) -> None:
     runs = [fake_api.start(created_at=minutes(number)) for number in range(250)]
-    fake_api.before = lambda seen: seen.query.update(sort_order="asc")
-    assert [run.id for run in client.runs.list(since=minutes(200))] == runs[200:]
+    other = "asc" if since is not None or sort_order == "desc" else "desc"
+    fake_api.before = lambda seen: seen.query.update(sort_order=other)
+    found = client.runs.list(
+        since=None if since is None else minutes(since),
+        until=None if until is None else minutes(until),
+        sort_order=sort_order,
+    )
+    assert {run.id for run in found} == {*runs[since : None if until is None else until + 1]}
 
 
 def test_runs_completed_between_two_times_are_listed(
