@@ -110,5 +110,14 @@ class _Connection(HTTPConnection):
 def _pool(
     pool: type[urllib3.HTTPConnectionPool], connection: type
 ) -> type[urllib3.HTTPConnectionPool]:
-    combined = type("Connection", (_Connection, connection, pool.ConnectionCls), {})
-    return type("Pool", (pool,), {"ConnectionCls": combined})
+    def connection_class(self: object) -> type:
+        kind = pool.ConnectionCls
+        # While vcrpy and the like replace urllib3's connections, theirs are used.
+        return _extended(connection, kind) if kind.__module__.startswith("urllib3.") else kind
+
+    return type("Pool", (pool,), {"ConnectionCls": property(connection_class)})
+
+
+@functools.cache
+def _extended(connection: type, kind: type) -> type:
+    return type("Connection", (_Connection, connection, kind), {})

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import requests
 import responses
+import urllib3.connection
+import urllib3.connectionpool
 
 import duvo
 from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, ReceivedRequest, serving
@@ -116,6 +118,36 @@ def test_it_can_be_tested_with_mocked_answers() -> None:
     responses.get("https://api.duvo.ai/v2/teams", json={"teams": []})
     with duvo.Client(api_key="dv_x") as client:
         assert client.teams.list() == []
+
+
+@pytest.mark.blocking_only
+@pytest.mark.parametrize("made", ["before", "while"])
+def test_a_recorder_that_replaces_urllib3s_connections_sees_every_request(
+    fake_api: FakeAPI, client: duvo.Client, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    recorded: list[str] = []
+
+    class Recorder(urllib3.connection.HTTPConnection):  # as vcrpy does
+        def request(self, method: str, url: str, *args: Any, **rest: Any) -> None:
+            recorded.append(f"{method} {url}")
+            super().request(method, url, *args, **rest)
+
+    run_id = fake_api.start()
+    fake_api.end(run_id)
+    if made == "before":
+        client.runs.get(run_id)
+        client.close()
+    with monkeypatch.context() as recording:
+        pool: Any = urllib3.connectionpool.HTTPConnectionPool
+        recording.setattr(pool, "ConnectionCls", Recorder)
+        client.runs.run(run_id).wait(timeout=20)
+        client.runs.start(AGENT)
+    sent = [f"{one.method} {one.target}" for one in fake_api.requests]
+    assert recorded == sent[-len(recorded) :]
+    assert len(recorded) == 3
+    client.close()
+    client.runs.get(run_id)
+    assert len(recorded) == 3
 
 
 def test_threads_share_a_client(fake_api: FakeAPI, client: duvo.Client) -> None:
