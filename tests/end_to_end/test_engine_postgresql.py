@@ -9,7 +9,7 @@ import pytest
 
 from duvo.local import DatabaseDamaged, Server
 from tests.servers.engine_api import EngineAPI
-from tests.servers.postgresql import PostgreSQL
+from tests.servers.postgresql import Pooler, PostgreSQL
 
 
 def test_runs_are_started_answered_stopped_and_resumed_on_postgresql(
@@ -73,3 +73,21 @@ def test_an_engine_starts_on_the_writable_one_of_several_hosts(
         assert api.wait_for_end(api.start("Talker"))["run"]["status"] == "completed"
         api.close()
         assert "secret" not in server.database
+
+
+def test_a_pooler_in_transaction_mode_is_refused_in_one_line(postgresql_url: str) -> None:
+    pooler = Pooler(postgresql_url, "transaction")
+    with pytest.raises(DatabaseDamaged, match="session mode") as caught:
+        Server(database=pooler.url, port=0).start()
+    assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+    pooler.close()
+
+
+def test_a_pooler_in_session_mode_is_used(postgresql_url: str) -> None:
+    pooler = Pooler(postgresql_url, "session")
+    with Server(database=pooler.url, port=0) as server:
+        api = EngineAPI.of(server)
+        assert api.wait_for_end(api.start("Talker"))["run"]["status"] == "completed"
+        api.close()
+    pooler.close()

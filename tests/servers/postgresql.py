@@ -183,3 +183,51 @@ class Relay:
                 near.sendall(piece)
             if not hanging.is_set():
                 near.shutdown(socket.SHUT_RDWR)
+
+
+class Pooler:
+    """Stands between a program and the server, and looks like PgBouncer.
+
+    Connections have process ids that are not the server's. In transaction mode,
+    notifications are lost.
+
+    Attributes:
+        url: the database's URL through the pooler.
+    """
+
+    def __init__(self, url: str, mode: str):
+        self._target = urlsplit(url)
+        self._is_transaction_mode = mode == "transaction"
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        port = self._listener.getsockname()[1]
+        address = url.replace(f":{self._target.port}/", f":{port}/")
+        # Otherwise the first response is not a message.
+        self.url = f"{address}?sslmode=disable&gssencmode=disable"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+
+    def _serve(self, near: socket.socket) -> None:
+        target = (self._target.hostname, self._target.port)
+        with near, contextlib.suppress(OSError), socket.create_connection(target) as far:
+            threading.Thread(target=self._answer, args=(far, near), daemon=True).start()
+            while piece := near.recv(65536):
+                far.sendall(piece)
+
+    def _answer(self, far: socket.socket, near: socket.socket) -> None:
+        with contextlib.suppress(OSError), far.makefile("rb") as stream:
+            while head := stream.read(5):
+                kind, body = head[:1], stream.read(int.from_bytes(head[1:], "big") - 4)
+                if kind == b"K":
+                    body = (999_999).to_bytes(4, "big") + body[4:]
+                if kind != b"A" or not self._is_transaction_mode:
+                    near.sendall(head + body)
+            near.shutdown(socket.SHUT_RDWR)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from .._text import one_line
 from ..errors import DatabaseDamaged, DatabaseLocked
 from .location import Location
+from .pooler import keeps_sessions
 
 VERSION = 1
 """The version of these tables; a database of another version is refused."""
@@ -124,6 +125,11 @@ def check(database_id: str) -> sa.Update:
 def prepare(engine: sa.Engine, location: Location) -> str:
     """Create the tables and columns that are missing, check the version, and return the id."""
     try:
+        if location.file is None and not keeps_sessions(engine):
+            raise DatabaseDamaged(
+                f"{location.shown}: a pooler such as PgBouncer is in between, in transaction mode; "
+                f"name the database's own address, or use the pooler's session mode"
+            )
         with engine.begin() as connection:
             if location.file is None:
                 # Two servers that start at once would both create the tables.
