@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from ._credentials import checked_base_url, checked_id, checked_key
+from ._credentials import DEFAULT_BASE_URL, checked_base_url, checked_id, checked_key
 from ._errors import ConfigError
 from ._profile_file import LocalEngine, Profile, Profiles, load, locked, path, save
 
 __all__ = [
+    "HOSTED",
     "LocalEngine",
     "Profile",
     "Profiles",
@@ -28,6 +29,9 @@ __all__ = [
     "remove",
     "use",
 ]
+
+HOSTED = DEFAULT_BASE_URL
+"""The base URL of a profile without one."""
 
 _OF_ENGINES = "local"
 

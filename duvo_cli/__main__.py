@@ -76,10 +76,10 @@ def _without_command(group: str, options: list[str]) -> int:
 
     if "--version" in options:
         return _dispatch(["--version"])
-    if {"-h", "--help"} & set(options):
-        print(overview.group_overview(group) if group else overview.overview(), end="")
-        return 0
-    raise UsageError("give a command", group)
+    if options and not {"-h", "--help"} & set(options):
+        raise UsageError("give a command", group)
+    print(overview.group_overview(group) if group else overview.overview(), end="")
+    return 0
 
 
 def _report(error: Exception) -> int:

@@ -8,6 +8,8 @@ import duvo
 
 from .output import logs
 
+USER_AGENT = f"duvo-cli/{duvo.__version__}"
+
 _ONE_REQUEST = 30.0
 
 
@@ -20,5 +22,5 @@ def client_of(args: Namespace, *, waits: bool = False) -> duvo.Client:
         team_id=args.team,
         profile=args.profile,
         timeout=min(timeout, _ONE_REQUEST) if waits else timeout,
-        user_agent=f"duvo-cli/{duvo.__version__}",
+        user_agent=USER_AGENT,
     )

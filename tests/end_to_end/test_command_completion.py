@@ -146,7 +146,9 @@ def test_complete_uses_the_settings_on_the_line(
     run_id = fake_api.start()
     add = ("profiles", "add", "--base-url", fake_api.base_url, "--team", TEAM)
     run_duvo_unconfigured(*add, "work", input=KEY)
-    run_duvo_unconfigured("profiles", "add", "other", "--default", input="another-key")
+    run_duvo_unconfigured(
+        "profiles", "add", "other", "--no-check", "--default", input="another-key"
+    )
     assert run_duvo_unconfigured("complete", "runs").stdout == ""
     line = "duvo --profile work runs get "
     assert words_of(run_duvo_unconfigured, "runs", line) == f"{run_id}\n"
@@ -287,7 +289,7 @@ def test_bash_quotes_the_names_of_agents(
 def test_bash_offers_profiles_and_files(
     bash: Bash, tmp_path: Path, run_duvo_unconfigured: Command
 ) -> None:
-    run_duvo_unconfigured("profiles", "add", "work", input=KEY)
+    run_duvo_unconfigured("profiles", "add", "work", "--no-check", input=KEY)
     assert bash.offers("duvo", "--profile", "w") == ["work"]
     assert bash.offers("duvo", "profiles", "use", "") == ["work"]
     (tmp_path / "agents.py").touch()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,8 +32,8 @@ NOWHERE = "99999999-9999-4999-8999-999999999999"
         ("runs list", {"DUVO_API_BASE_URL": "http://127.0.0.1:9"}, 1),
         ("runs list", {"DUVO_API_BASE_URL": "https://api.duvo.ai/v2"}, 1),
         ("runs list --base-url nonsense", {}, 1),
-        ("", {}, 1),
-        ("runs", {}, 1),
+        ("--json", {}, 1),
+        ("runs --json", {}, 1),
         ("nothing", {}, 1),
         ("runs nothing", {}, 1),
         ("--nothing", {}, 1),
@@ -145,6 +147,8 @@ def test_help_and_version_work_without_settings_or_network(
     elif config == "folder":
         file.mkdir()
     for arguments in (
+        "",
+        "runs",
         "--version",
         "--help",
         "runs --help",
@@ -169,4 +173,17 @@ def test_the_help_option_and_the_help_command_print_the_same(
         run_duvo_unconfigured("help", "runs", "start").stdout
         == run_duvo_unconfigured("runs", "start", "--help").stdout
     )
-    assert run_duvo_unconfigured("help").stdout == run_duvo_unconfigured("--help").stdout
+    overview = run_duvo_unconfigured("--help").stdout
+    assert run_duvo_unconfigured("help").stdout == run_duvo_unconfigured().stdout == overview
+    assert run_duvo_unconfigured("runs").stdout == run_duvo_unconfigured("runs", "--help").stdout
+
+
+def test_the_package_can_be_run_as_the_command(run_duvo_unconfigured: Command) -> None:
+    module = [sys.executable, "-m", "duvo"]
+    environment = run_duvo_unconfigured.environment
+    for arguments, code in ((["--version"], 0), (["runs", "list"], 2)):
+        done = subprocess.run(
+            [*module, *arguments], env=environment, capture_output=True, text=True
+        )
+        same = run_duvo_unconfigured(*arguments)
+        assert (done.returncode, done.stdout, done.stderr) == (code, same.stdout, same.stderr)

@@ -16,7 +16,9 @@ from tests.support.command import Command
 def test_the_key_is_read_from_stdin_and_saved_in_a_private_file(
     run_duvo_unconfigured: Command,
 ) -> None:
-    done = run_duvo_unconfigured("profiles", "add", "work", "--team-id", "t1", input=f"  {KEY}\n")
+    done = run_duvo_unconfigured(
+        "profiles", "add", "work", "--no-check", "--team-id", "t1", input=f"  {KEY}\n"
+    )
     file = Path(os.environ["DUVO_CONFIG_DIR"]) / "profiles.toml"
     assert done.returncode == 0, done.stderr
     assert KEY not in done.stdout + done.stderr
@@ -27,7 +29,7 @@ def test_the_key_is_read_from_stdin_and_saved_in_a_private_file(
 def test_the_first_profile_is_the_default_until_another_is_chosen(
     fake_api: FakeAPI, run_duvo_unconfigured: Command
 ) -> None:
-    add = ("profiles", "add")
+    add = ("profiles", "add", "--no-check")
     run_duvo_unconfigured(*add, "work", "--base-url", fake_api.base_url, input=KEY)
     run_duvo_unconfigured(*add, "other", "--base-url", "http://127.0.0.1:9", input="other-key")
     assert run_duvo_unconfigured("whoami").returncode == 0
@@ -48,8 +50,8 @@ def test_the_first_profile_is_the_default_until_another_is_chosen(
 
 def test_lists_do_not_show_keys(run_duvo_unconfigured: Command) -> None:
     key = "dv_abcdefghijklmnopqrstuvwxyz"
-    run_duvo_unconfigured("profiles", "add", "long", input=key)
-    run_duvo_unconfigured("profiles", "add", "short", input="abc123")
+    run_duvo_unconfigured("profiles", "add", "long", "--no-check", input=key)
+    run_duvo_unconfigured("profiles", "add", "short", "--no-check", input="abc123")
     for arguments in (("profiles", "list"), ("profiles", "list", "--json")):
         out = run_duvo_unconfigured(*arguments).stdout
         assert key[:8] not in out
@@ -120,3 +122,28 @@ def test_a_user_without_a_home_directory_needs_none(run_duvo_unconfigured: Comma
         assert refused.returncode == 1
         assert "there is no home directory; set DUVO_" in refused.stderr
         assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_key_is_checked_before_it_is_saved(
+    fake_api: FakeAPI, run_duvo_unconfigured: Command
+) -> None:
+    add = ("profiles", "add", "work", "--base-url", fake_api.base_url)
+    refused = run_duvo_unconfigured(*add, input="dv_another_key")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
+    assert json.loads(run_duvo_unconfigured("profiles", "list", "--json").stdout)["profiles"] == []
+    saved = run_duvo_unconfigured(*add, input=KEY)
+    assert saved.returncode == 0
+    assert [seen.path for seen in fake_api.requests] == ["/v2/teams", "/v2/teams"]
+    unchecked = run_duvo_unconfigured(*add, "--no-check", input="dv_another_key")
+    assert (unchecked.returncode, len(fake_api.requests)) == (0, 2)
+
+
+def test_a_key_is_saved_with_a_warning_where_the_server_cannot_be_reached(
+    run_duvo_unconfigured: Command,
+) -> None:
+    add = ("profiles", "add", "work", "--base-url", "http://127.0.0.1:9")
+    saved = run_duvo_unconfigured(*add, input=KEY)
+    assert saved.returncode == 0
+    warning, _ = saved.stderr.splitlines()
+    assert "the key could not be checked" in warning
+    assert KEY not in warning

@@ -205,7 +205,7 @@ def test_stop_asks_for_confirmation_in_a_terminal(
 
 
 def test_the_key_of_a_profile_is_prompted_for_and_not_shown(run_duvo_unconfigured: Command) -> None:
-    with terminal(run_duvo_unconfigured, "profiles", "add", "work") as tty:
+    with terminal(run_duvo_unconfigured, "profiles", "add", "work", "--no-check") as tty:
         tty.expect("API key")
         tty.type("dv_secret_of_mine_1234\n")
         assert tty.end() == 0

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 import sqlalchemy.exc
 
 from duvo.local import Server
@@ -59,6 +60,16 @@ def test_a_host_that_is_not_loopback_is_403(api: EngineAPI) -> None:
         assert "loopback" in refused(api, 403, "GET", "/v2/teams", headers={"Host": host})
     for host in ("localhost", "LOCALHOST:1", "127.0.0.1:80", "[::1]:7411"):
         assert api.send("GET", "/v2/teams", headers={"Host": host}).status_code == 200
+
+
+def test_a_browser_gets_a_page_without_a_key_and_without_secrets(api: EngineAPI) -> None:
+    page = requests.get(f"{api.base_url}/")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "duvo runs start" in page.text
+    assert str(api.session.headers["Authorization"]).removeprefix("Bearer ") not in page.text
+    # Not for a host name that a web page has given to this machine.
+    assert requests.get(f"{api.base_url}/", headers={"Host": "evil.example"}).status_code == 403
+    assert requests.post(f"{api.base_url}/").status_code == 405
 
 
 def test_a_foreign_origin_is_403(api: EngineAPI) -> None:

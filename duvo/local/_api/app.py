@@ -20,6 +20,7 @@ from .._execution.engine import Engine
 from .._store.api_errors import ApiError
 from .._text import logger, one_line
 from ..errors import DatabaseReplaced
+from . import page
 from .endpoint import Endpoint
 from .guard import UNEXPECTED, Guard, error_response
 from .long_poll import LongPolls
@@ -40,7 +41,7 @@ def make_app(
     monitoring: Monitoring | None,
 ) -> ASGIApp:
     """Return the API, for the clients that the endpoint accepts."""
-    routes = [*AgentRoutes(engine).routes, *RunRoutes(engine, long_polls).routes]
+    routes = [page.route, *AgentRoutes(engine).routes, *RunRoutes(engine, long_polls).routes]
     if monitoring is not None:
         routes += monitoring.routes
     app = Starlette(

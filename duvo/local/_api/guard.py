@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .._store.api_errors import ApiError
 from .._text import logger
-from . import ports
+from . import page, ports
 from .endpoint import Endpoint
 from .long_poll import MAX_WAIT
 from .rate_limit import RateLimit
@@ -77,7 +77,8 @@ class Guard:
             # It reveals nothing about runs, and simple probes send no Host.
             return
         self._check_origin(headers)
-        if monitoring and path == monitoring.METRICS and self._endpoint.is_loopback:
+        open_paths = (page.PATH, monitoring and monitoring.METRICS)
+        if path in open_paths and self._endpoint.is_loopback:
             return
         if not self._endpoint.keys.accept(headers.get("authorization", "")):
             raise ApiError(

@@ -5,10 +5,15 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
+import duvo
+
+from ...client import USER_AGENT
 from ...errors import CommandFailed, UsageError
 from ...input import text
 from ...output import details, terminal
 from ...parser import Parser, identifier
+
+_LONGEST_CHECK = 10.0
 
 
 def register(parser: Parser) -> None:
@@ -19,10 +24,14 @@ def register(parser: Parser) -> None:
     parser.add_argument(
         "--default", action="store_true", default=None, help="make it the default profile"
     )
+    parser.add_argument(
+        "--no-check", action="store_true", help="do not ask the server whether it accepts the key"
+    )
     parser.add_argument("--key-stdin", action="store_true", help="read the key from stdin")
     parser.explain(
         "Asks for the key in a terminal, and reads it from stdin otherwise. The key is\n"
-        "kept in a file that only you can read. The first profile becomes the default.",
+        "kept in a file that only you can read. The first profile becomes the default.\n"
+        "A key that the server refuses is not saved.",
         examples="""
 duvo profiles add work
 duvo profiles add ci --team-id "$TEAM_ID" --default < key.txt
@@ -35,9 +44,12 @@ def run(args: Namespace) -> int:
 
     if args.team_id is not None and args.team not in (None, args.team_id):
         raise UsageError("--team-id and --team give two teams", "profiles add")
+    key = _key(args)
+    if not args.no_check:
+        _check(args, key)
     added = profiles.add(
         args.name,
-        _key(args),
+        key,
         base_url=args.base_url,
         team_id=args.team_id or args.team,
         default=args.default,
@@ -49,6 +61,24 @@ def run(args: Namespace) -> int:
         use = f"use it with --profile {added.name}"
         terminal.say("it is the default profile" if is_default else use)
     return 0
+
+
+def _check(args: Namespace, key: str) -> None:
+    """Raise if the server does not accept the key; warn if it cannot be asked."""
+    from duvo import profiles
+
+    client = duvo.Client(
+        key,
+        args.base_url or profiles.HOSTED,
+        args.team_id or args.team,
+        timeout=args.timeout or _LONGEST_CHECK,
+        max_retries=0,
+        user_agent=USER_AGENT,
+    )
+    try:
+        client.teams.list()
+    except (duvo.ConnectionError, duvo.TimeoutError, duvo.ServerError, duvo.RateLimited) as error:
+        terminal.say(f"the key could not be checked: {error}")
 
 
 def _key(args: Namespace) -> str:

@@ -31,7 +31,7 @@ def run(args: Namespace) -> int:
             "": lambda profile: "*" if profile.name == known.default else "",
             "NAME": lambda profile: profile.name,
             "KEY": lambda profile: _masked(profile.api_key),
-            "SERVER": lambda profile: profile.base_url or "https://api.duvo.ai",
+            "SERVER": lambda profile: profile.base_url or profiles.HOSTED,
             "TEAM": lambda profile: profile.team_id or "",
         },
         document,
