@@ -78,7 +78,9 @@ def build(
         if not isinstance(fields.get("id"), str):
             raise UnexpectedAnswer(f"the response has no valid {name}: {where}") from fault
     if warn is not None:
-        warn(f"{name} {fields['id']} does not match the API ({where}); `.raw` has it as it came")
+        warn(
+            f"{name} {fields['id']} does not match the API, and was read as far as can be: {where}"
+        )
     salvaged: T = _salvage(kind, fields)
     return salvaged
 

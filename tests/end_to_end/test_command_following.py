@@ -53,6 +53,31 @@ def test_follow_as_json_prints_the_run_first_and_last(run_duvo: Command) -> None
     assert all(isinstance(line["content"], str) for line in lines[1:-1])
 
 
+def test_messages_and_agents_with_broken_fields_are_shown_with_one_warning(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    run_id = fake_api.start()
+    call = {"id": "c", "name": None, "arguments": None}
+    fake_api.say(run_id, "Paying.", type="tool_call", tool_call=call)
+    result = {"tool_call_id": "c", "error": {"code": 5}}
+    fake_api.say(run_id, "", type="tool_result", text_content=None, tool_result=result)
+    fake_api.say(run_id, "It failed.", role=None, timestamp=7)
+    fake_api.end(run_id, "failed")
+    done = run_duvo_with_fake_api("runs", "messages", run_id, "--follow")
+    assert re.findall(r"Paying\.|{.*}|It failed\.", done.stdout) == [
+        "Paying.",
+        '{"code": 5}',
+        "It failed.",
+    ]
+    warning, end = done.stderr.splitlines()
+    assert "does not match the API" in warning
+    assert end == f'duvo: run {run_id} failed: {{"code": 5}}'
+    fake_api.agents.insert(0, {"id": run_id, "name": None})  # type: ignore[dict-item]
+    started = run_duvo_with_fake_api("runs", "start", "--agent", "Invoice approver")
+    assert started.returncode == 0
+    assert f"agent {run_id} does not match the API" in started.stderr
+
+
 def test_follow_as_json_flushes_each_line(run_duvo: Command) -> None:
     process = run_duvo.start("runs", "start", "--agent", "Endless worker", "--follow", "--json")
     assert process.stdout is not None
