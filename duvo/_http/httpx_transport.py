@@ -159,11 +159,11 @@ class HttpxTransport:
             arrived = not isinstance(error, never_sent)
         if isinstance(error, asyncio.TimeoutError):
             return destination.timed_out(request, self._timeout, arrived=arrived)
-        if isinstance(error, (httpx2.InvalidURL, httpx2.UnsupportedProtocol)) or (
-            isinstance(error, ValueError) and not isinstance(error, OSError)
-        ):
+        refused = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, UnicodeEncodeError)
+        if isinstance(error, refused) or (isinstance(error, ValueError) and not arrived):
             return self._refused(request, reason)
-        if not isinstance(error, (httpx2.RequestError, httpx2.StreamError, OSError)):
+        # A ValueError may be about the response, as a session's hook reads it.
+        if not isinstance(error, (httpx2.RequestError, httpx2.StreamError, OSError, ValueError)):
             return None
         if isinstance(error, httpx2.RequestError):
             # What is chained may be printed, and the request has the key in its headers.

@@ -197,11 +197,22 @@ class RequestsTransport:
             return destination.not_through_proxy(request, reason)
         if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
             return destination.unreachable(request, reason)
-        # Also a ValueError, but about a header of the response.
-        unreadable = any(isinstance(cause, urllib3.exceptions.InvalidHeader) for cause in causes)
-        if isinstance(error, ValueError) and not unreadable:
+        if _is_refused(error) or (isinstance(error, ValueError) and not arrived):
             return request.error(_errors.ConfigError, f": {reason}")
         return destination.broken(request, reason, arrived=arrived)
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether requests refused to send. Other ValueErrors may be about the response."""
+    import requests
+    import urllib3
+
+    kinds = requests.exceptions
+    if isinstance(error, kinds.InvalidHeader):
+        # A header of the response, if urllib3 says so.
+        return not any(isinstance(one, urllib3.exceptions.InvalidHeader) for one in error.args)
+    invalid = (kinds.InvalidURL, kinds.MissingSchema, kinds.InvalidSchema, UnicodeEncodeError)
+    return isinstance(error, invalid)
 
 
 def _auth(api_key: str) -> Any:

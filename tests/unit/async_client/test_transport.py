@@ -98,6 +98,24 @@ async def test_a_session_that_raises_for_the_status_gives_the_error_for_it(
             await client.runs.get(AGENT)
 
 
+async def test_a_hook_that_cannot_read_the_response_leaves_the_outcome_of_a_change_unknown(
+    fake_api: FakeAPI,
+) -> None:
+    async def read_json(response: httpx2.Response) -> None:
+        await response.aread()
+        response.json()
+
+    fake_api.before = lambda seen: (201, b"<html>", {"content-type": "text/html"})
+    async with (
+        httpx2.AsyncClient(event_hooks={"response": [read_json]}) as session,
+        duvo.AsyncClient(KEY, fake_api.base_url, TEAM, session=session, max_retries=0) as client,
+    ):
+        with pytest.raises(duvo.OutcomeUnknown):
+            await client.runs.start(AGENT)
+        with pytest.raises(duvo.ConnectionError, match="broke"):
+            await client.runs.get(AGENT)
+
+
 async def test_a_session_that_closes_the_response_breaks_the_connection(fake_api: FakeAPI) -> None:
     async def close(response: httpx2.Response) -> None:
         await response.aclose()

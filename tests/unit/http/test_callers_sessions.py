@@ -68,6 +68,31 @@ def test_a_session_that_raises_for_the_status_leaves_no_connection_behind(
                 client.request("GET", f"/v2/x{number}")
 
 
+def test_a_hook_that_cannot_read_the_response_leaves_the_outcome_of_a_change_unknown(
+    fake_api: FakeAPI,
+) -> None:
+    fake_api.before = lambda seen: (201, b"<html>", {"content-type": "text/html"})
+    with requests.Session() as session, using(fake_api.base_url, session) as client:
+        session.hooks["response"] = [lambda response, **_: response.json()["run"]]
+        with pytest.raises(duvo.OutcomeUnknown):
+            client.runs.start(AGENT)
+        with pytest.raises(duvo.ConnectionError, match="broke"):
+            client.runs.get(RUN)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"X-Mine": "a\nb"}, {"X-Mine": "“quoted”"}], ids=["line break", "not latin-1"]
+)
+def test_a_session_with_a_header_that_cannot_be_sent_is_a_wrong_setting(
+    fake_api: FakeAPI, headers: dict[str, str]
+) -> None:
+    with requests.Session() as session, using(fake_api.base_url, session) as client:
+        session.headers.update(headers)
+        with pytest.raises(duvo.ConfigError):
+            client.runs.start(AGENT)
+    assert fake_api.requests == []
+
+
 READS: dict[str, Callable[[duvo.Run], Any]] = {
     "refresh": lambda run: run.refresh(),
     "wait": lambda run: run.wait(timeout=20),
