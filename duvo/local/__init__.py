@@ -11,7 +11,7 @@ with Server([greeter]) as server:
 """
 
 _HOME = {
-    "_loading.files": "load_agents",
+    "_loading.files": "AgentFiles load_agents",
     "_api.ports": "DEFAULT_PORT",
     "_server": "Server",
     "_database.files": "default_database",
@@ -28,6 +28,7 @@ __all__ = [
     "DEFAULT_PORT",
     "Agent",
     "AgentFileError",
+    "AgentFiles",
     "CallOrderError",
     "DatabaseDamaged",
     "DatabaseLocked",
@@ -50,7 +51,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._api.ports import DEFAULT_PORT
     from ._database.files import default_database
-    from ._loading.files import load_agents
+    from ._loading.files import AgentFiles, load_agents
     from ._server import Server
     from .agents import Agent, agent
     from .context import RunContext

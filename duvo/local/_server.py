@@ -110,6 +110,7 @@ class Server:
         self._rate_limit = None if rate_limit is None else RateLimit(rate_limit)
         self._keys_file = keys_file
         self._has_monitoring = monitoring
+        self._has_examples = examples
         self._make_endpoint = functools.partial(
             Endpoint, host, port, keys_file, tls_cert, tls_key, insecure
         )
@@ -117,6 +118,7 @@ class Server:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop_serving: Callable[[], object]
+        self._replace_agents: Callable[[Iterable[Agent]], int]
 
     def __repr__(self) -> str:
         return f"<duvo.local.Server {self.base_url or 'not started'}>"
@@ -172,6 +174,27 @@ class Server:
         """
         if self._endpoint is not None:
             self._endpoint.reload()
+
+    def replace_agents(self, agents: Iterable[Agent]) -> int:
+        """Begin turns with these agents from now on.
+
+        Turns that have begun, also those that wait for a human, end with the code
+        they began with. Runs that waited for an agent which is now given start.
+
+        Args:
+            agents: the agents to serve, besides the examples.
+
+        Returns:
+            How many turns keep earlier code.
+
+        Raises:
+            EngineError: two agents have the same name, or the server is not running.
+        """
+        combined = combine(agents, self._has_examples)
+        if self._thread is None or not self._thread.is_alive():
+            raise EngineError("the engine is not running")
+        self.agents = combined
+        return self._replace_agents(combined)
 
     def _start(self) -> None:
         from ._database.database import Database
@@ -250,7 +273,13 @@ class Server:
             engine.is_leaving = True
             loop.call_soon_threadsafe(closing.set)
 
-        self._stop_serving = stop_serving
+        def replace_agents(agents: Iterable[Agent]) -> int:
+            replacing = engine.replace_agents(agents)
+            count = asyncio.run_coroutine_threadsafe(replacing, loop).result()
+            self.waiting_for = engine.waiting_for
+            return count
+
+        self._stop_serving, self._replace_agents = stop_serving, replace_agents
         try:
             long_polls = LongPolls(engine.notifier)
             monitoring = None

@@ -13,8 +13,8 @@ from pathlib import Path
 import duvo
 from duvo import local
 
-from ..engine import log
-from ..engine.server import agents_of, check_port, default_database, say_stopping, serving, show
+from ..engine import log, reloading
+from ..engine.server import check_port, default_database, say_stopping, serving, show
 from ..engine.signals import Signals
 from ..engine.stdout import kept_from_agents
 from ..errors import UsageError
@@ -34,12 +34,17 @@ def register(parser: Parser) -> None:
     )
     parser.add_argument("--no-examples", action="store_true", help="leave out the built-in agents")
     parser.add_argument(
+        "--no-reload", action="store_true", help="do not load files again when they change"
+    )
+    parser.add_argument(
         "--quiet", action="store_true", help="of what happens to runs, log failures only"
     )
     parser.explain(
         "Serves the agents of the files, and built-in examples, until Ctrl-C. Unfinished\n"
         "runs continue at the next start. Other terminals reach the server with the\n"
         "profile `local`, which is the default where no other is set.\n\n"
+        "A file that changes, or a module that it imports from its folder, is loaded\n"
+        "again. Turns that have begun end on the old code.\n\n"
         "With -- COMMAND, runs COMMAND against a temporary engine, with DUVO_API_KEY,\n"
         "DUVO_API_BASE_URL and DUVO_TEAM_ID set, and exits as COMMAND does.",
         examples="""
@@ -66,7 +71,10 @@ def run(args: Namespace) -> int:
 def _serve_until_signalled(args: Namespace) -> int:
     signals = Signals()
     database = args.database or default_database("dev")
-    with serving(partial(_make, args, database, args.port), signals) as server:
+    files = local.AgentFiles(args.files)
+    with serving(partial(_make, args, files, database, args.port), signals) as server:
+        if args.files and not args.no_reload:
+            reloading.start(files, server)
         _show(server, args, _write_profile(server))
         signals.wait()
         if server.failure is not None:
@@ -84,7 +92,7 @@ def _run_program(args: Namespace, program: list[str]) -> int:
     try:
         database = args.database or str(Path(folder) / "engine.sqlite")
         port = 0 if args.port is None else args.port
-        make = partial(_make, args, database, port)
+        make = partial(_make, args, local.AgentFiles(args.files), database, port)
         with serving(make, signals, clean_up) as server:
             settings = {
                 "DUVO_API_KEY": server.api_key,
@@ -97,9 +105,11 @@ def _run_program(args: Namespace, program: list[str]) -> int:
         clean_up()
 
 
-def _make(args: Namespace, database: str, port: int | None) -> local.Server:
+def _make(
+    args: Namespace, files: local.AgentFiles, database: str, port: int | None
+) -> local.Server:
     return local.Server(
-        agents_of(args.files),
+        files.load(),
         database=database,
         port=port,
         rate_limit=args.rate_limit,

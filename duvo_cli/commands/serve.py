@@ -9,7 +9,7 @@ from functools import partial
 from duvo import local
 
 from ..engine import log
-from ..engine.server import agents_of, check_port, default_database, say_stopping, serving, show
+from ..engine.server import check_port, default_database, say_stopping, serving, show
 from ..engine.signals import Signals
 from ..engine.stdout import kept_from_agents
 from ..errors import UsageError
@@ -92,7 +92,7 @@ def _serve(args: Namespace) -> int:
 
 def _make(args: Namespace) -> local.Server:
     return local.Server(
-        agents_of(args.files),
+        local.AgentFiles(args.files).load(),
         examples=False,
         database=args.database or default_database("serve"),
         host=args.host,

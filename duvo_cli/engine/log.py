@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from datetime import datetime, timezone
 
+from duvo import local
+
 from ..output import logs, terminal
 
 FORMATS = ("text", "json")
@@ -29,6 +31,12 @@ def show(*, debug: bool, quiet: bool, timed: str | None = None) -> None:
     logging.getLogger("duvo").propagate = False
     server.setLevel(logging.INFO)
     logging.getLogger("duvo.local.runs").setLevel(logging.ERROR if quiet else logging.INFO)
+
+
+def report(error: local.EngineError) -> None:
+    """Write the traceback of an agent file's own exception to stderr."""
+    if isinstance(error, local.AgentFileError) and error.traceback:
+        terminal.write_aside(terminal.harmless(error.traceback).splitlines())
 
 
 class _Timed(logging.Handler):

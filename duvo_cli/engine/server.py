@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from argparse import Namespace
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from duvo import local
@@ -45,8 +45,7 @@ def serving(
             server = make()
             server.start()
     except local.EngineError as error:
-        if isinstance(error, local.AgentFileError) and error.traceback:
-            terminal.write_aside(terminal.harmless(error.traceback).splitlines())
+        log.report(error)
         raise CommandFailed(str(error)) from None
     try:
         threading.Thread(target=_end_with, args=(server,), daemon=True).start()
@@ -67,11 +66,6 @@ def say_stopping(what_remains: str) -> None:
     """Announce that the server is stopping, and make sure that the process ends."""
     log.server.info("stopping; %s", what_remains)
     end_within(_END_TIMEOUT)
-
-
-def agents_of(files: Iterable[str]) -> list[local.Agent]:
-    """Load the agents of all files."""
-    return [agent for file in files for agent in local.load_agents(file)]
 
 
 def default_database(command: str) -> str:

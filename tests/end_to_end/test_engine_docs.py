@@ -28,7 +28,7 @@ SAID = {
 
 
 def test_all_examples_of_the_page_are_found() -> None:
-    assert (len(FILES), len(SCRIPTS)) == (6, 1)
+    assert (len(FILES), len(SCRIPTS)) == (6, 2)
 
 
 @pytest.mark.parametrize("text", FILES, ids=lambda text: re.findall(r'@agent\("(.*)"', text)[0])
@@ -63,7 +63,12 @@ def test_an_example_runs_as_a_file(text: str, tmp_path: Path) -> None:
 def test_a_script_of_the_page_runs_without_warnings(text: str, tmp_path: Path) -> None:
     file = tmp_path / "script.py"
     file.write_text(text)
+    (tmp_path / "greeter.py").write_text(FILES[0])
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(file)], capture_output=True, text=True, timeout=30
+        [sys.executable, "-W", "error", str(file)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -46,7 +46,7 @@ class Engine:
     """Runs the turns of runs, and changes runs."""
 
     def __init__(self, database: Database, agents: Iterable[Agent]):
-        self.agents = {agent.id: agent for agent in agents}
+        self.agents: Mapping[str, Agent] = _by_id(agents)
         self.notifier = Notifier()
         # Those that run here, by run id and number.
         self.turns: dict[tuple[str, int], RunningTurn] = {}
@@ -187,6 +187,14 @@ class Engine:
         if turn := self.turns.get((run_id, number)):
             turn.end()
 
+    async def replace_agents(self, agents: Iterable[Agent]) -> int:
+        """Begin turns with these agents from now on; return how many keep their earlier code."""
+        self.agents = _by_id(agents)
+        for turn in self.turns.values():
+            turn.look_for_agent()
+        await self._log_missing_agents()
+        return sum(turn.is_replaced() for turn in self.turns.values())
+
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
         """Call the function once and record its result; on recovery return the record."""
 
@@ -220,7 +228,7 @@ class Engine:
         self._running.add(task)
         turn = self.turns[run_id, number] = RunningTurn(self, run_id, number)
         try:
-            await turn.run(self.agents)
+            await turn.run()
         except (TurnTakenOver, EngineClosed):
             # DBOS would record a return as the turn's end.
             raise asyncio.CancelledError from None
@@ -287,6 +295,10 @@ class Engine:
             if self._cluster is not None:
                 await self.recover(await self._cluster.not_alive(servers))
         self._pending = pending
+
+
+def _by_id(agents: Iterable[Agent]) -> dict[str, Agent]:
+    return {agent.id: agent for agent in agents}
 
 
 async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:

@@ -41,6 +41,7 @@ class Executor(Protocol):
 
     notifier: Notifier
     resumed: Resumed
+    agents: Mapping[str, Agent]
 
     def notify(self, run_id: str) -> None: ...
     async def commit(
@@ -58,6 +59,7 @@ class RunningTurn:
     # Many thousands wait at a time.
     __slots__ = (
         "_agent",
+        "_awaits_agent",
         "_ended",
         "_error",
         "_executor",
@@ -78,6 +80,7 @@ class RunningTurn:
         self._subscription = executor.notifier.subscribe(run_id)
         self._task: asyncio.Task[Any] | None = None
         self._finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._awaits_agent = False
         self._ended = False
         self._error: Exception | None = None
         self._refused_calls = 0
@@ -96,18 +99,35 @@ class RunningTurn:
         if not self._ended:
             await self._finished
 
-    async def run(self, agents: Mapping[str, Agent]) -> None:
+    def look_for_agent(self) -> None:
+        """Begin, if the turn is parked because its agent was missing and now is not."""
+        if self._awaits_agent and not self._finished.done():
+            self._finished.set_result(None)
+
+    def is_replaced(self) -> bool:
+        """Whether the turn runs code of an agent that another has replaced, or none."""
+        if self._task is None:
+            return False
+        return self._executor.agents.get(self._agent.id) is not self._agent
+
+    async def run(self) -> None:
         """Call the agent's function and record how it ended; return when the turn has ended."""
         # Subscribed before the turn is read, so that no change of the run is missed.
         with contextlib.suppress(TurnEnded), self._subscription:
-            await self._run(agents)
+            await self._run()
 
-    async def _run(self, agents: Mapping[str, Agent]) -> None:
-        context = await self._begin(agents)
-        task = self._task
-        if context is None or task is None:
+    async def _run(self) -> None:
+        while (context := await self._begin(agents := self._executor.agents)) is None:
+            if agents is not self._executor.agents:
+                continue
+            self._awaits_agent = True
             await self.park()
-            return
+            if self._ended:
+                return
+            self._awaits_agent = False
+            self._finished = asyncio.get_running_loop().create_future()
+        task = self._task
+        assert task is not None
         try:
             await self._finished
             if self._ended and not task.done():

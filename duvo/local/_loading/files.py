@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import threading
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +17,9 @@ from . import modules
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, ModuleType
+
+
+_MAIN = threading.main_thread()
 
 
 def load_agents(path: str | os.PathLike[str]) -> list[Agent]:
@@ -33,6 +37,73 @@ def load_agents(path: str | os.PathLike[str]) -> list[Agent]:
         AgentFileError: the file is missing, fails, defines no agents, or
             defines two of the same name.
     """
+    return AgentFiles([path]).load()
+
+
+class AgentFiles:
+    """Files of agents that can be loaded again when they have changed.
+
+    Args:
+        paths: the files.
+    """
+
+    def __init__(self, paths: Iterable[str | os.PathLike[str]]):
+        self._paths = list(paths)
+        self._files = [Path(path).absolute() for path in self._paths]
+        # Of a load that failed: the versions of files, and the Python files that there were.
+        self._versions: dict[Path, modules.Version | None] | None = None
+        self._beside: set[Path] = set()
+
+    def load(self) -> list[Agent]:
+        """Load the files anew, with the modules beside them, and return their agents.
+
+        Raises:
+            AgentFileError: see `load_agents`; then the modules stay as they were.
+        """
+        versions = {file: modules.version_of(file) for file in {*self._files, *self._read()}}
+        with modules.restored_on_failure():
+            try:
+                agents = _load_all(self._paths)
+            except BaseException:
+                self._versions = modules.files_read(self._files) | versions
+                self._beside = self._python_files()
+                raise
+        self._versions = None
+        return agents
+
+    @property
+    def folders(self) -> set[Path]:
+        """The folders of the files, and of the modules that they import from beside them."""
+        files = {*self._files, *self._read()}
+        return {folder for file in files for folder in (file.parent, file.resolve().parent)}
+
+    def changed(self) -> list[Path]:
+        """Return the files that have changed since they were loaded.
+
+        After a load that failed these are also new ones: an import may have missed them.
+        """
+        read = self._read().items()
+        changed = [file for file, version in read if modules.version_of(file) != version]
+        if self._versions is not None:
+            changed += sorted(self._python_files() - self._beside - set(changed))
+        return changed
+
+    def _read(self) -> dict[Path, modules.Version | None]:
+        return modules.files_read(self._files) if self._versions is None else self._versions
+
+    def _python_files(self) -> set[Path]:
+        return {file for folder in self.folders for file in folder.glob("*.py")}
+
+
+def _load_all(paths: Iterable[str | os.PathLike[str]]) -> list[Agent]:
+    agents = [agent for path in paths for agent in _load(path)]
+    try:
+        return list(_by_name(agents).values())
+    except EngineError as error:
+        raise AgentFileError(str(error)) from None
+
+
+def _load(path: str | os.PathLike[str]) -> list[Agent]:
     file = Path(path).absolute()
     if not file.is_file():
         raise AgentFileError(f"{path}: there is no such file; give a Python file with agents")
@@ -71,9 +142,9 @@ def combine(agents: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
 def _execute(file: Path, shown: str) -> tuple[ModuleType, list[Agent]]:
     try:
         return modules.load(file)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is _MAIN:
+            raise
         reason = f"{shown}{_line(error, file)}: {_reason(error)}"
         if isinstance(error, SystemExit):
             reason = f"{shown}: it exits when it is imported"

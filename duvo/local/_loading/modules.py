@@ -5,24 +5,25 @@ from __future__ import annotations
 import builtins
 import contextlib
 import importlib
-import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import module_from_spec, resolve_name, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from ..agents import Agent, collecting_decorated, ignoring_decorated, note_decorated
+from . import published
 
 _current: dict[Path, Folder] = {}
 """The newest modules of each folder."""
 
-_roots: WeakKeyDictionary[ModuleType, Path] = WeakKeyDictionary()
-"""The folder that each of the modules was loaded from."""
+_lock = threading.RLock()
+
+Version = tuple[int, int, int]
+"""What changes when a file is written: its inode, size and time."""
 
 
 def load(file: Path) -> tuple[ModuleType, list[Agent]]:
@@ -31,12 +32,44 @@ def load(file: Path) -> tuple[ModuleType, list[Agent]]:
     A file that was loaded before is loaded anew, with its neighbours.
     """
     name, root = _name_and_root(file)
-    before = _current.get(root)
-    folder = Folder(root, before) if before is None or name in before.files else before
-    importlib.invalidate_caches()
-    with folder.undone_on_failure(before):
-        _current[root] = folder
+    with _lock:
+        folder = _current.get(root)
+        if folder is None or name in folder.files:
+            folder = _current[root] = Folder(root, folder)
+        importlib.invalidate_caches()
         return folder.load_file(file, name)
+
+
+@contextlib.contextmanager
+def restored_on_failure() -> Iterator[None]:
+    """Put back the modules that are replaced inside the block, if it fails."""
+    with _lock:
+        before = {root: (folder, folder.copy()) for root, folder in _current.items()}
+        try:
+            with published.restored_on_failure():
+                yield
+        except BaseException:
+            _current.clear()
+            for root, (folder, content) in before.items():
+                folder.put_back(content)
+                _current[root] = folder
+            raise
+
+
+def files_read(files: Iterable[Path]) -> dict[Path, Version | None]:
+    """Return what the newest modules of these files and beside them read, and the versions."""
+    roots = {_name_and_root(file)[1] for file in files}
+    folders = [folder for root in roots if (folder := _current.get(root))]
+    return {file: version for folder in folders for file, version in folder.read.items()}
+
+
+def version_of(file: Path) -> Version | None:
+    """Return the file's version; None if it cannot be found."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class Folder:
@@ -48,11 +81,13 @@ class Folder:
     Attributes:
         files: the names of the modules that were loaded as files of agents.
         modules: all modules, by name.
+        read: the source files that they were made from.
     """
 
     def __init__(self, root: Path, older: Folder | None = None):
         self.files: set[str] = set()
         self.modules: dict[str, ModuleType] = {}
+        self.read: dict[Path, Version] = {}
         self._root = root
         self._path = [str(root)]
         self._agents: dict[str, list[Agent]] = {}
@@ -69,35 +104,27 @@ class Folder:
             if name not in self.modules:
                 if package := name.rpartition(".")[0]:
                     self._load(package)
-                spec = spec_from_file_location(name, file, loader=_Source(name, str(file)))
+                loader = _Source(name, str(file), self.read)
+                spec = spec_from_file_location(name, file, loader=loader)
                 assert spec
                 self._execute(spec)
             self.files.add(name)
             return self.modules[name], self._agents[name]
 
-    @contextlib.contextmanager
-    def undone_on_failure(self, before: Folder | None) -> Iterator[None]:
-        """Forget what is loaded inside the block if it fails."""
-        kept, agents = dict(self.modules), dict(self._agents)
-        earlier = before.modules if before else {}
-        try:
-            yield
-        except BaseException:
-            for name in self.modules.keys() - kept.keys():
-                _replace(name, self.modules[name], earlier.get(name))
-            self.modules, self._agents = kept, agents
-            if before is None:
-                del _current[self._root]
-            else:
-                _current[self._root] = before
-            raise
+    def copy(self) -> tuple[set[str], dict[str, ModuleType], dict[str, list[Agent]]]:
+        return set(self.files), dict(self.modules), dict(self._agents)
+
+    def put_back(
+        self, content: tuple[set[str], dict[str, ModuleType], dict[str, list[Agent]]]
+    ) -> None:
+        self.files, self.modules, self._agents = content
 
     def _forget_imports_by_name(self) -> None:
         # `importlib.import_module` uses neither this class nor its modules.
         for name, module in list(sys.modules.items()):
             top = name.partition(".")[0]
             file = getattr(sys.modules.get(top, module), "__file__", None)
-            if file is None or top in self._kept or module in _roots:
+            if file is None or top in self._kept or module in published.roots:
                 continue
             folder = Path(file).parent
             if (folder.parent if Path(file).stem == "__init__" else folder) == self._root:
@@ -182,7 +209,7 @@ class Folder:
                 reason = "" if path is not None else f"; {parent!r} is not a package"
                 raise ModuleNotFoundError(f"No module named {name!r}{reason}", name=name)
             present = sys.modules.get(name)
-            if present is not None and present not in _roots and _is_same(present, spec):
+            if not published.may_publish(name) and present and published.is_same(present, spec):
                 # The program imported it by itself.
                 self.modules[name], self._agents[name] = present, []
             else:
@@ -194,20 +221,21 @@ class Folder:
     def _execute(self, spec: ModuleSpec) -> None:
         name, loader = spec.name, spec.loader
         if type(loader) is SourceFileLoader:
-            spec.loader = loader = _Source(name, loader.path)
+            spec.loader = loader = _Source(name, loader.path, self.read)
         module = module_from_spec(spec)
         vars(module)["__builtins__"] = self._builtins
-        _roots[module] = self._root
+        published.roots[module] = self._root
         self.modules[name] = module
-        present = sys.modules.get(name)
+        is_published = published.may_publish(name)
         if loader is None:
             self._agents[name] = []
             return
         try:
-            with _published(name, module), collecting_decorated() as agents:
+            with published.published(name, module), collecting_decorated() as agents:
                 loader.exec_module(module)
                 # A module may put something else into its own place.
-                self.modules[name] = sys.modules.get(name, module) if _is_ours(present) else module
+                if is_published:
+                    self.modules[name] = sys.modules.get(name, module)
         except BaseException:
             del self.modules[name]
             raise
@@ -219,63 +247,22 @@ class _Source(SourceFileLoader):
 
     lines: list[str]
 
+    def __init__(self, name: str, path: str, read: dict[Path, Version]):
+        super().__init__(name, path)
+        self._read = read
+
     def get_code(self, fullname: str) -> Any:
+        # Before it is read, so that a later change is noticed.
+        if version := version_of(Path(self.path)):
+            self._read[Path(self.path)] = version
         # A cached file may be stale: it is compared by seconds and size.
         data = self.get_data(self.path)
         self.lines = importlib.util.decode_source(data).splitlines()
         return self.source_to_code(data, self.path)
 
 
-@contextlib.contextmanager
-def _published(name: str, module: ModuleType) -> Iterator[None]:
-    # Dataclasses, typing and pickle look a module up by its name.
-    present = sys.modules.get(name)
-    if not _is_ours(present):
-        yield
-        return
-    sys.modules[name] = module
-    try:
-        yield
-    except BaseException:
-        _replace(name, module, present)
-        raise
-    if present is not None and _roots[present] != _roots[module]:
-        # The first of two files of one name stays.
-        sys.modules[name] = present
-    elif _is_library(name, module):
-        del sys.modules[name]
-
-
-def _is_library(name: str, module: ModuleType) -> bool:
-    if "." in name:
-        return name.partition(".")[0] not in sys.modules
-    # The folder is the last on `sys.path`.
-    spec = PathFinder.find_spec(name)
-    is_elsewhere = spec is not None and spec.origin is not None and not _is_same(module, spec)
-    return name in sys.stdlib_module_names or is_elsewhere
-
-
-def _is_ours(module: ModuleType | None) -> bool:
-    return module is None or module in _roots
-
-
-def _replace(name: str, module: ModuleType, other: ModuleType | None) -> None:
-    if sys.modules.get(name) is module:
-        if other is None:
-            del sys.modules[name]
-        else:
-            sys.modules[name] = other
-
-
 def _is_namespace(spec: ModuleSpec | None) -> bool:
     return spec is not None and spec.origin is None
-
-
-def _is_same(module: ModuleType, spec: ModuleSpec) -> bool:
-    file: str | None = getattr(module, "__file__", None)
-    if file is None or spec.origin is None:
-        return False
-    return os.path.realpath(file) == os.path.realpath(spec.origin)
 
 
 def _name_and_root(file: Path) -> tuple[str, Path]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from duvo.local import Agent, AgentFileError, load_agents
+from duvo.local import Agent, AgentFileError, AgentFiles, load_agents
 
 WriteAll = Callable[..., Path]
 
@@ -305,3 +305,74 @@ def test_a_folder_that_is_called_duvo_beside_a_file_is_not_what_agents_import(
     (tmp_path / "duvo").mkdir()
     (tmp_path / "duvo" / "__init__.py").touch()
     assert [agent.name for agent in load_agents(path)] == ["One"]
+
+
+def test_a_file_or_neighbour_that_changed_is_named_until_it_is_loaded(write: WriteAll) -> None:
+    path = write(agents=f"import helper\n{AGENT}    ...\n", helper="", unrelated="")
+    files = AgentFiles([path])
+    files.load()
+    assert (files.folders, files.changed()) == ({path.parent}, [])
+    helper = write(helper="NAME = 1")
+    write(unrelated="NAME = 1", new="")
+    assert files.changed() == [helper]
+    files.load()
+    assert files.changed() == []
+    helper.unlink()
+    assert files.changed() == [helper]
+
+
+def test_files_that_failed_to_load_are_named_when_they_or_files_beside_them_change(
+    write: WriteAll,
+) -> None:
+    path = write(agents=AGENT + "    ...\n")
+    files = AgentFiles([path])
+    files.load()
+    for text, kind in (
+        ("import later\n", "ModuleNotFound"),
+        ("(", "SyntaxError"),
+        ("", "no agents"),
+    ):
+        write(agents=text)
+        assert files.changed() == [path]
+        with pytest.raises(AgentFileError, match=kind):
+            files.load()
+        assert files.changed() == []
+    later = write(later="")
+    assert files.changed() == [later]
+    path.unlink()
+    assert set(files.changed()) == {path, later}
+    with pytest.raises(AgentFileError, match="no such file"):
+        files.load()
+    assert files.changed() == []
+    write(agents=AGENT + "    ...\n")
+    assert files.changed() == [path]
+
+
+def test_one_of_several_files_that_fails_leaves_the_modules_of_all(write: WriteAll) -> None:
+    agent = "from duvo.local import agent\n@agent('{0}')\nasync def f(run): return {1}\n"
+    write(first__agents=agent.format("First", 1), second__agents=agent.format("Second", 1))
+    root = write(first__agents=agent.format("First", 1)).parent.parent
+    files = AgentFiles([root / "first/agents.py", root / "second/agents.py"])
+    old, _ = files.load()
+    before = dict(sys.modules)
+    write(first__agents=agent.format("First", 2), second__agents="raise ValueError")
+    with pytest.raises(AgentFileError, match=r"second/agents\.py, line 1: ValueError"):
+        files.load()
+    assert (sys.modules, call(old)) == (before, 1)
+    write(second__agents=agent.format("First", 2))
+    with pytest.raises(AgentFileError, match="two agents are named 'First'"):
+        files.load()
+    write(second__agents=agent.format("Second", 2))
+    assert [call(new) for new in files.load()] == [2, 2]
+
+
+def test_a_neighbour_that_fails_while_an_agent_runs_is_imported_again(write: WriteAll) -> None:
+    path = write(
+        agents=f"{AGENT}    import helper; return helper.NAME\n", helper="raise ValueError"
+    )
+    (agent,) = load_agents(path)
+    with pytest.raises(ValueError):
+        call(agent)
+    assert "helper" not in sys.modules
+    write(helper="NAME = 1")
+    assert call(agent) == 1
