@@ -6,6 +6,9 @@ import json
 from math import isfinite
 from typing import Any, NoReturn
 
+_DEEP = 200
+"""Brackets below which nothing is nested too deeply to be written."""
+
 
 class Number(float):
     """A number whose digits Python would write differently, such as 12.10."""
@@ -30,6 +33,9 @@ def parse(text: str) -> Any:
     value = _decode(text)
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()
+    if text.count("[") + text.count("{") > _DEEP:
+        # What is parsed at the limit of recursion could not be written later.
+        as_json(value)
     return value
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from .._errors import ConfigError
 from .json_rows import WHITE_SPACE
 
+_ZIP = b"PK\x03\x04"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _JSON = (".json", ".jsonl", ".ndjson")
@@ -65,8 +66,10 @@ def recognise(
         is_whole: whether the sample is the whole input.
 
     Raises:
-        ConfigError: it may be read in two ways.
+        ConfigError: it is not text, or may be read in two ways.
     """
+    if sample.startswith(_ZIP):
+        raise ConfigError("this is a spreadsheet or an archive; save its rows as CSV")
     encoding = encoding_of(sample)
     text = sample.decode("utf-16" if encoding == "UTF-16" else "utf-8-sig", "replace")
     newline = "\r" if "\r" in text and "\n" not in text else "\n"

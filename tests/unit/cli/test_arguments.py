@@ -104,9 +104,10 @@ def test_a_typed_field_reads_json_from_a_file(tmp_path):
     file = tmp_path / "x.json"
     file.write_text('{"a": [1]}')
     assert fields.typed_field(f"k=@{file}") == ("k", {"a": [1]})
-    file.write_text("{")
-    with pytest.raises(ArgumentTypeError, match="is not JSON"):
-        fields.typed_field(f"k=@{file}")
+    for bad in ("{", '{"a": 1, "a": 1}', "[1e999]", "[NaN]", "é"):
+        file.write_bytes(bad.encode("latin-1"))
+        with pytest.raises(ArgumentTypeError, match="is not JSON"):
+            fields.typed_field(f"k=@{file}")
     with pytest.raises(CommandFailed, match="No such file"):
         fields.typed_field("k=@nowhere.json")
 

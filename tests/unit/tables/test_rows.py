@@ -226,6 +226,20 @@ def test_quoted_lines_are_a_csv_if_their_first_is_a_column_that_is_needed() -> N
         rows_of(text)
 
 
+def test_a_spreadsheet_is_refused_in_one_line() -> None:
+    with pytest.raises(ConfigError, match=r"a\.xlsx: this is a spreadsheet .* as CSV"):
+        rows_of(b"PK\x03\x04...", "a.xlsx")
+
+
+def test_a_row_that_could_not_be_written_again_is_bad() -> None:
+    def nested(depth: int) -> str:
+        return "[" * depth + "]" * depth
+
+    good, bad = json_rows(f"{nested(190)}\n{nested(900)}\n")
+    assert isinstance(good, Row)
+    assert bad == BadRow(2, "not JSON: nested too deeply")
+
+
 def test_numbers_that_python_does_not_have_and_fields_given_twice_are_bad() -> None:
     assert json_rows('{"n": 1e400}\n[Infinity]\n{"a": {"b": 1, "b": 1}}\n') == [
         BadRow(1, "not JSON: the number 1e400 is too large"),
