@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import subprocess
 import traceback
@@ -15,6 +16,7 @@ import trustme
 import duvo
 from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, serving
 from tests.servers.proxy import Proxy, running_proxy
+from tests.servers.raw_server import raw_server
 from tests.support.clients import Connect
 
 HOST = "api.example.test"
@@ -79,6 +81,23 @@ def test_a_refusal_of_a_proxy_is_not_retried(connect: Connect, proxy: Proxy, sta
             call()
         assert not caught.value.arrived
         assert proxy.requests == [f"CONNECT {HOST}:443"]
+
+
+def test_a_proxy_that_breaks_after_a_change_was_sent_leaves_its_outcome_unknown(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads: list[bytes] = []
+
+    def serve(connection: socket.socket, head: bytes) -> None:
+        heads.append(head)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    with raw_server(serve) as proxy_url:
+        monkeypatch.setenv("HTTP_PROXY", proxy_url)
+        client = connect(api_key=KEY, base_url=f"http://{HOST}", team_id=TEAM)
+        with pytest.raises(duvo.OutcomeUnknown, match="broke"):
+            client.runs.start(AGENT)
+    assert len(heads) == 1
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"])

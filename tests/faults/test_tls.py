@@ -1,0 +1,131 @@
+"""TLS that breaks: before a request nothing was sent, after it the outcome is unknown."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+import duvo
+from tests.servers.fake_api import AGENT, KEY, TEAM
+from tests.servers.raw_server import raw_server
+from tests.support.clients import Connect
+from tests.support.clocks import StoppedClock
+
+CLIENT_HELLO = b"\x16\x03\x01"
+
+
+class Greetings:
+    """Fails TLS handshakes in one way, and counts them."""
+
+    def __init__(self, fail: Callable[[socket.socket], None]):
+        self.count = 0
+        self._fail = fail
+
+    def serve(self, connection: socket.socket, hello: bytes) -> None:
+        assert hello.startswith(CLIENT_HELLO)
+        self.count += 1
+        self._fail(connection)
+
+
+def close(connection: socket.socket) -> None:
+    connection.shutdown(socket.SHUT_RDWR)
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def say_nothing(connection: socket.socket) -> None:
+    connection.recv(1)
+
+
+def speak_http(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+@pytest.mark.parametrize("fail", [close, reset, say_nothing])
+def test_a_change_whose_handshake_breaks_is_sent_again_and_known_to_be_undone(
+    connect: Connect, fail: Callable[[socket.socket], None]
+) -> None:
+    greetings = Greetings(fail)
+    with raw_server(greetings.serve) as base_url:
+        client = connect(
+            api_key=KEY,
+            base_url=base_url.replace("http:", "https:"),
+            team_id=TEAM,
+            max_retries=2,
+            timeout=0.3,
+        )
+        client._driver.api.clock = StoppedClock()
+        with pytest.raises((duvo.ConnectionError, duvo.TimeoutError)) as caught:
+            client.runs.start(AGENT)
+    assert not isinstance(caught.value, duvo.TLSError)
+    assert not caught.value.arrived
+    assert greetings.count == 3
+
+
+def test_a_server_without_tls_is_not_asked_again(connect: Connect) -> None:
+    greetings = Greetings(speak_http)
+    with raw_server(greetings.serve) as base_url:
+        base_url = base_url.replace("http:", "https:")
+        client = connect(api_key=KEY, base_url=base_url, team_id=TEAM)
+        with pytest.raises(duvo.TLSError) as caught:
+            client.runs.start(AGENT)
+    assert not caught.value.arrived
+    assert greetings.count == 1
+
+
+class BrokenRecords:
+    """Answers requests over TLS with bytes that are not TLS, or not at all."""
+
+    def __init__(self, authority: trustme.CA, after: bytes):
+        self.count = 0
+        self._after = after
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(self._context)
+
+    def serve(self, connection: socket.socket, hello: bytes) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        secured = self._context.wrap_bio(incoming, outgoing, server_side=True)
+        incoming.write(hello)
+        request = b""
+        while not request:
+            try:
+                request = secured.read(65536)
+            except ssl.SSLWantReadError:
+                connection.sendall(outgoing.read())
+                incoming.write(connection.recv(65536))
+        self.count += 1
+        connection.sendall(self._after)
+        close(connection)
+
+
+@pytest.fixture
+def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[trustme.CA]:
+    """A certificate authority, trusted by the environment."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    yield authority
+
+
+@pytest.mark.parametrize(
+    "after", [b"", b"\x17\x03\x03\x00\x20" + b"x" * 32, b"HTTP/1.1 400 No\r\n"]
+)
+def test_tls_that_breaks_after_a_change_was_sent_leaves_its_outcome_unknown(
+    connect: Connect, authority: trustme.CA, after: bytes
+) -> None:
+    broken = BrokenRecords(authority, after)
+    with raw_server(broken.serve) as base_url:
+        base_url = base_url.replace("http:", "https:")
+        client = connect(api_key=KEY, base_url=base_url, team_id=TEAM)
+        with pytest.raises(duvo.OutcomeUnknown, match="broke"):
+            client.runs.start(AGENT)
+    assert broken.count == 1
