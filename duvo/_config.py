@@ -30,11 +30,13 @@ class Settings:
         profile: the profile that was used, or None.
         team_may_be_in_profile: whether the profile file was not read, and may name the team.
         is_of_engine: whether the profile is that of a local engine.
+        base_url_source: where the base URL comes from, for texts.
     """
 
     __slots__ = (
         "api_key",
         "base_url",
+        "base_url_source",
         "is_of_engine",
         "profile",
         "team_id",
@@ -49,6 +51,7 @@ class Settings:
         profile: str | None = None,
         team_may_be_in_profile: bool = False,
         is_of_engine: bool = False,
+        base_url_source: str = "an argument",
     ):
         self.api_key = api_key
         self.base_url = base_url
@@ -56,6 +59,7 @@ class Settings:
         self.profile = profile
         self.team_may_be_in_profile = team_may_be_in_profile
         self.is_of_engine = is_of_engine
+        self.base_url_source = base_url_source
 
     def __repr__(self) -> str:
         return (
@@ -103,6 +107,7 @@ def resolve(
         checked_id(team_id, "team")
     named: Profile | None = None
     team_may_be_in_profile = False
+    source = "an argument" if base_url else None
     if profile is not None:
         named = _profile(profile)
         _warn_of_unused(profile, environ)
@@ -114,6 +119,7 @@ def resolve(
     else:
         given = {"team_id": team_id}
         base_url = base_url or _variable("DUVO_API_BASE_URL", environ)
+        source = source or ("DUVO_API_BASE_URL" if base_url else None)
         team_id = team_id or _variable("DUVO_TEAM_ID", environ)
         own_key = api_key is not None
         api_key = api_key or _variable("DUVO_API_KEY", environ)
@@ -126,6 +132,8 @@ def resolve(
             api_key = api_key or named.api_key
             base_url = base_url or named.base_url
             team_id = (named.team_id if named.engine else None) or team_id or named.team_id
+    if source is None:
+        source = f"the profile {named.name!r}" if named and named.base_url else "the default"
     if api_key is None:
         raise MissingCredential(
             "no API key: set DUVO_API_KEY, or add a profile with `duvo profiles add NAME`; "
@@ -138,6 +146,7 @@ def resolve(
         named.name if named else None,
         team_may_be_in_profile,
         named is not None and named.engine is not None,
+        source,
     )
 
 

@@ -135,6 +135,8 @@ class UnexpectedAnswer(DuvoError):
     Attributes:
         may_pass: whether a retry is likely to succeed, as after a response that
             could not be parsed at all.
+        from_elsewhere: whether it may come from another server than the API, as a
+            login page does; the base URL may be wrong.
     """
 
     def __init__(
@@ -144,9 +146,11 @@ class UnexpectedAnswer(DuvoError):
         method: str | None = None,
         path: str | None = None,
         may_pass: bool = False,
+        from_elsewhere: bool = False,
     ):
         super().__init__(message, method=method, path=path)
         self.may_pass = may_pass
+        self.from_elsewhere = from_elsewhere
 
 
 class NotLoaded(DuvoError, AttributeError):

@@ -28,6 +28,7 @@ class Server:
     """The server's features, as far as its responses have shown.
 
     Attributes:
+        speaks_json: whether any response was JSON; if not, it may not be the API.
         long_poll: maximum seconds for which it holds a request; 0 if it does not.
         lists_created_since: whether the list of runs has the filter `created_since`.
         list_shows_changes: whether `updated_at` in the list moves with every
@@ -36,6 +37,7 @@ class Server:
 
     def __init__(self) -> None:
         self.honours_idempotency = False
+        self.speaks_json = False
         self.long_poll = 0.0
         self.lists_created_since = False
         self.list_shows_changes = True
@@ -56,6 +58,7 @@ class Api:
     """The API of one server, as one key sees it. Its repr never shows the key.
 
     Attributes:
+        base_url_source: where the base URL comes from, for texts.
         timeout: seconds for each socket operation.
         may_hold: whether a held request would not block others.
         known_team_id: the team, or None while it is not known.
@@ -63,6 +66,7 @@ class Api:
     """
 
     base_url = "(not known yet)"
+    base_url_source = "an argument"
     api_key = ""
     rate_limit: SharedRateLimit
     _find_team: Callable[[Api, Deadline | None], Flow[str]]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from .api import Api
     from .request import Request
 
 
@@ -40,23 +41,29 @@ class Response:
         return f"<Response {self.status}, {len(self.content)} bytes>"
 
 
-def check(
-    response: Response, request: Request, secret: str, retry_after: float | None, host: str
-) -> None:
-    """Check a response, and decode its body into `data`; remove the secret from error texts."""
+def check(response: Response, request: Request, api: Api, retry_after: float | None) -> None:
+    """Check a response, and decode its body into `data`; remove the key from error texts."""
     status, content = response.status, response.content
     data, readable = _decode(content)
+    if readable and data is not None:
+        api.server.speaks_json = True
     if status >= 400:
-        raise _error(response, request, data, secret, retry_after)
+        raise _error(response, request, data, api.api_key, retry_after)
     # Truncated headers look like the headers of a response without a body.
     cut = not content and status == 200 and request.method == "GET"
     if cut or not readable or not 200 <= status < 300:
         kind = response.headers.get("content-type", "no content type").split(";")[0]
+        # Truncated JSON comes from the API.
+        is_json = content.lstrip()[:1] in (b"", b"{", b"[")
+        from_elsewhere = 200 <= status < 300 and not is_json and not api.server.speaks_json
+        reason = "the base URL is wrong" if from_elsewhere else "the response was truncated"
         raise request.error(
             _errors.UnexpectedAnswer,
-            f" returned {status} from {host} with {kind} that is not JSON ({len(content)} bytes); "
-            "a proxy or a login page may be in between, or the response was truncated",
+            f" returned {status} from {api.base_url} with {kind} that is not JSON "
+            f"({len(content)} bytes); a proxy or a login page may be in between, or {reason} "
+            f"(the base URL comes from {api.base_url_source})",
             may_pass=True,
+            from_elsewhere=from_elsewhere,
         )
     response.data = data
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("duvo")
 
+_LONGEST_ELSEWHERE = 3.0
+"""Seconds for which responses that are not JSON are tolerated if there never was another."""
+
 TRANSIENT = (500, 502, 503, 504)
 """Statuses of a server, or a proxy, that cannot serve for a while."""
 
@@ -47,6 +50,11 @@ def is_transient(error: errors.DuvoError) -> bool:
     if isinstance(error, (errors.UnexpectedAnswer, errors.ConnectionError)):
         return error.may_pass
     return isinstance(error, errors.TimeoutError)
+
+
+def is_elsewhere(error: errors.DuvoError, lasted: float) -> bool:
+    """Whether the base URL seems not to be the API's, after failing for so many seconds."""
+    return getattr(error, "from_elsewhere", False) and lasted > _LONGEST_ELSEWHERE
 
 
 def surely_not_done(error: errors.DuvoError) -> bool:
@@ -81,6 +89,13 @@ def backoff(attempt: int, retry_after: float | None = None) -> float:
     """
     ours = min(8.0, 0.5 * 2.0 ** (attempt - 1)) * random.uniform(0.75, 1.0)
     return max(ours, retry_after or 0.0)
+
+
+def pause(attempt: int, error: BaseException | None) -> float:
+    """Return the seconds before the next attempt after an error, as `backoff` does."""
+    seconds = backoff(attempt, getattr(error, "retry_after", None))
+    # Few seconds are left for the next attempts.
+    return min(1.0, seconds) if getattr(error, "from_elsewhere", False) else seconds
 
 
 def retry_after(headers: Mapping[str, str], unix: float) -> float | None:
@@ -131,7 +146,7 @@ def _retry(
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        seconds = backoff(state.attempt_number, getattr(error, "retry_after", None))
+        seconds = pause(state.attempt_number, error)
         return deadline.left(seconds) if deadline is not None else seconds
 
     def log(state: tenacity.RetryCallState) -> None:

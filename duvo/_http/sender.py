@@ -39,6 +39,7 @@ def send(api: Api, request: Request) -> Flow[Response]:
     most = api.max_retries if request.retries is None else request.retries
     # Stays True: a later attempt that certainly failed does not undo an earlier one.
     may_have_happened = False
+    began = api.clock.now()
 
     def attempt() -> Flow[Response]:
         nonlocal may_have_happened
@@ -54,6 +55,7 @@ def send(api: Api, request: Request) -> Flow[Response]:
         return (
             isinstance(error, DuvoError)
             and retries.may_retry(error, repeatable=repeatable)
+            and not retries.is_elsewhere(error, api.clock.now() - began)
             and not (request.deadline is not None and request.deadline.passed)
         )
 
@@ -92,5 +94,5 @@ def _exchange(api: Api, request: Request) -> Flow[Response]:
         retry_after = retries.retry_after(response.headers, api.clock.unix())
         if response.status == 429:
             api.rate_limit.record_429(retry_after, api.clock)
-    responses.check(response, request, api.api_key, retry_after, api.base_url)
+    responses.check(response, request, api, retry_after)
     return response

@@ -79,3 +79,4 @@ def configure(api: Api, settings: Settings) -> None:
         return find_team(api, settings, deadline)
 
     api.configure(settings.base_url, settings.api_key, settings.team_id, find_team)
+    api.base_url_source = settings.base_url_source

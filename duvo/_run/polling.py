@@ -86,6 +86,7 @@ class Poller:
         self._has_read = False
         self._last_failure: _errors.DuvoError | None = None
         self._failing_since: float | None = None
+        self._elsewhere_since: float | None = None
         self._failures = 0
         self._reported = False
 
@@ -95,14 +96,14 @@ class Poller:
         return 0.0 if self._looks_once else self.api.server.long_poll
 
     def get_once(self, path: str, params: Sequence[tuple[str, str]]) -> Flow[Response]:
-        """Send a GET, without retries of its own if `repeat` repeats it."""
+        """Send a GET, without retries: `repeat` repeats it."""
         if not self._patient and self.deadline.timeout is None:
-            return get(self.api, path, params=params, read_at_once=True)
+            return get(self.api, path, params=params, retries=0, read_at_once=True)
         return get(
             self.api,
             path,
             params=params,
-            retries=0 if self._patient else None,
+            retries=0,
             deadline=self.deadline,
             polling=self._patient and not self._looks_once,
         )
@@ -151,8 +152,11 @@ class Poller:
             self.check_look()
             yield from self.sleep(0.5, "the run was only just started")
             return
-        if not retries.is_transient(error) or self._has_retried(error):
+        if not retries.is_transient(error) or self._has_wrong_address(error):
             raise error
+        if not self._patient:
+            yield from self._retry(error)
+            return
         self.check_look()
         asked = getattr(error, "retry_after", None)
         if isinstance(error, _errors.RateLimited):
@@ -171,14 +175,25 @@ class Poller:
             logger.warning("%s cannot be read, still trying: %s", self._subject, error)
         # A long Retry-After must not outlast the limit of an outage.
         left = OUTAGE_LIMIT - lasted + 1.0
-        seconds = min(left, retries.backoff(min(self._failures, 5), asked))
+        seconds = min(left, retries.pause(min(self._failures, 5), error))
         yield from self.sleep(seconds, "the server cannot be read")
 
-    def _has_retried(self, error: _errors.DuvoError) -> bool:
-        if self._patient:
+    def _retry(self, error: _errors.DuvoError) -> Flow[None]:
+        may_retry = retries.may_retry(error, repeatable=True)
+        if not may_retry or self._failures >= self.api.max_retries:
+            raise error
+        self._failures += 1
+        yield from self.sleep(retries.pause(self._failures, error), "before the next attempt")
+
+    def _has_wrong_address(self, error: _errors.DuvoError) -> bool:
+        """Whether responses that cannot be the API's have come for long."""
+        if not (isinstance(error, _errors.UnexpectedAnswer) and error.from_elsewhere):
+            self._elsewhere_since = None
             return False
-        # The sender has retried a single call, but not because of contradicting pages.
-        return not isinstance(error, _errors.UnexpectedAnswer) or self._failures >= 3
+        now = self.api.clock.now()
+        if self._elsewhere_since is None:
+            self._elsewhere_since = now
+        return retries.is_elsewhere(error, now - self._elsewhere_since)
 
     def _record_success(self) -> None:
         if self._reported and self._failing_since is not None:
@@ -186,7 +201,7 @@ class Poller:
             logger.warning("%s can be read again after %.0f s", self._subject, lasted)
         self._has_read = True
         self._last_failure = None
-        self._failing_since = None
+        self._failing_since = self._elsewhere_since = None
         self._failures = 0
         self._reported = False
 

@@ -41,6 +41,7 @@ class FaultyProxy:
         self._accepting: threading.Thread | None = None
         self._refusals = schedule.refusals
         self._reset_next = False
+        self._has_answered = False
         self._asking = 0
         self._asked = threading.Condition()
         self.base_url = f"http://127.0.0.1:{self._port}"
@@ -139,6 +140,9 @@ class FaultyProxy:
         fault, chance = self._schedule.next(
             request.kind, pages=request.kind == "messages", begins=request.offset == 0
         )
+        if fault is Fault.HTML and not self._has_answered:
+            # Without any JSON before, a page of HTML means a wrong address.
+            fault = Fault.BROKEN
         event = Event(request, fault)
         self.events.append(event)
         if not self._link.honours_keys:
@@ -159,6 +163,7 @@ class FaultyProxy:
             exchange.answer(reply)
             raise Hangup
         HANDLERS[fault](exchange)
+        self._has_answered |= fault is Fault.PASS
 
     def _hidden(self) -> tuple[str, ...]:
         hidden = () if self._link.honours_keys else _HIDDEN_WITHOUT_KEYS

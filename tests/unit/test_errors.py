@@ -11,8 +11,10 @@ import pytest
 
 import duvo
 from duvo import _errors
+from duvo._http.api import Api
 from duvo._http.request import Request
 from duvo._http.response import Response, check
+from duvo._time.clock import Clock
 
 ALL = [
     kind
@@ -60,8 +62,10 @@ def test_the_tree_at_the_top_of_the_file_is_the_tree() -> None:
 
 
 def error_of(response: Response, method: str) -> duvo.APIError:
+    api = Api(max_retries=0, timeout=1.0, clock=Clock(), may_hold=False)
+    api.api_key = "dv_secret"
     with pytest.raises(duvo.APIError) as caught:
-        check(response, Request(method, "/v2/x"), "dv_secret", None, "https://host")
+        check(response, Request(method, "/v2/x"), api, None)
     return caught.value
 
 
