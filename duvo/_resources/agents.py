@@ -159,12 +159,14 @@ def get_agent(api: Api, agent: str) -> Flow[Agent]:
     return (yield from with_agent_id(api, agent, read))
 
 
-def find_agent_id(api: Api, agent: str, deadline: Deadline | None = None) -> Flow[str]:
-    """Find the id of an agent by its id or exact name."""
+def find_agent_id(
+    api: Api, agent: str, deadline: Deadline | None = None, gone: str | None = None
+) -> Flow[str]:
+    """Find the id of an agent by its id or exact name; `gone` is an id that was not found."""
     if paths.is_id(checked_id(agent, "agent")):
         return agent
     agent_id, looked_up_at = api.agent_ids.get(agent, ("", 0.0))
-    if not agent_id or api.clock.now() - looked_up_at > _KEPT:
+    if agent_id in ("", gone) or api.clock.now() - looked_up_at > _KEPT:
         agent_id = (yield from _find_by_name(api, agent, deadline)).id
         api.agent_ids[agent] = (agent_id, api.clock.now())
     return agent_id
@@ -186,9 +188,7 @@ def with_agent_id(
     except _errors.NotFound:
         if not was_kept:
             raise
-        if api.agent_ids.get(agent) is before:
-            api.agent_ids.pop(agent, None)
-        found = yield from find_agent_id(api, agent, deadline)
+        found = yield from find_agent_id(api, agent, deadline, gone=agent_id)
         if found == agent_id:
             raise
     return (yield from use(found))

@@ -74,17 +74,20 @@ def start_run(
     return (yield from with_agent_id(api, agent, start, deadline))
 
 
-def agent_finder(api: Api, agent: str) -> Callable[[], Flow[str]]:
-    """Return a function that finds the id of an agent by its id or exact name."""
-    return lambda: _find_agent(api, agent)
+def agent_finder(api: Api, agent: str) -> Callable[..., Flow[str]]:
+    """Return a function that finds the id of an agent by its id or exact name.
 
+    Its argument is an id that was not found, or None.
+    """
 
-def _find_agent(api: Api, agent: str) -> Flow[str]:
-    if paths.is_id(agent):
-        return agent
-    from .agents import find_agent_id
+    def find(gone: str | None = None) -> Flow[str]:
+        if paths.is_id(agent):
+            return agent
+        from .agents import find_agent_id
 
-    return (yield from find_agent_id(api, agent))
+        return (yield from find_agent_id(api, agent, gone=gone))
+
+    return find
 
 
 def _pairs(params: Query) -> list[tuple[str, str]]:

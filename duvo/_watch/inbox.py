@@ -12,19 +12,18 @@ from .run_query import RunQuery
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from .._flow.steps import Flow
     from .._http.api import Api
     from .._run.state import RunState
-    from .run_query import MakeRun
+    from .run_query import FindAgent, MakeRun
 
 
 class InboxQuery(RunQuery):
     """A query for the runs that wait for a human."""
 
-    def __init__(self, api: Api, find_agent: Callable[[], Flow[str]] | None):
+    def __init__(self, api: Api, find_agent: FindAgent | None):
         super().__init__(api, find_agent, [], "waiting", "asc", None, 0)
 
     def give(self, make_run: MakeRun) -> Flow[None]:

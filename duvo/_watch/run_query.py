@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .._flow.steps import Flow
     from .._http.api import Api
 
+    FindAgent = Callable[..., Flow[str]]
     MakeRun = Callable[[RunState], Any]
 
 
@@ -30,7 +31,7 @@ class RunQuery:
     time is read newest first, and reversed if the oldest are wanted first.
 
     Args:
-        find_agent: finds the agent's id, or None for all agents.
+        find_agent: finds the agent's id, other than one that is passed; None for all agents.
         params: the other filters.
         status: one of our statuses, or None.
         since: only runs created at or after this time, or None.
@@ -40,7 +41,7 @@ class RunQuery:
     def __init__(
         self,
         api: Api,
-        find_agent: Callable[[], Flow[str]] | None,
+        find_agent: FindAgent | None,
         params: list[tuple[str, str]],
         status: str | None,
         sort_order: str,
@@ -54,6 +55,7 @@ class RunQuery:
         self._api = api
         self._find_agent = find_agent
         self._agent_id: str | None = None
+        self._has_given = False
         self._params = params
         self._status = status
         self._sort_order = sort_order
@@ -99,12 +101,12 @@ class RunQuery:
     def _is_cut_by_server(self) -> bool:
         return not self._is_cut_by_time and not self._is_merged
 
-    def prepare(self) -> Flow[None]:
-        """Find the team and the agent."""
+    def prepare(self, gone: str | None = None) -> Flow[None]:
+        """Find the team and the agent, which has another id than `gone`."""
         order = self._sort_order if self._since is None else "desc"
         params = [*self._params, ("sort_order", order)]
         if self._find_agent is not None:
-            self._agent_id = yield from self._find_agent()
+            self._agent_id = yield from self._find_agent(gone)
             params.insert(0, ("agent_id", self._agent_id))
         path = paths.runs((yield from self._api.team_id()))
         words = ("interrupted", "stopped") if self._is_merged else (self._status,)
@@ -129,6 +131,18 @@ class RunQuery:
         """Give the runs, each as the user's object for it."""
         if not self._pages:
             yield from self.prepare()
+        try:
+            yield from self._give(make_run)
+        except _errors.NotFound:
+            before = self._agent_id
+            if before is None or self._has_given:
+                raise
+            yield from self.prepare(before)
+            if self._agent_id == before:
+                raise
+            yield from self._give(make_run)
+
+    def _give(self, make_run: MakeRun) -> Flow[None]:
         pages = self._merged or self._pages[0]
         is_reversed = self._since is not None and self._sort_order != "desc"
         source = Reversed(pages) if is_reversed else pages
@@ -140,6 +154,7 @@ class RunQuery:
             items = [item for item in page if self._is_wanted(wire.run(item))]
             wanted = items[max(0, begin - number) : None if end is None else max(0, end - number)]
             if wanted:
+                self._has_given = True
                 yield Give([make_run(_listed(item)) for item in wanted])
             number += len(items)
             if end is not None and number > end:

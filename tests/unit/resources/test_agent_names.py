@@ -13,30 +13,37 @@ from tests.support.clocks import StoppedClock
 
 MOVED = "33333333-3333-4333-8333-333333333333"
 
-USES: list[tuple[Callable[[duvo.Client], Any], str]] = [
-    (lambda client: client.runs.start("Invoice approver"), "/runs"),
-    (lambda client: client.runs.ask("Invoice approver", timeout=60), "/runs"),
-    (lambda client: client.agents.get("Invoice approver"), f"/agents/{AGENT}"),
-]
+USES: dict[str, Callable[[duvo.Client], Any]] = {
+    "start": lambda client: client.runs.start("Invoice approver"),
+    "ask": lambda client: client.runs.ask("Invoice approver", timeout=60),
+    "get": lambda client: client.agents.get("Invoice approver"),
+    "list": lambda client: next(client.runs.list(agent="Invoice approver")),
+    "stopped": lambda client: next(client.runs.list("stopped", agent="Invoice approver")),
+    "inbox": lambda client: next(client.runs.inbox(agent="Invoice approver")),
+}
 
 
 def refuse_the_old_agent(fake_api: FakeAPI) -> None:
     def refuse(seen: ReceivedRequest) -> Any:
-        is_start = seen.method == "POST" and seen.path.endswith("/runs")
-        if is_start and seen.json["agent_id"] not in [one["id"] for one in fake_api.agents]:
+        agent_id = seen.json["agent_id"] if seen.method == "POST" else seen.query.get("agent_id")
+        if agent_id and agent_id not in [one["id"] for one in fake_api.agents]:
             return 404, {"error": "no such agent"}
         return None
 
     def end(seen: ReceivedRequest) -> None:
-        for run_id in fake_api.runs:
-            fake_api.end(run_id)
+        if seen.method == "POST":
+            for run_id in fake_api.runs:
+                fake_api.end(run_id)
 
+    for agent_id in (AGENT, MOVED):
+        fake_api.start("interrupted", agent_id=agent_id)
+        fake_api.ask(fake_api.start(agent_id=agent_id))
     fake_api.before, fake_api.after = refuse, end
 
 
-@pytest.mark.parametrize(("use", "path"), USES)
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
 def test_a_name_whose_agent_is_gone_is_looked_up_again(
-    fake_api: FakeAPI, client: duvo.Client, use: Callable[[duvo.Client], Any], path: str
+    fake_api: FakeAPI, client: duvo.Client, use: Callable[[duvo.Client], Any]
 ) -> None:
     refuse_the_old_agent(fake_api)
     use(client)
@@ -51,9 +58,9 @@ def test_a_name_whose_agent_is_gone_is_looked_up_again(
     assert len({one.headers["idempotency-key"] for one in starts}) == len(starts)
 
 
-@pytest.mark.parametrize(("use", "path"), USES)
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
 def test_a_name_whose_agent_is_gone_for_good_says_that_no_agent_is_called_so(
-    fake_api: FakeAPI, client: duvo.Client, use: Callable[[duvo.Client], Any], path: str
+    fake_api: FakeAPI, client: duvo.Client, use: Callable[[duvo.Client], Any]
 ) -> None:
     refuse_the_old_agent(fake_api)
     use(client)
