@@ -21,6 +21,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from .._errors import JournalError
+from .._forks import renew_in_child
 from . import fingerprints
 from .journal_file import open_file, open_private
 
@@ -111,6 +112,17 @@ class Journal:
         self._execute = self._connection.execute
         self._pass: int | None = None
         self._lock = threading.RLock()
+        self._is_of_parent = False
+        renew_in_child(self._renew)
+
+    def _renew(self) -> None:
+        """Leave the file to the parent process: a forked process must not even close it."""
+        import ctypes
+
+        self._lock = threading.RLock()
+        self._is_of_parent = True
+        # SQLite would write into the file when the connection is collected.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
 
     def read_mark(self) -> Any:
         """Return the value stored by `set_mark`, or None."""
@@ -245,8 +257,9 @@ class Journal:
 
     def close(self) -> None:
         """Release the file. It is consistent at any moment, even without this."""
-        with self._connected():
-            self._connection.close()
+        if not self._is_of_parent:
+            with self._connected():
+                self._connection.close()
 
     def _change(self, statement: str, values: list[Any], *, durable: bool = False) -> None:
         with self._transaction(durable=durable):
@@ -275,6 +288,8 @@ class Journal:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[None]:
+        if self._is_of_parent:
+            raise JournalError(f"{self} belongs to the process that began the batch")
         try:
             with self._lock:
                 yield

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from copy import copy
 
+from .._forks import call_in_child
 from .._run.actions import poll
 from .._run.on_request import Responder
 from .._run.polling import Poller
@@ -30,6 +31,12 @@ _MOST_DRIVERS = 8
 
 _drivers: OrderedDict[tuple[object, ...], Driver] = OrderedDict()
 _drivers_lock = threading.Lock()
+
+
+@call_in_child
+def _renew() -> None:
+    global _drivers_lock
+    _drivers_lock = threading.Lock()
 
 
 def reply(

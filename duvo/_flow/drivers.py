@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
+from .._errors import DuvoError
 from .steps import Give
 
 TYPE_CHECKING = False
@@ -46,8 +47,19 @@ class Drive(Generic[T]):
         except StopIteration as end:
             self.step, self.result = None, end.value
         except BaseException as error:
-            self.step, self.error = None, error
+            # An exception from outside, such as Ctrl-C, may come in the middle of the flow.
+            is_own = error is value or isinstance(error, DuvoError)
+            self.step, self.error = None, error if is_own else _interrupted(error)
             raise
+
+
+def _interrupted(error: BaseException) -> DuvoError:
+    failure = DuvoError(
+        f"{type(error).__name__} ended the iteration at a point from which it cannot continue: "
+        "begin another"
+    )
+    failure.__cause__ = error
+    return failure
 
 
 def run(flow: Flow[T], perform: Callable[[Step], Any]) -> T:

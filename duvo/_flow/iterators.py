@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from typing import Any, Generic, TypeVar
 
+from .._errors import ConfigError, DuvoError
+from .._forks import renew_in_child
 from .drivers import Drive
-from .steps import Block, Closed, Give, Send
+from .steps import Closed, Give
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +30,18 @@ class _Items(Generic[T]):
         self._taken: Give | None = None
         self._items: Iterator[T] = iter(())
         self._is_finished = False
-        # Whether the iteration can resume after an exception from outside.
+        # Why the iteration ended for good: an error of its flow, or from outside.
+        self._end: BaseException | None = None
+        # Whether it continues after an exception from outside. A batch in threads would
+        # keep a process that ends from its end.
         self._is_resumable = True
-        self._is_iterating = False
+        # The thread that is iterating at the moment, or None.
+        self._thread: int | None = None
 
     def _next_step(self) -> Step | None:
         """Return the next step, or None if the flow has ended; raise the error that ended it."""
+        if self._end is not None:
+            raise self._end
         drive = self._drive
         if drive is None:
             drive = self._drive = Drive(self._flow)
@@ -50,6 +58,8 @@ class _Items(Generic[T]):
     @property
     def _has_ended(self) -> bool:
         """Whether the flow has ended: an exception from outside leaves its step pending."""
+        if self._end is not None:
+            return True
         drive = self._drive
         return drive is not None and (drive.step is None or drive.error is not None)
 
@@ -62,12 +72,11 @@ class _Items(Generic[T]):
         if isinstance(error, step.enters):
             self._drive.fail(error)
             return
-        if type(step) is Send:
-            step.interrupted = True
-        # A blocking call without a task may have been interrupted halfway: performing
-        # it again could corrupt a file.
-        if not self._is_resumable or (type(step) is Block and step.task is None):
-            self._drive.error = error
+        if not self._is_resumable:
+            self._end = DuvoError(
+                f"{type(error).__name__} ended the iteration; the runs are still running, and with "
+                "a journal the same call continues them"
+            )
         raise error
 
 
@@ -84,6 +93,19 @@ class ClosableIterator(_Items[T]):
         self._driver = driver
         self._closed = threading.Event()
         self._lock = threading.RLock()
+        renew_in_child(self._renew)
+
+    def _renew(self) -> None:
+        """Continue in a forked process, although another thread was iterating."""
+        if self._thread == threading.get_ident():
+            return
+        self._lock = threading.RLock()
+        self._thread = None
+        if getattr(self._flow, "gi_running", False):
+            self._end = ConfigError("the process was forked while this iterator advanced")
+        if not self._is_resumable:
+            self._end = ConfigError("a batch belongs to the process that began it")
+            self._is_finished = True
 
     def __iter__(self) -> Self:
         return self
@@ -93,13 +115,13 @@ class ClosableIterator(_Items[T]):
             for item in self._items:
                 return item
         with self._lock:
-            if self._is_iterating:
+            if self._thread is not None:
                 raise RuntimeError("a function that is called while iterating cannot iterate too")
-            self._is_iterating = True
+            self._thread = threading.get_ident()
             try:
                 return self._advance()
             finally:
-                self._is_iterating = False
+                self._thread = None
                 if self._has_ended or self._closed.is_set():
                     self._finish()
 
@@ -138,7 +160,7 @@ class ClosableIterator(_Items[T]):
         # A thread that is iterating at the moment finishes it.
         if self._lock.acquire(blocking=False):
             try:
-                if not self._is_iterating:
+                if self._thread is None:
                     self._finish()
             finally:
                 self._lock.release()
@@ -178,13 +200,13 @@ class AsyncClosableIterator(_Items[T]):
         if not self._closed.is_set():
             for item in self._items:
                 return item
-        if self._is_iterating:
+        if self._thread is not None:
             raise RuntimeError("another task is already iterating over this")
-        self._is_iterating = True
+        self._thread = threading.get_ident()
         try:
             return await self._advance()
         finally:
-            self._is_iterating = False
+            self._thread = None
             if self._has_ended or self._closed.is_set():
                 await self._finish()
 
@@ -218,7 +240,7 @@ class AsyncClosableIterator(_Items[T]):
         self._closed.set()
         self._driver.interrupt()
         # A task that is iterating at the moment finishes it.
-        if not self._is_iterating:
+        if self._thread is None:
             await self._finish()
 
     async def _finish(self) -> None:

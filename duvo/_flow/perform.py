@@ -68,7 +68,7 @@ class Driver:
             raise Closed
         kind = type(step)
         if kind is Send:
-            check_interrupted(step, self.api)
+            begin(step, self.api)
             return self.transport.send(step.request, closed)
         if kind is Sleep:
             self.api.clock.sleep(time_left(step, self.api.clock), closed)
@@ -120,10 +120,10 @@ def _refuse_awaitable(result: Any) -> Any:
     return result
 
 
-def check_interrupted(step: Send, api: Any) -> None:
-    """Raise `OutcomeUnknown` in place of resending a change that may have happened."""
-    if step.interrupted:
-        step.interrupted = False
-        request = step.request
-        if not (request.repeatable or api.server.honours_idempotency):
-            raise request.outcome_unknown("it was interrupted")
+def begin(step: Send, api: Any) -> None:
+    """Begin to send; raise `OutcomeUnknown` for a change that an earlier attempt may have made."""
+    request = step.request
+    may_repeat = request.repeatable or api.server.honours_idempotency
+    if step.begun and request.may_be_sent and not may_repeat:
+        raise request.outcome_unknown("it was interrupted")
+    step.begun = True

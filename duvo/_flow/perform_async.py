@@ -9,7 +9,7 @@ from .._errors import ConfigError
 from .asyncio_tasks import has_failed, in_thread, until
 from .drivers import run_async
 from .iterators import AsyncClosableIterator
-from .perform import check_interrupted, time_left
+from .perform import begin, time_left
 from .steps import Block, Call, Closed, Send, Sleep
 
 TYPE_CHECKING = False
@@ -53,7 +53,7 @@ class AsyncDriver:
             raise Closed
         kind = type(step)
         if kind is Send:
-            check_interrupted(step, self.api)
+            begin(step, self.api)
             sending = self._transport.send(step.request)
             # A change that was sent is read to its end.
             return await until(sending, None if step.request.is_change else closed)

@@ -32,16 +32,16 @@ class Closed(Exception):
 class Send:
     """Send a request once. The result is the response, unchecked.
 
-    `interrupted` says that an exception from outside, such as Ctrl-C, ended an
-    earlier attempt to perform this step.
+    `begun` says that an earlier attempt to perform this step was begun. It was ended by
+    an exception from outside, such as Ctrl-C.
     """
 
-    __slots__ = ("interrupted", "request")
+    __slots__ = ("begun", "request")
     enters = (DuvoError, Closed)
 
     def __init__(self, request: Any):
         self.request = request
-        self.interrupted = False
+        self.begun = False
 
 
 class Sleep:

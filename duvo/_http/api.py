@@ -8,6 +8,7 @@ import threading
 
 from .._errors import TimeoutError
 from .._flow.steps import Sleep
+from .._forks import renew_in_child
 from .rate_limit import shared
 
 TYPE_CHECKING = False
@@ -79,8 +80,13 @@ class Api:
         self.known_team_id: str | None = None
         self.server = Server()
         self.agent_ids: dict[str, tuple[str, float]] = {}
-        self._lock = threading.Lock()
         self._has_warned = False
+        self._renew()
+        renew_in_child(self._renew)
+
+    def _renew(self) -> None:
+        """Let this flow find the team, whatever flows of other threads were doing."""
+        self._lock = threading.Lock()
         self._finding_until = 0.0
 
     def configure(

@@ -14,6 +14,7 @@ from collections import deque
 from typing import NamedTuple
 
 from .._flow.steps import Sleep
+from .._forks import call_in_child, renew_in_child
 from .._time.dates import server_time
 
 TYPE_CHECKING = False
@@ -177,6 +178,11 @@ class SharedRateLimit:
 
     def __init__(self) -> None:
         self._limit = RateLimit()
+        self._renew()
+        renew_in_child(self._renew)
+
+    def _renew(self) -> None:
+        """Make a new lock."""
         self._lock = threading.Lock()
 
     def enter(self, kind: int, clock: Clock, deadline: Deadline | None = None) -> Flow[int | None]:
@@ -226,6 +232,12 @@ _known: weakref.WeakValueDictionary[tuple[str, str], SharedRateLimit] = (
     weakref.WeakValueDictionary()
 )
 _known_lock = threading.Lock()
+
+
+@call_in_child
+def _renew() -> None:
+    global _known_lock
+    _known_lock = threading.Lock()
 
 
 def shared(base_url: str, api_key: str) -> SharedRateLimit:

@@ -37,6 +37,9 @@ class Request:
         read_at_once: whether to read the body in one go, which is faster but
             cannot be ended early.
         idempotency_key: the key of a change; None creates one.
+
+    Attributes:
+        may_be_sent: whether the last attempt may have sent anything.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Request:
         self.find_out = find_out
         self.retries = retries
         self.deadline = deadline
+        self.may_be_sent = True
         self.kind = CHANGE if not is_read else POLL if polling else READ
         self.read_at_once = read_at_once
         self.idempotency_key = None if is_read else idempotency_key or new_idempotency_key()

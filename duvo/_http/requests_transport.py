@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 
 from .. import _errors
 from .._flow.steps import Closed
+from .._forks import renew_in_child
 from .._time.exchange import Exchange
 from .failures import Destination, causes_of, tls_reason
 from .request import Redirects, default_headers
@@ -49,12 +49,21 @@ class RequestsTransport:
         self._auth = _auth(api_key)
         self._timeout = timeout
         self._callers = session
+        self._are_callers_connections_shared = False
+        self._headers = default_headers(user_agent)
         self._callers_lock = threading.Lock()
         self._opening = threading.Lock()
         self._sessions: Sessions | None = None
         self._environment: Environment | None = None
-        self._process = os.getpid()
-        self._headers = default_headers(user_agent)
+        renew_in_child(self._renew)
+
+    def _renew(self) -> None:
+        """Make new locks and sessions: connections cannot be shared with the parent process."""
+        self._callers_lock = threading.Lock()
+        self._opening = threading.Lock()
+        _of_parents.append(self._sessions)
+        self._sessions = None
+        self._are_callers_connections_shared = self._callers is not None
 
     def send(self, request: Request, closed: threading.Event | None) -> Response:
         """Send a request, and return the response, unchecked.
@@ -67,6 +76,8 @@ class RequestsTransport:
         exchange = Exchange(request.seconds_in_all)
         try:
             with exchange, self._session(request) as session:
+                # The connections of a caller's session do not say.
+                exchange.has_begun_to_send = None
                 response = self._follow_redirects(session, request)
                 try:
                     if response.status_code < 200:
@@ -84,6 +95,10 @@ class RequestsTransport:
             if isinstance(error, requests.RequestException):
                 error.request = None
             raise self._explain(error, request, is_over=exchange.is_over) from error
+        except BaseException:
+            # From outside, such as Ctrl-C.
+            request.may_be_sent = exchange.has_begun_to_send is not False
+            raise
         return Response(response.status_code, response.headers, content)
 
     def close(self) -> None:
@@ -144,16 +159,15 @@ class RequestsTransport:
                 "timed out waiting for your `session`, busy with another request"
             )
         try:
+            if self._are_callers_connections_shared:
+                self._are_callers_connections_shared = False
+                _forget_connections(self._callers)
             yield self._callers
         finally:
             self._callers_lock.release()
 
     def _own_sessions(self) -> Sessions:
         with self._opening:
-            if self._process != os.getpid():
-                # A forked process must not use its parent's connections.
-                self._process = os.getpid()
-                self._sessions = None
             if self._sessions is None:
                 from .._connections.environment import Environment
                 from .sessions import Sessions
@@ -213,6 +227,20 @@ def _is_refused(error: Exception) -> bool:
         return not any(isinstance(one, urllib3.exceptions.InvalidHeader) for one in error.args)
     invalid = (kinds.InvalidURL, kinds.MissingSchema, kinds.InvalidSchema, UnicodeEncodeError)
     return isinstance(error, invalid)
+
+
+def _forget_connections(session: requests.Session) -> None:
+    # Not closed: another thread of the parent may have held a lock of theirs.
+    from requests.adapters import HTTPAdapter
+
+    for adapter in session.adapters.values():
+        if isinstance(adapter, HTTPAdapter):
+            _of_parents.append((adapter.poolmanager, adapter.proxy_manager))
+            adapter.__setstate__(adapter.__getstate__())
+
+
+_of_parents: list[object] = []
+"""Connections of the parent process, which are never closed in this one."""
 
 
 def _auth(api_key: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import _config
 from .._flow.perform import Driver
+from .._forks import load_before_fork
 from .._http.api import Api
 from .._http.requests_transport import RequestsTransport
 from .._time.clock import Clock
@@ -80,3 +81,26 @@ def configure(api: Api, settings: Settings) -> None:
 
     api.configure(settings.base_url, settings.api_key, settings.team_id, find_team)
     api.base_url_source = settings.base_url_source
+
+
+load_before_fork(
+    "duvo._batch.batch",
+    "duvo._batch.inputs",
+    "duvo._connections.environment",
+    "duvo._http.sessions",
+    "duvo._models.build",
+    "duvo._models.runs",
+    "duvo._resources.agents",
+    "duvo._resources.calls",
+    "duvo._resources.iterators",
+    "duvo._resources.messages",
+    "duvo._resources.runs",
+    "duvo._resources.run_list",
+    "duvo._resources.teams",
+    "duvo._watch.inbox",
+    "email.utils",
+    "encodings.idna",
+    "tenacity",
+    "uuid",
+    if_begun=("duvo._resources.results",),
+)

@@ -40,11 +40,22 @@ class TimedConnection(HTTPConnection):
         exchange.use(sock)
         return sock
 
+    def connect(self) -> None:
+        """Connect, as urllib3 does."""
+        exchange = current()
+        if exchange is not None:
+            exchange.has_begun_to_send = False
+        super().connect()
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send a request, as urllib3 does."""
+        if self.sock is None:
+            self.connect()
         exchange = current()
-        if exchange is not None and exchange.is_limited and self.sock is not None:
-            exchange.use(self.sock)
+        if exchange is not None:
+            if exchange.is_limited and self.sock is not None:
+                exchange.use(self.sock)
+            exchange.has_begun_to_send = True
         super().request(*args, **kwargs)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import threading
 import time
+
+from .._forks import call_in_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,11 +25,14 @@ class Exchange:
 
     Attributes:
         is_over: whether the time was up before the end.
+        has_begun_to_send: whether a part of the request may have been sent; None if
+            that is not known.
     """
 
     def __init__(self, seconds: float):
         self.ends = time.monotonic() + seconds
         self.is_over = False
+        self.has_begun_to_send: bool | None = False
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._outer: Exchange | None = None
@@ -129,6 +133,7 @@ class _Watcher:
                 exchange.end()
 
 
+@call_in_child
 def _begin_again() -> None:
     # A forked process has neither the thread nor the requests of others.
     global _watcher
@@ -137,5 +142,3 @@ def _begin_again() -> None:
 
 _of_thread = threading.local()
 _watcher = _Watcher()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_again)

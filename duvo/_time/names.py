@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
+
+from .._forks import call_in_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class _Lookup:
         self.is_done.set()
 
 
+@call_in_child
 def _begin_again() -> None:
     # A forked process does not have the threads.
     global _lock
@@ -61,5 +63,3 @@ def _begin_again() -> None:
 
 _pending: dict[tuple[str, int, int], _Lookup] = {}
 _lock = threading.RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_again)
