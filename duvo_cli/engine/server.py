@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from argparse import Namespace
@@ -48,18 +47,18 @@ def serving(
         log.report(error)
         raise CommandFailed(str(error)) from None
     try:
-        threading.Thread(target=_end_with, args=(server,), daemon=True).start()
+        threading.Thread(target=_end_with, args=(server, signals), daemon=True).start()
         yield server
     finally:
         server.close(_CLOSE_TIMEOUT)
 
 
-def _end_with(server: local.Server) -> None:
+def _end_with(server: local.Server, signals: Signals) -> None:
     try:
         server.wait()
     except local.EngineError:
         # The command ends as after this signal, with another exit code.
-        os.kill(os.getpid(), signal.SIGTERM)
+        signals.receive(signal.SIGTERM)
 
 
 def say_stopping(what_remains: str) -> None:

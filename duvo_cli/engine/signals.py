@@ -38,6 +38,11 @@ class Signals:
         _keep_from_forks(writing, before)
         threading.Thread(target=self._read, args=(reading,), daemon=True).start()
 
+    def receive(self, number: int) -> None:
+        """Do what receiving the signal does, even if the signal is ignored."""
+        with self._lock:
+            self._handle(number)
+
     def wait(self) -> int:
         """Return the number of the next signal, once there is one."""
         return self._waiting.get()
@@ -87,8 +92,7 @@ class Signals:
         while True:
             number = os.read(reading, 1)[0]
             if number in ENDING:
-                with self._lock:
-                    self._handle(number)
+                self.receive(number)
 
 
 def end_within(seconds: float) -> None:

@@ -14,11 +14,10 @@ import pytest
 import requests
 
 from duvo.local import DatabaseReplaced, RunContext, Server, agent
-from tests.servers.dev_process import running_dev
 from tests.servers.engine_api import EngineAPI, wait_until
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.serve_process import ServeProcess
-from tests.support.command import wait_for
+from tests.support.command import Command, wait_for
 
 Start = Callable[..., ServeProcess]
 
@@ -121,6 +120,7 @@ def test_connections_to_a_server_that_became_read_only_are_renewed(
         api.close()
 
 
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux")
 def test_a_full_disk_under_sqlite_is_waited_out(serve: Start, agents_to_serve: str) -> None:
     Path(agents_to_serve).write_text(
         """
@@ -154,18 +154,40 @@ async def stepper(run):
     assert "stuck" not in errors
 
 
-def test_dev_ends_when_its_database_is_removed(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError), running_dev(tmp_path, "--json") as dev:
-        api = dev.api()
-        api.wait_for_end(api.start("Talker"))
+def test_dev_ends_when_its_database_is_removed(
+    run_duvo_unconfigured: Command, tmp_path: Path
+) -> None:
+    dev = ServeProcess(run_duvo_unconfigured.start("dev", "--port", "0", "--json"))
+    try:
+        api = dev.api(dev.printed["api_key"])
+        body = {"agent_id": api.agent_id("Talker")}
         shutil.rmtree(tmp_path / "state")
-        refused = api.send("POST", f"/v2/teams/{api.team}/runs", json={"agent_id": "any"})
-        assert refused.status_code in (400, 404, 503)
-        assert dev.process.wait(timeout=20) == 1
-    errors = (tmp_path / "stderr.txt").read_text()
-    assert "dev.sqlite: the database was removed or replaced" in errors
+        refused = api.send("POST", f"/v2/teams/{api.team}/runs", json=body)
+        assert refused.status_code == UNAVAILABLE
+        _, errors = dev.process.communicate(timeout=20)
+    finally:
+        dev.process.kill()
+    assert dev.process.returncode == 1
+    assert errors.count("dev.sqlite: the database was removed or replaced") == 1
     assert "Traceback" not in errors
-    assert errors.count("removed or replaced") == 1
+
+
+def test_a_command_of_dev_is_ended_when_the_database_is_removed(
+    run_duvo_unconfigured: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    process = run_duvo_unconfigured.start(
+        "dev", "--database", str(folder / "a.sqlite"), "--", "sleep", "600"
+    )
+    try:
+        wait_for((folder / "a.sqlite.key").exists)
+        shutil.rmtree(folder)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "removed or replaced" in errors
 
 
 def test_serve_ends_when_its_database_is_replaced(serve: Start, tmp_path: Path) -> None:

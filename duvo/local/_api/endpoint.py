@@ -11,6 +11,9 @@ from ..errors import EngineError
 from . import ports
 from .keys import AcceptedKeys, read_keys_file
 
+_PIPE_TIMEOUT = 1.0
+"""Seconds for keys that come through a pipe, if they are read again: signals wait meanwhile."""
+
 AnyPath = str | os.PathLike[str]
 
 
@@ -48,7 +51,7 @@ class Endpoint:
 
     def reload(self) -> None:
         """Use the keys and the certificate that the files hold now; all, or none if one is bad."""
-        keys = read_keys_file(self._keys_file) if self._keys_file else None
+        keys = read_keys_file(self._keys_file, _PIPE_TIMEOUT) if self._keys_file else None
         if self.tls is not None:
             # Tried in a new context first: a bad pair would replace half of the good one.
             _new_context(*self._certificate)

@@ -19,7 +19,7 @@ from ..errors import EngineError
 
 _MIN_LENGTH = 16
 
-_PIPE_TIMEOUT = 10.0
+PIPE_TIMEOUT = 30.0
 """Seconds in which all keys must have come through a pipe."""
 
 
@@ -45,10 +45,10 @@ class AcceptedKeys:
         return accepted and scheme.lower() == "bearer"
 
 
-def read_keys_file(file: Path) -> tuple[str, ...]:
+def read_keys_file(file: Path, pipe_timeout: float = PIPE_TIMEOUT) -> tuple[str, ...]:
     """Return the keys of a file: one a line; blank lines and lines with # are skipped."""
     keys = []
-    for number, line in enumerate(_read_private(file).splitlines(), 1):
+    for number, line in enumerate(_read_private(file, pipe_timeout).splitlines(), 1):
         # In Latin-1 every byte is a character; `_fault` then refuses the wrong ones.
         key = line.decode("latin-1").strip(" \t")
         if not key or key.startswith("#"):
@@ -86,7 +86,7 @@ def _fault(key: str) -> str | None:
     return None
 
 
-def _read_private(file: Path) -> bytes:
+def _read_private(file: Path, pipe_timeout: float) -> bytes:
     try:
         # Non-blocking, in case it is a pipe; checked on the descriptor that is read.
         with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as opened:
@@ -101,21 +101,21 @@ def _read_private(file: Path) -> bytes:
                     f"{file}: others may read the keys; run: chmod 600 {file} "
                     f"(for a Kubernetes secret, set defaultMode: 0440)"
                 )
-            return _read_pipe(file, opened) if is_pipe else opened.read()
+            return _read_pipe(file, opened, pipe_timeout) if is_pipe else opened.read()
     except (OSError, ValueError) as error:
         raise EngineError(f"{file}: the keys cannot be read ({os_reason(error)})") from None
 
 
-def _read_pipe(file: Path, pipe: FileIO) -> bytes:
+def _read_pipe(file: Path, pipe: FileIO, timeout: float) -> bytes:
     # A pipe that nobody has opened for writing yet would read as empty, or block.
-    deadline = time.monotonic() + _PIPE_TIMEOUT
+    deadline = time.monotonic() + timeout
     parts: list[bytes] = []
     while select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
         part = pipe.read(65536)
         if not part:
             return b"".join(parts)
         parts.append(part)
-    raise EngineError(f"{file}: the pipe was not written and closed within {_PIPE_TIMEOUT:.0f} s")
+    raise EngineError(f"{file}: the pipe was not written and closed within {timeout:.0f} s")
 
 
 def _create(file: Path, text: str) -> None:

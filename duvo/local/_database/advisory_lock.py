@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 
 import sqlalchemy as sa
 
@@ -16,7 +15,6 @@ class AdvisoryLock:
     def __init__(self, engine: sa.Engine):
         self._engine = engine
         self._connection: sa.Connection | None = None
-        self._guard = threading.Lock()
 
     def try_acquire(self) -> bool:
         """Take the lock, unless another server holds it or the database does not answer."""
