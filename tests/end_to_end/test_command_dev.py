@@ -35,6 +35,14 @@ async def mine(run):
 @agent("Slow tool")
 async def slow(run):
     await run.tool("sleep", {"seconds": 30}, lambda seconds: time.sleep(seconds))
+
+@agent("Deaf")
+async def deaf(run):
+    while True:
+        try:
+            await run.sleep(0.1)
+        except:
+            pass
 """
 
 
@@ -225,11 +233,13 @@ def test_a_signal_ends_dev_while_the_database_is_locked(
     assert (process.returncode, *output) == (143, "", "")
 
 
-def test_dev_ends_while_a_tool_blocks_a_thread(
+def test_dev_ends_while_a_tool_blocks_a_thread_and_an_agent_ignores_its_end(
     run_duvo_unconfigured: Command, agents_file: str
 ) -> None:
     process = started(run_duvo_unconfigured.start("dev", agents_file, "--port", "0"))
     with duvo.Client(profile="local") as client:
+        stopped, _ = [client.runs.start("Deaf") for _ in range(2)]
+        stopped.stop()
         run = client.runs.start("Slow tool")
         wait_for(lambda: any(message.tool_call for message in run.messages()))
     began = time.monotonic()
@@ -246,7 +256,7 @@ def test_agents_of_files_are_served_without_examples_on_request(
         "dev", agents_file, "--no-examples", "--", DUVO, "agents", "list", "--json"
     )
     names = [agent["name"] for agent in json.loads(done.stdout)["agents"]]
-    assert names == ["Mine", "Slow tool"]
+    assert names == ["Mine", "Slow tool", "Deaf"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 from subprocess import PIPE
 
@@ -83,6 +85,82 @@ def test_what_a_signal_to_all_processes_interrupts_is_called_again(
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+
+
+SWALLOWING = """
+import asyncio, gc, sys, time
+from duvo.local import Server, agent
+from tests.servers.engine_api import EngineAPI, wait_until
+
+async def ignore_the_end(call):
+    while True:
+        try:
+            await call()
+        except:
+            pass
+
+@agent("In a call")
+async def in_a_call(run):
+    await ignore_the_end(lambda: run.sleep(0.01))
+
+@agent("Beside calls")
+async def beside_calls(run):
+    await ignore_the_end(lambda: asyncio.sleep(0.01))
+
+@agent("In a tool")
+async def in_a_tool(run):
+    await ignore_the_end(lambda: run.tool("tool", {"call": 1}, in_both))
+
+async def in_both(call):
+    await ignore_the_end(lambda: asyncio.sleep(3600))
+
+@agent("In a task")
+async def in_a_task(run):
+    task = asyncio.create_task(in_both(1))
+    await ignore_the_end(lambda: task)
+
+@agent("In a generator")
+async def in_a_generator(run):
+    async def generate():
+        try:
+            yield
+        finally:
+            await in_both(1)
+    generator = generate()
+    await generator.__anext__()
+    await run.sleep(3600)
+
+AGENTS = [in_a_call, beside_calls, in_a_tool, in_a_task, in_a_generator]
+
+def use(server):
+    api = EngineAPI.of(server)
+    stopped, left = ([api.start(agent.name) for agent in AGENTS] for _ in range(2))
+    running = lambda: all(api.status(run) == "running" for run in stopped + left)
+    wait_until(running, 20, "not all are running")
+    for run in stopped:
+        api.stop(run)
+    # Meanwhile the turns of the stopped runs are forgotten.
+    time.sleep(1.5)
+    gc.collect()
+    api.close()
+
+with Server(AGENTS, port=0, examples=False) as closed:
+    use(closed)
+gc.collect()
+left_open = Server(AGENTS, port=0, examples=False)
+left_open.start()
+use(left_open)
+print(time.monotonic())
+sys.exit(7)
+"""
+
+
+def test_agents_that_ignore_their_end_do_not_keep_a_program_from_its_end() -> None:
+    command = [sys.executable, "-c", SWALLOWING]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (7, "")
+    # Five, and what a busy machine takes.
+    assert time.monotonic() - float(done.stdout) < 8
 
 
 gate = threading.Event()

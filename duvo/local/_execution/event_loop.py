@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, TypeVar
@@ -25,7 +26,20 @@ _CANCEL_TIMEOUT = 0.5
 """Seconds that cancelled tasks have to end."""
 
 _abandoned: set[asyncio.Task[Any]] = set()
-"""Tasks that ignored their cancellation; kept, since asyncio complains when one is collected."""
+"""Cancelled tasks that have not ended, kept for the rest of the process."""
+
+
+def abandon(task: asyncio.Task[Any]) -> None:
+    """Cancel the task, and keep it until it ends.
+
+    A task that ignores its cancellation may never end, and must never be
+    collected: it would receive `GeneratorExit`, ignore that too, and block
+    whatever thread collects it.
+    """
+    task.cancel()
+    if not task.done():
+        _abandoned.add(task)
+        task.add_done_callback(_abandoned.discard)
 
 
 class EngineLoop(_Loop):
@@ -62,12 +76,34 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         loop.run_until_complete(work)
     finally:
         try:
-            tasks = asyncio.all_tasks(loop)
-            for task in tasks:
-                task.cancel()
-            if tasks:
-                _, running = loop.run_until_complete(asyncio.wait(tasks, timeout=_CANCEL_TIMEOUT))
-                _abandoned.update(running)
-            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(_end_tasks())
         finally:
             loop.close()
+            if asyncio.all_tasks(loop):
+                _keep_abandoned()
+
+
+async def _end_tasks() -> None:
+    current = {asyncio.current_task()}
+    tasks = asyncio.all_tasks() - current
+    for task in tasks:
+        abandon(task)
+    if tasks:
+        await asyncio.wait(tasks, timeout=_CANCEL_TIMEOUT)
+    loop = asyncio.get_running_loop()
+    # The agents' asynchronous generators may ignore their end too.
+    await asyncio.wait({loop.create_task(loop.shutdown_asyncgens())}, timeout=_CANCEL_TIMEOUT)
+    for task in asyncio.all_tasks() - current:
+        abandon(task)
+
+
+@functools.cache
+def _keep_abandoned() -> None:
+    # As the interpreter exits it collects what modules refer to, but not what threads do.
+    def keep(tasks: set[asyncio.Task[Any]]) -> None:
+        threading.Event().wait()
+
+    try:
+        threading.Thread(target=keep, args=(_abandoned,), daemon=True).start()
+    except RuntimeError:  # the interpreter is exiting
+        keep(_abandoned)

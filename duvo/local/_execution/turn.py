@@ -23,6 +23,7 @@ from .._threads import in_agent_code
 from ..agents import Agent
 from ..context import RunContext
 from ..errors import CallOrderError
+from .event_loop import abandon
 from .resumed import Resumed
 
 T = TypeVar("T")
@@ -91,7 +92,7 @@ class RunningTurn:
         if not self._finished.done():
             self._finished.set_result(None)
         if self._task is not None:
-            self._task.cancel()
+            abandon(self._task)
 
     async def park(self) -> None:
         """Return once the turn is ended."""
@@ -184,7 +185,7 @@ class RunningTurn:
         context = RunContext(self, self._run_id, self._number, start)
         self._task = asyncio.create_task(_call(self._agent, context))
         if self._ended:
-            self._task.cancel()
+            abandon(self._task)
         self._task.add_done_callback(self._finish)
         return context
 
