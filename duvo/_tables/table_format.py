@@ -43,7 +43,7 @@ class Format(NamedTuple):
         words = {
             "csv": f"CSV separated by {_DELIMITERS.get(self.delimiter, repr(self.delimiter))}",
             "json lines": "JSON lines",
-            "values": "JSON values over several lines",
+            "values": "JSON values one after the other",
             "array": "a JSON array of rows",
         }[self.kind]
         return words if self.encoding == "UTF-8" else f"{words}, in {self.encoding}"
@@ -104,7 +104,7 @@ def _json_kind(
 
 def _is_json(texts: Sequence[str], columns: Collection[str]) -> bool:
     if not texts or texts[0].startswith("{"):
-        return bool(texts)
+        return True
     (first, is_begun), *others = map(_parsed, texts)
     values = [value for value, _ in others]
     if is_begun or isinstance(first, list) or any(isinstance(v, (dict, list)) for v in values):
@@ -126,10 +126,13 @@ def _is_json(texts: Sequence[str], columns: Collection[str]) -> bool:
 
 
 def _parsed(text: str) -> tuple[Any, bool]:
-    """A line's value, or `_NOT_JSON`, and whether it is the beginning of a value."""
+    """A line's value, or `_NOT_JSON`, and whether it begins values over several lines."""
     try:
         return json.loads(text), False
     except json.JSONDecodeError as error:
+        if text.startswith("{") and error.msg == "Extra data":
+            # Several values on a line.
+            return _NOT_JSON, True
         return _NOT_JSON, text[:1] in ("[", "{") and error.pos >= len(text)
     except (ValueError, RecursionError):
         return None, False

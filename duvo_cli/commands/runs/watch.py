@@ -43,7 +43,8 @@ def register(parser: Parser) -> None:
     parser.explain(
         "Without RUN, watches all runs that are unfinished at the beginning. In a\n"
         "terminal it draws a table that follows the runs and ends with the last of them.\n"
-        "Elsewhere, and with --json, it prints one JSON object per line for each event.",
+        "Elsewhere, in a terminal that cannot redraw lines (TERM=dumb), and with --json,\n"
+        "it prints one JSON object per line for each event.",
         examples="""
 duvo runs watch
 duvo runs watch --agent "Invoice approver" --messages

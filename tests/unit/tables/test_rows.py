@@ -186,6 +186,7 @@ def test_a_cell_under_no_name_is_bad() -> None:
         '{\n  "a": 1\n}\n{\n  "a": [\n    2,\n    "]"\n  ]\n}\n',
         '{"a": 1}\r\n{"a": [2, "]"]}\r\n\r\n',
         '\x1e{"a": 1}\n\x1e{"a": [2, "]"]}\n',
+        '{"a": 1}{"a": [2, "]"]}',
     ],
 )
 def test_the_forms_that_json_tools_write_are_read_alike(text: str) -> None:
@@ -199,8 +200,8 @@ def test_an_array_that_is_longer_than_the_beginning_that_is_looked_at_is_read() 
     assert len(rows_of(f"[{items}]")) == 50_000
 
 
-def test_an_empty_array_has_no_rows() -> None:
-    assert rows_of("[]") == rows_of("[\n]\n") == []
+def test_an_empty_input_has_no_rows() -> None:
+    assert rows_of("") == rows_of(" \n") == rows_of("[]") == rows_of("[\n]\n") == []
 
 
 def test_each_bad_item_of_an_array_is_reported_with_its_line() -> None:
