@@ -44,6 +44,7 @@ __all__ = [
     "Agent",
     "AgentList",
     "AmbiguousAgent",
+    "AmbiguousRun",
     "AsyncAgentList",
     "AsyncClient",
     "AsyncCompleted",
@@ -117,6 +118,7 @@ if TYPE_CHECKING:
     from ._client import Client
     from ._errors import (
         AmbiguousAgent,
+        AmbiguousRun,
         APIError,
         AuthenticationError,
         ConfigError,

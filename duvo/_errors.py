@@ -13,6 +13,7 @@ DuvoError
 ├── NotLoaded                    an attribute whose data has not been read yet
 ├── InvalidReply                 a reply that does not fit the pending request
 ├── AmbiguousAgent               several agents have this name
+├── AmbiguousRun                 several runs have an id that begins like this
 ├── APIError                     an error response (status, code, message, request_id)
 │   ├── AuthenticationError      401
 │   ├── PermissionDenied         403
@@ -179,6 +180,18 @@ class AmbiguousAgent(DuvoError):
     def __init__(self, message: str, *, agents: Sequence[Agent] = ()):
         super().__init__(message)
         self.agents = tuple(agents)
+
+
+class AmbiguousRun(DuvoError):
+    """Several runs have an id that begins with these characters.
+
+    Attributes:
+        run_ids: the ids of these runs.
+    """
+
+    def __init__(self, message: str, *, run_ids: Sequence[str] = ()):
+        super().__init__(message)
+        self.run_ids = tuple(run_ids)
 
 
 class APIError(DuvoError):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _NAMES = ("COLUMN", "FILE", "FILE|URL", "H", "ID", "NAME", "URL")
 """Metavars of options that take no empty text: it comes from a variable that is not set."""
 
+RUN = "the run's id, or its first 4 or more characters"
+
 ONE_REQUEST = "seconds for one request (30)"
 
 

@@ -33,7 +33,7 @@ class AsyncAgents:
         """Return an agent. Sends `GET /v2/agents/{id}`.
 
         Args:
-            agent: the agent's id, or its exact name.
+            agent: the agent's id, or its name.
 
         Raises:
             NotFound: no agent has this id or name.
@@ -47,7 +47,7 @@ class AsyncAgents:
         Looks a name up in `GET /v2/teams/{team}/agents`, and keeps its id for a minute.
 
         Args:
-            agent: the agent's id, or its exact name.
+            agent: the agent's id, or its name.
 
         Raises:
             NotFound: no agent has this name.

@@ -46,7 +46,7 @@ class AsyncRuns:
         only on a server that is known to honour idempotency keys.
 
         Args:
-            agent: the agent's id, or its exact name.
+            agent: the agent's id, or its name.
             message: the start message.
             sandbox_id: a sandbox whose files the run gets.
             webhook_url: where the server posts the run's events.
@@ -83,6 +83,23 @@ class AsyncRuns:
         """
         return await self.run(run_id).refresh()
 
+    async def find(self, prefix: str) -> AsyncRun:
+        """Return the run whose id begins with these characters.
+
+        Looks at the newest 300 runs in `GET /v2/teams/{team}/runs`. A whole id is
+        not looked up: nothing is sent.
+
+        Args:
+            prefix: the first 4 or more characters of the id, or all of it.
+
+        Raises:
+            NotFound: none of these runs has such an id.
+            AmbiguousRun: several have; the error has their ids.
+        """
+        from .._watch.finding import find_run
+
+        return AsyncRun(self._driver, await self._driver.run(find_run(self._driver.api, prefix)))
+
     def list(
         self,
         status: str | None = None,
@@ -106,7 +123,7 @@ class AsyncRuns:
 
         Args:
             status: one of a run's statuses, or `needs_attention`.
-            agent: an agent's id, or its exact name.
+            agent: an agent's id, or its name.
             since: created at or after this time, a text in ISO format or a date for
                 its midnight; without a zone it is local time. The API has no such
                 filter: the list is read newest first, and ends at an older run.
@@ -167,7 +184,7 @@ class AsyncRuns:
         request is answered in the meantime is skipped.
 
         Args:
-            agent: of this agent only: its id, or its exact name.
+            agent: of this agent only: its id, or its name.
 
         Raises:
             DuvoError: while iterating: a request failed.
@@ -191,7 +208,7 @@ class AsyncRuns:
         """Start a run, wait for its end, and return it with its `answer`.
 
         Args:
-            agent: the agent's id, or its exact name.
+            agent: the agent's id, or its name.
             message: the start message.
             on_request: as in `AsyncRun.wait`.
             answers: as in `AsyncRun.wait`.
@@ -336,7 +353,7 @@ class AsyncRuns:
         continues it: every input gets exactly one run.
 
         Args:
-            agent: the agent's id, or its exact name.
+            agent: the agent's id, or its name.
             inputs: JSON values, of an iterable or an async iterable; they are
                 taken as runs can be started.
             concurrency: maximum number of unfinished runs at a time, including

@@ -71,7 +71,7 @@ class Agents:
         """Return an agent. Sends `GET /v2/agents/{id}`.
 
         Args:
-            agent: the agent's id, or its exact name.
+            agent: the agent's id, or its name.
 
         Raises:
             NotFound: no agent has this id or name.
@@ -85,7 +85,7 @@ class Agents:
         Looks a name up in `GET /v2/teams/{team}/agents`, and keeps its id for a minute.
 
         Args:
-            agent: the agent's id, or its exact name.
+            agent: the agent's id, or its name.
 
         Raises:
             NotFound: no agent has this name.
@@ -147,7 +147,7 @@ class AgentQuery:
 
 
 def get_agent(api: Api, agent: str) -> Flow[Agent]:
-    """Read an agent by its id or exact name."""
+    """Read an agent by its id or name."""
 
     def read(agent_id: str) -> Flow[Agent]:
         path = paths.agent(agent_id)
@@ -162,7 +162,7 @@ def get_agent(api: Api, agent: str) -> Flow[Agent]:
 def find_agent_id(
     api: Api, agent: str, deadline: Deadline | None = None, gone: str | None = None
 ) -> Flow[str]:
-    """Find the id of an agent by its id or exact name; `gone` is an id that was not found."""
+    """Find the id of an agent by its id or name; `gone` is an id that was not found."""
     if paths.is_id(checked_id(agent, "agent")):
         return agent
     agent_id, looked_up_at = api.agent_ids.get(agent, ("", 0.0))
@@ -175,7 +175,7 @@ def find_agent_id(
 def with_agent_id(
     api: Api, agent: str, use: Callable[[str], Flow[T]], deadline: Deadline | None = None
 ) -> Flow[T]:
-    """Use the id of an agent, which is given by its id or exact name.
+    """Use the id of an agent, which is given by its id or name.
 
     A name may have moved to another agent since it was looked up: if its id is not found,
     it is looked up again, and another id is used in a call of its own.
@@ -196,12 +196,19 @@ def with_agent_id(
 
 def _find_by_name(api: Api, name: str, deadline: Deadline | None) -> Flow[Agent]:
     query = AgentQuery(api, deadline=deadline)
-    found: list[Agent] = []
+    known: list[Agent] = []
     while (agents := (yield from query.next_page())) is not None:
-        found += [agent for agent in agents if name in (agent.name, agent.id)]
+        known += agents
+    found = [agent for agent in known if name in (agent.name, agent.id)]
     if not found:
+        found = [agent for agent in known if agent.name.casefold() == name.casefold()]
+    if not found:
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, [agent.name for agent in known], 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
         raise _errors.NotFound(
-            f"no agent is called {name!r}; list the agents of the team with `duvo agents list`",
+            f"no agent is called {name!r}; {hint}`duvo agents list` lists the agents of the team",
             status=404,
         )
     if len(found) > 1:

@@ -61,7 +61,7 @@ def start_run(
     webhook_url: str | None,
     deadline: Deadline | None,
 ) -> Flow[RunState]:
-    """Start a run of an agent, which is given by its id or exact name."""
+    """Start a run of an agent, which is given by its id or name."""
 
     def start(agent_id: str) -> Flow[RunState]:
         return actions.start(api, agent_id, message, sandbox_id, webhook_url, deadline=deadline)
@@ -75,7 +75,7 @@ def start_run(
 
 
 def agent_finder(api: Api, agent: str) -> Callable[..., Flow[str]]:
-    """Return a function that finds the id of an agent by its id or exact name.
+    """Return a function that finds the id of an agent by its id or name.
 
     Its argument is an id that was not found, or None.
     """

@@ -47,7 +47,7 @@ class Runs:
         only on a server that is known to honour idempotency keys.
 
         Args:
-            agent: the agent's id, or its exact name.
+            agent: the agent's id, or its name.
             message: the start message.
             sandbox_id: a sandbox whose files the run gets.
             webhook_url: where the server posts the run's events.
@@ -84,6 +84,23 @@ class Runs:
         """
         return self.run(run_id).refresh()
 
+    def find(self, prefix: str) -> Run:
+        """Return the run whose id begins with these characters.
+
+        Looks at the newest 300 runs in `GET /v2/teams/{team}/runs`. A whole id is
+        not looked up: nothing is sent.
+
+        Args:
+            prefix: the first 4 or more characters of the id, or all of it.
+
+        Raises:
+            NotFound: none of these runs has such an id.
+            AmbiguousRun: several have; the error has their ids.
+        """
+        from .._watch.finding import find_run
+
+        return Run(self._driver, self._driver.run(find_run(self._driver.api, prefix)))
+
     def list(
         self,
         status: str | None = None,
@@ -107,7 +124,7 @@ class Runs:
 
         Args:
             status: one of a run's statuses, or `needs_attention`.
-            agent: an agent's id, or its exact name.
+            agent: an agent's id, or its name.
             since: created at or after this time, a text in ISO format or a date for
                 its midnight; without a zone it is local time. The API has no such
                 filter: the list is read newest first, and ends at an older run.
@@ -169,7 +186,7 @@ class Runs:
         request is answered in the meantime is skipped.
 
         Args:
-            agent: of this agent only: its id, or its exact name.
+            agent: of this agent only: its id, or its name.
 
         Raises:
             DuvoError: while iterating: a request failed.
@@ -194,7 +211,7 @@ class Runs:
         """Start a run, wait for its end, and return it with its `answer`.
 
         Args:
-            agent: the agent's id, or its exact name.
+            agent: the agent's id, or its name.
             message: the start message.
             on_request: as in `Run.wait`.
             answers: as in `Run.wait`.
@@ -338,7 +355,7 @@ class Runs:
         continues it: every input gets exactly one run.
 
         Args:
-            agent: the agent's id, or its exact name.
+            agent: the agent's id, or its name.
             inputs: JSON values; they are taken as runs can be started, in
                 the thread that iterates over the results.
             concurrency: maximum number of unfinished runs at a time, including

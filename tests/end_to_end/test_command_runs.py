@@ -333,3 +333,19 @@ def test_api_input_that_is_nested_too_deeply_is_one_line(run_duvo_with_fake_api:
     done = run_duvo_with_fake_api("api", "POST", "/v2/x", "--input", "-", input="[" * 100_000)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_first_characters_of_a_runs_id_will_do(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    for number in (1, 2):
+        fake_api.start(run_id=f"aaaa{number}aaa-3333-4333-8333-333333333333")
+    for arguments in (["get"], ["messages"], ["stop"], ["send-message", "--message", "Hi"]):
+        done = run_duvo_with_fake_api("runs", *arguments, "aaaa1")
+        assert done.returncode == 0, done.stderr
+    several = run_duvo_with_fake_api("runs", "get", "aaaa")
+    assert several.returncode == 1
+    (line,) = several.stderr.splitlines()
+    assert line.startswith("duvo: 2 runs begin with 'aaaa'")
+    assert "aaaa1aaa-" in line
+    assert "aaaa2aaa-" in line

@@ -73,8 +73,8 @@ class FakeAPI:
         moment = datetime.now(timezone.utc) if self.clock_is_real else self._time
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-    def start(self, status: str = "running", **fields: Any) -> str:
-        run_id = str(uuid.uuid4())
+    def start(self, status: str = "running", *, run_id: str = "", **fields: Any) -> str:
+        run_id = run_id or str(uuid.uuid4())
         now = self.now()
         self.runs[run_id] = {
             "id": run_id,

@@ -13,9 +13,7 @@ from ...parser import Parser, identifier
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument(
-        "agent", type=identifier, metavar="AGENT", help="the agent's id or exact name"
-    )
+    parser.add_argument("agent", type=identifier, metavar="AGENT", help="the agent's id or name")
     parser.explain(examples='duvo agents get "Invoice approver"')
 
 

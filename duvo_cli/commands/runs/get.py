@@ -8,11 +8,11 @@ import duvo
 
 from ...client import client_of
 from ...output import details
-from ...parser import Parser, identifier
+from ...parser import RUN, Parser, identifier
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_id", type=identifier, metavar="RUN", help="the run's id")
+    parser.add_argument("run_id", type=identifier, metavar="RUN", help=RUN)
     parser.explain(
         examples="""
 duvo runs get "$RUN_ID"
@@ -23,7 +23,7 @@ duvo runs get "$RUN_ID" --json | jq -r '.run.status'
 
 def run(args: Namespace) -> int:
     with client_of(args) as client:
-        found = client.runs.get(args.run_id)
+        found = client.runs.find(args.run_id).refresh()
     details.show(args, found.to_dict(), lambda: _lines(found, args))
     return 0
 

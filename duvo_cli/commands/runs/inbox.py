@@ -20,7 +20,7 @@ def register(parser: Parser) -> None:
         "--agent",
         type=identifier,
         metavar="AGENT",
-        help="requests of this agent only: its id or exact name",
+        help="requests of this agent only: its id or name",
     )
     parser.add_argument(
         "--answer", action="store_true", help="prompt for an answer to each in this terminal"

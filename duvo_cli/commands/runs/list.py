@@ -27,7 +27,7 @@ def register(parser: Parser) -> None:
         "--status", metavar="S", help="pending, running, waiting, completed, failed, stopped, …"
     )
     parser.add_argument(
-        "--agent", type=identifier, metavar="AGENT", help="runs of this agent: its id or exact name"
+        "--agent", type=identifier, metavar="AGENT", help="runs of this agent: its id or name"
     )
     parser.add_argument(
         "--since",

@@ -10,12 +10,12 @@ from ... import following, reader
 from ...client import client_of
 from ...errors import UsageError
 from ...output import json
-from ...parser import ONE_REQUEST, Parser, count, identifier
+from ...parser import ONE_REQUEST, RUN, Parser, count, identifier
 from ...replying import options
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_id", type=identifier, metavar="RUN", help="the run's id")
+    parser.add_argument("run_id", type=identifier, metavar="RUN", help=RUN)
     parser.add_argument("--follow", action="store_true", help="continue until the run ends")
     parser.add_argument("--limit", type=count, metavar="N", help="at most N messages")
     begin = parser.add_mutually_exclusive_group()
@@ -46,7 +46,7 @@ def run(args: Namespace) -> int:
     offset = args.offset or 0
     deadline = following.deadline_after(args.timeout)
     with client_of(args, waits=args.follow) as client:
-        handle = client.runs.run(args.run_id)
+        handle = client.runs.find(args.run_id)
         if args.follow:
             return following.follow(client, handle, args, deadline, offset=offset, last=args.tail)
         messages = handle.messages(offset=offset, limit=args.limit, last=args.tail)

@@ -11,7 +11,7 @@ from ...errors import UsageError
 from ...input import text
 from ...output import details, json, terminal
 from ...output.command_line import command_line
-from ...parser import Parser, identifier
+from ...parser import RUN, Parser, identifier
 from ...replying import inbox
 from ...replying.options import key_and_text
 
@@ -19,7 +19,7 @@ _VERBS = {True: "approved", False: "denied", None: "answered"}
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_id", nargs="?", type=identifier, metavar="RUN", help="the run's id")
+    parser.add_argument("run_id", nargs="?", type=identifier, metavar="RUN", help=RUN)
     parser.add_argument(
         "request_id",
         nargs="?",
@@ -42,9 +42,7 @@ def register(parser: Parser) -> None:
     many.add_argument(
         "--all-pending", action="store_true", help="answer every pending approval of --agent"
     )
-    many.add_argument(
-        "--agent", type=identifier, metavar="AGENT", help="the agent's id or exact name"
-    )
+    many.add_argument("--agent", type=identifier, metavar="AGENT", help="the agent's id or name")
     parser.explain(
         "Reads the run first: a reply that does not fit is not sent, and the error\n"
         "describes the pending request. --all-pending, for trusted pipelines, leaves\n"
@@ -64,7 +62,7 @@ def run(args: Namespace) -> int:
     with client_of(args) as client:
         if args.all_pending:
             return _respond_to_all(client, args)
-        handle = client.runs.run(args.run_id)
+        handle = client.runs.find(args.run_id)
         reply = handle.respond(args.approve, answers=args.answer, request_id=args.request_id)
     details.show(args, {"human_request": reply.raw}, lambda: [_line(reply, args)])
     return 0

@@ -22,7 +22,7 @@ def register(parser: Parser) -> None:
         required=True,
         type=identifier,
         metavar="AGENT",
-        help="the agent's id or exact name",
+        help="the agent's id or name",
     )
     parser.add_argument("--message", metavar="TEXT", help=text.HELP)
     parser.add_argument(

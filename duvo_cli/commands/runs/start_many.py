@@ -31,7 +31,7 @@ def register(parser: Parser) -> None:
         required=True,
         type=identifier,
         metavar="AGENT",
-        help="the agent's id or exact name",
+        help="the agent's id or name",
     )
     parser.add_argument(
         "--input",

@@ -10,13 +10,13 @@ import duvo
 from ...client import client_of
 from ...errors import CommandFailed
 from ...output import details, terminal
-from ...parser import Parser, identifier
+from ...parser import RUN, Parser, identifier
 
 _STOP_TIMEOUT = 10.0
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_id", type=identifier, metavar="RUN", help="the run's id")
+    parser.add_argument("run_id", type=identifier, metavar="RUN", help=RUN)
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     parser.explain(
         "Asks for confirmation in a terminal, unless -y is given. A run that has already\n"
@@ -30,7 +30,7 @@ duvo runs list --status running --json | jq -r '.data[].id' | xargs -I ID duvo r
 
 def run(args: Namespace) -> int:
     with client_of(args) as client:
-        handle = client.runs.run(args.run_id)
+        handle = client.runs.find(args.run_id)
         if not args.yes and terminal.is_terminal(sys.stdin):
             handle.refresh()
             if not handle.is_finished and not _confirmed(handle):

@@ -6,12 +6,12 @@ from argparse import Namespace
 
 from ... import following
 from ...client import client_of
-from ...parser import Parser, identifier
+from ...parser import RUN, Parser, identifier
 from ...replying import options
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_id", type=identifier, metavar="RUN", help="the run's id")
+    parser.add_argument("run_id", type=identifier, metavar="RUN", help=RUN)
     options.add_options(parser)
     parser.timeout_help = following.TOTAL
     parser.explain(
@@ -30,4 +30,4 @@ def run(args: Namespace) -> int:
     options.check_options(args, "runs wait")
     deadline = following.deadline_after(args.timeout)
     with client_of(args, waits=True) as client:
-        return following.wait(client, client.runs.run(args.run_id), args, deadline)
+        return following.wait(client, client.runs.find(args.run_id), args, deadline)

@@ -14,19 +14,19 @@ from ...client import client_of
 from ...errors import TIMED_OUT, CommandFailed, Interrupted, UsageError
 from ...output import json, run_end, terminal
 from ...output.command_line import command_line
-from ...parser import Parser, identifier
+from ...parser import RUN, Parser, identifier
 
 _UNFINISHED = ("not_started", "pending", "starting", "running", "waiting")
 _ENDED = ("completed", "failed", "stopped", "interrupted")
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_ids", nargs="*", type=identifier, metavar="RUN", help="a run's id")
+    parser.add_argument("run_ids", nargs="*", type=identifier, metavar="RUN", help=RUN)
     parser.add_argument(
         "--agent",
         type=identifier,
         metavar="AGENT",
-        help="instead of RUN: the runs of this agent: its id or exact name",
+        help="instead of RUN: the runs of this agent: its id or name",
     )
     parser.add_argument(
         "--status",
@@ -76,7 +76,8 @@ def run(args: Namespace) -> int:
 
 def _runs(client: duvo.Client, args: Namespace) -> Iterator[duvo.Run]:
     if args.run_ids:
-        yield from map(client.runs.run, dict.fromkeys(args.run_ids))
+        runs = map(client.runs.find, args.run_ids)
+        yield from {run.id: run for run in runs}.values()
         return
     seen = set()
     statuses = _UNFINISHED if args.status is None else (args.status,)

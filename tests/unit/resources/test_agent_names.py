@@ -119,3 +119,21 @@ def test_a_batch_keeps_the_id_of_its_agent(fake_api: FakeAPI, client: duvo.Clien
         pass
     starts = [one.json for one in fake_api.requests if one.method == "POST"]
     assert [start["agent_id"] for start in starts] == [AGENT, AGENT]
+
+
+def test_a_name_in_other_case_is_found_where_only_one_agent_has_it(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    assert client.agents.id_of("invoice APPROVER") == AGENT
+    fake_api.agents.append({"id": MOVED, "name": "INVOICE approver"})
+    assert client.agents.id_of("Invoice approver") == AGENT
+    assert client.agents.id_of("INVOICE approver") == MOVED
+    with pytest.raises(duvo.AmbiguousAgent):
+        client.agents.id_of("invoice Approver")
+
+
+def test_a_name_that_no_agent_has_suggests_a_similar_one(client: duvo.Client) -> None:
+    with pytest.raises(duvo.NotFound, match=r"did you mean 'Invoice approver'\?"):
+        client.agents.get("Invoice aprover")
+    with pytest.raises(duvo.NotFound, match="no agent is called 'Zebra'; `duvo agents list`"):
+        client.agents.get("Zebra")
