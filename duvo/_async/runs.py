@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 
 from .. import _errors
-from .._credentials import checked_id
 from .._resources.calls import agent_finder, start_run
 from .._run.state import RunState
 from .._time.clock import Deadline
@@ -124,19 +123,16 @@ class AsyncRuns:
         Args:
             status: one of a run's statuses, or `needs_attention`.
             agent: an agent's id, or its name.
-            since: created at or after this time, a text in ISO format or a date for
-                its midnight; without a zone it is local time. The API has no such
-                filter: the list is read newest first, and ends at an older run.
-            until: created at or before this time. What is newer is skipped by
-                bisecting offsets.
+            since: created at or after this time: a text in ISO format, or a date for its
+                midnight; without a zone it is local time. The list ends at an older run.
+            until: created at or before this time; newer runs are skipped by bisecting.
             user_id: started by this user.
             case_queue_id: for cases of this queue.
             source: started by this source.
             search: matching these words.
             has_issues: whether its evaluation found issues.
             issue_severity: `critical`, `medium` or `low`.
-            completed_since: ended at or after this time; runs that have not ended
-                are left out.
+            completed_since: ended at or after this time.
             completed_until: ended at or before this time.
             sort_order: by creation: `desc` or `asc`.
             limit: maximum number of runs.
@@ -146,33 +142,28 @@ class AsyncRuns:
             ConfigError: a filter is invalid.
             DuvoError: while iterating: a request failed.
         """
-        for name, value in (("user", user_id), ("case queue", case_queue_id)):
-            if value is not None:
-                checked_id(value, name)
-        from .._models.times import api_text, users_time
-        from .._watch.run_query import RunQuery
+        from .._watch.run_query import RunQuery, filters
         from .run_list import AsyncRunList
 
-        filters = {
-            "since": None if completed_since is None else api_text(users_time(completed_since)),
-            "until": None if completed_until is None else api_text(users_time(completed_until)),
-            "user_id": user_id,
-            "case_queue_id": case_queue_id,
-            "source": source,
-            "search": search,
-            "has_issues": None if has_issues is None else str(has_issues).lower(),
-            "issue_severity": issue_severity,
-        }
         query = RunQuery(
             self._driver.api,
             None if agent is None else agent_finder(self._driver.api, agent),
-            [(name, value) for name, value in filters.items() if value is not None],
+            filters(
+                completed_since,
+                completed_until,
+                user_id=user_id,
+                case_queue_id=case_queue_id,
+                source=source,
+                search=search,
+                has_issues=None if has_issues is None else str(has_issues).lower(),
+                issue_severity=issue_severity,
+            ),
             status,
             sort_order,
             limit,
             offset,
-            since=None if since is None else users_time(since),
-            until=None if until is None else users_time(until),
+            since,
+            until,
         )
         return AsyncRunList(self._driver, query)
 

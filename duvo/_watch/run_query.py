@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from .. import _errors
+from .._credentials import checked_id
 from .._flow.steps import Give
 from .._http import paths
 from .._models import wire
+from .._models.times import api_text, users_time
 from .._pages import Pages
 from .._run.state import RunState
 from .merging import Merged, Reversed
@@ -13,13 +15,14 @@ from .merging import Merged, Reversed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
-    from typing import Any
+    from datetime import date, datetime
+    from typing import Any, TypeAlias
 
     from .._flow.steps import Flow
     from .._http.api import Api
 
     FindAgent = Callable[..., Flow[str]]
+    Moment: TypeAlias = datetime | date | str
     MakeRun = Callable[[RunState], Any]
 
 
@@ -47,8 +50,8 @@ class RunQuery:
         sort_order: str,
         limit: int | None,
         offset: int,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
     ):
         if offset < 0 or (limit is not None and limit < 0):
             raise _errors.ConfigError("offset and limit must not be negative")
@@ -61,8 +64,8 @@ class RunQuery:
         self._sort_order = sort_order
         self._limit = limit
         self._offset = offset
-        self._since = since
-        self._until = until
+        self._since = None if since is None else users_time(since)
+        self._until = None if until is None else users_time(until)
         self._pages: list[Pages] = []
         self._merged: Merged | None = None
         # Of a list that the server does not cut: whether a limit cut it, and the
@@ -165,6 +168,18 @@ class RunQuery:
     def _is_wanted(self, run: dict[str, Any]) -> bool:
         # A server may ignore a word that it does not know.
         return not self._is_merged or run["status"] == "stopped"
+
+
+def filters(
+    since: Moment | None, until: Moment | None, **others: str | None
+) -> list[tuple[str, str]]:
+    """Return the filters that the server applies, as parameters of the request."""
+    for name, of in (("user_id", "user"), ("case_queue_id", "case queue")):
+        if (value := others[name]) is not None:
+            checked_id(value, of)
+    times = {"since": since, "until": until}
+    given = [(name, api_text(users_time(time))) for name, time in times.items() if time is not None]
+    return given + [(name, value) for name, value in others.items() if value is not None]
 
 
 def _listed(item: dict[str, Any]) -> RunState:
