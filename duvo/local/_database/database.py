@@ -157,8 +157,9 @@ class Database:
         # ever rarer and cannot be cancelled.
         while True:
             record.info[_CONNECTED_AT] = time.monotonic()
+            # Another file must not be written to, and this one will not come back.
+            self.refuse_if_replaced()
             try:
-                self.refuse_if_replaced()
                 connection = dialect.connect(*arguments, **keywords)
                 try:
                     self._check_new(connection, dialect)

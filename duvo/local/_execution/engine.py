@@ -21,7 +21,7 @@ from .._text import logger, one_line
 from .._threads import agent_code
 from .._tool_calls import Postponed
 from ..agents import Agent
-from ..errors import EngineError
+from ..errors import DatabaseReplaced, EngineError
 from .group_commit import GroupCommit
 from .resumed import Resumed
 from .turn import RunningTurn
@@ -229,7 +229,7 @@ class Engine:
         turn = self.turns[run_id, number] = RunningTurn(self, run_id, number)
         try:
             await turn.run()
-        except (TurnTakenOver, EngineClosed):
+        except (TurnTakenOver, EngineClosed, DatabaseReplaced):
             # DBOS would record a return as the turn's end.
             raise asyncio.CancelledError from None
         except Exception as error:

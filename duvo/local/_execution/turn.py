@@ -22,7 +22,7 @@ from .._text import describe
 from .._threads import in_agent_code
 from ..agents import Agent
 from ..context import RunContext
-from ..errors import CallOrderError
+from ..errors import CallOrderError, DatabaseReplaced
 from .event_loop import abandon
 from .resumed import Resumed
 
@@ -33,7 +33,7 @@ _END_TIMEOUT = 1.0
 
 _MAX_REFUSED_CALLS = 10
 
-_LEAVES_TURN_OPEN = (TurnTakenOver, EngineClosed, sa.exc.DBAPIError)
+_LEAVES_TURN_OPEN = (TurnTakenOver, EngineClosed, DatabaseReplaced, sa.exc.DBAPIError)
 """Errors after which the turn is to be recovered."""
 
 

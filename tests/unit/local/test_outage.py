@@ -10,7 +10,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
+from duvo.local import DatabaseReplaced
 from duvo.local._database import connections, schema
+from duvo.local._database.database import Database
 from duvo.local._database.location import locate
 from duvo.local._database.outage import is_outage
 
@@ -76,3 +78,20 @@ def test_an_older_database_gains_missing_columns_and_an_id_that_stays(tmp_path: 
         columns = [column["name"] for column in sa.inspect(connection).get_columns("duvo_meta")]
     engine.dispose()
     assert columns == ["version", "id", "checked_at"]
+
+
+def test_a_new_connection_to_a_file_in_the_place_of_the_database_is_refused(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "runs.sqlite"
+    database = Database(locate(file))
+    other = tmp_path / "other.sqlite"
+    connections.create_pool(locate(other)).connect().close()
+    other.replace(file)
+    database.engine.dispose()
+    with pytest.raises(DatabaseReplaced, match="removed or replaced"):
+        database.transact(lambda connection: None)
+    file.unlink()
+    with pytest.raises(DatabaseReplaced, match="removed or replaced"):
+        database.transact(lambda connection: None)
+    database.close()
