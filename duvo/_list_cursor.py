@@ -1,7 +1,7 @@
 """The place in a list that may shift while it is read. Pure.
 
-Each page begins with the last item of the page before. If its first item was
-neither given nor comes before what was given, items have left the list further
+Each page begins with the last item of the page before. If its first item was not
+seen and does not come before the last one seen, items have left the list further
 up, and the cursor goes back a page.
 """
 
@@ -22,15 +22,15 @@ LATE = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-class Given:
-    """What was given of a list.
+class Seen:
+    """The items of a list that were seen.
 
-    In order of creation, the last moment and its ids tell whether an item was
-    given. In any other order all ids are remembered.
+    In order of creation, the last moment and its ids are enough to recognize
+    them. In any other order all ids are remembered.
 
     Args:
         newest_first: how the list is ordered by creation; None if it is not.
-        after: count what comes before this time in the list as given, or None.
+        after: treat what comes before this time in the list as seen, or None.
     """
 
     def __init__(self, newest_first: bool | None, after: datetime | None = None):
@@ -38,15 +38,15 @@ class Given:
         self._ids: set[str] = set()
         self._last = None if after is None else self._place_of(after)
 
-    def precede(self, page: Sequence[Any]) -> bool:
-        """Whether no item is missing between what was given and this page."""
+    def reaches(self, page: Sequence[Any]) -> bool:
+        """Whether no item is missing between those seen and this page."""
         is_empty = not self._ids and self._last is None
         if is_empty or (page and id_of(page[0]) in self._ids):
             return True
         return bool(page) and self._is_before(self.place(page[0]))
 
     def add(self, page: Sequence[Any]) -> list[Any]:
-        """Return the items that were not given yet, as given from now on."""
+        """Return the items that were not seen before; now they were."""
         places = [self.place(item) for item in page]
         if not _are_sorted(places):
             self._newest_first = self._last = None
@@ -78,7 +78,7 @@ class Given:
 
 
 class ListCursor:
-    """Where to read next. Items without an id are given as often as they are read.
+    """Where to read next. Items without an id are new whenever they are read.
 
     Attributes:
         offset: of the next page.
@@ -100,7 +100,7 @@ class ListCursor:
         self.is_done = False
         self.is_searching = False
         self.repeated = 0
-        self._given = Given(newest_first, after)
+        self._seen = Seen(newest_first, after)
         # In order of creation, items before the first offset are known by their time.
         self._lowest = offset if newest_first is None else 0
         self._step = 1
@@ -119,13 +119,13 @@ class ListCursor:
             total: number of items in the list as reported, or None. It is only
                 used to tell a server's smaller pages from the last one.
         """
-        if self.overlap and self.offset > self._lowest and not self._given.precede(page):
+        if self.overlap and self.offset > self._lowest and not self._seen.reaches(page):
             self.offset = max(self._lowest, self.offset - max(self._step, asked - 1))
             self.is_searching = True
             return []
         before, self._page = self._page, ([id_of(item) or item for item in page], total)
         self.repeated = self.repeated + 1 if self._page == before else 0
-        new = self._given.add(page)
+        new = self._seen.add(page)
         self.is_searching = not new
         end = self.offset + len(page)
         self.is_done = not page or (len(page) < asked and (total is None or total <= end))

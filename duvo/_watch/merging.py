@@ -6,7 +6,7 @@ from collections import deque
 from datetime import timedelta
 
 from .. import _errors
-from .._list_cursor import Given
+from .._list_cursor import Seen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Merged:
 
     def __init__(self, lists: list[Pages], *, newest_first: bool):
         self.overlap = False
-        self._given = Given(newest_first)
+        self._seen = Seen(newest_first)
         self._queues: list[tuple[Pages, deque[dict[str, Any]]]] = [
             (pages, deque()) for pages in lists
         ]
@@ -50,12 +50,12 @@ class Merged:
         while all(queue for _, queue in self._queues):
             first = min((queue for _, queue in self._queues), key=self._place)
             merged.append(first.popleft())
-        new = self._given.add(merged)
+        new = self._seen.add(merged)
         self.overlap = self.overlap or len(new) < len(merged)
         return new
 
     def _place(self, queue: deque[dict[str, Any]]) -> timedelta:
-        place = self._given.place(queue[0])
+        place = self._seen.place(queue[0])
         return timedelta.min if place is None else place
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from duvo._list_cursor import Given, ListCursor
+from duvo._list_cursor import ListCursor, Seen
 
 _BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -125,7 +125,7 @@ def test_a_list_in_another_order_than_asked_for_is_given_whole(spoil: str) -> No
 
 
 def test_only_the_ids_of_the_last_moment_are_remembered() -> None:
-    given = Given(newest_first=False)
+    seen = Seen(newest_first=False)
     for number in range(0, 1000, 10):
-        given.add([item(one, 4) for one in range(number, number + 10)])
-    assert given._ids == {"run-00996", "run-00997", "run-00998", "run-00999"}
+        seen.add([item(one, 4) for one in range(number, number + 10)])
+    assert seen._ids == {"run-00996", "run-00997", "run-00998", "run-00999"}
