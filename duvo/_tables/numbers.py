@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from math import isfinite
 from typing import Any, NoReturn
 
@@ -34,21 +35,25 @@ def parse(text: str) -> Any:
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()
     if text.count("[") + text.count("{") > _DEEP:
-        # What is parsed at the limit of recursion could not be written later.
-        as_json(value)
+        # What is parsed at the limit of recursion could not be written in a result later.
+        as_json([[[[[[[[[[value]]]]]]]]]])
     return value
 
 
-def as_json(value: Any) -> str:
+def as_json(value: Any, *, ensure_ascii: bool = False) -> str:
     """Return a parsed value as JSON, on one line, its numbers as they were written."""
+    return _written(value, _ASCII if ensure_ascii else _UNICODE)
+
+
+def _written(value: Any, encode: Callable[[Any], str]) -> str:
     if isinstance(value, Number):
         return value.text
     if isinstance(value, dict):
-        fields = [f"{_encode(name)}: {as_json(field)}" for name, field in value.items()]
+        fields = [f"{encode(name)}: {_written(field, encode)}" for name, field in value.items()]
         return f"{{{', '.join(fields)}}}"
     if isinstance(value, list):
-        return f"[{', '.join([as_json(item) for item in value])}]"
-    return _encode(value)
+        return f"[{', '.join([_written(item, encode) for item in value])}]"
+    return encode(value)
 
 
 def _float(text: str) -> float:
@@ -85,4 +90,5 @@ def _cut(text: str) -> str:
 _decode = json.JSONDecoder(
     parse_float=_float, parse_int=_int, parse_constant=_refuse, object_pairs_hook=_object
 ).decode
-_encode = json.JSONEncoder(ensure_ascii=False).encode
+_ASCII = json.JSONEncoder().encode
+_UNICODE = json.JSONEncoder(ensure_ascii=False).encode

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .._errors import ConfigError
+from . import numbers
 
 _START = b'{"index": '
 
@@ -46,7 +47,7 @@ class ResultsFile:
         """Append a result, whose first key is `index` and whose `run` holds the run's `id`."""
         self._mend()
         # A lone surrogate becomes \\udXXX, its escape in JSON.
-        line = json.dumps(result, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+        line = numbers.as_json(result).encode("utf-8", "backslashreplace") + b"\n"
         while line:
             line = line[self._file.write(line) :]
         self._runs.add(result["run"]["id"])

@@ -110,7 +110,7 @@ def _write(result: duvo.Result, output: ResultsFile | None) -> None:
         if not output.has(result.run.id):
             output.write(_document(result))
     elif not result.delivered:
-        json.print_line(_document(result))
+        json.print_row(_document(result))
 
 
 def _document(result: duvo.Result) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from . import terminal
 
 
@@ -15,13 +17,24 @@ def print_line(data: object) -> None:
     terminal.write(_encoded(data, indent=None))
 
 
+def print_row(data: object) -> None:
+    """Print a document like `print_line`, the numbers of a row as they are in its file."""
+    from duvo._tables import numbers
+
+    terminal.write(_printable(lambda is_ascii: numbers.as_json(data, ensure_ascii=is_ascii)))
+
+
 def _encoded(data: object, indent: int | None) -> str:
     import json
 
+    return _printable(lambda is_ascii: json.dumps(data, indent=indent, ensure_ascii=is_ascii))
+
+
+def _printable(encode: Callable[[bool], str]) -> str:
     stdout = terminal.stdout()
     if stdout is None or (stdout.encoding or "").lower().replace("-", "") != "utf8":
-        return json.dumps(data, indent=indent)
+        return encode(True)
     # Lone surrogates leave a UTF-8 stdout as \\udXXX, their escape in JSON.
-    text = json.dumps(data, indent=indent, ensure_ascii=False)
+    text = encode(False)
     # JSON leaves C1 and bidi characters unescaped, and a terminal would obey them.
     return terminal.harmless(text) if terminal.is_terminal(stdout) else text

@@ -492,6 +492,22 @@ def test_the_format_of_rows_is_recognised_and_reported(
     assert done.stderr.splitlines() == [*lines, "duvo: nothing was started"]
 
 
+def test_numbers_are_in_messages_and_results_as_in_the_file(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    row = '{"amount": 12.10, "rate": 0.1234567890123456789}'
+    file, output = folder / "rows.jsonl", folder / "results.jsonl"
+    file.write_text(f"{row}\n")
+    words = ["runs", "start-many", "--agent", "Talker", "--input", str(file)]
+    printed = run_duvo(*words)
+    run = dev_client.runs.run(json.loads(printed.stdout)["run"]["id"])
+    assert next(iter(run.messages())).content == row
+    run_duvo(*words, "--output", str(output))
+    dry = run_duvo(*words, "--dry-run", "--json", PYTHONIOENCODING="ascii")
+    for line in (printed.stdout, output.read_text(), dry.stdout):
+        assert f'"input": {row}' in line
+
+
 def test_a_number_that_python_does_not_have_is_found_before_anything_is_started(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command, folder: Path
 ) -> None:

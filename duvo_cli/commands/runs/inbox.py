@@ -7,6 +7,7 @@ from argparse import Namespace
 
 import duvo
 
+from ... import reader
 from ...client import client_of
 from ...output import json, terminal
 from ...output.live import StatusLine
@@ -48,8 +49,9 @@ def run(args: Namespace) -> int:
 def _show(client: duvo.Client, args: Namespace) -> int:
     found: list[duvo.Run] = []
     paint = terminal.paint_for(sys.stdout)
-    with StatusLine(lambda: "looking for human requests"):
-        for run in client.runs.inbox(args.agent):
+    waiting = client.runs.inbox(args.agent)
+    with StatusLine(lambda: "looking for human requests"), reader.needed(waiting):
+        for run in waiting:
             found.append(run)
             if not args.json:
                 gap = [""] if len(found) > 1 else []

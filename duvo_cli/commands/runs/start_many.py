@@ -161,7 +161,7 @@ def _show(table: Table, message: StartMessage, key: Key | None, total: int, args
         message_text = message(row)
         if args.json:
             row_key = None if key is None else key(row)
-            json.print_line({"index": index, "key": row_key, "input": row, "message": message_text})
+            json.print_row({"index": index, "key": row_key, "input": row, "message": message_text})
         else:
             terminal.write(f"{index}: {terminal.harmless(message_text)}")
     part = f"the first {_SHOWN_BY_DRY_RUN} of {total} messages; "
