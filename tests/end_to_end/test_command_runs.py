@@ -215,6 +215,23 @@ def test_a_message_resumes_a_completed_run(run_duvo: Command, dev_client: duvo.C
     wait_for(lambda: "You said: two" in run_duvo("runs", "messages", run.id, "--follow").stdout)
 
 
+def test_runs_of_the_engine_are_listed_by_creation_or_by_completion(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    done = dev_client.runs.start("Talker", "one").wait()
+    working = dev_client.runs.start("Endless worker", "work")
+
+    def listed(option: str) -> list[str]:
+        answer = run_duvo("runs", "list", option, "5m", "--all", "--json")
+        return [run["id"] for run in json.loads(answer.stdout)["data"]]
+
+    created, completed = listed("--since"), listed("--completed-since")
+    working.stop()
+    assert created[:2] == [working.id, done.id]
+    assert done.id in completed
+    assert working.id not in completed
+
+
 def test_agents_are_listed_and_shown_by_name(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:

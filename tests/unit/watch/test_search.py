@@ -28,9 +28,10 @@ def search(created_at: dict[str, str | None], runs: list[tuple[str, str]]) -> tu
 
 
 def test_a_search_never_reads_more_pages_than_it_has_runs() -> None:
-    for seed in range(300):
+    longest = listed(3000)
+    for seed in range(200):
         chance = random.Random(seed)
-        runs = listed(chance.randrange(3000))
+        runs = longest[chance.randrange(3000) :]
         watched = chance.sample(runs, min(len(runs), chance.choice([1, 3, 20, 200])))
         created_at: dict[str, str | None] = {
             run_id: created if chance.random() < 0.9 else None for run_id, created in watched
