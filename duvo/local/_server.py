@@ -309,7 +309,7 @@ class Server:
     async def _watch(self, database: Database, closing: asyncio.Event) -> None:
         from ._threads import in_thread
 
-        while True:
+        while not database.is_shared:
             await asyncio.sleep(_WATCH_INTERVAL)
             try:
                 await in_thread(database.refuse_if_replaced)

@@ -88,13 +88,17 @@ def _from_connection_string(text: str) -> URL:
             "the database's URL or connection string cannot be read; "
             "write postgresql://user@host/name, or host=… dbname=… user=…"
         ) from None
-    return URL.create(
+    url = URL.create(
         "postgresql",
         username=settings.pop("user", None),
         password=settings.pop("password", None),
         database=settings.pop("dbname", None),
-        query=settings,
     )
+    host, port = settings.get("host", ""), settings.get("port", "")
+    if host and not set("/@,") & set(host + port):
+        # The same as the URL of that host, whose key it shares.
+        url = url.set(host=settings.pop("host"), port=int(settings.pop("port", "") or 0) or None)
+    return url.set(query=settings)
 
 
 def _postgresql(url: URL) -> Location:

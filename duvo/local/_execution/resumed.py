@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from .._database.advisory_lock import AdvisoryLock
 from .._database.database import Database
 from .._store import turns
-from .._text import logger
+from .._text import logger, one_line
 from .._threads import in_thread
 
 _TRIAL = 60.0
@@ -96,7 +96,10 @@ class Resumed:
             survived = time.monotonic() - _TRIAL
             for turn in [turn for turn, since in self._since.items() if since < survived]:
                 self.progress(turn)
-            await self._record()
+            try:
+                await self._record()
+            except sa.exc.DBAPIError as error:
+                logger.error("progress of resumed runs was not recorded: %s", one_line(error))
 
     async def close(self) -> None:
         """Record that the server ends cleanly, if the database answers."""

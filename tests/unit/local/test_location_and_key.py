@@ -91,7 +91,7 @@ def test_an_impossible_location_is_refused_in_one_line_without_the_password(data
     [
         (
             "host=db.example port=5433 dbname=runs user=me",
-            {"host": "db.example", "port": "5433", "dbname": "runs", "user": "me"},
+            {"host": "db.example", "port": 5433, "dbname": "runs", "user": "me"},
         ),
         ("dbname = runs", {"dbname": "runs"}),
         ("service=runs", {"service": "runs"}),
@@ -114,13 +114,13 @@ def test_an_impossible_location_is_refused_in_one_line_without_the_password(data
     ],
 )
 def test_what_psql_accepts_as_a_database_is_understood(
-    database: str, settings: dict[str, str]
+    database: str, settings: dict[str, str | int]
 ) -> None:
     location = locate(database)
     assert location.file is None
     _, arguments = PGDialect_psycopg().create_connect_args(location.url)
     assert arguments == settings
-    assert settings.get("password", "***") not in location.shown
+    assert str(settings.get("password", "***")) not in location.shown
 
 
 def test_a_file_name_with_an_equals_sign_is_a_file(
@@ -150,6 +150,8 @@ def test_the_key_file_of_a_postgresql_database_does_not_depend_on_the_password()
     two = locate("postgresql+psycopg://me:two@db.example/runs")
     other = locate("postgresql://me:one@db.example/others")
     assert one.key_file == two.key_file != other.key_file
+    three = locate("host=db.example user=me password=three dbname=runs")
+    assert (three.key_file, three.url) == (one.key_file, one.url.set(password="three"))
     assert "one" not in one.shown
     assert one.url.drivername == "postgresql+psycopg"
 
