@@ -38,6 +38,7 @@ class Turn(Protocol):
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any: ...
     def may_start_tool(self) -> bool: ...
     async def hold_failure(self) -> None: ...
+    async def sleep_until(self, moment: float) -> None: ...
     async def read_inbox(self) -> list[str]: ...
     def progress(self) -> None: ...
     def fail_with(self, error: CallOrderError) -> None: ...
@@ -199,12 +200,16 @@ class RunContext:
             return await self._turn.read_inbox()
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep; after a crash, only for the time that was left."""
+        """Sleep; after a crash, only for the time that was left.
+
+        The moment of waking is a time of day: it stays the same if the machine
+        is suspended meanwhile, or its clock is set.
+        """
         with self._call("sleep"):
             wake = await self._record("sleep", lambda: time.time() + max(0.0, float(seconds)))
             if wake > time.time():
                 self._turn.progress()
-                await asyncio.sleep(wake - time.time())
+                await self._turn.sleep_until(wake)
 
     async def now(self) -> datetime:
         """Return the time, in UTC; the same again on recovery."""

@@ -545,3 +545,26 @@ def test_a_rate_limit_is_enforced_and_announced() -> None:
     assert 1 <= int(headers[3]["retry-after"]) <= 60
     assert "retry-after" not in headers[2]
     assert responses[3].json()["error"] == "rate_limited"
+
+
+@agent("Sleeper")
+async def sleeper(run: RunContext) -> None:
+    await run.sleep(600)
+    await run.say("awake")
+
+
+def test_a_sleep_ends_when_the_clock_has_passed_its_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, hours = time.time, 0
+
+    def is_awake() -> bool:
+        # As after an hour in which the machine slept; again if the run was not asleep yet.
+        nonlocal hours
+        hours += 1
+        return api.texts(run_id) == ["awake"]
+
+    with Server([sleeper], port=0) as server, monkeypatch.context() as patch:
+        api = EngineAPI.of(server)
+        run_id = api.start("Sleeper")
+        patch.setattr(time, "time", lambda: real() + hours * 3600)
+        wait_until(is_awake, 20, "the run slept on")
+        api.close()

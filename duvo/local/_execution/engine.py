@@ -22,6 +22,7 @@ from .._threads import agent_code
 from .._tool_calls import Postponed
 from ..agents import Agent
 from ..errors import DatabaseReplaced, EngineError
+from .alarms import Alarms
 from .group_commit import GroupCommit
 from .resumed import Resumed
 from .turn import RunningTurn
@@ -71,6 +72,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._workflows.claim()
         self._is_active = asyncio.Event()
+        self.sleep_until = Alarms().sleep_until
         self._commits = GroupCommit(self._database, self.notify)
         self._cluster = Cluster(self, self._database) if self._database.is_shared else None
         try:

@@ -51,6 +51,7 @@ class Executor(Protocol):
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any: ...
     def may_start_tool(self) -> bool: ...
     async def hold_failure(self) -> None: ...
+    async def sleep_until(self, moment: float) -> None: ...
     async def receive(self, request_id: str) -> str | None: ...
 
 
@@ -281,6 +282,9 @@ class RunningTurn:
 
     async def hold_failure(self) -> None:
         await self._executor.hold_failure()
+
+    async def sleep_until(self, moment: float) -> None:
+        await self._executor.sleep_until(moment)
 
     async def read_inbox(self) -> list[str]:
         read = functools.partial(turns.posted_since, run_id=self._run_id, seq=self._inbox)
