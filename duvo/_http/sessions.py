@@ -75,6 +75,10 @@ class Session(requests.Session):
             prepared, timeout=timeout, allow_redirects=False, stream=True, proxies=self.proxies
         )
 
+    def resolve_redirects(self, *args: Any, **kwargs: Any) -> Any:
+        """Resolve none: `Redirects` does, and requests would fail on an address that is none."""
+        return iter(())
+
 
 class _Adapter(HTTPAdapter):
     """Uses one SSL context for all connections instead of loading the CA file for each."""

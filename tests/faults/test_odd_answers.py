@@ -411,6 +411,8 @@ def test_a_redirect_to_nonsense_is_an_error(
     fake_api.before = lambda seen: (308, b"", {"location": location})
     with pytest.raises(duvo.ConfigError):
         client.runs.get(fake_api.start())
+    with pytest.raises(duvo.ConfigError):
+        client.runs.start(AGENT)
 
 
 def mutated(value: Any, chance: random.Random) -> Any:
