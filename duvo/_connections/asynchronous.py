@@ -23,8 +23,12 @@ class Sending:
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Record an event of the connection."""
         if event.endswith(".send_request_headers.started"):
+            request = info["request"]
             # A proxy's CONNECT comes before the request.
-            self.has_begun = info["request"].method != b"CONNECT"
+            self.has_begun = request.method != b"CONNECT"
+            if self.has_begun:
+                # Whatever comes now but the failure of this is not needed, and takes time.
+                request.extensions.pop("trace", None)
         elif event.endswith(".send_request_headers.failed"):
             import httpcore2
 

@@ -74,7 +74,6 @@ class HttpxTransport:
 
     async def _exchange(self, request: Request, sending: Sending) -> Response:
         redirects = Redirects(self._base_url, request)
-        extensions = {"trace": sending.trace} if self._callers is None else {}
         while True:
             sending.has_begun = False
             try:
@@ -89,7 +88,7 @@ class HttpxTransport:
                         auth=self._authorize,
                         timeout=request.seconds(self._timeout),
                         follow_redirects=False,
-                        extensions=extensions,
+                        extensions={"trace": sending.trace} if self._callers is None else {},
                     ) as response:
                         if response.status_code < 200:
                             raise self._destination.interim(request, response.status_code)
