@@ -8,6 +8,7 @@ import ssl
 from urllib.parse import urlsplit
 
 from .. import _errors
+from .._connections.environment import is_loopback
 from .retries import TRANSIENT
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ class Destination:
     def __init__(self, base_url: str, api_key: str, engine: str | None = None):
         parts = urlsplit(base_url)
         self.host = parts.netloc
-        self.is_local = parts.hostname in ("127.0.0.1", "localhost")
+        self.is_local = is_loopback(parts.hostname or "")
         self.api_key = api_key
         self.engine = engine
 

@@ -26,6 +26,12 @@ _KINDS = (
 )
 
 
+_INTERIM = (
+    b"HTTP/1.1 102 Processing\r\n\r\n"
+    b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\ncontent-length: 3\r\n\r\n"
+)
+
+
 class Hangup(Exception):
     """Raised to close the connection to the client.
 
@@ -102,6 +108,7 @@ class Exchange:
         far: http.client.HTTPConnection,
         chance: random.Random,
         hidden: tuple[str, ...],
+        talks: bool,
         carrying_out: Callable[[], AbstractContextManager[None]],
     ):
         self.request = request
@@ -111,6 +118,7 @@ class Exchange:
         self.closes = False
         self._far = far
         self._hidden = hidden
+        self._talks = talks
         self._carrying_out = carrying_out
 
     def send(self) -> http.client.HTTPResponse:
@@ -138,7 +146,11 @@ class Exchange:
 
     def answer(self, reply: Reply) -> None:
         """Send a complete response."""
-        self.near.sendall(self.head(reply.status, reply.headers, len(reply.body)) + reply.body)
+        head = self.head(reply.status, reply.headers, len(reply.body))
+        while self._talks and len(head) > 20:
+            self.near.sendall(head[:20])
+            head = head[20:]
+        self.near.sendall(head + reply.body)
 
     def say(self, status: int, body: bytes, kind: str, **headers: str) -> None:
         """Respond without the engine."""
@@ -156,7 +168,8 @@ class Exchange:
         )
         if self.closes:
             lines.append("connection: close")
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        return _INTERIM + head if self._talks else head
 
     def wait_for_hangup(self) -> None:
         """Wait until the client has given up, and close the connection."""

@@ -75,6 +75,7 @@ class Link:
         holds: it offers long polling, which implies that pages never shift.
         slow: requests may get no response; the client has a short timeout.
         page: maximum number of items per page.
+        talks: interim responses come before each response, whose head comes in pieces.
     """
 
     def __init__(self, seed: int):
@@ -84,6 +85,7 @@ class Link:
         # A held request is silent for longer than a short timeout.
         self.holds = seed % 3 == 1 and not self.slow
         self.page = chance.choice((2, 7, 50, 50))
+        self.talks = seed % 4 == 3
 
     def __str__(self) -> str:
         words = [
@@ -91,7 +93,7 @@ class Link:
             "holds requests" if self.holds else "no holding",
             f"pages of {self.page}",
         ]
-        return ", ".join(words + ["slow"] * self.slow)
+        return ", ".join(words + ["slow"] * self.slow + ["interim responses"] * self.talks)
 
 
 class Schedule:

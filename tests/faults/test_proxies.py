@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 import duvo
+from duvo._connections.environment import is_loopback
 from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, serving
 from tests.servers.proxy import Proxy, running_proxy
 from tests.servers.raw_server import raw_server
@@ -116,6 +117,31 @@ def test_loopback_is_never_reached_through_a_proxy(
         assert connect(api_key=KEY, base_url=base_url, max_retries=0).teams.list()[0].id == TEAM
 
 
+def test_the_command_reaches_loopback_without_the_proxy(fake_api: FakeAPI) -> None:
+    done = command(DUVO_API_BASE_URL=fake_api.base_url, HTTP_PROXY="http://127.0.0.1:1")
+    assert done.returncode == 0, done.stderr
+    assert TEAM in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("LOCALHOST.", True),
+        ("api.localhost", True),
+        ("0.0.0.0", False),
+        ("10.0.0.1", False),
+        ("localhost.example.com", False),
+        ("notlocalhost", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_known_by_name_or_address(host: str, is_local: bool) -> None:
+    assert is_loopback(host) == is_local
+
+
 @pytest.mark.usefixtures("trusted")
 def test_the_ca_file_counts_after_a_redirect_to_https(
     connect: Connect, proxy: Proxy, fake_api: FakeAPI, tls: ssl.SSLContext
@@ -176,18 +202,18 @@ def test_the_password_of_a_proxy_is_in_no_text(
 
 
 def test_the_command_does_not_print_the_password_of_a_proxy() -> None:
-    done = subprocess.run(
-        ["duvo", "--debug", "api", "GET", "/v2/teams"],
-        env={
-            **os.environ,
-            "DUVO_API_KEY": KEY,
-            "DUVO_API_BASE_URL": f"https://{HOST}",
-            "HTTPS_PROXY": "socks9://ada:s3cret@127.0.0.1:9",
-        },
+    proxy_url = "socks9://ada:s3cret@127.0.0.1:9"
+    done = command("--debug", DUVO_API_BASE_URL=f"https://{HOST}", HTTPS_PROXY=proxy_url)
+    assert done.returncode == 1
+    assert "HTTPS_PROXY" in done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+def command(*options: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["duvo", *options, "api", "GET", "/v2/teams"],
+        env={**os.environ, "DUVO_API_KEY": KEY, **environ},
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.returncode == 1
-    assert "HTTPS_PROXY" in done.stderr
-    assert "s3cret" not in done.stdout + done.stderr

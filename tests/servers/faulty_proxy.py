@@ -152,7 +152,9 @@ class FaultyProxy:
             request.query["limit"] = str(limit)
         if request.changes and _has_left(near):
             raise Hangup  # the client went on without it
-        exchange = Exchange(request, event, near, far, chance, self._hidden(), self._carrying_out)
+        exchange = Exchange(
+            request, event, near, far, chance, self._hidden(), self._link.talks, self._carrying_out
+        )
         if fault in (Fault.REFUSED, Fault.RESET):
             exchange.closes = True
             reply = exchange.ask()
