@@ -7,6 +7,7 @@ from .._flow.drivers import convert
 from .._flow.iterators import AsyncClosableIterator
 from .._resources.events import Event
 from .._run.on_request import Responder
+from .._run.polling import Poller
 from .._run.state import RunState
 from .._watch.watching import give_events, give_finished
 from .run import AsyncRun, state_of
@@ -46,8 +47,9 @@ class AsyncWatch(AsyncClosableIterator[Event[AsyncRun]]):
                 for item in items
             ]
 
-        flow = give_events(driver.api, states, timeout, messages=messages)
-        super().__init__(convert(flow, events), driver)
+        poller = Poller(driver.api, None, timeout)
+        flow = give_events(poller, states, messages=messages)
+        super().__init__(convert(flow, events), driver, poller)
 
 
 class AsyncCompleted(AsyncClosableIterator[AsyncRun]):
@@ -72,8 +74,9 @@ class AsyncCompleted(AsyncClosableIterator[AsyncRun]):
         responder()
         handles = distinct_runs(driver, runs)
         states = [state_of(run) for run in handles.values()]
-        flow = give_finished(driver.api, states, timeout, responder)
-        super().__init__(convert(flow, as_runs), driver)
+        poller = Poller(driver.api, None, timeout)
+        flow = give_finished(poller, states, responder)
+        super().__init__(convert(flow, as_runs), driver, poller)
 
 
 def distinct_runs(driver: AsyncDriver, runs: Iterable[AsyncRun | str]) -> dict[str, AsyncRun]:

@@ -54,7 +54,7 @@ class AsyncMessages(AsyncClosableIterator[Message]):
         flow = (
             self._reader.give_until_finished(responder) if follow else self._reader.give_once(limit)
         )
-        super().__init__(flow, driver)
+        super().__init__(flow, driver, self._reader.poller)
 
     @property
     def total(self) -> int | None:

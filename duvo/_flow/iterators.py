@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from .._errors import ConfigError, DuvoError
 from .._forks import renew_in_child
@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     from .steps import Flow, Step
 
 T = TypeVar("T")
+
+
+class Limit(Protocol):
+    """The time limit of an iteration."""
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds for which it may take longer; -1.0 for no limit."""
+
+    def out_of_time(self) -> Exception:
+        """Return the error for an iteration whose time is up."""
 
 
 class _Items(Generic[T]):
@@ -85,12 +96,14 @@ class ClosableIterator(_Items[T]):
 
     After an error, each further `next` raises it again. After an exception from
     outside, such as Ctrl-C, the iteration resumes where it was. The driver's
-    `interrupt` is called by `close`, and its `finish` once at the end.
+    `interrupt` is called by `close`, and its `finish` once at the end. While one thread
+    is iterating, another waits, as long as the `limit` allows.
     """
 
-    def __init__(self, flow: Flow[Any], driver: Any):
+    def __init__(self, flow: Flow[Any], driver: Any, limit: Limit | None = None):
         super().__init__(flow)
         self._driver = driver
+        self._limit = limit
         self._closed = threading.Event()
         self._lock = threading.RLock()
         renew_in_child(self._renew)
@@ -114,7 +127,11 @@ class ClosableIterator(_Items[T]):
         if not self._closed.is_set():
             for item in self._items:
                 return item
-        with self._lock:
+        lock = self._lock
+        if not lock.acquire(timeout=-1.0 if self._limit is None else self._limit.seconds_left):
+            assert self._limit is not None
+            raise self._limit.out_of_time()
+        try:
             if self._thread is not None:
                 raise RuntimeError("a function that is called while iterating cannot iterate too")
             self._thread = threading.get_ident()
@@ -124,6 +141,8 @@ class ClosableIterator(_Items[T]):
                 self._thread = None
                 if self._has_ended or self._closed.is_set():
                     self._finish()
+        finally:
+            lock.release()
 
     def _advance(self) -> T:
         while not self._closed.is_set():
@@ -186,7 +205,7 @@ class AsyncClosableIterator(_Items[T]):
     `aclose`, and its `finish` once at the end.
     """
 
-    def __init__(self, flow: Flow[Any], driver: Any):
+    def __init__(self, flow: Flow[Any], driver: Any, limit: Limit | None = None):
         import asyncio
 
         super().__init__(flow)

@@ -6,6 +6,7 @@ from .. import _errors
 from .._flow.drivers import convert
 from .._flow.iterators import ClosableIterator
 from .._run.on_request import Responder
+from .._run.polling import Poller
 from .._run.state import RunState
 from .._watch.watching import give_events, give_finished
 from .events import Event
@@ -46,8 +47,9 @@ class Watch(ClosableIterator[Event[Run]]):
                 for item in items
             ]
 
-        flow = give_events(driver.api, states, timeout, messages=messages)
-        super().__init__(convert(flow, events), driver)
+        poller = Poller(driver.api, None, timeout)
+        flow = give_events(poller, states, messages=messages)
+        super().__init__(convert(flow, events), driver, poller)
 
 
 class Completed(ClosableIterator[Run]):
@@ -72,8 +74,9 @@ class Completed(ClosableIterator[Run]):
         responder()
         handles = distinct_runs(driver, runs)
         states = [state_of(run) for run in handles.values()]
-        flow = give_finished(driver.api, states, timeout, responder)
-        super().__init__(convert(flow, as_runs), driver)
+        poller = Poller(driver.api, None, timeout)
+        flow = give_finished(poller, states, responder)
+        super().__init__(convert(flow, as_runs), driver, poller)
 
 
 def distinct_runs(driver: Driver, runs: Iterable[Run | str]) -> dict[str, Run]:

@@ -51,10 +51,10 @@ class MessageReader:
         self._api = api
         self._state = state
         self._beginning = beginning
-        self._poller = Poller(
+        self.poller = Poller(
             api, state.id, timeout, started_at=state.started_here_at, patient=follow
         )
-        self.conversation = Conversation(state.id, self._poller, beginning.offset)
+        self.conversation = Conversation(state.id, self.poller, beginning.offset)
 
     def give_once(self, limit: int | None) -> Flow[None]:
         """Give the messages so far, at most `limit`, the pending human request last."""
@@ -63,7 +63,7 @@ class MessageReader:
             yield from self.conversation.give_new(proven=True)
         elif not (yield from self.conversation.give_some(limit)):
             return
-        yield from poll(self._poller, self._state)
+        yield from poll(self.poller, self._state)
         request = self._state.pending_request
         if request is not None:
             yield from self.conversation.give_request(request)
@@ -81,7 +81,7 @@ class MessageReader:
             asked_at = clock.now()
             arrived = yield from conversation.give_new(hold=hold)
             # Messages may have arrived before the run was read: they come first.
-            yield from poll(self._poller, state)
+            yield from poll(self.poller, state)
             ended = state.has_ended(clock.now())
             request = state.pending_request
             news = ended or (request is not None and request.id not in conversation.given_requests)
@@ -92,14 +92,14 @@ class MessageReader:
                 return
             if request is not None:
                 yield from conversation.give_request(request)
-                yield from responder.handle(state, request, self._poller)
+                yield from responder.handle(state, request, self.poller)
             pause = polling.next_pause(pause, activity=arrived or news)
             was_held = hold and clock.now() - asked_at >= polling.SHORTEST_PAUSE
-            if self._poller.longest_hold:
+            if self.poller.longest_hold:
                 hold = conversation.cursor.grows_only = True
                 if arrived or news or was_held or pause <= polling.SHORTEST_PAUSE:
                     continue
-            yield from self._poller.rest(pause, f"run {state.id} has nothing new yet")
+            yield from self.poller.rest(pause, f"run {state.id} has nothing new yet")
 
     def _record_end(self) -> None:
         if self._beginning.is_first:
@@ -119,7 +119,7 @@ class MessageReader:
         else:
             message_id = after.id
             asked_at = after.timestamp if after.type == "human_request" else None
-        yield from poll(self._poller, self._state)
+        yield from poll(self.poller, self._state)
         request = self._state.pending_request
         if request is not None and request.id == message_id:
             asked_at = request.created_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from .. import _errors
 from .._flow.steps import Sleep
@@ -138,12 +139,12 @@ class Poller:
     def check_deadline(self) -> None:
         """Raise `WaitTimeout` if the deadline has passed."""
         if self.deadline.passed and not self._looks_once:
-            raise self._out_of_time() from self._last_failure
+            raise self.out_of_time()
 
     def check_look(self) -> None:
         """Raise `WaitTimeout` before a second look, if there is to be one only."""
         if self._looks_once:
-            raise self._out_of_time() from self._last_failure
+            raise self.out_of_time()
 
     def _tolerate(self, error: _errors.DuvoError) -> Flow[None]:
         self._last_failure = error
@@ -210,10 +211,18 @@ class Poller:
             self._started_at is not None and self.api.clock.now() - self._started_at < NEW_RUN_GRACE
         )
 
-    def _out_of_time(self) -> _errors.WaitTimeout:
-        return _errors.WaitTimeout(
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the deadline; -1.0 if there is none."""
+        return self.deadline.left(threading.TIMEOUT_MAX) if self.deadline.timeout else -1.0
+
+    def out_of_time(self) -> _errors.WaitTimeout:
+        """Return the error for a wait whose time is up, with the last failure as its cause."""
+        error = _errors.WaitTimeout(
             self._text(), run_id=self._run_id, timeout=self._timeout, was_read=self._has_read
         )
+        error.__cause__ = self._last_failure
+        return error
 
     def _text(self) -> str:
         within = f"within {self._timeout:g} s"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .._flow.drivers import collect
 from .._flow.steps import Give
-from .._run.polling import Poller
 from .._run.waiting import read_final_answer
 from .watcher import Watcher
 
@@ -13,16 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .._flow.steps import Flow
-    from .._http.api import Api
     from .._run.on_request import Responder
+    from .._run.polling import Poller
     from .._run.state import RunState
 
 
-def give_events(
-    api: Api, runs: Iterable[RunState], timeout: float | None, *, messages: bool
-) -> Flow[None]:
-    """Give the events of runs, until all have ended; `timeout` is in seconds for all."""
-    poller = Poller(api, None, timeout)
+def give_events(poller: Poller, runs: Iterable[RunState], *, messages: bool) -> Flow[None]:
+    """Give the events of runs, until all have ended."""
     return _give_events(_watcher(poller, runs, messages=messages), poller)
 
 
@@ -34,13 +30,9 @@ def _give_events(watcher: Watcher, poller: Poller) -> Flow[None]:
 
 
 def give_finished(
-    api: Api,
-    runs: Iterable[RunState],
-    timeout: float | None,
-    make_responder: Callable[[], Responder],
+    poller: Poller, runs: Iterable[RunState], make_responder: Callable[[], Responder]
 ) -> Flow[None]:
     """Give runs as they end, each with its final answer; see `give_events`."""
-    poller = Poller(api, None, timeout)
     return _give_finished(_watcher(poller, runs, messages=False), poller, make_responder)
 
 

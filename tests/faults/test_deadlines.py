@@ -46,7 +46,7 @@ def ends_in_time() -> Iterator[None]:
     [
         (OK + b"x: ", b"a"),
         (b"", b"H"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
         (OK + b"\r\n", b" "),
         (CHUNKED, b"0"),
         (CHUNKED + b"0\r\n", b"x: y\r\n"),

@@ -186,3 +186,43 @@ def test_a_second_thread_waits_for_the_first(fake_api: FakeAPI, client: duvo.Cli
     for thread in threads:
         thread.join()
     assert sorted(taken, key=int) == [str(number) for number in range(150)]
+
+
+@pytest.mark.blocking_only
+@pytest.mark.parametrize("kind", ["messages", "as_completed"])
+def test_a_second_thread_waits_no_longer_than_the_timeout(
+    fake_api: FakeAPI, client: duvo.Client, kind: str
+) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
+    deciding, decided = threading.Event(), threading.Event()
+
+    def decide(request: duvo.HumanRequest) -> bool:
+        deciding.set()
+        decided.wait(30)
+        return True
+
+    items: Iterator[Any]
+    if kind == "messages":
+        run = client.runs.run(run_id)
+        items = run.messages(follow=True, last=0, timeout=0.5, on_request=decide)
+    else:
+        items = client.runs.as_completed([run_id], timeout=0.5, on_request=decide)
+    failures: list[object] = []
+
+    def read() -> None:
+        try:
+            for _ in items:
+                continue
+        except duvo.WaitTimeout as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    assert deciding.wait(30)
+    with pytest.raises(duvo.WaitTimeout):
+        next(items)
+    assert failures == []
+    decided.set()
+    thread.join()
+    assert len(failures) == 1
