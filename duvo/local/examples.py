@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import zlib
+
 from .agents import agent
 from .context import RunContext
 from .questions import Question
 
-_INVOICES = {"INV-1042": 1280.50, "INV-1043": 96.00}
+_INVOICE = re.compile(r"\bINV-\w+(?:-\w+)*", re.IGNORECASE)
 
 
 @agent("Talker", description="Says a few words and completes.")
@@ -17,16 +20,25 @@ async def talker(run: RunContext) -> None:
     await run.say("That is all. Send me another message and I will continue.")
 
 
-@agent("Invoice approver", description="Looks an invoice up and posts it when approved.")
+@agent("Invoice approver", description="Looks invoices up and posts those that are approved.")
 async def invoice_approver(run: RunContext) -> None:
-    number = next((word for word in (run.message or "").split() if word in _INVOICES), "INV-1042")
-    await run.say(f"Checking {number}")
-    total = await run.tool("lookup_invoice", {"number": number}, _look_up)
-    if await run.approval(f"Post {number}?", description=f"The total is {total:.2f} EUR."):
-        await run.tool("post_invoice", {"number": number, "total": total}, _post)
-        await run.say(f"{number} is posted.")
-    else:
-        await run.say(f"{number} is left alone.")
+    text = run.message
+    if text is None:
+        text = "INV-1042"
+        await run.say(f"No invoice was named: {text} will do.")
+    while not (numbers := _invoices(text)):
+        question = "Which invoice? A number looks like INV-1042."
+        text = (await run.ask(question, header="Invoice"))[question]
+    results = []
+    for number in numbers:
+        await run.say(f"Checking {number}")
+        total = await run.tool("lookup_invoice", {"number": number}, _look_up)
+        if await run.approval(f"Post {number}?", description=f"The total is {total:.2f} EUR."):
+            await run.tool("post_invoice", {"number": number, "total": total}, _post)
+            results.append(f"{number} is posted.")
+        else:
+            results.append(f"{number} is left alone.")
+    await run.say(" ".join(results))
 
 
 @agent("Travel booker", description="Asks two questions before it books anything.")
@@ -59,8 +71,14 @@ async def endless_worker(run: RunContext) -> None:
         await run.sleep(2)
 
 
+def _invoices(text: str) -> list[str]:
+    """Return the numbers of invoices in the text, each once."""
+    return list(dict.fromkeys(number.upper() for number in _INVOICE.findall(text)))
+
+
 def _look_up(number: str) -> float:
-    return _INVOICES[number]
+    # An example has no books: the total is made of the number, always the same.
+    return (1000 + zlib.crc32(number.encode()) % 500_000) / 100
 
 
 def _post(number: str, total: float, idempotency_key: str) -> str:

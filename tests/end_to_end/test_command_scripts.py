@@ -64,8 +64,8 @@ def bash(script: str, command: Command, folder: Path, **variables: str) -> str:
     return done.stdout
 
 
-def start(command: Command, agent: str) -> str:
-    started = command("runs", "start", "--agent", agent, "--json")
+def start(command: Command, agent: str, *more: str) -> str:
+    started = command("runs", "start", "--agent", agent, "--json", *more)
     run_id = json.loads(started.stdout)["run"]["id"]
     assert isinstance(run_id, str)
     return run_id
@@ -127,7 +127,7 @@ def test_the_approving_script_does_nothing_without_a_pending_request(
 def test_the_saving_script_saves_only_what_the_assistant_said(
     run_duvo: Command, tmp_path: Path
 ) -> None:
-    run_id = start(run_duvo, "Invoice approver")
+    run_id = start(run_duvo, "Invoice approver", "--message", "INV-1042")
     run_duvo("runs", "wait", run_id, "--on-request", "approve")
     bash(SAVE, run_duvo, tmp_path, RUN_ID=run_id)
     saved = (tmp_path / "run-output.log").read_text()

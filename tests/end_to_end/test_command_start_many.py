@@ -84,7 +84,7 @@ def test_each_row_gets_one_run_and_one_result(
     assert [result["index"] for result in lines] == [0, 1, 2]
     assert lines[1]["input"] == {"number": "INV-1", "supplier": batch.supplier}
     assert {result["run"]["status"] for result in lines} == {"completed"}
-    assert {result["answer"] for result in lines} == {"INV-1042 is posted."}
+    assert [result["answer"] for result in lines] == [f"INV-{row} is posted." for row in range(3)]
     assert done.stderr == "completed  3\n"
     run = dev_client.runs.get(lines[0]["run"]["id"])
     assert next(iter(run.messages())).content == f"Process INV-0 of {batch.supplier}"

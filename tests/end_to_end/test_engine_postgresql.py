@@ -36,7 +36,7 @@ def test_runs_are_started_answered_stopped_and_resumed_on_postgresql(
         api.wait_for_text(working, "Working, part 1")
         api.stop(working)
         assert api.status(working) == "interrupted"
-        waiting = api.start("Invoice approver", "50%_off")
+        waiting = api.start("Invoice approver", "INV-1042 at 50%_off")
         request = api.wait_for_request(waiting)
         assert api.get(f"{path}?search=50%25_OFF")["total"] == 1
         assert api.get(f"{path}?status=waiting")["total"] == 1

@@ -369,6 +369,34 @@ def test_text_that_cannot_be_stored_is_replaced(api: EngineAPI) -> None:
     )
 
 
+def test_the_invoice_approver_posts_the_invoices_that_the_message_names(api: EngineAPI) -> None:
+    run_id = api.start("Invoice approver", "Please post inv-2024-7a, and INV-12.")
+    first = api.wait_for_request(run_id)
+    api.respond(run_id, first["id"], approved=True)
+    second = api.wait_for_request(run_id)
+    api.respond(run_id, second["id"], approved=False)
+    api.wait_for_end(run_id)
+    assert (first["title"], second["title"]) == ("Post INV-2024-7A?", "Post INV-12?")
+    assert api.texts(run_id)[-1] == "INV-2024-7A is posted. INV-12 is left alone."
+    results = [m["tool_result"]["result"] for m in api.conversation(run_id) if m.get("tool_result")]
+    totals = [result for result in results if isinstance(result, float)]
+    assert [f"The total is {total:.2f} EUR." for total in totals] == [
+        first["description"],
+        second["description"],
+    ]
+    assert totals[0] != totals[1]
+
+
+def test_the_invoice_approver_asks_until_it_can_read_a_number(api: EngineAPI) -> None:
+    run_id = api.start("Invoice approver", "Process the INVOICE of ACME")
+    for text in ("the big one", "it is INV-9"):
+        request = api.wait_for_request(run_id)
+        (question,) = request["questions"]
+        assert "Which invoice?" in question["question"]
+        api.say(run_id, text)
+    assert api.wait_for_request(run_id)["title"] == "Post INV-9?"
+
+
 def test_every_example_agent_runs(api: EngineAPI) -> None:
     run_id = api.start("Invoice approver", "Process INV-1043")
     api.respond(run_id, api.wait_for_request(run_id)["id"], approved=True)
