@@ -22,23 +22,32 @@ def show(
     document: object,
     *,
     empty: str,
+    in_terminal: Callable[[Sequence[T]], list[str]] | None = None,
 ) -> None:
-    """Print the document, or a table whose columns make the cells of the items.
+    """Print the document, a table in a terminal, or otherwise lines separated by tabs.
 
     Args:
+        columns: make the cells of the items, by their names.
         document: not used without --json.
         empty: the text for an empty list.
+        in_terminal: makes the lines of another table for a terminal.
     """
+    is_terminal = terminal.is_terminal(sys.stdout)
 
     def lines() -> list[str]:
-        from .table import table
+        from .table import tab_separated, table
 
-        if not items:
-            return [empty]
+        if in_terminal is not None and is_terminal:
+            return in_terminal(items)
         rows = [[cell(item) for cell in columns.values()] for item in items]
+        if not is_terminal:
+            return tab_separated(rows)
         return table(list(columns), rows, terminal.width(sys.stdout))
 
-    details.show(args, document, lines)
+    if args.json or items:
+        details.show(args, document, lines)
+    else:
+        terminal.say(empty)
 
 
 def say_more(shown: int, total: int | None, hint: str) -> None:

@@ -7,19 +7,40 @@ from collections.abc import Iterator, Sequence
 
 from .terminal import in_one_line
 
+_NARROWEST = 8
+"""Columns that a cell keeps, however narrow the terminal is."""
+
 
 def table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], columns: int | None = None
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    columns: int | None = None,
+    *,
+    flexible: int | None = None,
 ) -> list[str]:
-    """Align rows under a head, in lines of at most `columns`, or of any length."""
+    """Align rows under a head, in lines of at most `columns`, or of any length.
+
+    The cells of the column `flexible` are the first to be cut, if lines are too long.
+    """
     cells = [list(head), *([in_one_line(cell) for cell in row] for row in rows)]
-    widths = [max(displayed(row[at]) for row in cells) for at in range(len(head) - 1)]
+    widths = [max(displayed(row[at]) for row in cells) for at in range(len(head))]
+    if columns is not None and flexible is not None:
+        too_wide = sum(widths) + 2 * (len(widths) - 1) - columns
+        if too_wide > 0:
+            widths[flexible] = min(widths[flexible], max(_NARROWEST, widths[flexible] - too_wide))
+            for row in cells:
+                row[flexible] = cut(row[flexible], widths[flexible])
     lines = []
     for row in cells:
         padded = [cell + " " * (widths[at] - displayed(cell)) for at, cell in enumerate(row[:-1])]
         line = "  ".join([*padded, row[-1]]).rstrip()
         lines.append(line if columns is None else cut(line, columns))
     return lines
+
+
+def tab_separated(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows for other programs: cells in one line each, separated by tabs."""
+    return ["\t".join(map(in_one_line, row)) for row in rows]
 
 
 def fields(pairs: Sequence[tuple[str, str]]) -> list[str]:

@@ -25,6 +25,25 @@ def moment(text: str) -> datetime | str:
     return text
 
 
+def age(moment: datetime | None, now: datetime) -> str:
+    """The time since, in its largest unit: `45 s`, `12 min`, `3 h`, `6 days`."""
+    if moment is None:
+        return ""
+    seconds = max(0, int((now - moment).total_seconds()))
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        count = seconds // length
+        if count:
+            return f"{count} {'day' if (unit, count) == ('days', 1) else unit}"
+    return f"{seconds} s"
+
+
+def iso(moment: datetime | None) -> str:
+    """The moment in ISO format, in UTC, for other programs."""
+    if moment is None:
+        return ""
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def local(moment: datetime | None) -> str:
     """Date and time in the local zone, to the second."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""

@@ -4,35 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timezone
-from typing import NamedTuple
 
 import duvo
 
-from .table import cut, table
+from .run_rows import Row, row_of
+from .run_rows import lines as lines_of
+from .table import cut
 from .terminal import Paint
-from .times import duration
 
-_HEAD = ("ID", "STATUS", "AGENT", "AGE", "WHAT")
-_COLOURS = {"waiting": "yellow", "failed": "red", "completed": "dim", "stopped": "dim"}
+_ENDED = ("completed", "failed", "stopped")
+
 _OTHER_LINES = 4
 """Lines beside the rows: the head, the number of hidden runs, the counts, and the cursor's."""
-
-
-class Watched(NamedTuple):
-    """A run, as of its last event."""
-
-    id: str
-    status: str
-    agent: str
-    since: datetime | None
-    until: datetime | None
-    what: str
-    has_ended: bool
-
-    @property
-    def age(self) -> str:
-        """The time since the run was created, or that it took."""
-        return duration(self.since, self.until or datetime.now(timezone.utc))
 
 
 class WatchTable:
@@ -49,29 +32,29 @@ class WatchTable:
     def record(self, event: duvo.Event) -> None:
         """Record what happened to a run."""
         known = self._watched.get(event.run.id)
-        what = known.what if known is not None else event.run.title or ""
+        text = None if known is None else known.text
         if event.request is not None:
-            what = event.request.title or event.request.type
+            text = event.request.title or event.request.type
         elif event.message is not None and event.message.content:
-            what = event.message.content
-        self._watched[event.run.id] = _watched(event.run, what)
+            text = event.message.content
+        row = row_of(event.run, text)
+        if known is not None and not event.run.agent_name:
+            # Only lists have the agent's name.
+            row = row._replace(agent=known.agent or row.agent)
+        self._watched[event.run.id] = row
 
     def lines(self, columns: int, height: int) -> list[str]:
         """Draw the table; ended runs are the first to be hidden when it does not fit."""
         watched = list(self._watched.values())
         room = max(1, height - _OTHER_LINES)
         shown = watched if len(watched) <= room else sorted(watched, key=_by_interest)[:room]
-        rows = [(run.id, run.status, run.agent, run.age, run.what) for run in shown]
-        head, *lines = table(_HEAD, rows, columns - 1)
-        painted = [
-            self._paint(line, _COLOURS.get(run.status, ""))
-            for run, line in zip(shown, lines, strict=True)
-        ]
+        now = datetime.now(timezone.utc)
+        head, *rows = lines_of(shown, columns - 1, self._paint, now)
         hidden = len(watched) - len(shown)
         more = [f"… and {hidden} more"] if hidden else []
-        return [self._paint(head, "bold"), *painted, *more, cut(self._counts(watched), columns - 1)]
+        return [head, *rows, *more, cut(self._counts(watched), columns - 1)]
 
-    def _counts(self, watched: list[Watched]) -> str:
+    def _counts(self, watched: list[Row]) -> str:
         counts: dict[str, int] = {}
         for run in watched:
             counts[run.status] = counts.get(run.status, 0) + 1
@@ -80,26 +63,14 @@ class WatchTable:
         return f"{runs}: {statuses}" if statuses else runs
 
 
-def _known(run: duvo.Run) -> Watched:
+def _known(run: duvo.Run) -> Row:
     try:
-        return _watched(run, run.title or "")
+        return row_of(run)
     except duvo.NotLoaded:
-        return Watched(run.id, "", "", None, None, "", has_ended=False)
+        return Row(run.id)
 
 
-def _watched(run: duvo.Run, what: str) -> Watched:
-    return Watched(
-        run.id,
-        run.status,
-        run.agent_name or run.agent_id or "",
-        run.created_at,
-        run.completed_at if run.is_finished else None,
-        what,
-        run.is_finished,
-    )
-
-
-def _by_interest(run: Watched) -> tuple[int, float]:
-    if run.has_ended:
-        return 2, -run.until.timestamp() if run.until is not None else 0.0
+def _by_interest(run: Row) -> tuple[int, float]:
+    if run.status in _ENDED:
+        return 2, -run.ended.timestamp() if run.ended is not None else 0.0
     return (0 if run.status == "waiting" else 1), 0.0

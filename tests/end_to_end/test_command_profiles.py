@@ -34,9 +34,9 @@ def test_the_first_profile_is_the_default_until_another_is_chosen(
     run_duvo_unconfigured(*add, "other", "--base-url", "http://127.0.0.1:9", input="other-key")
     assert run_duvo_unconfigured("whoami").returncode == 0
     listed = run_duvo_unconfigured("profiles", "list")
-    assert [line.split()[:2] for line in listed.stdout.splitlines()[1:]] == [
+    assert [line.split("\t")[:2] for line in listed.stdout.splitlines()] == [
         ["*", "work"],
-        ["other", "…"],
+        ["", "other"],
     ]
     run_duvo_unconfigured("profiles", "use", "other")
     assert run_duvo_unconfigured("whoami").returncode == 1

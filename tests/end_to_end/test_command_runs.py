@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 import duvo
 from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI
-from tests.support.command import Command, wait_for
+from tests.support.command import DUVO, Command, wait_for
+from tests.support.pseudo_terminal import PseudoTerminal
 
 
 def sent(fake_api: FakeAPI, ending: str) -> list[object]:
@@ -66,16 +68,63 @@ def test_common_options_can_precede_the_command(
     after = run_duvo_unconfigured(
         "runs", "list", "--profile=work", "--timeout", "5", "--team", TEAM
     )
-    assert before.stdout == after.stdout == "no runs\n"
+    assert before.stdout == after.stdout == ""
+    assert before.stderr == after.stderr == "duvo: no runs\n"
 
 
-def test_runs_are_listed_as_a_table(fake_api: FakeAPI, run_duvo_with_fake_api: Command) -> None:
-    run_id = fake_api.start("waiting")
-    done = run_duvo_with_fake_api("runs", "list", TZ="UTC")
-    head, line = done.stdout.splitlines()
-    assert head.split() == ["ID", "STATUS", "AGENT", "CREATED", "TITLE"]
-    assert line.startswith(f"{run_id}  waiting  Invoice approver  2026-01-01 00:00:00  Process")
-    assert head.index("TITLE") == line.index("Process")
+def test_runs_are_listed_for_other_programs_where_stdout_is_not_a_terminal(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    run_id = fake_api.start("waiting", title="Two\tcolumns\nor one")
+    done = run_duvo_with_fake_api("runs", "list", TZ="Asia/Tokyo")
+    (line,) = done.stdout.splitlines()
+    created = fake_api.runs[run_id]["created_at"]
+    cells = [run_id, "waiting", "Invoice approver", "Two columns or one", created, ""]
+    assert line.split("\t") == cells
+
+
+def test_runs_are_listed_at_a_glance_in_a_terminal(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    long_title = "Process the invoices of the last quarter, each with its supplier " * 3
+    run_id = fake_api.start("waiting", title=long_title)
+    same = fake_api.start("completed", title="Invoice approver")
+    command = [DUVO, "runs", "list"]
+    environment = run_duvo_with_fake_api.environment
+    with PseudoTerminal(command, environment, columns=90) as tty:
+        assert tty.end() == 0
+        head, first, second = (re.sub(r"\x1b\[\d*m", "", line) for line in tty.seen.splitlines())
+    assert head.split() == ["STATUS", "AGENT", "TITLE", "AGE", "TOOK", "RUN"]
+    assert first.split() == [
+        "✓",
+        "completed",
+        "Invoice",
+        "approver",
+        *first.split()[4:-1],
+        same[:8],
+    ]
+    assert second.startswith("? waiting    Invoice approver  Process the inv")
+    assert second.endswith(run_id[:8])
+    assert len(second) <= 90
+    with PseudoTerminal([*command, "--wide"], environment, columns=90) as tty:
+        assert tty.end() == 0
+        assert long_title.strip() in tty.seen
+        assert run_id in tty.seen
+
+
+def test_get_shows_the_answer_or_the_failure_of_a_run(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    run_id = fake_api.start()
+    fake_api.say(run_id, "INV-1042 is posted.\nThank you")
+    fake_api.end(run_id)
+    done = run_duvo_with_fake_api("runs", "get", run_id)
+    assert done.stdout.endswith("\nAnswer:\n  INV-1042 is posted.\n  Thank you\n")
+    assert "Invoice approver" in done.stdout
+    assert len(fake_api.requests) <= 3
+    fake_api.requests.clear()
+    run_duvo_with_fake_api("runs", "get", run_id, "--json")
+    assert len(fake_api.requests) == 1
 
 
 def test_a_limited_list_says_that_there_is_more(
@@ -238,7 +287,7 @@ def test_agents_are_listed_and_shown_by_name(
     listed = run_duvo_with_fake_api("agents", "list")
     shown = run_duvo_with_fake_api("agents", "get", "Invoice approver")
     as_json = json.loads(run_duvo_with_fake_api("agents", "list", "--json").stdout)
-    assert listed.stdout.splitlines()[1] == f"{AGENT}  Invoice approver"
+    assert listed.stdout.splitlines()[0].split("\t")[:2] == [AGENT, "Invoice approver"]
     assert f"duvo runs start --agent {AGENT} --follow" in shown.stdout
     assert [as_json["total"], as_json["agents"][0]["id"]] == [1, AGENT]
 

@@ -134,7 +134,7 @@ def test_the_table_is_updated_in_place_and_stays(
 ) -> None:
     first, second = fake_api.start(), fake_api.start()
     with watching(run_duvo_with_fake_api) as tty:
-        tty.expect("ID +STATUS +AGENT +AGE +WHAT")
+        tty.expect("STATUS +AGENT( +TITLE)? +AGE +TOOK +RUN")
         tty.expect("2 runs: 2 running")
         fake_api.ask(first)
         tty.expect("Post INV-1042")
@@ -168,7 +168,7 @@ def test_ctrl_c_detaches_and_leaves_the_table(
         tty.type("\x03")
         assert tty.end() == 130
         table, rest = tty.seen.rsplit("1 run: 1 running", 1)
-        assert run_id in table
+        assert run_id[:8] in table
         assert (
             f"detached; the runs continue: watch them again with `duvo runs watch {run_id}" in rest
         )

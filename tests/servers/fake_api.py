@@ -300,8 +300,8 @@ def _item(run: dict[str, Any]) -> dict[str, Any]:
         if name not in ("sandbox_id", "human_in_the_loop_enabled")
     }
     return {
-        **item,
         "title": "Process today's queue",
+        **item,
         "run_number": 1,
         "agent_name": "Invoice approver",
         "user_id": None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from argparse import Namespace
+from datetime import datetime, timezone
 
 import duvo
 
@@ -23,34 +25,63 @@ duvo runs get "$RUN_ID" --json | jq -r '.run.status'
 
 def run(args: Namespace) -> int:
     with client_of(args) as client:
-        found = client.runs.find(args.run_id).refresh()
-    details.show(args, found.to_dict(), lambda: _lines(found, args))
+        found = client.runs.find(args.run_id)
+        if args.json:
+            found.refresh()
+        else:
+            # One look, which reads the answer of a run that has ended as well.
+            with contextlib.suppress(duvo.WaitTimeout):
+                found.wait(timeout=0, on_request="leave")
+        details.show(args, found.to_dict(), lambda: _lines(client, found, args))
     return 0
 
 
-def _lines(found: duvo.Run, args: Namespace) -> list[str]:
+def _lines(client: duvo.Client, found: duvo.Run, args: Namespace) -> list[str]:
     import sys
 
     from ...output import human_request, terminal
     from ...output.table import fields
     from ...output.times import duration, local
 
+    took_until = found.completed_at if found.is_finished else datetime.now(timezone.utc)
     lines = fields(
         [
             ("Run", found.id),
             ("Status", found.status),
-            ("Agent", " ".join(part for part in (found.agent_name, found.agent_id) if part)),
+            ("Agent", _agent(client, found)),
             ("Revision", found.build_id or ""),
             ("Source", found.source or ""),
             ("Sandbox", found.sandbox_id or ""),
             ("Created", local(found.created_at)),
             ("Started", local(found.started_at)),
             ("Ended", local(found.completed_at)),
-            ("Took", duration(found.started_at, found.completed_at)),
+            ("Took", duration(found.started_at, took_until)),
         ]
     )
+    if found.is_finished:
+        lines += _end(found)
     request = found.pending_request
     if request is not None:
         request_lines = human_request.lines(request, args, terminal.paint_for(sys.stdout))
         lines += ["", "Waiting for a human:", *(f"  {line}" for line in request_lines)]
+    return lines
+
+
+def _agent(client: duvo.Client, found: duvo.Run) -> str:
+    name = found.agent_name
+    if name is None and found.agent_id:
+        with contextlib.suppress(duvo.DuvoError):
+            name = client.agents.get(found.agent_id).name
+    return " ".join(part for part in (name, found.agent_id) if part)
+
+
+def _end(found: duvo.Run) -> list[str]:
+    """The answer and the failure of a run that has ended, as far as they are known."""
+    from ...output import terminal
+    from ...output.run_end import if_known
+
+    lines = []
+    for title, name in (("Answer:", "answer"), ("Failure:", "failure")):
+        if text := if_known(found, name):
+            lines += ["", title, *(f"  {line}" for line in terminal.harmless(text).splitlines())]
     return lines

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from functools import partial
 
 import duvo
 
 from ...client import client_of
 from ...output import listing
-from ...output.times import local, moment
+from ...output.times import iso, moment
 from ...parser import Parser, count, identifier
 
 _DEFAULT_LIMIT = 30
@@ -17,8 +20,9 @@ _COLUMNS: dict[str, Callable[[duvo.Run], str]] = {
     "ID": lambda run: run.id,
     "STATUS": lambda run: run.status,
     "AGENT": lambda run: run.agent_name or run.agent_id or "",
-    "CREATED": lambda run: local(run.created_at),
     "TITLE": lambda run: run.title or "",
+    "CREATED": lambda run: iso(run.created_at),
+    "ENDED": lambda run: iso(run.completed_at),
 }
 
 
@@ -60,6 +64,7 @@ def register(parser: Parser) -> None:
         "--sort", choices=("asc", "desc"), default="desc", help="order by creation time (desc)"
     )
     parser.add_argument("--offset", type=count, default=0, metavar="N", help="skip the first N")
+    parser.add_argument("--wide", action="store_true", help="whole ids and times; cut nothing")
     many = parser.add_mutually_exclusive_group()
     many.add_argument(
         "--limit", type=count, default=_DEFAULT_LIMIT, metavar="N", help="at most N runs (30)"
@@ -72,8 +77,10 @@ duvo runs list --agent "Invoice approver" --since 2h
 duvo runs list --status failed --completed-since 2026-01-31
 duvo runs list --all --json | jq -r '.data[].id'
 """,
-        notes="A time without a zone is local time, and a date is its midnight. With --since\n"
-        "or --until, the total in the JSON is null if --limit cut the list.",
+        notes="Where stdout is not a terminal, a line is: id, status, agent, title, creation and\n"
+        "end, separated by tabs, without a head. A time without a zone is local time, and\n"
+        "a date is its midnight. With --since or --until, the total in the JSON is null if\n"
+        "--limit cut the list.",
     )
 
 
@@ -98,7 +105,17 @@ def run(args: Namespace) -> int:
         )
         found = list(runs)
     data = [run.to_dict()["run"] for run in found] if args.json else []
-    listing.show(args, found, _COLUMNS, {"data": data, "total": runs.total}, empty="no runs")
+    document = {"data": data, "total": runs.total}
+    in_terminal = partial(_lines, wide=args.wide)
+    listing.show(args, found, _COLUMNS, document, empty="no runs", in_terminal=in_terminal)
     if runs.more:
         listing.say_more(len(found), runs.total, "--all or a larger --limit")
     return 0
+
+
+def _lines(runs: Sequence[duvo.Run], *, wide: bool) -> list[str]:
+    from ...output import run_rows, terminal
+
+    rows = [run_rows.row_of(run) for run in runs]
+    columns, paint = terminal.width(sys.stdout), terminal.paint_for(sys.stdout)
+    return run_rows.lines(rows, columns, paint, datetime.now(timezone.utc), wide=wide)
