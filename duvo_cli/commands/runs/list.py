@@ -66,9 +66,7 @@ def register(parser: Parser) -> None:
     parser.add_argument("--offset", type=count, default=0, metavar="N", help="skip the first N")
     parser.add_argument("--wide", action="store_true", help="whole ids and times; cut nothing")
     many = parser.add_mutually_exclusive_group()
-    many.add_argument(
-        "--limit", type=count, default=_DEFAULT_LIMIT, metavar="N", help="at most N runs (30)"
-    )
+    many.add_argument("--limit", type=count, metavar="N", help=f"at most N runs ({_DEFAULT_LIMIT})")
     many.add_argument("--all", action="store_true", help="list all runs")
     parser.explain(
         examples="""
@@ -85,6 +83,8 @@ duvo runs list --all --json | jq -r '.data[].id'
 
 
 def run(args: Namespace) -> int:
+    # No default of argparse, which would not notice --limit 30 beside --all.
+    limit = _DEFAULT_LIMIT if args.limit is None else args.limit
     with client_of(args) as client:
         runs = client.runs.list(
             status=args.status,
@@ -100,7 +100,7 @@ def run(args: Namespace) -> int:
             completed_since=args.completed_since,
             completed_until=args.completed_until,
             sort_order=args.sort,
-            limit=None if args.all else args.limit,
+            limit=None if args.all else limit,
             offset=args.offset,
         )
         found = list(runs)

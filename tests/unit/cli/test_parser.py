@@ -143,6 +143,20 @@ def test_an_option_with_two_values_is_refused(line):
         parser.parser_of(name).parse(arguments)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "runs list --all --limit 30",
+        "runs messages R --offset 0 --tail 0",
+        "runs start --agent A --wait --follow",
+    ],
+)
+def test_options_that_exclude_each_other_are_refused(line):
+    name, _, arguments = registry.find(line.split())
+    with pytest.raises(UsageError, match="not allowed with"):
+        parser.parser_of(name).parse(arguments)
+
+
 def test_a_value_or_a_flag_may_be_repeated():
     line = "--agent A --since=2h --agent=A --since 2h --json --json"
     assert parser.parser_of("runs list").parse(line.split()).agent == "A"
