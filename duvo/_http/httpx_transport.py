@@ -71,6 +71,10 @@ class HttpxTransport:
             if failure is None:
                 raise
             raise failure from error
+        except BaseException:
+            # A cancellation.
+            request.may_be_sent = sending.has_begun is not False
+            raise
 
     async def _exchange(self, request: Request, sending: Sending) -> Response:
         redirects = Redirects(self._base_url, request)

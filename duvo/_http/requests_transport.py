@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
+from contextlib import nullcontext
+from functools import partial
 
 from .. import _errors
 from .._flow.steps import Closed
 from .._forks import renew_in_child
 from .._time.exchange import Exchange
+from .callers_session import CallersSession, in_time
 from .failures import Destination, causes_of, tls_reason
 from .request import Redirects, default_headers
 from .response import Response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from typing import Any
 
     import requests
@@ -48,22 +50,19 @@ class RequestsTransport:
         self._destination = Destination(base_url, api_key, engine)
         self._auth = _auth(api_key)
         self._timeout = timeout
-        self._callers = session
-        self._are_callers_connections_shared = False
+        self._callers = None if session is None else CallersSession(session)
         self._headers = default_headers(user_agent)
-        self._callers_lock = threading.Lock()
         self._opening = threading.Lock()
         self._sessions: Sessions | None = None
         self._environment: Environment | None = None
         renew_in_child(self._renew)
 
     def _renew(self) -> None:
-        """Make new locks and sessions: connections cannot be shared with the parent process."""
-        self._callers_lock = threading.Lock()
+        """Make a new lock and sessions: connections cannot be shared with the parent process."""
         self._opening = threading.Lock()
-        _of_parents.append(self._sessions)
+        # Not closed: another thread of the parent may have held a lock of theirs.
+        self._sessions_of_parent = self._sessions
         self._sessions = None
-        self._are_callers_connections_shared = self._callers is not None
 
     def send(self, request: Request, closed: threading.Event | None) -> Response:
         """Send a request, and return the response, unchecked.
@@ -75,31 +74,43 @@ class RequestsTransport:
 
         exchange = Exchange(request.seconds_in_all)
         try:
-            with exchange, self._session(request) as session:
-                # The connections of a caller's session do not say.
-                exchange.has_begun_to_send = None
-                response = self._follow_redirects(session, request)
-                try:
-                    if response.status_code < 200:
-                        # Its connection is closed, since the response itself follows.
-                        raise self._destination.interim(request, response.status_code)
-                    ends_early = None if request.is_change else closed
-                    content = _read(response, request, ends_early, self._timeout)
-                finally:
-                    response.close()
-                if exchange.is_over:
-                    # A body without a length seems to end when its connection does.
-                    raise requests.ReadTimeout("the response was still coming")
+            if self._callers is None or not exchange.is_limited:
+                return self._exchange(request, closed, exchange)
+            return in_time(partial(self._exchange, request, closed, exchange), exchange.left)
+        except TimeoutError as error:
+            raise self._destination.timed_out(request, self._timeout, arrived=True) from error
         except (requests.RequestException, UnicodeError, ValueError) as error:
             # The cause may be printed, and its request has the key in the headers.
             if isinstance(error, requests.RequestException):
                 error.request = None
             raise self._explain(error, request, is_over=exchange.is_over) from error
         except BaseException:
-            # From outside, such as Ctrl-C.
-            request.may_be_sent = exchange.has_begun_to_send is not False
+            # From outside, such as Ctrl-C. A thread may still send it.
+            is_in_thread = self._callers is not None and exchange.is_limited
+            request.may_be_sent = is_in_thread or exchange.has_begun_to_send is not False
             raise
-        return Response(response.status_code, response.headers, content)
+
+    def _exchange(
+        self, request: Request, closed: threading.Event | None, exchange: Exchange
+    ) -> Response:
+        import requests
+
+        with exchange, self._session(request) as session:
+            # The connections of a caller's session do not say.
+            exchange.has_begun_to_send = None
+            response = self._follow_redirects(session, request)
+            try:
+                if response.status_code < 200:
+                    # Its connection is closed, since the response itself follows.
+                    raise self._destination.interim(request, response.status_code)
+                ends_early = None if request.is_change else closed
+                content = _read(response, request, ends_early, self._timeout)
+            finally:
+                response.close()
+            if exchange.is_over:
+                # A body without a length seems to end when its connection does.
+                raise requests.ReadTimeout("the response was still coming")
+            return Response(response.status_code, response.headers, content)
 
     def close(self) -> None:
         """Close the connections of every thread; a caller's own session stays open."""
@@ -149,22 +160,10 @@ class RequestsTransport:
             stream=True,
         )
 
-    @contextlib.contextmanager
-    def _session(self, request: Request) -> Iterator[requests.Session]:
-        if self._callers is None:
-            yield self._own_sessions().of_this_thread()
-            return
-        if not self._callers_lock.acquire(timeout=request.seconds(self._timeout)):
-            raise request.out_of_time(
-                "timed out waiting for your `session`, busy with another request"
-            )
-        try:
-            if self._are_callers_connections_shared:
-                self._are_callers_connections_shared = False
-                _forget_connections(self._callers)
-            yield self._callers
-        finally:
-            self._callers_lock.release()
+    def _session(self, request: Request) -> AbstractContextManager[requests.Session]:
+        if self._callers is not None:
+            return self._callers.use(request, self._timeout)
+        return nullcontext(self._own_sessions().of_this_thread())
 
     def _own_sessions(self) -> Sessions:
         with self._opening:
@@ -227,20 +226,6 @@ def _is_refused(error: Exception) -> bool:
         return not any(isinstance(one, urllib3.exceptions.InvalidHeader) for one in error.args)
     invalid = (kinds.InvalidURL, kinds.MissingSchema, kinds.InvalidSchema, UnicodeEncodeError)
     return isinstance(error, invalid)
-
-
-def _forget_connections(session: requests.Session) -> None:
-    # Not closed: another thread of the parent may have held a lock of theirs.
-    from requests.adapters import HTTPAdapter
-
-    for adapter in session.adapters.values():
-        if isinstance(adapter, HTTPAdapter):
-            _of_parents.append((adapter.poolmanager, adapter.proxy_manager))
-            adapter.__setstate__(adapter.__getstate__())
-
-
-_of_parents: list[object] = []
-"""Connections of the parent process, which are never closed in this one."""
 
 
 def _auth(api_key: str) -> Any:

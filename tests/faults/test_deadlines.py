@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
 
 import duvo
 from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI
@@ -64,6 +65,26 @@ def test_a_response_that_drips_ends_at_the_timeout(
 
     with raw_server(drip) as base_url:
         client = connect(api_key=KEY, base_url=base_url, team_id=TEAM)
+        with ends_in_time():
+            client.runs.run(RUN).wait(timeout=TIMEOUT)
+        stop.set()
+
+
+@pytest.mark.blocking_only
+def test_a_response_on_a_callers_session_that_drips_ends_at_the_timeout(
+    connect: Connect, stop: threading.Event
+) -> None:
+    def drip(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(OK + b"x: ")
+        while not stop.wait(0.05):
+            connection.sendall(b"a")
+
+    with raw_server(drip) as base_url:
+        session = requests.Session()
+        client = connect(api_key=KEY, base_url=base_url, team_id=TEAM, session=session)
+        with ends_in_time():
+            client.runs.run(RUN).wait(timeout=TIMEOUT)
+        # The first request still has the session.
         with ends_in_time():
             client.runs.run(RUN).wait(timeout=TIMEOUT)
         stop.set()

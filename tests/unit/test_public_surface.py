@@ -159,7 +159,12 @@ def test_one_private_method_of_urllib3_is_replaced() -> None:
 
 def test_only_one_file_knows_each_library() -> None:
     knows = {
-        "requests": {"environment.py", "requests_transport.py", "sessions.py"},
+        "requests": {
+            "callers_session.py",
+            "environment.py",
+            "requests_transport.py",
+            "sessions.py",
+        },
         "urllib3": {"requests_transport.py", "connection.py", "blocking.py"},
         "httpx2": {"httpx_sessions.py", "httpx_transport.py"},
         "tenacity": {"retries.py"},
