@@ -77,6 +77,8 @@ def test_a_program_of_the_docs_runs(
 ) -> None:
     if "run.messages(follow=True)" in program and "Talker" not in program:
         assert "respond" in program, "it would wait for a reply that nobody gives"
+    for file in re.findall(r'"(\w+\.py)"', program):
+        (tmp_path / file).write_text(source_of(file))
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         env=environment,
@@ -150,7 +152,7 @@ def runs_until_interrupted(command: str) -> bool:
 
 def start_and_interrupt(shell: str, environment: dict[str, str], folder: Path) -> None:
     process = subprocess.Popen(
-        ["bash", "-c", f"{shell} & pid=$!; trap 'kill -INT $pid; wait $pid; exit' TERM; wait $pid"],
+        ["bash", "-c", shell],
         env=environment,
         cwd=folder,
         stdout=subprocess.PIPE,
@@ -166,6 +168,7 @@ def start_and_interrupt(shell: str, environment: dict[str, str], folder: Path) -
             output += process.stdout.readline()
         assert "http://127.0.0.1" in output
     finally:
+        # Of the whole group, as Ctrl-C; a shell's background would ignore SIGINT.
         os.killpg(process.pid, signal.SIGINT)
         rest, _ = process.communicate(timeout=20)
     assert "Traceback" not in output + rest
