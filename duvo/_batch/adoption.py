@@ -16,11 +16,11 @@ from .. import _errors
 from .._flow.steps import Sleep, block
 from .._http import paths
 from .._http.sender import get
-from .._list_cursor import LATE
+from .._lists.cursor import LATE
+from .._lists.pages import Pages
 from .._models import wire
 from .._models.checks import request_context
 from .._models.times import timestamp
-from .._pages import Pages
 from .._run.cursor import Page
 from .._run.state import RunState
 from .opening import Opening, fit, opening

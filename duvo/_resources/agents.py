@@ -13,9 +13,9 @@ from .._flow.iterators import ClosableIterator
 from .._flow.steps import Give
 from .._http import paths
 from .._http.sender import get
+from .._lists.pages import Pages
 from .._models.build import build
 from .._models.checks import expect_field, request_context
-from .._pages import Pages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from .._flow.steps import block
 from .._http import paths
 from .._http.request import Request
 from .._http.sender import send
-from .._pages import joined
+from .._lists.pages import joined
 from .._run import actions
 
 TYPE_CHECKING = False

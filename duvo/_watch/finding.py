@@ -5,8 +5,8 @@ from __future__ import annotations
 from .. import _errors
 from .._credentials import checked_id
 from .._http import paths
+from .._lists.pages import Pages
 from .._models import wire
-from .._pages import Pages
 from .._run.state import RunState
 
 TYPE_CHECKING = False

@@ -6,14 +6,14 @@ from collections import deque
 from datetime import timedelta
 
 from .. import _errors
-from .._list_cursor import Seen
+from .._lists.cursor import Seen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from .._flow.steps import Flow
-    from .._pages import Pages
+    from .._lists.pages import Pages
 
 
 class Merged:

@@ -6,9 +6,9 @@ from .. import _errors
 from .._credentials import checked_id
 from .._flow.steps import Give
 from .._http import paths
+from .._lists.pages import Pages
 from .._models import wire
 from .._models.times import api_text, users_time
-from .._pages import Pages
 from .._run.state import RunState
 from .merging import Merged, Reversed
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from datetime import datetime, timezone
 
-from .._list_cursor import LATE
+from .._lists.cursor import LATE
 from .._models.times import timestamp
 
 TYPE_CHECKING = False

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from duvo._list_cursor import ListCursor, Seen
+from duvo._lists.cursor import ListCursor, Seen
 
 _BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

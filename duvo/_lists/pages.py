@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ._errors import ConfigError, UnexpectedAnswer
-from ._http.sender import get
-from ._list_cursor import ListCursor, created_between
-from ._models.checks import count, expect_items, request_context
-from ._models.times import timestamp
+from .._errors import ConfigError, UnexpectedAnswer
+from .._http.sender import get
+from .._models.checks import count, expect_items, request_context
+from .._models.times import timestamp
+from .cursor import ListCursor, created_between
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from ._flow.steps import Flow
-    from ._http.api import Api
-    from ._time.clock import Deadline
+    from .._flow.steps import Flow
+    from .._http.api import Api
+    from .._time.clock import Deadline
 
 _MOST_REPEATED = 3
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
-from ._models.times import timestamp
+from .._models.times import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

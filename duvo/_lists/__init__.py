@@ -1,0 +1,1 @@
+"""Lists of the API, which come in pages."""
