@@ -415,7 +415,8 @@ def test_input_that_cannot_work_is_one_line_and_starts_nothing(
     monkeypatch.chdir(folder)
     Path("rows.csv").write_text(text)
     Path("notes.txt").write_text("of mine")
-    words = f"runs start-many --agent {AGENT} --input rows.csv {options}"
+    input = "" if "--input" in options else "--input rows.csv"
+    words = f"runs start-many --agent {AGENT} {input} {options}"
     done = run_duvo_with_fake_api(*words.split())
     assert (done.stdout, done.returncode) == ("", 1)
     assert message in done.stderr
