@@ -20,6 +20,7 @@ from ._api.endpoint import Endpoint
 from ._api.keys import read_or_create_key
 from ._api.rate_limit import RateLimit
 from ._database.files import make_state_folder
+from ._forks import kept_from_forks
 from ._loading.files import combine
 from ._text import logger
 from .agents import Agent
@@ -212,6 +213,7 @@ class Server:
             location = locate(file)
             endpoint = self._make_endpoint()
             resources.callback(endpoint.close)
+            resources.enter_context(kept_from_forks(ports.served_by(endpoint.listening)))
             if location.file is None and self._keys_file is None:
                 make_state_folder()
             database = Database(location)

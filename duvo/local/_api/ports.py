@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
+import os
 import socket
+import stat
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import EngineError, PortInUse
@@ -42,6 +45,22 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def served_by(listening: socket.socket) -> Callable[[int], bool]:
+    """Return a function that says whether a descriptor is this socket, or one it accepted."""
+    family, (address, port) = listening.family, address_of(listening)
+
+    def is_served(descriptor: int) -> bool:
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            return False
+        with socket.socket(fileno=os.dup(descriptor)) as opened:
+            if opened.family != family:
+                return False
+            own_address, own_port = address_of(opened)
+        return own_port == port and (address.is_unspecified or own_address == address)
+
+    return is_served
 
 
 def reachable(address: IPAddress) -> str:

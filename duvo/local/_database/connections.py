@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,9 @@ from .location import Location
 from .outage import is_outage
 
 _POOL_SIZE = 16
+
+_postgresql: weakref.WeakSet[Any] = weakref.WeakSet()
+"""The connections to PostgreSQL of this process."""
 
 _KEEPALIVE = {
     "connect_timeout": 10,
@@ -47,7 +51,18 @@ def on_outage(engine: sa.Engine, report: Callable[[BaseException], None]) -> Non
 def create_unpooled(location: Location) -> sa.Engine:
     """Return an engine that opens a new PostgreSQL connection each time, with a short timeout."""
     arguments = _connect_args(location, connect_timeout=2)
-    return sa.create_engine(location.url, connect_args=arguments, poolclass=sa.NullPool)
+    engine = sa.create_engine(location.url, connect_args=arguments, poolclass=sa.NullPool)
+    sa.event.listen(engine, "connect", _add)
+    return engine
+
+
+def is_postgresql(descriptor: int) -> bool:
+    """Whether the descriptor is of a connection to PostgreSQL."""
+    return any(not opened.closed and opened.fileno() == descriptor for opened in _postgresql)
+
+
+def _add(connection: Any, record: Any) -> None:
+    _postgresql.add(connection)
 
 
 def _postgresql_pool(location: Location) -> sa.Engine:
@@ -58,6 +73,7 @@ def _postgresql_pool(location: Location) -> sa.Engine:
         max_overflow=0,
         pool_pre_ping=True,
     )
+    sa.event.listen(engine, "connect", _add)
 
     @sa.event.listens_for(engine, "connect")
     def set_up(connection: Any, record: Any) -> None:

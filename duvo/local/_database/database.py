@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
+from .._forks import kept_from_forks
 from ..errors import DatabaseReplaced, EngineError
 from . import connections, files, schema
 from .files import make_private
@@ -45,7 +46,10 @@ class Database:
         self._renewed_at = float("-inf")
         with contextlib.ExitStack() as resources:
             if location.file:
+                resources.enter_context(kept_from_forks(files.opened_from(location.file)))
                 resources.enter_context(locked(location.file))
+            else:
+                resources.enter_context(kept_from_forks(connections.is_postgresql))
             self.engine = connections.create_pool(location)
             # Made by the pool if it was missing.
             self._file_id = files.identity(location.file) if location.file else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from .._text import os_reason
@@ -76,3 +77,15 @@ def make_private(file: Path) -> None:
         owner = os.geteuid() if hasattr(os, "geteuid") else status.st_uid
         if status.st_uid == owner and status.st_mode & 0o077:
             file.chmod(_OWNER_ONLY)
+
+
+def opened_from(database: Path) -> Callable[[int], bool]:
+    """Return a function that says whether a descriptor is of the database or a file beside it."""
+    suffixes = ("", "-wal", "-shm", ".lock", ".lock-journal")
+    paths = [database.with_name(database.name + suffix) for suffix in suffixes]
+
+    def is_opened(descriptor: int) -> bool:
+        found = os.fstat(descriptor)
+        return any((found.st_dev, found.st_ino) == identity(path) for path in paths)
+
+    return is_opened
