@@ -101,15 +101,18 @@ class Folder:
     def load_file(self, file: Path, name: str) -> tuple[ModuleType, list[Agent]]:
         with self._lock:
             self._add_to_path(str(self._root), str(file.parent))
-            if name not in self.modules:
+            with collecting_decorated() as agents:
                 if package := name.rpartition(".")[0]:
                     self._load(package)
-                loader = _Source(name, str(file), self.read)
-                spec = spec_from_file_location(name, file, loader=loader)
-                assert spec
-                self._execute(spec)
+                # The package may have imported the file.
+                if name not in self.modules:
+                    loader = _Source(name, str(file), self.read)
+                    spec = spec_from_file_location(name, file, loader=loader)
+                    assert spec
+                    self._execute(spec)
+                self._note_agents(name)
             self.files.add(name)
-            return self.modules[name], self._agents[name]
+            return self.modules[name], agents
 
     def copy(self) -> tuple[set[str], dict[str, ModuleType], dict[str, list[Agent]]]:
         return set(self.files), dict(self.modules), dict(self._agents)

@@ -7,7 +7,6 @@ JSON values, and `traceback` the traceback of a failure.
 from __future__ import annotations
 
 import logging
-import textwrap
 from typing import Any
 
 from .tracebacks import format_error
@@ -80,15 +79,17 @@ def _quoted(text: str | None) -> str:
 
 
 def _shortened(text: str | None) -> str:
-    return textwrap.shorten(text or "", _SHOWN_WIDTH, placeholder="…")
+    # A message may have millions of characters.
+    line = " ".join((text or "")[: 10 * _SHOWN_WIDTH].split())
+    return line if len(line) <= _SHOWN_WIDTH else f"{line[: _SHOWN_WIDTH - 1].rstrip()}…"
 
 
 def _after(seconds: float | None) -> str:
     if seconds is None:
         return ""
-    if seconds < 60:
+    if seconds < 59.95:
         return f" after {seconds:.1f} s"
-    minutes = int(seconds // 60)
+    minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f" after {minutes} min {int(seconds % 60)} s"
+        return f" after {minutes} min {rest} s"
     return f" after {minutes // 60} h {minutes % 60} min"

@@ -36,7 +36,7 @@ def place_of(error: BaseException) -> str | None:
         if isinstance(part, SyntaxError) and part.filename and _is_authors(part.filename):
             return f"{Path(part.filename).name}:{part.lineno}"
         for frame, line in reversed(list(traceback.walk_tb(part.__traceback__))):
-            if _is_authors(frame.f_code.co_filename):
+            if _is_authors(frame.f_code.co_filename, frame):
                 return f"{Path(frame.f_code.co_filename).name}:{line}"
     return None
 
@@ -63,7 +63,7 @@ def _keep_authors_frames(shown: TracebackException, error: BaseException) -> Non
         frames = [
             _as_executed(summary, frame)
             for summary, (frame, _) in walked
-            if _is_authors(summary.filename)
+            if _is_authors(summary.filename, frame)
         ]
         # None leaves out the heading too.
         shown_part.stack = StackSummary.from_list(frames) if frames else None  # type: ignore[assignment]
@@ -76,8 +76,7 @@ def _keep_authors_frames(shown: TracebackException, error: BaseException) -> Non
 
 def _as_executed(summary: FrameSummary, frame: FrameType) -> FrameSummary:
     # The file may have changed since it was loaded.
-    lines: list[str] | None = getattr(frame.f_globals.get("__loader__"), "lines", None)
-    number = summary.lineno
+    lines, number = _lines_of(frame), summary.lineno
     if lines is None or number is None or not 0 < number <= len(lines):
         return summary
     line = lines[number - 1].strip()
@@ -86,7 +85,13 @@ def _as_executed(summary: FrameSummary, frame: FrameType) -> FrameSummary:
     return FrameSummary(summary.filename, number, summary.name, lookup_line=False, line=line)
 
 
-def _is_authors(file: str) -> bool:
-    if file == _EXAMPLES:
+def _lines_of(frame: FrameType) -> list[str] | None:
+    """Return the lines of an agent file or a module beside it, as it was loaded."""
+    lines: list[str] | None = getattr(frame.f_globals.get("__loader__"), "lines", None)
+    return lines
+
+
+def _is_authors(file: str, frame: FrameType | None = None) -> bool:
+    if file == _EXAMPLES or (frame is not None and _lines_of(frame) is not None):
         return True
     return not file.startswith(_LIBRARIES) and not any(part in file for part in _INSTALLED)

@@ -162,6 +162,20 @@ def test_a_file_in_a_package_imports_relatively_and_absolutely(write: WriteAll) 
     assert call(agent) == found
 
 
+def test_a_package_that_imports_the_file_and_defines_agents_is_executed_once(
+    write: WriteAll, tmp_path: Path
+) -> None:
+    path = write(package__agents=AGENT + "    return __name__\n")
+    package = tmp_path / "package" / "__init__.py"
+    package.write_text(
+        "from duvo.local import agent\nfrom .agents import one\n"
+        "@agent('Two')\nasync def two(run): return one\n"
+    )
+    first, second = load_agents(path)
+    assert (first.name, call(first)) == ("One", "package.agents")
+    assert call(second) is first
+
+
 def test_a_module_that_is_missing_is_named(write: WriteAll) -> None:
     for statement in ("import helper.nothing", "from folder import nothing", "from . import x"):
         path = write(agents=f"{statement}\n", helper="", folder__inner="")

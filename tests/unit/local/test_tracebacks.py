@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from duvo.local import ToolFailed
+from duvo.local import ToolFailed, load_agents
 from duvo.local._log.tracebacks import format_error, place_of
 
 
@@ -58,6 +59,32 @@ def test_frames_of_libraries_are_left_out() -> None:
     assert '    json.loads("{")' in text
     assert "decoder.py" not in text
     assert text.splitlines()[-1].startswith("json.decoder.JSONDecodeError: Expecting")
+
+
+def test_an_agent_file_among_installed_packages_is_its_authors(tmp_path: Path) -> None:
+    file = tmp_path / "site-packages" / "installed_agents.py"
+    file.parent.mkdir()
+    file.write_text(
+        "from duvo.local import agent\n@agent('Installed')\nasync def one(run):\n    {}['x']\n"
+    )
+    (agent,) = load_agents(file)
+    error = raised(lambda: agent.function(None).send(None))  # type: ignore[attr-defined, arg-type]
+    assert place_of(error) == "installed_agents.py:4"
+    assert "    {}['x']\n" in format_error(error)
+
+
+def test_lines_are_those_that_were_executed_when_the_file_has_changed_since(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "edited.py"
+    file.write_text(
+        "from duvo.local import agent\n@agent('Edited')\nasync def one(run):\n    {}['old']\n"
+    )
+    (agent,) = load_agents(file)
+    file.write_text("\n\n\nanother line\n")
+    error = raised(lambda: agent.function(None).send(None))  # type: ignore[attr-defined, arg-type]
+    assert "    {}['old']\n" in format_error(error)
+    assert "another line" not in format_error(error)
 
 
 def test_every_exception_of_a_chain_is_shown() -> None:
