@@ -86,6 +86,27 @@ def test_changes_that_postgresql_refuses_are_made_once_it_accepts_them(
     assert "stuck" not in caplog.text
 
 
+def test_connections_that_the_database_ends_are_replaced_without_a_word(
+    postgresql_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        Server([stepper], database=postgresql_url, port=0) as server,
+        psycopg.connect(postgresql_url, autocommit=True) as admin,
+    ):
+        api = EngineAPI.of(server)
+        run_id = api.start("Stepper")
+        for _ in range(3):
+            _next_step(api, run_id)
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        _next_step(api, run_id)
+        api.stop(run_id)
+        api.close()
+    assert "the database" not in caplog.text
+
+
 @contextlib.contextmanager
 def _read_only_sessions(postgresql: PostgreSQL, url: str) -> Iterator[None]:
     # As after a failover: sessions to the old server read only, new ones reach the new server.

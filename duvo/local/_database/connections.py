@@ -15,7 +15,7 @@ from .._text import os_reason
 from ..errors import DatabaseDamaged, EngineError
 from .files import create_private
 from .location import Location
-from .outage import is_outage
+from .outage import is_outage, refuses_changes
 
 _POOL_SIZE = 16
 
@@ -37,15 +37,17 @@ def create_pool(location: Location) -> sa.Engine:
     return _sqlite_pool(location) if location.file else _postgresql_pool(location)
 
 
-def on_outage(engine: sa.Engine, report: Callable[[BaseException], None]) -> None:
-    """Report every outage that a statement finds, and renew the pool's connections after it."""
+def on_refusal(engine: sa.Engine, report: Callable[[BaseException], None]) -> None:
+    """Report each refusal of changes, and renew the pool's connections after an outage."""
 
     @sa.event.listens_for(engine, "handle_error")
     def handle(context: sa.engine.ExceptionContext) -> None:
-        if is_outage(context.original_exception):
+        error = context.original_exception
+        if is_outage(error):
             # After a failover, a connection to the old server would stay there for ever.
             context.is_disconnect = True
-            report(context.original_exception)
+        if refuses_changes(error):
+            report(error)
 
 
 def create_unpooled(location: Location) -> sa.Engine:

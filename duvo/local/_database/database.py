@@ -19,7 +19,7 @@ from . import connections, files, schema
 from .files import make_private
 from .location import Location
 from .lock import locked
-from .outage import Outage, is_conflict, is_outage
+from .outage import Outage, is_conflict, is_outage, refuses_changes
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class Database:
                 # Not earlier: before it was read it could be another program's file.
                 for suffix in ("", "-wal", "-shm"):
                     make_private(location.file.with_name(location.file.name + suffix))
-            connections.on_outage(self.engine, self._outage.begin)
+            connections.on_refusal(self.engine, self._outage.begin)
             sa.event.listen(self.engine, "do_connect", self._connect)
             sa.event.listen(self.engine, "checkout", self._refuse_old)
             self._resources = resources.pop_all()
@@ -72,7 +72,7 @@ class Database:
     def create_unpooled(self) -> sa.Engine:
         """Return an engine of its own connections, outside the pool."""
         engine = connections.create_unpooled(self._location)
-        connections.on_outage(engine, self._renew)
+        connections.on_refusal(engine, self._renew)
         return engine
 
     def check(self) -> None:
@@ -159,6 +159,7 @@ class Database:
     def _connect(self, dialect: Any, record: Any, arguments: Any, keywords: Any) -> Any:
         # Everything that needs a connection waits here, DBOS included: its own retries become
         # ever rarer and cannot be cancelled.
+        has_failed = False
         while True:
             record.info[_CONNECTED_AT] = time.monotonic()
             # Another file must not be written to, and this one will not come back.
@@ -171,7 +172,10 @@ class Database:
                     connection.close()
                     raise
             except (dialect.dbapi.Error, DatabaseReplaced) as error:
-                self._outage.begin(error)
+                if has_failed or refuses_changes(error):
+                    # Not at once: the database may have ended this connection alone.
+                    self._outage.begin(error)
+                has_failed = True
                 if self._is_closed_after(_RETRY_AFTER):
                     # Not a database error, which would be retried.
                     raise EngineClosed from None

@@ -36,12 +36,11 @@ def is_conflict(error: BaseException | None) -> bool:
     return (getattr(error, "sqlstate", None) or "").startswith(("40", "55P03"))
 
 
-def _problem(error: BaseException) -> str:
-    if isinstance(error, sqlite3.Error) or (getattr(error, "sqlstate", None) or "").startswith(
-        ("25", "53", "58")
-    ):
-        return "refuses changes"
-    return "does not answer"
+def refuses_changes(error: BaseException) -> bool:
+    """Whether the database answers, in this outage, but does not do what it is asked."""
+    if isinstance(error, sqlite3.Error):
+        return is_outage(error)
+    return (getattr(error, "sqlstate", None) or "").startswith(("25006", "53", "58"))
 
 
 class Outage:
@@ -62,7 +61,8 @@ class Outage:
             if self._since is not None or time.monotonic() - self._ended < _SETTLING:
                 return
             self._since = time.monotonic()
-        logger.warning("the database %s; waiting for it: %s", _problem(error), one_line(error))
+        problem = "refuses changes" if refuses_changes(error) else "does not answer"
+        logger.warning("the database %s; waiting for it: %s", problem, one_line(error))
 
     def end(self) -> None:
         """Note that a connection has been made and accepts changes."""
