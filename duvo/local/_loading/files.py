@@ -8,8 +8,10 @@ import threading
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from .._log.tracebacks import format_error
+from .._log.tracebacks import format_error, place_of
+from .._text import describe
 from ..agents import Agent
 from ..errors import AgentFileError, EngineError
 from . import modules
@@ -145,7 +147,7 @@ def _execute(file: Path, shown: str) -> tuple[ModuleType, list[Agent]]:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and threading.current_thread() is _MAIN:
             raise
-        reason = f"{shown}{_line(error, file)}: {_reason(error)}"
+        reason = f"{shown}{_line(error, file)}: {_reason(error, file)}"
         if isinstance(error, SystemExit):
             reason = f"{shown}: it exits when it is imported"
         raise AgentFileError(reason, format_error(error)) from error
@@ -162,11 +164,12 @@ def _line(error: BaseException, file: Path) -> str:
     return f", line {lines[-1]}" if lines else ""
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, SyntaxError):
-        return f"{type(error).__name__}: {error.msg}"
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+def _reason(error: BaseException, file: Path) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else describe(error).partition(": ")[2]
+    reason = ": ".join(filter(None, (type(error).__name__, " ".join(text.split()))))
+    place = place_of(error)
+    # In a module that the file imports.
+    return reason if place is None or place.startswith(f"{file.name}:") else f"{reason} ({place})"
 
 
 def _by_name(agents: Iterable[Agent]) -> dict[str, Agent]:
@@ -189,13 +192,19 @@ def _is_same(first: Agent, second: Agent) -> bool:
         code is not None
         and other is not None
         and code is not other
+        # Two functions of one execution are two agents, wherever their code is from.
+        and _function(first).__globals__ is not _function(second).__globals__
         and code.co_firstlineno == other.co_firstlineno
         and os.path.realpath(code.co_filename) == os.path.realpath(other.co_filename)
     )
 
 
+def _function(agent: Agent) -> Any:
+    return inspect.unwrap(agent.function)
+
+
 def _code(agent: Agent) -> CodeType | None:
-    return getattr(inspect.unwrap(agent.function), "__code__", None)
+    return getattr(_function(agent), "__code__", None)
 
 
 def _place(agent: Agent) -> str:

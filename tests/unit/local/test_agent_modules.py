@@ -183,6 +183,18 @@ def test_a_module_that_is_missing_is_named(write: WriteAll) -> None:
             load_agents(path)
 
 
+def test_an_error_in_a_neighbour_is_placed_there(write: WriteAll) -> None:
+    path = write(agents="\nimport helper\n", helper="NAME = 1\n(")
+    with pytest.raises(AgentFileError, match=r"line 2: SyntaxError: .* \(helper\.py:2\)"):
+        load_agents(path)
+    write(helper="NAME = 1\n1 / 0")
+    with pytest.raises(AgentFileError, match=r"line 2: Zero.* zero \(helper\.py:2\)"):
+        load_agents(path)
+    write(agents="\n1 / 0")
+    with pytest.raises(AgentFileError, match=r"line 2: Zero.* zero$"):
+        load_agents(path)
+
+
 def test_circular_imports_of_a_file_and_its_neighbour_work(write: WriteAll) -> None:
     path = write(
         agents=f"NAME = 'mine'\nimport helper\n{AGENT}    return helper.name()\n",
@@ -249,6 +261,7 @@ def test_no_decorated_function_is_lost(write: WriteAll) -> None:
         "@agent('One')\nasync def a(run): ...\n@agent('One')\nasync def a(run): ...\n",
         "for _ in range(2):\n    @agent('One')\n    async def a(run): ...\n",
         "import parts\n@agent('One')\nasync def a(run): ...\n",
+        "for n in '12':\n    exec(f'@agent(\"One\")\\nasync def a(run): return {n}')\n",
     ],
 )
 def test_two_agents_of_one_name_are_refused_with_both_places(write: WriteAll, text: str) -> None:
