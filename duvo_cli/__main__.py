@@ -66,6 +66,10 @@ def _dispatch(argv: list[str]) -> int:
         arguments, program = arguments[:at], arguments[at + 1 :]
     args = parser.parser_of(command).parse(arguments)
     args.program = program
+    if args.jq is not None:
+        from .output import json
+
+        json.filter_by(args.jq)
     code: int = parser.module_for(command).run(args)
     return code
 

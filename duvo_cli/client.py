@@ -1,12 +1,14 @@
-"""The SDK's client, with the settings of the command line."""
+"""The SDK's client, with the settings and the runs of the command line."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
 
 import duvo
 
-from .output import logs
+from .errors import ERROR, CommandFailed, worst
+from .output import logs, terminal
 
 USER_AGENT = f"duvo-cli/{duvo.__version__}"
 
@@ -24,3 +26,23 @@ def client_of(args: Namespace, *, waits: bool = False) -> duvo.Client:
         timeout=min(timeout, _ONE_REQUEST) if waits else timeout,
         user_agent=USER_AGENT,
     )
+
+
+def each_run(
+    client: duvo.Client, args: Namespace, do: Callable[[duvo.Client, duvo.Run, Namespace], int]
+) -> int:
+    """Call a function for each of `args.run_ids` and return the exit code of them all.
+
+    The error of a single run is raised; those of several are reported, and count as 1.
+    """
+    run_ids = list(dict.fromkeys(args.run_ids))
+    if len(run_ids) == 1:
+        return do(client, client.runs.find(run_ids[0]), args)
+    codes = []
+    for run_id in run_ids:
+        try:
+            codes.append(do(client, client.runs.find(run_id), args))
+        except (duvo.NotFound, duvo.AmbiguousRun, duvo.Conflict, CommandFailed) as error:
+            terminal.say(str(error))
+            codes.append(ERROR)
+    return worst(codes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 ERROR = 1
 NO_ACCESS = 2
 NOT_FOUND = 3
@@ -22,6 +24,13 @@ EXIT_CODES = (
     ("DuvoError", ERROR),
 )
 """Exit codes by the SDK's errors; the first match counts."""
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code for several runs: the first in this order that applies to any of them."""
+    found = set(codes)
+    order = (RUN_FAILED, ERROR, REQUEST_PENDING, RUN_STOPPED)
+    return next((code for code in order if code in found), 0)
 
 
 class CommandFailed(Exception):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import duvo
 
 from . import reader
-from .errors import REQUEST_PENDING, TIMED_OUT, CommandFailed, Interrupted
+from .errors import REQUEST_PENDING, TIMED_OUT, CommandFailed, Interrupted, worst
 from .output import json, run_end
 from .output.command_line import command_line
 from .replying import options
@@ -81,6 +81,38 @@ def wait(client: duvo.Client, run: duvo.Run, args: Namespace, deadline: float | 
     return run_end.exit_code(run)
 
 
+def wait_for_all(
+    client: duvo.Client, runs: list[duvo.Run], args: Namespace, deadline: float | None
+) -> int:
+    """Wait for the end of several runs, print each when it ends, and return the exit code."""
+    choice = options.on_request(client, args, deadline, shown=False)
+    left = {run.id: run for run in runs}
+    codes = []
+    try:
+        with _showing_status(lambda: f"{len(left)} of {len(runs)} runs are not finished"):
+            for run in client.runs.as_completed(
+                runs, timeout=left_until(deadline), on_request=choice, answers=args.answer
+            ):
+                del left[run.id]
+                codes.append(run_end.exit_code(run))
+                if args.json:
+                    json.print_line(run_end.document(run))
+                    continue
+                run_end.say_end(run)
+                if run.status == "completed":
+                    run_end.print_answer(run)
+    except duvo.WaitTimeout:
+        again = command_line(args, "runs", "wait", *left)
+        late = f"{len(left)} of {len(runs)} runs did not end within {args.timeout:g} s"
+        raise CommandFailed(f"{late} and continue: wait again with `{again}`", TIMED_OUT) from None
+    except duvo.HumanRequestPending as error:
+        raise _unfinished(error.run, error, args, shown=False) from None
+    except KeyboardInterrupt:
+        again = command_line(args, "runs", "wait", *left)
+        raise Interrupted(f"detached; the runs continue: wait again with `{again}`") from None
+    return worst(codes)
+
+
 def _printer(args: Namespace) -> Callable[[duvo.Message], None]:
     if args.json:
         return lambda message: json.print_line(message.to_dict())
@@ -115,10 +147,15 @@ def _next_steps(run: duvo.Run, args: Namespace) -> str:
     return f"follow it with `{follow}`, stop it with `{stop}`"
 
 
+def _showing_status(describe: Callable[[], str]) -> AbstractContextManager[object]:
+    from .output.live import StatusLine
+
+    return StatusLine(describe)
+
+
 @contextmanager
 def _detachable(run: duvo.Run, args: Namespace) -> Iterator[None]:
     """Show the run's status during a block, in which Ctrl-C leaves it running."""
-    from .output.live import StatusLine
 
     def describe() -> str:
         try:
@@ -127,7 +164,7 @@ def _detachable(run: duvo.Run, args: Namespace) -> Iterator[None]:
             return f"run {run.id[:8]}"
 
     try:
-        with StatusLine(describe):
+        with _showing_status(describe):
             yield
     except KeyboardInterrupt:
         raise Interrupted(f"detached; run {run.id} continues: {_next_steps(run, args)}") from None

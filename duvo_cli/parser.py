@@ -56,6 +56,7 @@ class Parser(argparse.ArgumentParser):
         """Add the options of every command."""
         group = self.add_argument_group("options of every command")
         group.add_argument("--json", action="store_true", help="print JSON")
+        group.add_argument("--jq", metavar="EXPR", help="print what jq makes of the JSON")
         group.add_argument("--profile", metavar="NAME", help="use this profile")
         group.add_argument("--team", type=identifier, metavar="ID", help="act in this team")
         group.add_argument("--base-url", metavar="URL", help="the API's address")
@@ -69,6 +70,7 @@ class Parser(argparse.ArgumentParser):
             if action.metavar in _NAMES and getattr(args, action.dest, None) == "":
                 name = action.option_strings[0] if action.option_strings else action.metavar
                 self.error(f"{name} is empty: is the variable set?")
+        args.json = args.json or args.jq is not None
         return args
 
     def _with_values_attached(self, argv: list[str]) -> list[str]:
@@ -178,6 +180,11 @@ def identifier(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("empty: is the variable set?")
     return text
+
+
+def words(text: str) -> list[str]:
+    """An argument type: words separated by commas."""
+    return [identifier(word.strip()) for word in text.split(",")]
 
 
 def seconds(text: str) -> float:

@@ -39,7 +39,7 @@ COMMANDS = {
 HIDDEN = "complete"
 """The command that completion scripts call; it has no parser."""
 
-OPTIONS_WITH_VALUE = frozenset({"--profile", "--team", "--base-url", "--timeout"})
+OPTIONS_WITH_VALUE = frozenset({"--jq", "--profile", "--team", "--base-url", "--timeout"})
 
 
 def sentence(about: str) -> str:

@@ -13,7 +13,7 @@ from .run import AsyncRun, state_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterable, Callable, Iterable
+    from collections.abc import AsyncIterable, Callable, Iterable, Sequence
     from datetime import date, datetime
     from typing import Any, Literal
 
@@ -101,7 +101,7 @@ class AsyncRuns:
 
     def list(
         self,
-        status: str | None = None,
+        status: str | Sequence[str] | None = None,
         agent: str | None = None,
         since: datetime | date | str | None = None,
         until: datetime | date | str | None = None,
@@ -121,7 +121,7 @@ class AsyncRuns:
         """Return runs, the newest first, read a page at a time from `GET /v2/teams/{team}/runs`.
 
         Args:
-            status: one of a run's statuses, or `needs_attention`.
+            status: one of a run's statuses or several, or `needs_attention`.
             agent: an agent's id, or its name.
             since: created at or after this time: a text in ISO format, or a date for its
                 midnight; without a zone it is local time. The list ends at an older run.
@@ -167,15 +167,20 @@ class AsyncRuns:
         )
         return AsyncRunList(self._driver, query)
 
-    def inbox(self, agent: str | None = None) -> AsyncClosableIterator[AsyncRun]:
+    def inbox(
+        self,
+        agent: str | None = None,
+        since: datetime | date | str | None = None,
+        until: datetime | date | str | None = None,
+    ) -> AsyncClosableIterator[AsyncRun]:
         """Return the runs that wait for a human, each with its `pending_request`, oldest first.
 
-        The API has no call for this: sends `GET /v2/teams/{team}/runs`, and
-        then `GET /v2/runs/{id}` once for each run that waits. A run whose
-        request is answered in the meantime is skipped.
+        The API has no call for this: sends `GET /v2/teams/{team}/runs`, and then
+        `GET /v2/runs/{id}` once for each. A run that was answered is skipped.
 
         Args:
             agent: of this agent only: its id, or its name.
+            since, until: of runs created in this time, as in `list`.
 
         Raises:
             DuvoError: while iterating: a request failed.
@@ -183,7 +188,7 @@ class AsyncRuns:
         from .._watch.inbox import InboxQuery
 
         find_agent = None if agent is None else agent_finder(self._driver.api, agent)
-        query = InboxQuery(self._driver.api, find_agent)
+        query = InboxQuery(self._driver.api, find_agent, since, until)
         return self._driver.iterate(query.give(lambda state: AsyncRun(self._driver, state)))
 
     async def ask(
@@ -237,15 +242,13 @@ class AsyncRuns:
         """Return the events of many runs, as they happen, until all have ended.
 
         Polls `GET /v2/teams/{team}/runs` in pages of 100 runs. Of a run that
-        changed, reads `GET /v2/runs/{id}` and its messages where needed.
+        changed, reads `GET /v2/runs/{id}` and its messages where needed. The
+        iterator can be closed, also from another task.
 
         Args:
             runs: runs, or their ids.
             messages: whether to include the messages of each run, from the first.
             timeout: seconds in all; None for no deadline, 0 to look once.
-
-        Returns:
-            An iterator of events that can be closed, also from another task.
 
         Raises:
             WaitTimeout: while iterating: time is up.
@@ -265,16 +268,14 @@ class AsyncRuns:
     ) -> AsyncCompleted:
         """Return runs as they end, each with its `answer` and `failure`.
 
-        Reads as `watch` does, and the last messages of each run that ended.
+        Reads as `watch` does, and the last messages of each run that ended. The
+        iterator can be closed, also from another task.
 
         Args:
             runs: runs, or their ids; duplicates are returned once.
             timeout: seconds in all; None for no deadline, 0 to look once.
             on_request: as in `AsyncRun.wait`, for each run.
             answers: as in `AsyncRun.wait`.
-
-        Returns:
-            An iterator of runs that can be closed, also from another task.
 
         Raises:
             WaitTimeout: while iterating: time is up.

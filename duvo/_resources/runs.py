@@ -13,7 +13,7 @@ from .run import Run, state_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Executor
     from datetime import date, datetime
     from typing import Any, Literal
@@ -102,7 +102,7 @@ class Runs:
 
     def list(
         self,
-        status: str | None = None,
+        status: str | Sequence[str] | None = None,
         agent: str | None = None,
         since: datetime | date | str | None = None,
         until: datetime | date | str | None = None,
@@ -122,7 +122,7 @@ class Runs:
         """Return runs, the newest first, read a page at a time from `GET /v2/teams/{team}/runs`.
 
         Args:
-            status: one of a run's statuses, or `needs_attention`.
+            status: one of a run's statuses or several, or `needs_attention`.
             agent: an agent's id, or its name.
             since: created at or after this time: a text in ISO format, or a date for its
                 midnight; without a zone it is local time. The list ends at an older run.
@@ -169,15 +169,20 @@ class Runs:
         self._driver.run(query.prepare())  # sync
         return RunList(self._driver, query)
 
-    def inbox(self, agent: str | None = None) -> ClosableIterator[Run]:
+    def inbox(
+        self,
+        agent: str | None = None,
+        since: datetime | date | str | None = None,
+        until: datetime | date | str | None = None,
+    ) -> ClosableIterator[Run]:
         """Return the runs that wait for a human, each with its `pending_request`, oldest first.
 
-        The API has no call for this: sends `GET /v2/teams/{team}/runs`, and
-        then `GET /v2/runs/{id}` once for each run that waits. A run whose
-        request is answered in the meantime is skipped.
+        The API has no call for this: sends `GET /v2/teams/{team}/runs`, and then
+        `GET /v2/runs/{id}` once for each. A run that was answered is skipped.
 
         Args:
             agent: of this agent only: its id, or its name.
+            since, until: of runs created in this time, as in `list`.
 
         Raises:
             DuvoError: while iterating: a request failed.
@@ -185,7 +190,7 @@ class Runs:
         from .._watch.inbox import InboxQuery
 
         find_agent = None if agent is None else agent_finder(self._driver.api, agent)
-        query = InboxQuery(self._driver.api, find_agent)
+        query = InboxQuery(self._driver.api, find_agent, since, until)
         self._driver.run(query.prepare())  # sync
         return self._driver.iterate(query.give(lambda state: Run(self._driver, state)))
 
@@ -231,24 +236,18 @@ class Runs:
         return run.wait(left, on_request, answers, check)
 
     def watch(
-        self,
-        runs: Iterable[Run | str],
-        messages: bool = False,
-        *,
-        timeout: float | None = None,
+        self, runs: Iterable[Run | str], messages: bool = False, *, timeout: float | None = None
     ) -> Watch:
         """Return the events of many runs, as they happen, until all have ended.
 
         Polls `GET /v2/teams/{team}/runs` in pages of 100 runs. Of a run that
-        changed, reads `GET /v2/runs/{id}` and its messages where needed.
+        changed, reads `GET /v2/runs/{id}` and its messages where needed. The
+        iterator can be closed, also from another thread.
 
         Args:
             runs: runs, or their ids.
             messages: whether to include the messages of each run, from the first.
             timeout: seconds in all; None for no deadline, 0 to look once.
-
-        Returns:
-            An iterator of events that can be closed, also from another thread.
 
         Raises:
             WaitTimeout: while iterating: time is up.
@@ -268,16 +267,14 @@ class Runs:
     ) -> Completed:
         """Return runs as they end, each with its `answer` and `failure`.
 
-        Reads as `watch` does, and the last messages of each run that ended.
+        Reads as `watch` does, and the last messages of each run that ended. The
+        iterator can be closed, also from another thread.
 
         Args:
             runs: runs, or their ids; duplicates are returned once.
             timeout: seconds in all; None for no deadline, 0 to look once.
             on_request: as in `Run.wait`, for each run.
             answers: as in `Run.wait`.
-
-        Returns:
-            An iterator of runs that can be closed, also from another thread.
 
         Raises:
             WaitTimeout: while iterating: time is up.

@@ -17,14 +17,20 @@ if TYPE_CHECKING:
     from .._flow.steps import Flow
     from .._http.api import Api
     from .._run.state import RunState
-    from .run_query import FindAgent, MakeRun
+    from .run_query import FindAgent, MakeRun, Moment
 
 
 class InboxQuery(RunQuery):
     """A query for the runs that wait for a human."""
 
-    def __init__(self, api: Api, find_agent: FindAgent | None):
-        super().__init__(api, find_agent, [], "waiting", "asc", None, 0)
+    def __init__(
+        self,
+        api: Api,
+        find_agent: FindAgent | None,
+        since: Moment | None,
+        until: Moment | None,
+    ):
+        super().__init__(api, find_agent, [], "waiting", "asc", None, 0, since, until)
 
     def give(self, make_run: MakeRun) -> Flow[None]:
         """Give the runs that have a pending request, the oldest request first."""

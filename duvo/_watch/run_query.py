@@ -14,7 +14,7 @@ from .merging import Merged, Reversed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import date, datetime
     from typing import Any, TypeAlias
 
@@ -36,7 +36,7 @@ class RunQuery:
     Args:
         find_agent: finds the agent's id, other than one that is passed; None for all agents.
         params: the other filters.
-        status: one of our statuses, or None.
+        status: one of our statuses or several, or None.
         since: only runs created at or after this time, or None.
         until: only runs created at or before this time, or None.
     """
@@ -46,7 +46,7 @@ class RunQuery:
         api: Api,
         find_agent: FindAgent | None,
         params: list[tuple[str, str]],
-        status: str | None,
+        status: str | Sequence[str] | None,
         sort_order: str,
         limit: int | None,
         offset: int,
@@ -60,7 +60,7 @@ class RunQuery:
         self._agent_id: str | None = None
         self._has_given = False
         self._params = params
-        self._status = status
+        self._statuses = (status,) if isinstance(status, str) else tuple(status or ())
         self._sort_order = sort_order
         self._limit = limit
         self._offset = offset
@@ -84,8 +84,10 @@ class RunQuery:
         totals = [pages.total for pages in self._pages if pages.total is not None]
         if not totals:
             return None
-        # If both words find the same runs, the two lists are one.
-        return max(totals) if self._merged and self._merged.overlap else sum(totals)
+        if self._merged and self._merged.overlap:
+            # If both words find the same runs, the two lists are one.
+            return max(totals) if len(totals) == 2 else self._total
+        return sum(totals)
 
     @property
     def more(self) -> bool:
@@ -94,7 +96,16 @@ class RunQuery:
 
     @property
     def _is_merged(self) -> bool:
-        return self._status in ("stopped", "interrupted")
+        return len(self._words) > 1
+
+    @property
+    def _words(self) -> tuple[str | None, ...]:
+        """The API's words for the statuses; None for all runs."""
+        words: list[str] = []
+        for status in self._statuses:
+            is_stopped = status in ("stopped", "interrupted")
+            words += ("interrupted", "stopped") if is_stopped else (status,)
+        return tuple(dict.fromkeys(words)) or (None,)
 
     @property
     def _is_cut_by_time(self) -> bool:
@@ -112,7 +123,6 @@ class RunQuery:
             self._agent_id = yield from self._find_agent(gone)
             params.insert(0, ("agent_id", self._agent_id))
         path = paths.runs((yield from self._api.team_id()))
-        words = ("interrupted", "stopped") if self._is_merged else (self._status,)
         self._pages = [
             Pages(
                 self._api,
@@ -125,7 +135,7 @@ class RunQuery:
                 limit=self._limit if self._is_cut_by_server else None,
                 offset=self._offset if self._is_cut_by_server else 0,
             )
-            for word in words
+            for word in self._words
         ]
         if self._is_merged:
             self._merged = Merged(self._pages, newest_first=order == "desc")
@@ -167,7 +177,8 @@ class RunQuery:
 
     def _is_wanted(self, run: dict[str, Any]) -> bool:
         # A server may ignore a word that it does not know.
-        return not self._is_merged or run["status"] == "stopped"
+        wanted = {"stopped" if status == "interrupted" else status for status in self._statuses}
+        return not self._is_merged or "needs_attention" in wanted or run["status"] in wanted
 
 
 def filters(

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import duvo
 
-from ..errors import ERROR, REQUEST_PENDING, RUN_FAILED, RUN_STOPPED
+from ..errors import ERROR, REQUEST_PENDING, RUN_FAILED, RUN_STOPPED, worst
 from ..output.table import table
 from ..output.terminal import in_one_line
 
 _MOST_SHOWN = 20
-_EXIT_CODES = (
-    ("failed", RUN_FAILED),
-    ("not done", ERROR),
-    ("waiting", REQUEST_PENDING),
-    ("stopped", RUN_STOPPED),
-)
-"""Exit codes by outcome; the first that occurs counts."""
+_EXIT_CODES = {
+    "failed": RUN_FAILED,
+    "not done": ERROR,
+    "waiting": REQUEST_PENDING,
+    "stopped": RUN_STOPPED,
+}
+"""Exit codes by outcome."""
 
 
 class Summary:
@@ -47,7 +47,7 @@ class Summary:
     @property
     def exit_code(self) -> int:
         """The exit code of the worst outcome; 0 when all runs completed."""
-        return next((code for outcome, code in _EXIT_CODES if self._counts.get(outcome)), 0)
+        return worst(_EXIT_CODES.get(outcome, 0) for outcome in self._counts)
 
 
 def changes_in_words(changes: duvo.Changes) -> str:

@@ -76,7 +76,7 @@ def run(args: Namespace) -> int:
         head = [f"HTTP {response.status}"]
         head += [f"{name}: {value}" for name, value in response.headers.items()]
         terminal.write("\n".join(terminal.in_one_line(line) for line in head) + "\n")
-    if terminal.is_terminal(sys.stdout):
+    if args.jq is not None or terminal.is_terminal(sys.stdout):
         if response.data is not None:
             json.print_document(response.data)
     elif sys.stdout is not None:

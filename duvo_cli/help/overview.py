@@ -6,6 +6,7 @@ from ..registry import GROUPS, commands_of, sentence
 
 _COMMON = {
     "--json": "print the API's JSON, with the documented names added",
+    "--jq EXPR": "print what a jq expression makes of the JSON",
     "--profile NAME": "use this profile's key, address and team",
     "--team ID": "act in this team",
     "--base-url URL": "the API's address",

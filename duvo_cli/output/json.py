@@ -4,24 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..errors import CommandFailed
 from . import terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_filter: Any = None
+"""The compiled expression of --jq."""
+
+
+def filter_by(expression: str) -> None:
+    """Print what this jq expression makes of each document instead."""
+    global _filter
+    try:
+        import jq  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        raise CommandFailed(
+            "--jq needs the package jq; install it: pip install 'duvo[jq]'"
+        ) from None
+    try:
+        _filter = jq.compile(expression)
+    except ValueError as error:
+        raise CommandFailed(f"--jq: not a jq expression: {error}") from None
 
 
 def print_document(data: object) -> None:
     """Print one indented document."""
-    terminal.write(_encoded(data, indent=2))
+    _print(lambda indent: _encoded(data, indent), indent=2)
 
 
 def print_line(data: object) -> None:
     """Print one document on a line of its own, unbuffered."""
-    terminal.write(_encoded(data, indent=None))
+    _print(lambda indent: _encoded(data, indent), indent=None)
 
 
 def print_row(data: object) -> None:
     """Print a document like `print_line`, the numbers of a row as they are in its file."""
     from duvo._tables import numbers
 
-    terminal.write(_printable(lambda is_ascii: numbers.as_json(data, ensure_ascii=is_ascii)))
+    def encode(indent: int | None) -> str:
+        return _printable(lambda is_ascii: numbers.as_json(data, ensure_ascii=is_ascii))
+
+    _print(encode, indent=None)
+
+
+def _print(encode: Callable[[int | None], str], indent: int | None) -> None:
+    if _filter is None:
+        terminal.write(encode(indent))
+        return
+    try:
+        for value in _filter.input_text(encode(None)):
+            if isinstance(value, str):
+                is_terminal = terminal.is_terminal(terminal.stdout())
+                terminal.write(terminal.harmless(value) if is_terminal else value)
+            else:
+                terminal.write(_encoded(value, None))
+    except ValueError as error:
+        raise CommandFailed(f"--jq: {error}") from None
 
 
 def _encoded(data: object, indent: int | None) -> str:

@@ -6,6 +6,8 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 
+from ..errors import UsageError
+from ..parser import Parser
 from . import details, terminal
 
 TYPE_CHECKING = False
@@ -13,6 +15,11 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     T = TypeVar("T")
+
+
+def add_quiet(parser: Parser) -> None:
+    """Add the option that prints ids alone."""
+    parser.add_argument("-q", "--quiet", action="store_true", help="print ids alone")
 
 
 def show(
@@ -32,11 +39,16 @@ def show(
         empty: the text for an empty list.
         in_terminal: makes the lines of another table for a terminal.
     """
+    is_quiet = getattr(args, "quiet", False)
     is_terminal = terminal.is_terminal(sys.stdout)
+    if is_quiet and args.json:
+        raise UsageError("-q does not go with --json")
 
     def lines() -> list[str]:
         from .table import tab_separated, table
 
+        if is_quiet:
+            return [cell(item) for item in items for cell in list(columns.values())[:1]]
         if in_terminal is not None and is_terminal:
             return in_terminal(items)
         rows = [[cell(item) for cell in columns.values()] for item in items]

@@ -17,13 +17,17 @@ def exit_code(run: duvo.Run) -> int:
 
 
 def print_document(run: duvo.Run) -> None:
-    """Print run, answer and failure as JSON; unknown ones are null."""
+    """Print run, answer and failure as JSON."""
+    json.print_document(document(run))
+
+
+def document(run: duvo.Run) -> dict[str, object]:
+    """Run, answer and failure for JSON; unknown ones are null."""
     try:
-        document = run.to_dict()
+        known = run.to_dict()
     except duvo.NotLoaded:
-        document = {"run": {"id": run.id}}
-    final = {name: if_known(run, name) for name in ("answer", "failure")}
-    json.print_document({**document, **final})
+        known = {"run": {"id": run.id}}
+    return {**known, **{name: if_known(run, name) for name in ("answer", "failure")}}
 
 
 def if_known(run: duvo.Run, name: str) -> str | None:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
+
+SINCE = "2h, 7d, today, yesterday, a date, an ISO time or a time of today"
+"""What `moment` understands, for help."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def moment(text: str) -> datetime | str:
-    """An argument type: a time in ISO format, a date, or a time ago such as 30m, 2h or 7d."""
+    """An argument type: 2h ago, `today`, `yesterday`, a date, an ISO time or a time of today."""
+    if text in ("today", "yesterday"):
+        day = date.today() - timedelta(days=text == "yesterday")
+        return datetime.combine(day, time()).astimezone()
+    if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?", text):
+        try:
+            return datetime.combine(date.today(), time.fromisoformat(text.zfill(5))).astimezone()
+        except ValueError:
+            raise ArgumentTypeError(f"{text!r} is not a time of a day") from None
     ago = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
     if ago is not None:
         try:
@@ -20,7 +31,7 @@ def moment(text: str) -> datetime | str:
     # The SDK parses times; this only refuses obvious mistakes before any request.
     if not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ArgumentTypeError(
-            f"{text!r} is not a time: give 30m, 2h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z"
+            f"{text!r} is not a time: give 2h, 7d, today, yesterday, 2026-01-31 or 2026-01-31T12:00"
         )
     return text
 

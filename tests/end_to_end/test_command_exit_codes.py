@@ -39,10 +39,14 @@ NOWHERE = "99999999-9999-4999-8999-999999999999"
         ("--nothing", {}, 1),
         ("runs get", {}, 1),
         ("runs get a b", {}, 1),
+        ("runs list --jq .data[", {}, 1),
+        ("runs list -q --json", {}, 1),
+        ("runs start --agent x -q --wait", {}, 1),
+        ("runs list --status ,", {}, 1),
         ("runs list --limit -1", {}, 1),
         ("runs list --limit", {}, 1),
         ("runs list --lim 3", {}, 1),
-        ("runs list --since yesterday", {}, 1),
+        ("runs list --since tomorrow", {}, 1),
         ("runs list --since 99999999w", {}, 1),
         ("runs list --since 2026-99-99", {}, 1),
         ("runs respond x", {}, 1),
@@ -130,7 +134,7 @@ def test_debug_logs_each_request_without_the_key(run_duvo_with_fake_api: Command
         assert "req-" in done.stderr
         assert KEY not in done.stderr
     quiet = run_duvo_with_fake_api("runs", "list", DUVO_DEBUG="0")
-    assert quiet.stderr == ""
+    assert quiet.stderr == "duvo: no runs\n"
 
 
 @pytest.mark.parametrize("config", ["none", "invalid", "unreadable", "folder"])

@@ -19,6 +19,7 @@ _COLUMNS: dict[str, Callable[[duvo.Agent], str]] = {
 
 def register(parser: Parser) -> None:
     parser.add_argument("--limit", type=count, metavar="N", help="at most N agents (all)")
+    listing.add_quiet(parser)
     parser.explain(
         examples="""
 duvo agents list

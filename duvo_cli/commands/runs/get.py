@@ -8,16 +8,17 @@ from datetime import datetime, timezone
 
 import duvo
 
-from ...client import client_of
+from ...client import client_of, each_run
 from ...output import details
 from ...parser import RUN, Parser, identifier
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_id", type=identifier, metavar="RUN", help=RUN)
+    parser.add_argument("run_ids", nargs="+", type=identifier, metavar="RUN", help=RUN)
     parser.explain(
         examples="""
 duvo runs get "$RUN_ID"
+duvo runs get "$RUN_ID" "$ANOTHER" --jq .run.status
 duvo runs get "$RUN_ID" --json | jq -r '.run.status'
 """
     )
@@ -25,14 +26,19 @@ duvo runs get "$RUN_ID" --json | jq -r '.run.status'
 
 def run(args: Namespace) -> int:
     with client_of(args) as client:
-        found = client.runs.find(args.run_id)
-        if args.json:
-            found.refresh()
-        else:
-            # One look, which reads the answer of a run that has ended as well.
-            with contextlib.suppress(duvo.WaitTimeout):
-                found.wait(timeout=0, on_request="leave")
-        details.show(args, found.to_dict(), lambda: _lines(client, found, args))
+        return each_run(client, args, _show)
+
+
+def _show(client: duvo.Client, found: duvo.Run, args: Namespace) -> int:
+    if args.json:
+        found.refresh()
+    else:
+        # One look, which reads the answer of a run that has ended as well.
+        with contextlib.suppress(duvo.WaitTimeout):
+            found.wait(timeout=0, on_request="leave")
+    gap = [""] if len(args.run_ids) > 1 else []
+    document = found.to_dict()
+    details.show_each(args, len(args.run_ids), document, lambda: _lines(client, found, args) + gap)
     return 0
 
 

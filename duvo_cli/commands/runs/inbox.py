@@ -11,6 +11,7 @@ from ... import reader
 from ...client import client_of
 from ...output import json, terminal
 from ...output.live import StatusLine
+from ...output.times import SINCE, moment
 from ...parser import Parser, identifier
 from ...replying import inbox, options, typed
 from ...replying.prompt import Prompt, check_terminal
@@ -22,6 +23,10 @@ def register(parser: Parser) -> None:
         type=identifier,
         metavar="AGENT",
         help="requests of this agent only: its id or name",
+    )
+    parser.add_argument("--since", type=moment, metavar="T", help=f"of runs created since: {SINCE}")
+    parser.add_argument(
+        "--until", type=moment, metavar="T", help="of runs created by then: as for --since"
     )
     parser.add_argument(
         "--answer", action="store_true", help="prompt for an answer to each in this terminal"
@@ -49,7 +54,7 @@ def run(args: Namespace) -> int:
 def _show(client: duvo.Client, args: Namespace) -> int:
     found: list[duvo.Run] = []
     paint = terminal.paint_for(sys.stdout)
-    waiting = client.runs.inbox(args.agent)
+    waiting = client.runs.inbox(args.agent, args.since, args.until)
     with StatusLine(lambda: "looking for human requests"), reader.needed(waiting):
         for run in waiting:
             found.append(run)
@@ -69,7 +74,7 @@ def _answer(client: duvo.Client, args: Namespace) -> int:
     prompt = Prompt(client, args, None, shows=True, can_leave=True)
     terminal.say("s or an empty line skips a request, q or Ctrl-D quits")
     try:
-        for run in client.runs.inbox(args.agent):
+        for run in client.runs.inbox(args.agent, args.since, args.until):
             _ask_about(run, prompt, tally, args)
     except typed.Quit:
         terminal.write_aside([""])

@@ -12,8 +12,8 @@ import duvo
 
 from ...client import client_of
 from ...output import listing
-from ...output.times import iso, moment
-from ...parser import Parser, count, identifier
+from ...output.times import SINCE, iso, moment
+from ...parser import Parser, count, identifier, words
 
 _DEFAULT_LIMIT = 30
 _COLUMNS: dict[str, Callable[[duvo.Run], str]] = {
@@ -28,7 +28,12 @@ _COLUMNS: dict[str, Callable[[duvo.Run], str]] = {
 
 def register(parser: Parser) -> None:
     parser.add_argument(
-        "--status", metavar="S", help="pending, running, waiting, completed, failed, stopped, …"
+        "--status",
+        action="extend",
+        type=words,
+        metavar="S",
+        help="pending, running, waiting, completed, failed, stopped, …; may be repeated, or name "
+        "several with commas",
     )
     parser.add_argument(
         "--agent", type=identifier, metavar="AGENT", help="runs of this agent: its id or name"
@@ -37,7 +42,7 @@ def register(parser: Parser) -> None:
         "--since",
         type=moment,
         metavar="T",
-        help="created since: 30m, 2h, 7d, a date or an ISO time",
+        help=f"created since: {SINCE}",
     )
     parser.add_argument("--until", type=moment, metavar="T", help="created by then: as for --since")
     parser.add_argument(
@@ -64,13 +69,14 @@ def register(parser: Parser) -> None:
         "--sort", choices=("asc", "desc"), default="desc", help="order by creation time (desc)"
     )
     parser.add_argument("--offset", type=count, default=0, metavar="N", help="skip the first N")
+    listing.add_quiet(parser)
     parser.add_argument("--wide", action="store_true", help="whole ids and times; cut nothing")
     many = parser.add_mutually_exclusive_group()
     many.add_argument("--limit", type=count, metavar="N", help=f"at most N runs ({_DEFAULT_LIMIT})")
     many.add_argument("--all", action="store_true", help="list all runs")
     parser.explain(
         examples="""
-duvo runs list --status waiting
+duvo runs list --status failed,stopped
 duvo runs list --agent "Invoice approver" --since 2h
 duvo runs list --status failed --completed-since 2026-01-31
 duvo runs list --all --json | jq -r '.data[].id'

@@ -8,7 +8,7 @@ import duvo
 
 from ... import following
 from ...client import client_of
-from ...errors import Interrupted
+from ...errors import Interrupted, UsageError
 from ...input import text
 from ...output import json, terminal
 from ...output.command_line import command_line
@@ -36,6 +36,7 @@ def register(parser: Parser) -> None:
     then.add_argument(
         "--wait", action="store_true", help="wait until the run ends, and print its answer alone"
     )
+    then.add_argument("-q", "--quiet", action="store_true", help="print the run's id alone")
     parser.add_argument(
         "--exit-status",
         action="store_true",
@@ -48,7 +49,7 @@ def register(parser: Parser) -> None:
 duvo runs start --agent "Invoice approver" --follow
 duvo runs start --agent "$AGENT_ID" --message @task.txt --wait --timeout 600
 duvo runs start --agent "$AGENT_ID" --wait --on-request approve --answer "Region=EU"
-RUN_ID=$(duvo runs start --agent "$AGENT_ID" --json | jq -r '.run.id')
+RUN_ID=$(duvo runs start --agent "$AGENT_ID" -q)
 """,
         notes="With --json, --follow prints one JSON object per line, and --wait prints\n"
         '{"run": …, "answer": …, "failure": …}.',
@@ -57,6 +58,8 @@ RUN_ID=$(duvo runs start --agent "$AGENT_ID" --json | jq -r '.run.id')
 
 def run(args: Namespace) -> int:
     waits = args.follow or args.wait
+    if args.quiet and args.json:
+        raise UsageError("-q does not go with --json", "runs start")
     options.check_options(args, "runs start", waits=waits)
     message = None if args.message is None else text.text_of(args.message)
     deadline = following.deadline_after(args.timeout)
@@ -82,6 +85,9 @@ def _show_start(started: duvo.Run, args: Namespace) -> None:
     if args.json:
         show = json.print_line if args.follow else json.print_document
         show(started.to_dict())
+        return
+    if args.quiet:
+        terminal.write(started.id)
         return
     terminal.write(f"run {started.id} {started.status}")
     if not args.follow:

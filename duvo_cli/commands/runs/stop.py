@@ -7,8 +7,8 @@ from argparse import Namespace
 
 import duvo
 
-from ...client import client_of
-from ...errors import CommandFailed
+from ...client import client_of, each_run
+from ...errors import ERROR, CommandFailed
 from ...output import details, terminal
 from ...parser import RUN, Parser, identifier
 
@@ -16,33 +16,36 @@ _STOP_TIMEOUT = 10.0
 
 
 def register(parser: Parser) -> None:
-    parser.add_argument("run_id", type=identifier, metavar="RUN", help=RUN)
+    parser.add_argument("run_ids", nargs="+", type=identifier, metavar="RUN", help=RUN)
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     parser.explain(
         "Asks for confirmation in a terminal, unless -y is given. A run that has already\n"
         "ended stays as it is, without an error.",
         examples="""
 duvo runs stop "$RUN_ID"
-duvo runs list --status running --json | jq -r '.data[].id' | xargs -I ID duvo runs stop ID
+duvo runs stop $(duvo runs list --status running -q)
 """,
     )
 
 
 def run(args: Namespace) -> int:
     with client_of(args) as client:
-        handle = client.runs.find(args.run_id)
-        if not args.yes and terminal.is_terminal(sys.stdin):
-            handle.refresh()
-            if not handle.is_finished and not _confirmed(handle):
-                terminal.say("not stopped")
-                return 1
-        handle.stop()
-        if not handle.is_finished:
-            _wait_for_the_end(handle)
+        return each_run(client, args, _stop)
+
+
+def _stop(client: duvo.Client, handle: duvo.Run, args: Namespace) -> int:
+    if not args.yes and terminal.is_terminal(sys.stdin):
+        handle.refresh()
+        if not handle.is_finished and not _confirmed(handle):
+            terminal.say("not stopped")
+            return ERROR
+    handle.stop()
+    if not handle.is_finished:
+        _wait_for_the_end(handle)
     stopped = handle.status == "stopped"
     end = "stopped" if stopped else f"had already {handle.status}"
     document = {"success": stopped, **handle.to_dict()}
-    details.show(args, document, lambda: [f"run {handle.id} {end}"])
+    details.show_each(args, len(args.run_ids), document, lambda: [f"run {handle.id} {end}"])
     return 0
 
 

@@ -14,7 +14,8 @@ from ...client import client_of
 from ...errors import TIMED_OUT, CommandFailed, Interrupted, UsageError
 from ...output import json, run_end, terminal
 from ...output.command_line import command_line
-from ...parser import RUN, Parser, identifier
+from ...output.times import SINCE, moment
+from ...parser import RUN, Parser, identifier, words
 
 _UNFINISHED = ("not_started", "pending", "starting", "running", "waiting")
 _ENDED = ("completed", "failed", "stopped", "interrupted")
@@ -30,8 +31,17 @@ def register(parser: Parser) -> None:
     )
     parser.add_argument(
         "--status",
+        action="extend",
+        type=words,
         metavar="S",
-        help="instead of RUN: the runs that are pending, running, waiting, …",
+        help="instead of RUN: the runs that are pending, running, waiting, …; may be repeated, or "
+        "name several with commas",
+    )
+    parser.add_argument(
+        "--since", type=moment, metavar="T", help=f"instead of RUN: created since: {SINCE}"
+    )
+    parser.add_argument(
+        "--until", type=moment, metavar="T", help="instead of RUN: created by then: as for --since"
     )
     parser.add_argument("--messages", action="store_true", help="show messages too")
     parser.add_argument(
@@ -57,14 +67,15 @@ duvo runs watch | jq -r 'select(.type=="finished") | .run.id + " " + .run.status
 
 
 def run(args: Namespace) -> int:
-    if args.run_ids and (args.agent is not None or args.status is not None):
-        raise UsageError("give RUN, or --agent and --status", "runs watch")
-    if args.status in _ENDED:
-        raise UsageError(
-            f"runs that are {args.status} have ended; "
-            f"`duvo runs list --status {args.status}` shows them",
-            "runs watch",
-        )
+    filters = (args.agent, args.status, args.since, args.until)
+    if args.run_ids and any(value is not None for value in filters):
+        raise UsageError("give RUN, or --agent, --status, --since and --until", "runs watch")
+    for status in args.status or ():
+        if status in _ENDED:
+            raise UsageError(
+                f"runs that are {status} have ended; `duvo runs list --status {status}` shows them",
+                "runs watch",
+            )
     deadline = following.deadline_after(args.timeout)
     with client_of(args, waits=True) as client:
         runs = list(_runs(client, args))
@@ -80,11 +91,11 @@ def _runs(client: duvo.Client, args: Namespace) -> Iterator[duvo.Run]:
         yield from {run.id: run for run in runs}.values()
         return
     seen = set()
-    statuses = _UNFINISHED if args.status is None else (args.status,)
+    statuses = args.status or _UNFINISHED
     # Twice: a run that is answered in between changes to a status whose list has
     # been read, and a run that leaves a list shifts its next page.
     for status in statuses * 2:
-        for run in client.runs.list(status=status, agent=args.agent, sort_order="asc"):
+        for run in client.runs.list(status, args.agent, args.since, args.until, sort_order="asc"):
             if not run.is_finished and run.id not in seen:
                 seen.add(run.id)
                 yield run
@@ -141,7 +152,13 @@ def _next_steps(args: Namespace) -> str:
 
 def _again(args: Namespace) -> str:
     words = ["runs", "watch", *args.run_ids]
-    for flag, value in (("--agent", args.agent), ("--status", args.status)):
-        words += [flag, value] if value is not None else []
+    filters = {
+        "--agent": args.agent,
+        "--status": args.status and ",".join(args.status),
+        "--since": args.since,
+        "--until": args.until,
+    }
+    for flag, value in filters.items():
+        words += [flag, getattr(value, "isoformat", lambda value=value: value)()] if value else []
     words += ["--messages"] if args.messages else []
     return command_line(args, *words)

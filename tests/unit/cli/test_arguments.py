@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from argparse import ArgumentTypeError
 from datetime import datetime, timedelta, timezone
 
@@ -26,9 +27,9 @@ from duvo_cli.replying.options import key_and_text
     ],
 )
 def test_a_time_ago_is_subtracted_from_now(text, ago):
-    time = moment(text)
-    assert isinstance(time, datetime)
-    assert abs(datetime.now(timezone.utc) - ago - time) < timedelta(seconds=5)
+    found = moment(text)
+    assert isinstance(found, datetime)
+    assert abs(datetime.now(timezone.utc) - ago - found) < timedelta(seconds=5)
 
 
 @pytest.mark.parametrize("text", ["2026-01-31", "2026-01-31T12:00:00Z"])
@@ -36,10 +37,23 @@ def test_iso_dates_and_times_are_passed_on_to_the_sdk(text):
     assert moment(text) == text
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2 h", "2y", "-2h", "²h", "999999999w"])
+@pytest.mark.parametrize("text", ["", "tomorrow", "25:00", "2 h", "2y", "-2h", "²h", "999999999w"])
 def test_other_text_is_not_a_time(text):
     with pytest.raises(ArgumentTypeError):
         moment(text)
+
+
+def test_words_for_days_and_times_of_a_day_are_local(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        today = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        assert moment("today") == today
+        assert moment("yesterday") == today - timedelta(days=1)
+        assert moment("9:30") == today + timedelta(hours=9, minutes=30)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 COST_CENTRE = Question(question="Which?", options=(Option(label="A b"), Option(label="2")))

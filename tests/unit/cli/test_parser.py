@@ -131,7 +131,7 @@ def test_a_value_that_is_also_an_option_is_attached():
         "runs start --agent=A --message x --agent B",
         "runs list --since 2h --since=3h",
         "--profile a runs list --profile b",
-        "runs watch --status running --status waiting",
+        "runs watch --agent a --agent b",
         "api GET /v2/x --input a --input=b",
         "dev --port 1 --port 2",
         "runs messages RUN --tail 3 --tail 4",

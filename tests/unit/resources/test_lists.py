@@ -495,3 +495,18 @@ def test_whoami_tells_person_and_team(fake_api: FakeAPI, client: duvo.Client) ->
     assert me.profile.email == "ada@example.com"
     assert [team.name for team in me.teams] == ["Finance"]
     assert me.team_id == client.team_id
+
+
+def test_runs_of_several_statuses_are_one_list_in_order_of_creation(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    for number in range(250):
+        fake_api.start(("failed", "interrupted", "running", "waiting")[number % 4])
+    found = list(client.runs.list(status=["failed", "stopped", "waiting", "failed"]))
+    wanted = [run_id for run_id, run in fake_api.runs.items() if run["status"] != "running"]
+    assert [run.id for run in found] == wanted[::-1]
+    assert [run.id for run in client.runs.list(status=["failed", "waiting"], limit=3)] == [
+        run_id
+        for run_id, run in list(fake_api.runs.items())[::-1]
+        if run["status"] in ("failed", "waiting")
+    ][:3]
