@@ -90,7 +90,7 @@ def test_connections_that_the_database_ends_are_replaced_without_a_word(
     postgresql_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (
-        Server([stepper], database=postgresql_url, port=0) as server,
+        Server([stepper], database=postgresql_url, port=0, monitoring=True) as server,
         psycopg.connect(postgresql_url, autocommit=True) as admin,
     ):
         api = EngineAPI.of(server)

@@ -164,17 +164,16 @@ class Database:
             record.info[_CONNECTED_AT] = time.monotonic()
             # Another file must not be written to, and this one will not come back.
             self.refuse_if_replaced()
+            connection = None
             try:
                 connection = dialect.connect(*arguments, **keywords)
-                try:
-                    self._check_new(connection, dialect)
-                except BaseException:
-                    connection.close()
-                    raise
+                self._check_new(connection, dialect)
             except (dialect.dbapi.Error, DatabaseReplaced) as error:
-                if has_failed or refuses_changes(error):
-                    # Not at once: the database may have ended this connection alone.
+                if connection is None or has_failed or refuses_changes(error):
+                    # Otherwise the database may have ended this connection alone.
                     self._outage.begin(error)
+                if connection is not None:
+                    connection.close()
                 has_failed = True
                 if self._is_closed_after(_RETRY_AFTER):
                     # Not a database error, which would be retried.

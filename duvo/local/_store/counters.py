@@ -26,4 +26,8 @@ def on_commit(engine: sa.Engine, report: Callable[[Counter[str]], None]) -> None
         if counts := connection.info.pop(_KEY, None):
             report(counts)
 
-    sa.event.listen(engine, "rollback", lambda connection: connection.info.pop(_KEY, None))
+    @sa.event.listens_for(engine, "rollback")
+    def rolled_back(connection: sa.Connection) -> None:
+        # A lost connection has no counts, and would hide its error behind another one.
+        if not connection.invalidated:
+            connection.info.pop(_KEY, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from duvo.local._database.database import Database
 from duvo.local._database.location import locate
-from duvo.local._store import appending, commands, entries, queries, turns
+from duvo.local._store import appending, commands, counters, entries, queries, turns
 from duvo.local.examples import talker
 
 
@@ -113,6 +114,26 @@ def test_a_transaction_is_repeated_on_a_locked_database(database: Database, run_
 
     assert database.transact(work) == "done"
     assert len(tries) == 3
+
+
+def test_a_transaction_on_a_lost_connection_is_repeated_and_counted_once(
+    database: Database, run_id: str
+) -> None:
+    counted: Counter[str] = Counter()
+    counters.on_commit(database.engine, counted.update)
+    tries = []
+
+    def work(connection: sa.Connection) -> None:
+        counters.count(connection, counters.STARTED)
+        tries.append(1)
+        if len(tries) < 3:
+            connection.invalidate()
+            error = sqlite3.OperationalError("disk I/O error")
+            raise sa.exc.OperationalError("UPDATE", {}, error)
+
+    database.transact(work)
+    assert len(tries) == 3
+    assert counted == {counters.STARTED: 1}
 
 
 def test_a_transaction_that_fails_for_another_reason_is_not_repeated(database: Database) -> None:
