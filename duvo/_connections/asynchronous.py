@@ -13,12 +13,16 @@ _STATUS_LINE = b"HTTP/1."
 class Sending:
     """What becomes known of a request while it is sent; `trace` is its extension of httpx2.
 
+    Args:
+        is_callers: whether the connection is a caller's, which is not changed.
+
     Attributes:
         has_begun: whether any of it may have been sent; None if that is not known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_callers: bool) -> None:
         self.has_begun: bool | None = None
+        self._is_callers = is_callers
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Record an event of the connection."""
@@ -37,7 +41,9 @@ class Sending:
                 self.has_begun = False
         elif self.has_begun is None:
             self.has_begun = False
-        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+        if not self._is_callers and event.endswith(
+            (".connect_tcp.complete", ".start_tls.complete")
+        ):
             _Received(info["return_value"])
 
 

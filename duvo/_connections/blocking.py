@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.client
+import traceback
 
 import urllib3
 from urllib3.connection import HTTPConnection
@@ -11,8 +12,6 @@ from urllib3.connection import HTTPConnection
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
-
-_NEVER_SENT = "_duvo_never_sent"
 
 
 def use_in(manager: urllib3.PoolManager, connection: type) -> None:
@@ -24,13 +23,24 @@ def use_in(manager: urllib3.PoolManager, connection: type) -> None:
 def was_never_sent(causes: list[BaseException]) -> bool:
     """Whether the exceptions of a failed request show that none of it was sent."""
     return any(
-        # Of a caller's session, whose connections mark nothing. For urllib3 a refused
-        # connection is a timeout of connecting too.
-        isinstance(cause, urllib3.exceptions.ConnectTimeoutError)
-        or (isinstance(cause, OSError) and str(cause).startswith("Tunnel connection failed"))
-        or hasattr(cause, _NEVER_SENT)
+        # For urllib3 a refused connection is a timeout of connecting too.
+        isinstance(cause, (urllib3.exceptions.ConnectTimeoutError, _NeverSent))
+        or _came_while_connecting(cause)
         for cause in causes
     )
+
+
+def _came_while_connecting(cause: BaseException) -> bool:
+    # DNS, TCP, a proxy's CONNECT and TLS, also of a caller's session.
+    return any(
+        frame.f_code.co_name == "connect"
+        and isinstance(frame.f_locals.get("self"), http.client.HTTPConnection)
+        for frame, _ in traceback.walk_tb(cause.__traceback__)
+    )
+
+
+class _NeverSent(urllib3.exceptions.ProtocolError):
+    """The connection turned out to be closed before anything was sent."""
 
 
 class _Response(http.client.HTTPResponse):
@@ -74,18 +84,10 @@ class _Head:
 
 
 class _Connection(HTTPConnection):
-    """Marks the exceptions of a request of which nothing was sent."""
+    """Notices when nothing of a request could be sent."""
 
     response_class = _Response
     _begins = False
-
-    def connect(self) -> None:
-        # DNS, TCP, CONNECT and TLS.
-        try:
-            super().connect()
-        except Exception as error:
-            setattr(error, _NEVER_SENT, True)
-            raise
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         self._begins = True
@@ -101,9 +103,7 @@ class _Connection(HTTPConnection):
             if not begins:
                 raise
             # The system took nothing of it. urllib3 would ignore the exception, and read.
-            failure = urllib3.exceptions.ProtocolError("Connection aborted.", error)
-            setattr(failure, _NEVER_SENT, True)
-            raise failure from error
+            raise _NeverSent("Connection aborted.", error) from error
 
 
 @functools.cache

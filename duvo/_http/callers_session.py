@@ -52,6 +52,15 @@ class CallersSession:
         finally:
             lock.release()
 
+    def may_resend(self, method: str) -> bool:
+        """Whether its adapters send a request again by themselves, after it may have arrived."""
+        for adapter in self._session.adapters.values():
+            retry = getattr(adapter, "max_retries", None)
+            methods = getattr(retry, "allowed_methods", ())
+            if getattr(retry, "total", 0) != 0 and (not methods or method in methods):
+                return True
+        return False
+
 
 def in_time(function: Callable[[], T], seconds: float) -> T:
     """Call a function in a thread, for connections that cannot be shut down.

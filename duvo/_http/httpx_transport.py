@@ -61,7 +61,7 @@ class HttpxTransport:
         seconds = None
         if request.deadline is not None and request.deadline.timeout is not None:
             seconds = request.seconds(_FOREVER) + _GRACE
-        sending = Sending()
+        sending = Sending(is_callers=self._callers is not None)
         try:
             return await until(self._exchange(request, sending), seconds=seconds)
         except _errors.DuvoError:
@@ -92,11 +92,11 @@ class HttpxTransport:
                         auth=self._authorize,
                         timeout=request.seconds(self._timeout),
                         follow_redirects=False,
-                        extensions={"trace": sending.trace} if self._callers is None else {},
+                        extensions={"trace": sending.trace},
                     ) as response:
                         if response.status_code < 200:
                             raise self._destination.interim(request, response.status_code)
-                        if sending.has_begun is False:
+                        if sending.has_begun is False and self._callers is None:
                             raise self._destination.unasked(request)
                         location = response.headers.get("location")
                         if redirects.follow(response.status_code, location):

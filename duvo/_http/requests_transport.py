@@ -183,7 +183,9 @@ class RequestsTransport:
 
         causes = causes_of(error)
         destination = self._destination
-        arrived = not was_never_sent(causes)
+        callers = self._callers
+        is_resent = callers is not None and callers.may_resend(request.method)
+        arrived = is_resent or not was_never_sent(causes)
         # For urllib3 a refused connection is a timeout too.
         timed_out = (
             is_over
@@ -197,8 +199,7 @@ class RequestsTransport:
         if timed_out:
             return destination.timed_out(request, self._timeout, arrived=arrived)
         environment = self._environment
-        is_callers = environment is None
-        if (untrusted := tls_reason(causes)) and (is_callers or not arrived):
+        if (untrusted := tls_reason(causes)) and not arrived:
             trust = "the caller's session" if environment is None else environment.trust
             return destination.untrusted(request, untrusted, trust)
         reason = destination.reason(causes)
@@ -208,7 +209,8 @@ class RequestsTransport:
         # A connection that breaks later is a ProxyError too.
         if has_proxy and not arrived:
             return destination.not_through_proxy(request, reason)
-        if any(isinstance(cause, urllib3.exceptions.NewConnectionError) for cause in causes):
+        refused = any(isinstance(one, urllib3.exceptions.NewConnectionError) for one in causes)
+        if refused and not arrived:
             return destination.unreachable(request, reason)
         if _is_refused(error) or (isinstance(error, ValueError) and not arrived):
             return request.error(_errors.ConfigError, f": {reason}")

@@ -7,9 +7,14 @@ import ssl
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
+import requests
 import trustme
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 import duvo
 from tests.servers.fake_api import AGENT, KEY, TEAM
@@ -18,6 +23,15 @@ from tests.support.clients import Connect
 from tests.support.clocks import StoppedClock
 
 CLIENT_HELLO = b"\x16\x03\x01"
+
+
+def own_session(request: pytest.FixtureRequest) -> Any:
+    """Return a session for the client of a test, blocking or async."""
+    if request.node.callspec.params["connect"] == "async":
+        return httpx2.AsyncClient()
+    session = requests.Session()
+    request.addfinalizer(session.close)
+    return session
 
 
 class Greetings:
@@ -51,9 +65,14 @@ def speak_http(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("fail", [close, reset, say_nothing])
+@pytest.mark.parametrize("whose", ["ours", "the caller's"])
 def test_a_change_whose_handshake_breaks_is_sent_again_and_known_to_be_undone(
-    connect: Connect, fail: Callable[[socket.socket], None]
+    connect: Connect,
+    request: pytest.FixtureRequest,
+    fail: Callable[[socket.socket], None],
+    whose: str,
 ) -> None:
+    session = own_session(request) if whose == "the caller's" else None
     greetings = Greetings(fail)
     with raw_server(greetings.serve) as base_url:
         client = connect(
@@ -62,6 +81,7 @@ def test_a_change_whose_handshake_breaks_is_sent_again_and_known_to_be_undone(
             team_id=TEAM,
             max_retries=2,
             timeout=0.3,
+            session=session,
         )
         client._driver.api.clock = StoppedClock()
         with pytest.raises((duvo.ConnectionError, duvo.TimeoutError)) as caught:
@@ -71,11 +91,15 @@ def test_a_change_whose_handshake_breaks_is_sent_again_and_known_to_be_undone(
     assert greetings.count == 3
 
 
-def test_a_server_without_tls_is_not_asked_again(connect: Connect) -> None:
+@pytest.mark.parametrize("whose", ["ours", "the caller's"])
+def test_a_server_without_tls_is_not_asked_again(
+    connect: Connect, request: pytest.FixtureRequest, whose: str
+) -> None:
+    session = own_session(request) if whose == "the caller's" else None
     greetings = Greetings(speak_http)
     with raw_server(greetings.serve) as base_url:
         base_url = base_url.replace("http:", "https:")
-        client = connect(api_key=KEY, base_url=base_url, team_id=TEAM)
+        client = connect(api_key=KEY, base_url=base_url, team_id=TEAM, session=session)
         with pytest.raises(duvo.TLSError) as caught:
             client.runs.start(AGENT)
     assert not caught.value.arrived
@@ -129,3 +153,13 @@ def test_tls_that_breaks_after_a_change_was_sent_leaves_its_outcome_unknown(
         with pytest.raises(duvo.OutcomeUnknown, match="broke"):
             client.runs.start(AGENT)
     assert broken.count == 1
+
+
+def test_a_callers_session_that_sends_again_leaves_the_outcome_of_a_change_unknown() -> None:
+    retry = Retry(3, allowed_methods=None, backoff_factor=0)
+    with requests.Session() as session:
+        session.mount("http://", HTTPAdapter(max_retries=retry))
+        client = duvo.Client(KEY, "http://127.0.0.1:1", TEAM, session=session)
+        # Only the last failure is known: an earlier attempt might have been sent.
+        with pytest.raises(duvo.OutcomeUnknown):
+            client.runs.start(AGENT)
