@@ -14,6 +14,7 @@ from .errors import REQUEST_PENDING, TIMED_OUT, CommandFailed, Interrupted, wors
 from .output import json, run_end
 from .output.command_line import command_line
 from .replying import options
+from .time_limit import ends_at
 
 TOTAL = "seconds for the whole command, which then exits with 124 and leaves runs running"
 """Help of `--timeout` where it limits the whole command."""
@@ -27,6 +28,15 @@ def deadline_after(seconds: float | None) -> float | None:
 def left_until(deadline: float | None) -> float | None:
     """Seconds until a deadline, always above 0, or None for no limit."""
     return None if deadline is None else max(0.001, deadline - time.monotonic())
+
+
+def find(
+    client: duvo.Client, prefixes: list[str], args: Namespace, deadline: float | None
+) -> list[duvo.Run]:
+    """Return the runs that a command names, found until the deadline."""
+    late = f"run {' '.join(prefixes)} was not found within {args.timeout or 0:g} s: try again"
+    with ends_at(deadline, late):
+        return list({run.id: run for run in map(client.runs.find, prefixes)}.values())
 
 
 def follow(
@@ -101,8 +111,10 @@ def wait_for_all(
                 run_end.say_end(run)
                 if run.status == "completed":
                     run_end.print_answer(run)
-    except duvo.WaitTimeout:
+    except duvo.WaitTimeout as error:
         again = command_line(args, "runs", "wait", *left)
+        if not error.was_read:
+            raise CommandFailed(f"{error} with `{again}`", TIMED_OUT) from None
         late = f"{len(left)} of {len(runs)} runs did not end within {args.timeout:g} s"
         raise CommandFailed(f"{late} and continue: wait again with `{again}`", TIMED_OUT) from None
     except duvo.HumanRequestPending as error:

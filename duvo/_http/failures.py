@@ -34,7 +34,7 @@ class Destination:
         if request.deadline is not None and request.deadline.timeout is not None:
             timeout = min(timeout, request.deadline.timeout)
         what = "no response from" if arrived else "cannot connect to"
-        text = f": {what} {self.host} within {timeout:g} s"
+        text = f": {what} {self.host} within {round(timeout, 2):g} s"
         return request.error(_errors.TimeoutError, text, arrived=arrived)
 
     def untrusted(self, request: Request, reason: str, trust: str) -> _errors.TLSError:

@@ -225,7 +225,7 @@ class Poller:
         return error
 
     def _text(self) -> str:
-        within = f"within {self._timeout:g} s"
+        within = f"within {round(self._timeout or 0.0, 2):g} s"
         failure = "" if self._last_failure is None else f" ({self._last_failure})"
         if not self._has_read:
             may = f"{'it' if self._run_id else 'they'} may have ended"

@@ -46,7 +46,8 @@ def run(args: Namespace) -> int:
     offset = args.offset or 0
     deadline = following.deadline_after(args.timeout)
     with client_of(args, waits=args.follow) as client:
-        handle = client.runs.find(args.run_id)
+        limit = deadline if args.follow else None
+        (handle,) = following.find(client, [args.run_id], args, limit)
         if args.follow:
             return following.follow(client, handle, args, deadline, offset=offset, last=args.tail)
         messages = handle.messages(offset=offset, limit=args.limit, last=args.tail)

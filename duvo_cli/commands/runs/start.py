@@ -14,6 +14,7 @@ from ...output import json, terminal
 from ...output.command_line import command_line
 from ...parser import ONE_REQUEST, Parser, identifier
 from ...replying import options
+from ...time_limit import ends_at
 
 
 def register(parser: Parser) -> None:
@@ -64,20 +65,27 @@ def run(args: Namespace) -> int:
     message = None if args.message is None else text.text_of(args.message)
     deadline = following.deadline_after(args.timeout)
     with client_of(args, waits=waits) as client:
-        started = _start(client, args, message)
+        started = _start(client, args, message, deadline if waits else None)
         if args.wait:
             return following.wait(client, started, args, deadline)
         _show_start(started, args)
         return following.follow(client, started, args, deadline) if args.follow else 0
 
 
-def _start(client: duvo.Client, args: Namespace, message: str | None) -> duvo.Run:
+def _start(
+    client: duvo.Client, args: Namespace, message: str | None, deadline: float | None
+) -> duvo.Run:
+    recent = command_line(args, "runs", "list", "--agent", args.agent, "--since", "5m")
+    late = f"the start has not ended within {args.timeout or 0:g} s"
     try:
-        return client.runs.start(
-            args.agent, message=message, sandbox_id=args.sandbox_id, webhook_url=args.webhook_url
-        )
+        with ends_at(deadline, f"{late}; `{recent}` shows whether the run was started"):
+            return client.runs.start(
+                args.agent,
+                message=message,
+                sandbox_id=args.sandbox_id,
+                webhook_url=args.webhook_url,
+            )
     except KeyboardInterrupt:
-        recent = command_line(args, "runs", "list", "--agent", args.agent, "--since", "5m")
         raise Interrupted(f"interrupted; `{recent}` shows whether the run was started") from None
 
 

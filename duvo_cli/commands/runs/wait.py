@@ -32,7 +32,7 @@ def run(args: Namespace) -> int:
     options.check_options(args, "runs wait")
     deadline = following.deadline_after(args.timeout)
     with client_of(args, waits=True) as client:
-        runs = list({run.id: run for run in map(client.runs.find, args.run_ids)}.values())
+        runs = following.find(client, args.run_ids, args, deadline)
         if len(runs) == 1:
             return following.wait(client, runs[0], args, deadline)
         return following.wait_for_all(client, runs, args, deadline)

@@ -16,6 +16,7 @@ from ...output import json, run_end, terminal
 from ...output.command_line import command_line
 from ...output.times import SINCE, moment
 from ...parser import RUN, Parser, identifier, words
+from ...time_limit import ends_at
 
 _UNFINISHED = ("not_started", "pending", "starting", "running", "waiting")
 _ENDED = ("completed", "failed", "stopped", "interrupted")
@@ -78,7 +79,9 @@ def run(args: Namespace) -> int:
             )
     deadline = following.deadline_after(args.timeout)
     with client_of(args, waits=True) as client:
-        runs = list(_runs(client, args))
+        late = f"the runs could not be listed within {args.timeout or 0:g} s"
+        with ends_at(deadline, f"{late}: try again with `{_again(args)}`"):
+            runs = list(_runs(client, args))
         if not runs:
             terminal.say("no runs to watch")
             return 0
