@@ -47,7 +47,8 @@ class Server:
 
     The server runs in its own thread and event loop, so it works the same from
     a script, a notebook cell or an async test. One runs in a process at a
-    time. Its methods may be called from any thread.
+    time. Its methods may be called from any thread, and `close` from a signal
+    handler too.
 
     Args:
         agents: the agents to serve.
@@ -116,7 +117,9 @@ class Server:
             Endpoint, host, port, keys_file, tls_cert, tls_key, insecure
         )
         self._endpoint: Endpoint | None = None
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler may close the server at any moment.
+        self._lock = threading.RLock()
+        self._is_starting = self._is_closed_early = False
         self._thread: threading.Thread | None = None
         self._stop_serving: Callable[[], object]
         self._replace_agents: Callable[[Iterable[Agent]], int]
@@ -135,12 +138,19 @@ class Server:
         """Start serving; return once requests are answered.
 
         Raises:
-            EngineError: the server cannot start.
+            EngineError: the server cannot start, or was closed meanwhile.
         """
         with self._lock:
             if self._thread is not None:
                 raise EngineError("the engine has been started already; make another Server")
-            self._start()
+            self._is_starting = True
+            try:
+                self._start()
+            finally:
+                self._is_starting = False
+            if self._is_closed_early:
+                self.close()
+                raise EngineError("the engine was closed while it started")
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop serving. Unfinished runs stay as they are and continue at the next start.
@@ -149,6 +159,7 @@ class Server:
             timeout: seconds to wait for the end at most.
         """
         with self._lock:
+            self._is_closed_early = self._is_starting
             if self._thread is None or not self._thread.is_alive():
                 return
             with suppress(RuntimeError):  # the loop has just been closed

@@ -163,6 +163,56 @@ def test_agents_that_ignore_their_end_do_not_keep_a_program_from_its_end() -> No
     assert time.monotonic() - float(done.stdout) < 8
 
 
+CLOSED_BY_A_HANDLER = """
+import asyncio, signal
+from duvo.local import EngineError, Server
+from duvo.local._execution.engine import Engine
+
+def close(number, frame):
+    server.close()
+
+signal.signal(signal.SIGTERM, close)
+signal.signal(signal.SIGHUP, close)
+server = Server(port=0)
+server.start()
+print("started", flush=True)
+server.wait()
+print("ended", flush=True)
+
+server = Server(port=0)
+launch = Engine.launch
+
+async def launch_slowly(engine):
+    print("starting", flush=True)
+    while not server._is_closed_early:
+        await asyncio.sleep(0.01)
+    await launch(engine)
+
+Engine.launch = launch_slowly
+try:
+    server.start()
+except EngineError as error:
+    print(error)
+"""
+
+
+def test_a_signal_handler_may_close_a_server_at_any_moment() -> None:
+    command = [sys.executable, "-c", CLOSED_BY_A_HANDLER]
+    with subprocess.Popen(command, stdout=PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "started\n"
+            for _ in range(3):
+                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGHUP)
+            assert process.stdout.readline() == "ended\n"
+            assert process.stdout.readline() == "starting\n"
+            process.send_signal(signal.SIGTERM)
+            assert process.communicate(timeout=30)[0] == "the engine was closed while it started\n"
+        finally:
+            process.kill()
+
+
 gate = threading.Event()
 calls: list[str] = []
 
