@@ -18,8 +18,10 @@ import httpx2
 import pytest
 
 import duvo
+from duvo._flow.steps import Send
 from duvo._http import httpx_sessions
-from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, serving
+from duvo._http.request import Request
+from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, ReceivedRequest, serving
 from tests.unit.async_client.conftest import connections, until
 
 pytestmark = pytest.mark.anyio
@@ -215,6 +217,33 @@ async def test_a_start_that_was_never_connected_is_not_in_doubt(deaf: str) -> No
             await client.runs.ask(AGENT, "go", timeout=0.5)
         assert time.monotonic() - began < 2
     assert isinstance(ended.value.__cause__, duvo.TimeoutError)
+
+
+async def test_a_change_knows_whether_it_may_be_sent_when_it_is_cancelled(
+    fake_api: FakeAPI, deaf: str
+) -> None:
+    reached, release = threading.Event(), threading.Event()
+
+    def hold(seen: ReceivedRequest) -> None:
+        reached.set()
+        release.wait(10)
+
+    fake_api.before = hold
+    may_be_sent = {}
+    for base_url in (deaf, fake_api.base_url):
+        request = Request("POST", "/v2/changes")
+        async with duvo.AsyncClient(KEY, base_url, TEAM) as client:
+            await client._driver.prepare()
+            sending = asyncio.ensure_future(client._driver.perform(Send(request)))
+            if base_url != deaf:
+                await asyncio.to_thread(reached.wait, 10)
+            await asyncio.sleep(0.2)
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+        may_be_sent[base_url] = request.may_be_sent
+    release.set()
+    assert may_be_sent == {deaf: False, fake_api.base_url: True}
 
 
 async def test_a_connection_is_kept_between_polls(
