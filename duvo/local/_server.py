@@ -10,10 +10,11 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ._api import ports
 from ._api.endpoint import Endpoint
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ._database.database import Database
     from ._execution.engine import Engine
 
+T = TypeVar("T")
 
 _WATCH_INTERVAL = 1.0
 """Seconds between two checks that the database is still in its place."""
@@ -122,7 +124,8 @@ class Server:
         self._is_starting = self._is_closed_early = False
         self._thread: threading.Thread | None = None
         self._stop_serving: Callable[[], object]
-        self._replace_agents: Callable[[Iterable[Agent]], int]
+        self._loop: asyncio.AbstractEventLoop
+        self._engine: Engine
 
     def __repr__(self) -> str:
         return f"<duvo.local.Server {self.base_url or 'not started'}>"
@@ -203,10 +206,17 @@ class Server:
             EngineError: two agents have the same name, or the server is not running.
         """
         combined = combine(agents, self._has_examples)
+        count = self._with_engine(lambda engine: engine.replace_agents(combined))
+        self.agents, self.waiting_for = combined, self._engine.waiting_for
+        return count
+
+    def _with_engine(
+        self, work: Callable[[Engine], Coroutine[Any, Any, T]], timeout: float | None = None
+    ) -> T:
+        """Await the work on the engine's loop."""
         if self._thread is None or not self._thread.is_alive():
             raise EngineError("the engine is not running")
-        self.agents = combined
-        return self._replace_agents(combined)
+        return asyncio.run_coroutine_threadsafe(work(self._engine), self._loop).result(timeout)
 
     def _start(self) -> None:
         from ._database.database import Database
@@ -286,13 +296,7 @@ class Server:
             engine.is_leaving = True
             loop.call_soon_threadsafe(closing.set)
 
-        def replace_agents(agents: Iterable[Agent]) -> int:
-            replacing = engine.replace_agents(agents)
-            count = asyncio.run_coroutine_threadsafe(replacing, loop).result()
-            self.waiting_for = engine.waiting_for
-            return count
-
-        self._stop_serving, self._replace_agents = stop_serving, replace_agents
+        self._stop_serving, self._loop, self._engine = stop_serving, loop, engine
         try:
             long_polls = LongPolls(engine.notifier)
             monitoring = None

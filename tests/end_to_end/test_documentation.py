@@ -19,8 +19,9 @@ from duvo.local import Server
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# The programs of this page need a web server or a notebook: test_async_docs.py runs them.
-WITHOUT_SCRIPTS = "async.md"
+# The programs of these pages need a web server, a notebook or pytest: test_async_docs.py and
+# test_testing_kit.py run them.
+WITHOUT_SCRIPTS = ("async.md", "testing-agents.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -29,7 +30,7 @@ def blocks(language: str) -> Iterator[object]:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for found in BLOCK.finditer(text):
-            if found[1] == language and page.name != WITHOUT_SCRIPTS:
+            if found[1] == language and page.name not in WITHOUT_SCRIPTS:
                 line = text.count("\n", 0, found.start()) + 1
                 yield pytest.param(found[2], id=f"{page.name}:{line}")
 

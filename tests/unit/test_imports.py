@@ -20,7 +20,7 @@ BY_NAME = {
 }
 """Files that import by a name in a string, and what."""
 
-ABOVE_ALL = ("duvo/webhooks.py", "duvo/testing.py", "duvo/mcp/")
+ABOVE_ALL = ("duvo/webhooks.py", "duvo/testing/", "duvo/mcp/")
 """Parts of duvo that use its public names only, as a user would."""
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from .._cluster.cluster import Cluster
 from .._database.database import Database, EngineClosed
 from .._notifier import Notifier
-from .._store import idempotency, queries
+from .._store import commands, idempotency, queries
 from .._store.commands import Change
 from .._store.turns import TurnTakenOver
 from .._text import logger, one_line
@@ -196,6 +196,14 @@ class Engine:
             turn.look_for_agent()
         await self._log_missing_agents()
         return sum(turn.is_replaced() for turn in self.turns.values())
+
+    async def delete_runs(self) -> None:
+        """Delete every run, and end its turn without a trace."""
+        await self.transact(commands.delete_all)
+        while tasks := self._running | self._starting:
+            for turn in self.turns.values():
+                turn.end()
+            await asyncio.wait(tasks)
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
         """Call the function once and record its result; on recovery return the record."""

@@ -45,6 +45,12 @@ class Change:
     event: Event | None = None  # to log
 
 
+def delete_all(connection: sa.Connection) -> None:
+    """Delete all runs, and what belongs to them."""
+    for table in (runs, messages, requests, schema.idempotency):
+        connection.execute(table.delete())
+
+
 def start(
     connection: sa.Connection,
     agent: Agent,

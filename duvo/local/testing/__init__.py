@@ -1,0 +1,1 @@
+"""Tests of agents: a server that is emptied after each."""

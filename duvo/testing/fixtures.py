@@ -1,0 +1,59 @@
+"""Fixtures for pytest, which loads this module by its entry point.
+
+The engine is loaded when a fixture is first used.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import duvo
+    from duvo.local import Agent, Server
+    from duvo.local.testing.server import ReusableServer
+
+    ServeAgents = Callable[..., Server]
+
+
+@pytest.fixture(scope="session")
+def _duvo_server() -> Iterator[ReusableServer]:
+    from duvo.local.testing.server import ReusableServer
+
+    server = ReusableServer()
+    with server:
+        yield server
+
+
+@pytest.fixture
+def duvo_engine(
+    _duvo_server: ReusableServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ServeAgents]:
+    """Serve agents: `duvo_engine(agent, …)` returns the `duvo.local.Server`.
+
+    All tests of a session share the server; each begins with an empty database.
+    A further call replaces the agents and keeps the runs. `duvo.Client()` uses
+    this server within the test.
+    """
+    monkeypatch.setenv("DUVO_API_KEY", _duvo_server.api_key)
+    monkeypatch.setenv("DUVO_API_BASE_URL", _duvo_server.base_url)
+    monkeypatch.setenv("DUVO_TEAM_ID", _duvo_server.team_id)
+
+    def serve(*agents: Agent) -> Server:
+        _duvo_server.replace_agents(agents)
+        return _duvo_server
+
+    yield serve
+    # Not at the next test: until then its agents would work on.
+    _duvo_server.reset()
+
+
+@pytest.fixture
+def duvo_client(duvo_engine: ServeAgents) -> Iterator[duvo.Client]:
+    """A `duvo.Client` of the test's engine."""
+    import duvo
+
+    with duvo.Client() as client:
+        yield client
