@@ -337,6 +337,7 @@ class AsyncRuns:
         message: Callable[[Any], str] | None = None,
         key: str | Callable[[Any], str] | None = None,
         journal: str | os.PathLike[str] | None = None,
+        retry_failed: bool = False,
     ) -> AsyncResults:
         """Start a run for each input, and return `(input, run)` as the runs end.
 
@@ -361,6 +362,7 @@ class AsyncRuns:
                 is different.
             journal: a file, created if missing, that records the state of each
                 input; one process uses it at a time.
+            retry_failed: starts inputs again whose runs failed or were stopped.
 
         Returns:
             An iterator of pairs in the order of the runs' ends. Runs that an
@@ -390,6 +392,7 @@ class AsyncRuns:
             concurrency=concurrency,
             on_request=on_request,
             answers=answers,
+            retry_failed=retry_failed,
             make_run=lambda state: AsyncRun(driver, state),
         )
         return AsyncResults(batch, AsyncWorkers(driver, batch))

@@ -14,9 +14,10 @@ from .._watch.watcher import Watcher
 from . import tasks
 from .adoption import newest_mark
 from .completions import Await, Spawn
-from .entry import Entry, Progress, restored, stored
+from .entry import Entry, Progress
 from .journal import Journal
 from .starts import Starts
+from .stored_runs import restored, stored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Batch:
         concurrency: int,
         on_request: AsyncOnRequest,
         answers: Answers | None,
+        retry_failed: bool,
         make_run: Callable[[RunState], Any],
     ):
         self._driver = driver
@@ -76,6 +78,7 @@ class Batch:
         self._concurrency = concurrency
         self._on_request = on_request
         self._answers = answers
+        self._retry_failed = retry_failed
         self._make_run = make_run
         self._is_prepared = False
         self._poller = Poller(driver.api, None, None)
@@ -184,6 +187,8 @@ class Batch:
             take = self._inputs.take_async if self._driver.may_await else self._inputs.take
             taken = yield Call(take, min(room, _AT_ONCE))
             rows = yield from block(self._journal.take, [item.name for item in taken])
+            if self._retry_failed:
+                rows = yield from block(self._journal.retry_failed, rows)
             pairs = zip(rows, taken, strict=True)
             self._begin([Entry(row, item) for row, item in pairs if not row.repeated])
         return not self._inputs.are_taken

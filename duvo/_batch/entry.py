@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from attrs import define, frozen
 
-from .._run.answer import FinalAnswer
-from .._run.state import RunState
 from .fingerprints import of_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .._run.state import RunState
     from .inputs import Input
     from .journal import Row
 
@@ -64,25 +62,3 @@ class Progress:
     stopped: int = 0
     running: int = 0
     waiting: int = 0
-
-
-def stored(state: RunState) -> str:
-    """Return a run that has ended, as the journal stores it."""
-    final_answer = state.final_answer
-    return json.dumps(
-        {
-            "run": state.raw_run if state.listed else state.raw,
-            "listed": state.listed,
-            "read": final_answer.is_read,
-            "answer": final_answer.answer,
-            "failure": final_answer.failure,
-        }
-    )
-
-
-def restored(run_id: str, text: str) -> RunState:
-    """Return a run that the journal stored."""
-    kept = json.loads(text)
-    state = RunState(run_id, kept["run"], listed=kept["listed"])
-    state.final_answer = FinalAnswer(kept["answer"], kept["failure"], is_read=kept["read"])
-    return state

@@ -4,7 +4,8 @@ Each input has a row, which is written before anything is sent for the input, wi
 the idempotency key of every attempt to start its run. So even after a kill, the
 file shows which starts were certainly not sent (`new`), which may have been sent
 (`sending`), which runs were started (`started`), and which have a result
-(`finished`). Only the names of inputs are stored, not the inputs.
+(`finished`). A row that is started again is `new`, with another key. Only the
+names of inputs are stored, not the inputs.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .._errors import JournalError
 from .._forks import renew_in_child
 from . import fingerprints
 from .journal_file import open_file, open_private
+from .stored_runs import stored_status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class Changes:
         new: inputs without a row.
         gone: rows without an input.
         finished: known inputs whose runs have ended.
+        failed: known inputs whose runs failed or were stopped.
         changed: known inputs that were sent with another start message. They keep
             their runs.
     """
@@ -81,6 +84,7 @@ class Changes:
     gone: int
     finished: int = 0
     changed: int = 0
+    failed: int = 0
 
 
 class Journal:
@@ -109,6 +113,7 @@ class Journal:
         self._connection = (
             open_private(owner) if self._file is None else open_file(self._file, owner, named_by)
         )
+        self._connection.create_function("is_failure", 1, _is_failure, deterministic=True)
         self._execute = self._connection.execute
         self._pass: int | None = None
         self._lock = threading.RLock()
@@ -219,10 +224,34 @@ class Journal:
             [(row.id,) for row in rows],
         )
 
+    def retry_failed(self, rows: Sequence[Row]) -> list[Row]:
+        """Make the rows `new` whose runs failed or were stopped; return all rows as they are now.
+
+        The runs are remembered: a search for the next run of a row does not find them.
+        """
+        again = {row.id: _for_retry(row) for row in rows if _is_failure(row.result)}
+        with self._transaction():
+            self._connection.executemany(
+                "INSERT INTO earlier_runs SELECT run_id, id FROM inputs"
+                " WHERE id = ? AND state = 'finished'",
+                [(row_id,) for row_id in again],
+            )
+            self._connection.executemany(
+                "UPDATE inputs SET state = 'new', idempotency_key = ?, sent_at = NULL,"
+                " run_id = NULL, result = NULL, delivered = 0, message = NULL"
+                " WHERE id = ? AND state = 'finished'",
+                [(row.idempotency_key, row.id) for row in again.values()],
+            )
+        return [row if row.repeated else again.get(row.id, row) for row in rows]
+
     def has_run(self, run_id: str) -> bool:
-        """Whether a row has this run."""
+        """Whether a row has this run, or had it before it was started again."""
         with self._connected():
-            found = self._execute("SELECT 1 FROM inputs WHERE run_id = ?", (run_id,)).fetchone()
+            found = self._execute(
+                "SELECT 1 FROM inputs WHERE run_id = ?1"
+                " UNION ALL SELECT 1 FROM earlier_runs WHERE run_id = ?1",
+                (run_id,),
+            ).fetchone()
         return found is not None
 
     def compare(self, inputs: Iterable[tuple[str, str | None]]) -> Changes:
@@ -246,13 +275,20 @@ class Journal:
                 self._execute("COMMIT")
             counted = self._execute(
                 "SELECT count(id), sum(state = 'finished'), sum(inputs.message <> met.message),"
+                " sum(is_failure(result)),"
                 " (SELECT sum(times) FROM met), (SELECT count(*) FROM inputs)"
                 " FROM met JOIN inputs ON inputs.name = met.name AND occurrence < times"
             )
-            known, finished, changed, total, rows = (count or 0 for count in counted.fetchone())
+            counts = (count or 0 for count in counted.fetchone())
+            known, finished, changed, failed, total, rows = counts
             self._execute("DROP TABLE temp.met")
         return Changes(
-            known=known, new=total - known, gone=rows - known, finished=finished, changed=changed
+            known=known,
+            new=total - known,
+            gone=rows - known,
+            finished=finished,
+            changed=changed,
+            failed=failed,
         )
 
     def close(self) -> None:
@@ -298,3 +334,11 @@ class Journal:
 
     def __str__(self) -> str:
         return "the journal" if self._file is None else f"the journal {self._file}"
+
+
+def _is_failure(result: str | None) -> bool:
+    return result is not None and stored_status(result) != "completed"
+
+
+def _for_retry(row: Row) -> Row:
+    return Row(row.id, row.name, row.occurrence, "new", str(uuid.uuid4()))

@@ -16,17 +16,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-VERSION = 2
+VERSION = 3
 """Version of the tables; a file of a newer version is refused."""
 
 _APPLICATION = 0x6475766F  # "duvo" in ASCII, the mark of a journal
 _OWNER_ALONE = 0o600
 _ATTEMPTS = 6
 
-_COLUMNS_OF_VERSION_2 = (
-    "ALTER TABLE batch ADD COLUMN named_by TEXT",
-    "ALTER TABLE inputs ADD COLUMN message TEXT",
-)
+# The runs of earlier attempts, whose inputs have or will have another run.
+_EARLIER_RUNS = "CREATE TABLE earlier_runs (run_id TEXT PRIMARY KEY, input_id INTEGER NOT NULL)"
+
+_ADDED_IN_VERSION = {
+    2: (
+        "ALTER TABLE batch ADD COLUMN named_by TEXT",
+        "ALTER TABLE inputs ADD COLUMN message TEXT",
+    ),
+    3: (_EARLIER_RUNS,),
+}
 
 _TABLES = (
     """
@@ -60,6 +66,7 @@ _TABLES = (
     "CREATE UNIQUE INDEX inputs_name ON inputs (name, occurrence)",
     # Two inputs never share a run: this refuses to adopt a run twice.
     "CREATE UNIQUE INDEX inputs_run ON inputs (run_id) WHERE run_id IS NOT NULL",
+    _EARLIER_RUNS,
 )
 
 
@@ -170,9 +177,12 @@ def _check(file: Path, connection: sqlite3.Connection, owner: tuple[str, str, st
 
 
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:
-    if _pragma(connection, "user_version") < VERSION:
-        for statement in _COLUMNS_OF_VERSION_2:
-            connection.execute(statement)
+    found = _pragma(connection, "user_version")
+    for version, statements in _ADDED_IN_VERSION.items():
+        if version > found:
+            for statement in statements:
+                connection.execute(statement)
+    if found < VERSION:
         connection.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -334,6 +334,7 @@ class Runs:
         message: Callable[[Any], str] | None = None,
         key: str | Callable[[Any], str] | None = None,
         journal: str | os.PathLike[str] | None = None,
+        retry_failed: bool = False,
         executor: Executor | None = None,  # sync
     ) -> Results:
         """Start a run for each input, and return `(input, run)` as the runs end.
@@ -359,6 +360,7 @@ class Runs:
                 is different.
             journal: a file, created if missing, that records the state of each
                 input; one process uses it at a time.
+            retry_failed: starts inputs again whose runs failed or were stopped.
             executor: runs `on_request` and reads answers, in place of threads; it
                 is not shut down. If it can lose a worker (Dask), `on_request`
                 may be called again for a request without a reply. Runs are
@@ -391,6 +393,7 @@ class Runs:
             concurrency=concurrency,
             on_request=on_request,
             answers=answers,
+            retry_failed=retry_failed,
             make_run=lambda state: Run(driver, state),
         )
         driver.run(batch.prepare())  # sync

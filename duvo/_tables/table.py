@@ -35,6 +35,7 @@ class Table:
         path: a file, or a pipe, whose content is copied to a temporary file.
         stream: read in place of a file, and copied too; `path` is then only its name.
         columns: columns that it must have.
+        delimiter: of a CSV; None: by its content.
 
     Attributes:
         format: how it is read.
@@ -42,7 +43,14 @@ class Table:
         file: the file, or None when the input was copied.
     """
 
-    def __init__(self, path: str, stream: BinaryIO | None = None, *, columns: Collection[str] = ()):
+    def __init__(
+        self,
+        path: str,
+        stream: BinaryIO | None = None,
+        *,
+        columns: Collection[str] = (),
+        delimiter: str | None = None,
+    ):
         self.name = path
         self.file = Path(path) if stream is None and Path(path).is_file() else None
         self._copy: BinaryIO | None = None
@@ -52,7 +60,7 @@ class Table:
                 with contextlib.nullcontext(stream) if stream else self._open_file() as source:
                     shutil.copyfileobj(source, self._copy)
                 self._copy.flush()
-            self.format = self._recognised(columns)
+            self.format = self._recognised(columns, delimiter)
             on_failure.pop_all()
 
     @property
@@ -93,13 +101,13 @@ class Table:
                 )
             yield row.value
 
-    def _recognised(self, columns: Collection[str]) -> Format:
+    def _recognised(self, columns: Collection[str], delimiter: str | None) -> Format:
         with self._open() as content:
             sample = content.read(_SAMPLE)
             is_whole = not content.read(1)
         try:
             suffix = Path(self.name).suffix.lower()
-            return recognise(sample, suffix, columns, is_whole=is_whole)
+            return recognise(sample, suffix, columns, is_whole=is_whole, delimiter=delimiter)
         except ConfigError as error:
             raise ConfigError(f"{self.name}: {error}") from None
 

@@ -55,7 +55,12 @@ def encoding_of(data: bytes) -> Literal["UTF-8", "UTF-16"]:
 
 
 def recognise(
-    sample: bytes, suffix: str, columns: Collection[str] = (), *, is_whole: bool = True
+    sample: bytes,
+    suffix: str,
+    columns: Collection[str] = (),
+    *,
+    is_whole: bool = True,
+    delimiter: str | None = None,
 ) -> Format:
     """Return the format of an input.
 
@@ -64,6 +69,7 @@ def recognise(
         suffix: of its name; `.csv`, `.json`, `.jsonl` and `.ndjson` are trusted.
         columns: columns that it must have.
         is_whole: whether the sample is the whole input.
+        delimiter: of a CSV; None: by its content.
 
     Raises:
         ConfigError: it is not text, or may be read in two ways.
@@ -77,11 +83,15 @@ def recognise(
     if not is_whole and len(lines) > 1:
         # The last line is cut.
         del lines[-1]
+    separator = _SEPARATOR_LINE.fullmatch(lines[0])
+    if delimiter is not None:
+        if suffix in _JSON:
+            raise ConfigError(f"a {suffix} file has no delimiter; only a CSV does")
+        return Format("csv", encoding, delimiter, separator is not None, newline)
     texts = [line.strip(WHITE_SPACE) for line in lines if line.strip(WHITE_SPACE)]
     if suffix in _JSON or (suffix != ".csv" and _is_json(texts, columns)):
         is_cut = not is_whole and len(lines) == 1
         return Format(_json_kind(texts, suffix, is_cut=is_cut), encoding, newline=newline)
-    separator = _SEPARATOR_LINE.fullmatch(lines[0])
     delimiter = separator[1] if separator else _delimiter([f"{line}\n" for line in lines])
     return Format("csv", encoding, delimiter, separator is not None, newline)
 
@@ -148,8 +158,8 @@ def _delimiter(lines: Sequence[str]) -> str:
     if len(likely) > 1:
         words = " or ".join(_DELIMITERS[delimiter] for delimiter in likely)
         raise ConfigError(
-            f"the columns may be separated by {words}: begin the file with the line "
-            f"sep={likely[0]} or sep={likely[1]}"
+            f"the columns may be separated by {words}: give --delimiter, or begin the file with "
+            f"the line sep={likely[0]} or sep={likely[1]}"
         )
     return likely[0]
 

@@ -57,11 +57,12 @@ def run(
             message=message,
             key=key,
             journal=journal,
+            retry_failed=args.retry_failed,
             executor=executor,
         )
         stack.enter_context(results)
         if continues:
-            _say_changes(results, table, journal)
+            _say_changes(results, table, journal, retry_failed=args.retry_failed)
         if args.on_request in (None, "leave"):
             stack.enter_context(notice.announced_once(results, args))
         try:
@@ -134,10 +135,11 @@ def _add_failures(error: duvo.MapIncomplete, key: Key | None, summary: Summary) 
             summary.add("not done", index, key_text, "", str(why))
 
 
-def _say_changes(results: duvo.Results, table: Table, journal: Path) -> None:
+def _say_changes(results: duvo.Results, table: Table, journal: Path, *, retry_failed: bool) -> None:
     changes = results.compare(table.values())
     if changes.known or changes.gone:
-        terminal.say(f"continuing from {journal}: {changes_in_words(changes)}")
+        words = changes_in_words(changes, retry_failed=retry_failed)
+        terminal.say(f"continuing from {journal}: {words}")
 
 
 def _show(summary: Summary) -> None:

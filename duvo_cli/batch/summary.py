@@ -50,7 +50,7 @@ class Summary:
         return worst(_EXIT_CODES.get(outcome, 0) for outcome in self._counts)
 
 
-def changes_in_words(changes: duvo.Changes) -> str:
+def changes_in_words(changes: duvo.Changes, *, retry_failed: bool = False) -> str:
     """What continuing a batch does, by its rows compared with its journal."""
     unfinished = changes.known - changes.finished
     parts = []
@@ -58,11 +58,17 @@ def changes_in_words(changes: duvo.Changes) -> str:
         parts.append(f"{_rows(unfinished, 'has', 'have')} no result yet")
     if changes.new:
         parts.append(f"starting {_rows(changes.new, 'that has', 'that have')} no run yet")
+    if retry_failed and changes.failed:
+        failed = _rows(changes.failed, "that failed or was", "that failed or were")
+        parts.append(f"starting again {failed} stopped")
     if not parts:
         parts.append(
             f"nothing to start, {_rows(changes.finished, 'has', 'have')} a result already "
             "(another --journal starts again)"
         )
+    if changes.failed and not retry_failed:
+        failed = _rows(changes.failed, "failed or was", "failed or were")
+        parts.append(f"{failed} stopped (--retry-failed starts again)")
     if changes.changed:
         verb = _rows(changes.changed, "was", "were")
         parts.append(f"{verb} started with another message, which is kept")

@@ -307,6 +307,29 @@ def test_a_row_refused_by_the_server_is_reported_and_the_others_finish(
     assert numbers_of(batch(agent=AGENT).stdout) == ["INV-1"]
 
 
+def test_retry_failed_starts_again_only_rows_whose_runs_failed_or_were_stopped(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 2)
+    options = ("--output", str(batch.output), "--on-request", "approve")
+    process = batch.start("--output", str(batch.output))
+    wait_for(lambda: len(waiting(batch, dev_client)) == 2)
+    for run in dev_client.runs.list(status="waiting", search=batch.supplier):
+        run.stop() if "INV-0" in (run.title or "") else run.refresh().respond(approve=True)
+    process.communicate(timeout=30)
+    assert process.returncode == 5
+    hint = "1 row failed or was stopped (--retry-failed starts again)"
+    assert hint in batch(*options).stderr
+    again = batch(*options, "--retry-failed")
+    assert f"{batch.journal}: starting again 1 row that failed or was stopped\n" in again.stderr
+    assert (again.stdout, again.returncode) == ("", 0)
+    ends = [
+        (result["index"], result["run"]["status"]) for result in lines_of(batch.output.read_text())
+    ]
+    assert sorted(ends) == [(0, "completed"), (0, "stopped"), (1, "completed")]
+    assert batch.started(dev_client) == {"INV-0": 2, "INV-1": 1}
+
+
 def test_an_error_that_ends_a_batch_says_how_to_continue(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command, folder: Path
 ) -> None:
@@ -391,6 +414,8 @@ def test_rows_that_are_bad_for_the_same_reason_share_a_line(
         ("message,b\n,1\n", "", "line 2: the message would be empty"),
         ("a\n1\n", "--executor nothing", "neither threads nor dask:ADDRESS"),
         ("a\n1\n", "--executor dask:", "neither threads nor dask:ADDRESS"),
+        ("a\n1\n", "--delimiter ::", "'::' is not one character that can separate columns"),
+        ('{"a": 1}\n', "--input rows.jsonl --delimiter ;", "a .jsonl file has no delimiter"),
         ("a\n1\n", "--concurrency 0", "'0' is not a whole number of 1 or more"),
         ("a\n1\n", "--on-request ask", "invalid choice"),
         ("a\n1\n", "--concurrency x", "'x' is not a whole number of 1 or more"),
@@ -414,6 +439,7 @@ def test_input_that_cannot_work_is_one_line_and_starts_nothing(
 ) -> None:
     monkeypatch.chdir(folder)
     Path("rows.csv").write_text(text)
+    Path("rows.jsonl").write_text(text)
     Path("notes.txt").write_text("of mine")
     input = "" if "--input" in options else "--input rows.csv"
     words = f"runs start-many --agent {AGENT} {input} {options}"
@@ -466,6 +492,20 @@ def test_a_dry_run_shows_messages_without_settings_or_a_server(
         "message": f"Process INV-1 of {batch.supplier}",
     }
     assert list(folder.iterdir()) == [batch.file]
+
+
+@pytest.mark.parametrize(("delimiter", "given"), [(";", ";"), ("#", "#"), ("\t", "tab")])
+def test_a_delimiter_that_is_given_is_not_looked_for(
+    delimiter: str, given: str, run_duvo_unconfigured: Command, folder: Path
+) -> None:
+    (folder / "rows.csv").write_text(
+        "a,b;c#d\te\n1,2;3#4\t5\n".replace(delimiter, f"{delimiter}m,")
+    )
+    words = ["runs", "start-many", "--agent", "A", "--input", str(folder / "rows.csv"), "--dry-run"]
+    done = run_duvo_unconfigured(*words, "--delimiter", given)
+    assert done.stderr == "duvo: nothing was started\n"
+    message = json.loads(done.stdout.removeprefix("0: "))
+    assert len(message) == 2
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -40,6 +40,12 @@ def register(parser: Parser) -> None:
         help="CSV with a header (.csv) or JSON (.json, .jsonl); - reads either from stdin",
     )
     parser.add_argument(
+        "--delimiter",
+        type=_delimiter,
+        metavar="C",
+        help="the character between the columns of a CSV, or tab (found out from its content)",
+    )
+    parser.add_argument(
         "--message-template",
         metavar="TEXT",
         help="the message, where {column} stands for a row's text (by default the column "
@@ -62,6 +68,11 @@ def register(parser: Parser) -> None:
         "--journal",
         metavar="FILE",
         help="the file that records each row's run (the input's name and .duvo-journal)",
+    )
+    parser.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="start a new run for each row whose run failed or was stopped, by the journal",
     )
     parser.add_argument(
         "--output", metavar="FILE", help="append results to this file, not to stdout (-)"
@@ -105,8 +116,9 @@ def run(args: Namespace) -> int:
     key = None if args.key is None else Key(args.key)
     columns = [*message.columns, *([args.key] if args.key is not None else [])]
     stream = text.stdin() if args.input == "-" else None
-    with Table("stdin" if stream else args.input, stream, columns=columns) as table:
-        if not table.is_plain:
+    name = "stdin" if stream else args.input
+    with Table(name, stream, columns=columns, delimiter=args.delimiter) as table:
+        if not table.is_plain and args.delimiter is None:
             terminal.say(f"reading {table.name} as {table.format.description}")
         total = _checked(table, message, key)
         if not total:
@@ -117,6 +129,13 @@ def run(args: Namespace) -> int:
         from ...batch import run
 
         return run.run(args, table, message, key, total, _journal(args, table))
+
+
+def _delimiter(text: str) -> str:
+    character = "\t" if text in ("tab", r"\t") else text
+    if len(character) != 1 or character in '"\r\n' or not character.isascii():
+        raise ArgumentTypeError(f"{text!r} is not one character that can separate columns")
+    return character
 
 
 def _message(args: Namespace) -> StartMessage:

@@ -21,6 +21,10 @@ from duvo._batch.journal import Changes, Journal, Row
 
 OWNER = {"server": "http://127.0.0.1:9", "team_id": "team", "agent_id": "agent"}
 
+COMPLETED = '{"run": {"status": "completed"}, "listed": true}'
+FAILED = '{"run": {"run": {"status": "failed"}}, "listed": false}'
+STOPPED = '{"run": {"status": "interrupted"}, "listed": true}'
+
 
 def opened(path: Path | None, **owner: str) -> closing[Journal]:
     return closing(Journal(path, **{**OWNER, **owner}))
@@ -50,7 +54,7 @@ def journal(request: pytest.FixtureRequest, file: Path) -> Iterator[Journal]:
 def finish(journal: Journal, row: Row, run_id: str) -> None:
     journal.sending([row])
     journal.started([(row, run_id)])
-    journal.finished([(row, "{}")])
+    journal.finished([(row, COMPLETED)])
 
 
 def again(file: Path, inputs: list[str]) -> list[Row]:
@@ -256,7 +260,7 @@ def test_inputs_that_were_sent_with_another_message_are_counted(file: Path) -> N
         rows = journal.take([*names, *contents("never sent")])
         journal.sending(rows[:4], ["1", "1", "2", "3"])
         journal.started([(rows[0], "run-0")])
-        journal.finished([(rows[0], "{}")])
+        journal.finished([(rows[0], COMPLETED)])
         journal.given_up([rows[3]])
         now = zip(
             [*names, *contents("never sent")], ["1", "1", "changed", "changed", "x"], strict=True
@@ -297,7 +301,7 @@ VERSION_1 = """
     CREATE UNIQUE INDEX inputs_run ON inputs (run_id) WHERE run_id IS NOT NULL;
     INSERT INTO batch VALUES ('http://127.0.0.1:9', 'team', 'agent', 1, NULL);
     INSERT INTO inputs VALUES
-        (1, 'NAME', 0, 1, 1, 'finished', 'key', 1.0, 'run-1', '{}', 1);
+        (1, 'NAME', 0, 1, 1, 'finished', 'key', 1.0, 'run-1', 'RESULT', 1);
     PRAGMA application_id = 1685419631;
     PRAGMA user_version = 1;
 """
@@ -307,7 +311,7 @@ VERSION_1 = """
 def test_a_journal_of_version_1_is_continued(file: Path, is_key: bool) -> None:
     (name,) = keys("a") if is_key else contents("a")
     with closing(sqlite3.connect(file)) as first:
-        first.executescript(VERSION_1.replace("NAME", name))
+        first.executescript(VERSION_1.replace("NAME", name).replace("RESULT", COMPLETED))
     mine, other = (RULES[2], RULES[0]) if is_key else (RULES[0], RULES[2])
     with pytest.raises(duvo.JournalError, match=r"identifies inputs by (keys|their content), not"):
         Journal(file, **OWNER, named_by=other)
@@ -318,6 +322,58 @@ def test_a_journal_of_version_1_is_continued(file: Path, is_key: bool) -> None:
         finish(journal, journal.take(contents("b"))[0], "run-2")
     with pytest.raises(duvo.JournalError, match="identifies inputs by"):
         Journal(file, **OWNER, named_by=RULES[1])
+
+
+# Further attempts
+
+
+def finished(file: Path, results: dict[str, str]) -> None:
+    """Make a journal whose inputs have these results, all delivered."""
+    with opened(file) as journal:
+        rows = journal.take(contents(*results))
+        journal.sending(rows, ["m"] * len(rows))
+        journal.started([(row, f"run-{value}") for row, value in zip(rows, results, strict=True)])
+        journal.finished(list(zip(rows, results.values(), strict=True)))
+        journal.delivered(rows)
+
+
+def test_only_rows_of_failed_and_stopped_runs_become_new_again(file: Path) -> None:
+    finished(file, {"a": COMPLETED, "b": FAILED, "c": STOPPED})
+    names = contents("a", "b", "c", "d")
+    with opened(file) as journal:
+        counts = journal.compare((name, "m") for name in names)
+        assert counts == Changes(known=3, new=1, gone=0, finished=3, failed=2)
+        before = journal.take(names)
+        now = journal.retry_failed(before)
+        assert [now[0], now[3]] == [before[0], before[3]]
+    assert now == again(file, names)
+    for row, old in zip(now[1:3], before[1:3], strict=True):
+        assert row == Row(old.id, old.name, 0, "new", row.idempotency_key)
+        assert row.idempotency_key != old.idempotency_key
+
+
+def test_runs_of_earlier_attempts_are_remembered(file: Path) -> None:
+    finished(file, {"a": FAILED})
+    for attempt in range(2):
+        with opened(file) as journal:
+            (row,) = journal.retry_failed(journal.take(contents("a")))
+            journal.sending([row])
+            journal.started([(row, f"attempt-{attempt}")])
+            journal.finished([(row, FAILED)])
+    with opened(file) as journal:
+        known = [f"run-{value}" for value in "ab"] + [f"attempt-{n}" for n in range(2)]
+        assert [journal.has_run(run_id) for run_id in known] == [True, False, True, True]
+
+
+def test_a_key_that_occurs_twice_is_started_again_once(file: Path) -> None:
+    with opened(file) as journal:
+        (row,) = journal.take(keys("a"))
+        journal.sending([row])
+        journal.started([(row, "run-1")])
+        journal.finished([(row, FAILED)])
+    with opened(file) as journal:
+        first, second = journal.retry_failed(journal.take(keys("a", "a")))
+        assert (first.state, first.repeated, second.repeated) == ("new", False, True)
 
 
 # The file
@@ -385,7 +441,7 @@ def test_a_newer_versions_journal_is_refused(file: Path) -> None:
     with opened(file):
         pass
     with closing(sqlite3.connect(file)) as newer:
-        newer.execute("PRAGMA user_version = 3")
+        newer.execute("PRAGMA user_version = 4")
     with pytest.raises(duvo.JournalError, match="newer version"):
         Journal(file, **OWNER)
 

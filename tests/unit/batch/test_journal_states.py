@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import tempfile
 from collections import Counter
@@ -41,6 +42,10 @@ ALLOWED = {
     "finished": ({"started"}, "finished"),
     "delivered": ({"finished"}, "finished"),
 }
+
+
+def result(status: str) -> str:
+    return json.dumps({"run": {"status": status}, "listed": True})
 
 
 class Known:
@@ -119,6 +124,8 @@ class Batches(RuleBasedStateMachine):
         before, after = ALLOWED[order]
         words = [f"{order}-{next(self.numbers)}" for _ in rows]
         values: list[Any] = list(rows)
+        if order == "finished":
+            words = [result(data.draw(st.sampled_from(["completed", "failed"]))) for _ in rows]
         if order in ("started", "finished"):
             values = list(zip(rows, words, strict=True))
         if not all(one.state in before for one in known):
@@ -131,6 +138,27 @@ class Batches(RuleBasedStateMachine):
             one.run_id = word if order == "started" else one.run_id
             one.result = word if order == "finished" else one.result
             one.delivered = one.delivered or order == "delivered"
+
+    @precondition(lambda self: self.rows)
+    @rule(data=st.data())
+    def start_failed_runs_again(self, data: st.DataObject) -> None:
+        names = [row.name for row in data.draw(st.lists(st.sampled_from(self.rows), max_size=3))]
+        self.journal.close()
+        self.begin_a_pass()
+        for name in names:
+            self.take([name])
+        before = self.rows[:]
+        self.rows = self.journal.retry_failed(before)
+        for row, now in zip(before, self.rows, strict=True):
+            known = self.known[row.name, row.occurrence]
+            if row.result == result("failed") and not row.repeated:
+                assert now.idempotency_key != row.idempotency_key
+                assert row.run_id is not None and self.journal.has_run(row.run_id)
+                self.known[row.name, row.occurrence] = Known(now.idempotency_key)
+                assert (now.state, now.run_id, now.delivered) == ("new", None, False)
+            else:
+                assert now == row
+                assert known.key == now.idempotency_key
 
     @precondition(lambda self: any(one.run_id for one in self.known.values()))
     @rule(data=st.data())
@@ -162,6 +190,7 @@ class Batches(RuleBasedStateMachine):
             new=len(given - there),
             gone=len(there - given),
             finished=known.count("finished"),
+            failed=[self.known[one].result for one in given & there].count(result("failed")),
         )
 
     @invariant()

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, serving
+from duvo._batch import starts
+from tests.servers.fake_api import (
+    AGENT,
+    KEY,
+    TEAM,
+    DropConnection,
+    FakeAPI,
+    ReceivedRequest,
+    serving,
+)
 from tests.unit.batch.conftest import Agent
 
 
@@ -147,6 +156,51 @@ def test_what_failed_to_start_is_tried_again(
         list(client.runs.map(AGENT, ["a"], journal=file))
     fake_api.before = agent.before
     assert len(list(client.runs.map(AGENT, ["a"], journal=file))) == 1
+
+
+def test_inputs_of_failed_and_stopped_runs_are_started_again_only_on_demand(
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent, file: Path
+) -> None:
+    ends = {"a": "failed", "b": "interrupted", "c": "completed"}
+    agent.does = ends.__getitem__
+    first = {one.input: one.run.id for one in client.runs.map(AGENT, ends, journal=file)}
+    list(client.runs.map(AGENT, ends, journal=file))
+    assert len(agent.messages) == 3
+    ends["a"] = "completed"
+    for attempt in ("second", "third"):
+        results = client.runs.map(AGENT, ends, journal=file, retry_failed=True)
+        failed = results.compare(ends).failed
+        again = {one.input: one for one in results}
+        assert failed == {"second": 2, "third": 1}[attempt]
+        assert again["c"].delivered and again["c"].run.id == first["c"]
+        assert (again["a"].run.status, again["b"].run.status) == ("completed", "stopped")
+    assert sorted(agent.messages) == ["a", "a", "b", "b", "b", "c"]
+    assert again["a"].delivered and not again["b"].delivered
+
+
+def test_the_failed_run_of_an_input_is_not_adopted_by_its_next_start(
+    fake_api: FakeAPI,
+    client: duvo.Client,
+    agent: Agent,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(starts, "APPEARS_WITHIN", 0.05)
+    agent.does = lambda message: "failed"
+    ((_, failed),) = client.runs.map(AGENT, ["a"], journal=file)
+    lost = []
+
+    def lose_one(seen: ReceivedRequest) -> None:
+        agent.before(seen)
+        if seen.method == "POST" and not lost:
+            lost.append(seen)
+            raise DropConnection
+
+    fake_api.before, agent.does = lose_one, lambda message: "completed"
+    ((_, run),) = client.runs.map(AGENT, ["a"], journal=file, retry_failed=True)
+    assert lost
+    assert (run.status, len(agent.messages)) == ("completed", 2)
+    assert run.id != failed.id
 
 
 def test_what_nothing_could_answer_goes_on_with_an_answer(

@@ -94,15 +94,31 @@ def test_the_exit_code_is_that_of_the_worst_outcome(outcomes: str, code: int) ->
             "1 row was started with another message, which is kept",
         ),
         (
+            (5, 0, 0, 5, 0, 2),
+            "nothing to start, 5 rows have a result already (another --journal starts again); "
+            "2 rows failed or were stopped (--retry-failed starts again)",
+        ),
+        (
             (1, 1, 2, 0, 2),
             "1 row has no result yet; starting 1 row that has no run yet; "
             "2 rows were started with another message, which is kept; 2 rows are gone",
         ),
     ],
 )
-def test_the_changes_of_a_batch_are_reported_in_numbers(
-    counts: tuple[int, int, int, int, int], text: str
-) -> None:
-    known, new, gone, finished, changed = counts
-    changes = Changes(known=known, new=new, gone=gone, finished=finished, changed=changed)
+def test_the_changes_of_a_batch_are_reported_in_numbers(counts: tuple[int, ...], text: str) -> None:
+    names = ("known", "new", "gone", "finished", "changed", "failed")
+    changes = Changes(**dict(zip(names, counts, strict=False)))
     assert changes_in_words(changes) == text
+
+
+@pytest.mark.parametrize(
+    ("failed", "text"),
+    [
+        (0, "nothing to start, 3 rows have a result already (another --journal starts again)"),
+        (1, "starting again 1 row that failed or was stopped"),
+        (2, "starting again 2 rows that failed or were stopped"),
+    ],
+)
+def test_rows_that_start_again_are_reported(failed: int, text: str) -> None:
+    changes = Changes(known=3, new=0, gone=0, finished=3, failed=failed)
+    assert changes_in_words(changes, retry_failed=True) == text

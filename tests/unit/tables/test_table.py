@@ -62,6 +62,29 @@ def test_an_unreadable_input_is_refused(tmp_path: Path) -> None:
             Table(str(path))
 
 
+@pytest.mark.parametrize(
+    ("text", "delimiter", "row"),
+    [
+        ("a#b,c\n1#2,3\n", "#", {"a": "1", "b,c": "2,3"}),
+        ("a,b;c\n1,2;3\n", ";", {"a,b": "1,2", "c": "3"}),
+        ("sep=,\na,b;c\n1,2;3\n", ";", {"a,b": "1,2", "c": "3"}),
+        ('"a"\n"1"\n', ",", {"a": "1"}),
+    ],
+)
+def test_a_given_delimiter_is_used_whatever_the_content(
+    tmp_path: Path, text: str, delimiter: str, row: dict[str, str]
+) -> None:
+    for name in ("rows.csv", "rows.txt", "rows.dat"):
+        (tmp_path / name).write_text(text)
+        assert list(Table(str(tmp_path / name), delimiter=delimiter).values()) == [row]
+
+
+def test_a_delimiter_for_a_json_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("{}\n")
+    with pytest.raises(ConfigError, match="jsonl file has no delimiter"):
+        Table(str(tmp_path / "rows.jsonl"), delimiter=";")
+
+
 def test_a_row_that_turned_bad_after_the_check_is_an_error(tmp_path: Path) -> None:
     table = table_of(tmp_path, "a\n1\n")
     assert list(table.values()) == [{"a": "1"}]
