@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import random
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
@@ -16,11 +15,19 @@ from . import _tool_calls
 from ._store import entries
 from ._text import storable
 from .errors import CallOrderError, ToolFailed
+from .messages import Message
 from .questions import Option, Question
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ._store.turns import TurnStart
+
+class Start(Protocol):
+    """What a turn starts from; `op` is the number of its first operation."""
+
+    @property
+    def message(self) -> str | None: ...
+    @property
+    def conversation(self) -> Sequence[Message]: ...
+    @property
+    def op(self) -> int: ...
 
 
 class Turn(Protocol):
@@ -38,6 +45,7 @@ class Turn(Protocol):
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any: ...
     def may_start_tool(self) -> bool: ...
     async def hold_failure(self) -> None: ...
+    def now(self) -> float: ...
     async def sleep_until(self, moment: float) -> None: ...
     async def read_inbox(self) -> list[str]: ...
     def progress(self) -> None: ...
@@ -61,7 +69,7 @@ class RunContext:
         conversation: the messages before this turn.
     """
 
-    def __init__(self, turn: Turn, run_id: str, number: int, start: TurnStart):
+    def __init__(self, turn: Turn, run_id: str, number: int, start: Start):
         self.id = run_id
         self.turn = number
         self.message = start.message
@@ -206,15 +214,16 @@ class RunContext:
         is suspended meanwhile, or its clock is set.
         """
         with self._call("sleep"):
-            wake = await self._record("sleep", lambda: time.time() + max(0.0, float(seconds)))
-            if wake > time.time():
+            now = self._turn.now
+            wake = await self._record("sleep", lambda: now() + max(0.0, float(seconds)))
+            if wake > now():
                 self._turn.progress()
                 await self._turn.sleep_until(wake)
 
     async def now(self) -> datetime:
         """Return the time, in UTC; the same again on recovery."""
         with self._call("now"):
-            seconds = await self._record("now", time.time)
+            seconds = await self._record("now", self._turn.now)
             return datetime.fromtimestamp(seconds, timezone.utc)
 
     async def random(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from duvo.local import Server, load_agents
+from duvo.testing import FakeRun
 from tests.servers.engine_api import EngineAPI, wait_until
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -57,6 +59,17 @@ def test_an_example_runs_as_a_file(text: str, tmp_path: Path) -> None:
         assert api.status(run_id) == "completed", api.conversation(run_id)[-1]
         assert re.fullmatch(SAID[agent.name], api.texts(run_id)[-1])
         api.close()
+
+
+@pytest.mark.parametrize("text", FILES, ids=lambda text: re.findall(r'@agent\("(.*)"', text)[0])
+def test_an_example_says_the_same_without_a_server(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "example.py"
+    file.write_text(text)
+    (agent,) = load_agents(file)
+    answers = {"Which cost centre?": "A", "How many?": "3", "Which colours?": "red"}
+    run = FakeRun("Ada", answers=answers, approvals=True)
+    asyncio.run(agent.function(run))  # type: ignore[arg-type]
+    assert re.fullmatch(SAID[agent.name], run.said[-1])
 
 
 @pytest.mark.parametrize("text", SCRIPTS)

@@ -15,6 +15,7 @@ BY_NAME = {
     "duvo/__init__.py": "its public names",
     "duvo/_forks.py": "modules by names that are given from above",
     "duvo/local/__init__.py": "its public names",
+    "duvo/testing/__init__.py": "its public names",
     "duvo_cli/batch/executors.py": "the optional package distributed",
     "duvo_cli/parser.py": "the module of one command",
 }

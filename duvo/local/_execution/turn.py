@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
+from .._clock import clock
 from .._database.database import EngineClosed
 from .._log import events
 from .._log.tracebacks import place_of
@@ -282,6 +283,9 @@ class RunningTurn:
 
     async def hold_failure(self) -> None:
         await self._executor.hold_failure()
+
+    def now(self) -> float:
+        return clock.now()
 
     async def sleep_until(self, moment: float) -> None:
         await self._executor.sleep_until(moment)

@@ -1,1 +1,1 @@
-"""Tests of agents: a server that is emptied after each."""
+"""The testing kit: a server for all tests, and agents without a server."""

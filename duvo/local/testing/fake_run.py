@@ -1,0 +1,225 @@
+"""A run for an agent's function that is tested without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from .._store.entries import Entry
+from ..context import RunContext
+from ..errors import CallOrderError
+from ..messages import Message
+
+
+class FakeRun(RunContext):
+    """A run that needs no server: pass it to an agent, and look at it afterwards.
+
+        run = FakeRun(message="chairs", answers={"How many?": "2"}, tools={"order": {"id": 7}})
+        await buyer(run)
+        assert run.said == ["Ordered: 7"]
+
+    Its calls behave as on the engine, but wait for nothing: replies are those that
+    are given here, and a sleep ends at once and moves `now`.
+
+    Args:
+        message: the message that started the turn.
+        answers: the answers to questions, by their texts; a list answers a
+            question that is asked several times.
+        approvals: the replies to approvals: one for all, one for each title, or a
+            list in the order in which they are asked.
+        tools: by the tools' names: the result, an exception to raise, or a
+            function that is called in place of the agent's. Other tools are called.
+        inbox: the messages that the first call of `run.inbox` returns.
+        conversation: the messages before this turn.
+        turn: the number of the turn.
+
+    Attributes:
+        said: the texts of `run.say`.
+        thoughts: the texts of `run.think`.
+        asked: the questions' texts and the approvals' titles.
+        called: the names and arguments of tools.
+        slept: the seconds of all sleeps.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        answers: Mapping[str, str | Sequence[str]] | None = None,
+        approvals: bool | Sequence[bool] | Mapping[str, bool] | None = None,
+        tools: Mapping[str, Any] | None = None,
+        inbox: Sequence[str] = (),
+        conversation: Sequence[Message] = (),
+        turn: int = 1,
+    ):
+        played = _Played(_Replies(answers or {}, approvals), list(inbox))
+        super().__init__(played, str(uuid.uuid4()), turn, _Start(message, conversation))
+        self._tools = {name: _stand_in(tool) for name, tool in (tools or {}).items()}
+        self.said = played.said
+        self.thoughts = played.thoughts
+        self.asked = played.asked
+        self.called = played.called
+        self.slept = 0.0
+
+    def __repr__(self) -> str:
+        return f"<FakeRun said={self.said!r} asked={self.asked!r} called={self.called!r}>"
+
+    async def sleep(self, seconds: float) -> None:
+        """Return at once; `now` has moved by the seconds."""
+        await super().sleep(seconds)
+        self.slept += max(0.0, float(seconds))
+
+    async def tool(
+        self, name: str, arguments: Mapping[str, Any], function: Callable[..., Any]
+    ) -> Any:
+        """Call the function that stands in for the tool, or the tool."""
+        return await super().tool(name, arguments, self._tools.get(name, function))
+
+
+@attrs.frozen
+class _Start:
+    message: str | None
+    conversation: Sequence[Message]
+    op: int = 0
+
+
+class _Replies:
+    """The replies to an agent's human requests."""
+
+    def __init__(
+        self,
+        answers: Mapping[str, str | Sequence[str]],
+        approvals: bool | Sequence[bool] | Mapping[str, bool] | None,
+    ):
+        self._answers = {
+            question: answer if isinstance(answer, str) else deque(_texts(question, answer))
+            for question, answer in answers.items()
+        }
+        self._approvals = (
+            approvals
+            if approvals is None or isinstance(approvals, (bool, Mapping))
+            else deque(approvals)
+        )
+
+    def approval(self, title: str) -> bool:
+        found = self._approvals
+        if isinstance(found, Mapping):
+            found = found.get(title)
+        elif isinstance(found, deque):
+            found = found.popleft() if found else None
+        if found is None:
+            raise AssertionError(
+                f"the agent asks for approval of {title!r}, and FakeRun has no reply: "
+                f"pass approvals=True, or {{title: True}}, or a list of as many as are asked"
+            )
+        return found
+
+    def answer(self, question: str) -> str:
+        found = self._answers.get(question)
+        if isinstance(found, deque):
+            found = found.popleft() if found else None
+        if found is None:
+            raise AssertionError(
+                f"the agent asks {question!r}, and FakeRun has no answer: "
+                f"pass answers={{{question!r}: …}}"
+            )
+        return found
+
+
+class _Played:
+    """The `Turn` of the fake run."""
+
+    def __init__(self, replies: _Replies, inbox: list[str]):
+        self.said: list[str] = []
+        self.thoughts: list[str] = []
+        self.asked: list[str] = []
+        self.called: list[tuple[str, dict[str, Any]]] = []
+        self._time = time.time()
+        self._replies = replies
+        self._inbox = inbox
+        self._reply: dict[str, Any] = {}
+        self._error: CallOrderError | None = None
+
+    async def append(self, op: int, entry: Entry) -> None:
+        await self._begin_call()
+        if entry.type == "text":
+            self.said.append(entry.text or "")
+        elif entry.type == "thinking":
+            self.thoughts.append(entry.text or "")
+        elif entry.type == "tool_call":
+            assert entry.data is not None
+            self.called.append((entry.data["name"], entry.data["arguments"]))
+
+    async def open_request(
+        self, op: int, entry: Entry, request_id: str, spec: dict[str, Any]
+    ) -> None:
+        await self._begin_call()
+        if spec["type"] == "approval":
+            self.asked.append(spec["title"])
+            self._reply = {"approved": self._replies.approval(spec["title"])}
+            return
+        questions = [question["question"] for question in spec["questions"]]
+        self.asked += questions
+        self._reply = {"answers": {text: self._replies.answer(text) for text in questions}}
+
+    async def wait_for_reply(self, request_id: str) -> str:
+        return json.dumps(self._reply)
+
+    async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
+        await self._begin_call()
+        return json.loads(json.dumps(await function()))
+
+    def may_start_tool(self) -> bool:
+        return True
+
+    async def hold_failure(self) -> None: ...
+
+    def now(self) -> float:
+        return self._time
+
+    async def sleep_until(self, moment: float) -> None:
+        self._time = moment
+
+    async def read_inbox(self) -> list[str]:
+        await self._begin_call()
+        texts, self._inbox = self._inbox, []
+        return texts
+
+    def progress(self) -> None: ...
+
+    def fail_with(self, error: CallOrderError) -> None:
+        self._error = error
+
+    async def _begin_call(self) -> None:
+        # As on the engine: each call takes a while, and the agent's own `except` hides no error.
+        await asyncio.sleep(0)
+        if self._error is not None:
+            raise self._error
+
+
+def _texts(question: str, answers: Any) -> list[str]:
+    if isinstance(answers, Sequence) and all(isinstance(answer, str) for answer in answers):
+        return list(answers)
+    raise TypeError(f"an answer is text, or a list of texts; that to {question!r} is {answers!r}")
+
+
+def _stand_in(tool: Any) -> Callable[..., Any]:
+    if callable(tool) and not isinstance(tool, type):
+        function: Callable[..., Any] = tool
+        return function
+
+    async def call(**arguments: Any) -> Any:
+        if isinstance(tool, BaseException) or (
+            isinstance(tool, type) and issubclass(tool, BaseException)
+        ):
+            raise tool
+        return tool
+
+    return call

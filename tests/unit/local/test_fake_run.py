@@ -1,0 +1,174 @@
+"""A run for an agent's function that is tested without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from duvo.local import CallOrderError, Message, Question, RunContext, ToolFailed, agent
+from duvo.testing import FakeRun
+
+
+def play(function: Any, run: FakeRun) -> FakeRun:
+    asyncio.run(function(run))
+    return run
+
+
+def failing(**arguments: Any) -> None:
+    raise AssertionError("the agent's own tool was called")
+
+
+@agent("Buyer")
+async def buyer(run: RunContext) -> None:
+    await run.think("How many?")
+    answers = await run.ask("How many?", "Which colour?")
+    count = int(answers["How many?"])
+    if await run.approval(f"Buy {count} {run.message}?"):
+        receipt = await run.tool("order", {"count": count}, failing)
+        await run.say(f"Ordered: {receipt['id']} in {answers['Which colour?']}")
+
+
+def test_what_an_agent_says_asks_and_calls_is_kept() -> None:
+    run = FakeRun(
+        message="chairs",
+        answers={"How many?": "2", "Which colour?": "red"},
+        approvals=True,
+        tools={"order": {"id": 7}},
+    )
+    play(buyer, run)
+    assert run.said == ["Ordered: 7 in red"]
+    assert run.thoughts == ["How many?"]
+    assert run.asked == ["How many?", "Which colour?", "Buy 2 chairs?"]
+    assert run.called == [("order", {"count": 2})]
+
+
+def test_a_declined_approval_is_what_the_agent_gets() -> None:
+    answers = {"How many?": "2", "Which colour?": "red"}
+    run = play(buyer, FakeRun(message="chairs", answers=answers, approvals=False))
+    assert (run.said, run.called) == ([], [])
+
+
+@pytest.mark.parametrize("approvals", [[True, False], {"First?": True, "Second?": False}])
+def test_approvals_are_given_in_order_or_by_title(approvals: Any) -> None:
+    async def asker(run: RunContext) -> None:
+        await run.say(str([await run.approval("First?"), await run.approval("Second?")]))
+
+    assert play(asker, FakeRun(approvals=approvals)).said == ["[True, False]"]
+
+
+def test_a_question_that_is_asked_again_has_the_next_answer_of_its_list() -> None:
+    async def asker(run: RunContext) -> None:
+        for _ in range(2):
+            await run.say((await run.ask(Question("How many?")))["How many?"])
+
+    assert play(asker, FakeRun(answers={"How many?": ["x", "3"]})).said == ["x", "3"]
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (FakeRun(), "the agent asks 'How many\\?', and FakeRun has no answer"),
+        (FakeRun(answers={"How many?": "1"}), "the agent asks 'Which colour\\?'"),
+        (
+            FakeRun(answers={"How many?": "1", "Which colour?": "red"}),
+            "asks for approval of 'Buy 1 None\\?'",
+        ),
+        (
+            FakeRun(answers={"How many?": "1", "Which colour?": "red"}, approvals=[]),
+            "asks for approval of 'Buy 1 None\\?'",
+        ),
+    ],
+)
+def test_a_reply_that_was_not_given_fails_the_test_and_is_named(
+    run: FakeRun, expected: str
+) -> None:
+    with pytest.raises(AssertionError, match=expected):
+        play(buyer, run)
+
+
+@pytest.mark.parametrize("answer", [1, [1], None])
+def test_an_answer_that_is_not_text_is_refused(answer: Any) -> None:
+    with pytest.raises(TypeError, match="an answer is text, or a list of texts; that to 'How many"):
+        FakeRun(answers={"How many?": answer})
+
+
+def order(count: int, idempotency_key: str) -> tuple[int, str]:
+    return count, idempotency_key
+
+
+@pytest.mark.parametrize("tools", [None, {"order": order}])
+def test_a_tool_is_called_as_on_the_engine(tools: Any) -> None:
+    results = []
+
+    async def caller(run: RunContext) -> None:
+        results.append(await run.tool("order", {"count": 2}, order))
+
+    run = play(caller, FakeRun(tools=tools))
+    assert results == [[2, f"{run.id}/1"]]
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), OSError])
+def test_a_tool_that_is_given_as_an_exception_fails(error: Any) -> None:
+    async def caller(run: RunContext) -> None:
+        try:
+            await run.tool("order", {}, failing)
+        except ToolFailed as failure:
+            await run.say(failure.error.partition(":")[0])
+
+    assert play(caller, FakeRun(tools={"order": error})).said == ["OSError"]
+
+
+def test_a_sleep_ends_at_once_and_moves_the_time() -> None:
+    async def sleeper(run: RunContext) -> None:
+        began = await run.now()
+        await run.sleep(3 * 86_400)
+        await run.sleep(-1)
+        await run.say(str(await run.now() - began))
+
+    run = play(sleeper, FakeRun())
+    assert run.said == [str(timedelta(days=3))]
+    assert run.slept == 3 * 86_400
+
+
+def test_inbox_conversation_and_turn_are_those_that_are_given() -> None:
+    async def reader(run: RunContext) -> None:
+        await run.say(f"{run.turn} {[m.text for m in run.conversation]} {run.message}")
+        await run.say(f"{await run.inbox()} {await run.inbox()}")
+
+    earlier = [Message("user", "text", "hello")]
+    run = play(reader, FakeRun("again", inbox=["now"], conversation=earlier, turn=2))
+    assert run.said == ["2 ['hello'] again", "['now'] []"]
+
+
+def test_two_calls_at_once_are_refused() -> None:
+    async def gathering(run: RunContext) -> None:
+        await asyncio.gather(run.sleep(1), run.tool("order", {}, failing))
+
+    with pytest.raises(CallOrderError, match=r"run.tool\(\) was called while run.sleep\(\) is"):
+        play(gathering, FakeRun())
+
+
+def test_an_agent_cannot_go_on_after_a_call_with_a_timeout() -> None:
+    async def impatient(run: RunContext) -> None:
+        try:
+            await asyncio.wait_for(run.tool("wait", {}, asyncio.Event().wait), 0.01)
+        except asyncio.TimeoutError:
+            await run.say("too late")
+
+    with pytest.raises(CallOrderError, match="call it without a timeout"):
+        play(impatient, FakeRun())
+
+
+def test_a_fake_run_needs_none_of_the_engine() -> None:
+    code = """
+import sys
+from duvo.testing import FakeRun
+FakeRun()
+assert not {"dbos", "sqlalchemy", "starlette", "uvicorn", "pytest", "requests"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
