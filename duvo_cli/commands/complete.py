@@ -22,13 +22,17 @@ _SETTINGS = {"--profile": "profile", "--team": "team_id", "--base-url": "base_ur
 
 
 def run(arguments: list[str]) -> int:
-    """Print words of a kind (runs, agents, profiles) for a line that is typed; returns 0."""
+    """Print words of a kind (runs, agents, profiles) for a line that is typed; returns 0.
+
+    A tab and a description may follow a word.
+    """
     _thread.start_new_thread(_end_in_time, ())
     # Warnings, logs and tracebacks would appear in the middle of the typed line.
     sys.stderr = None
     try:
-        words = dict.fromkeys(filter(_fits_a_line, _words(*arguments)))
-        os.write(1, os.fsencode("".join(f"{word}\n" for word in words)))
+        words = dict(filter(_fits_a_line, _words(*arguments)))
+        lines = (f"{word}\t{text}\n" if text else f"{word}\n" for word, text in words.items())
+        os.write(1, os.fsencode("".join(lines)))
     except BaseException:
         return 0
     return 0
@@ -40,17 +44,37 @@ def _end_in_time() -> None:
     os._exit(0)
 
 
-def _words(kind: str, line: str = "") -> list[str]:
+def _words(kind: str, line: str = "") -> list[tuple[str, str]]:
+    """The words of a kind, each with a description or ""."""
     if kind == "profiles":
         from duvo import profiles
 
-        return list(profiles.load().profiles)
+        return [(name, "") for name in profiles.load().profiles]
     with _client(line) as client:
         if kind == "runs":
-            return [run.id for run in client.runs.list(limit=_MOST_RUNS)]
+            return [(run.id, f"{run.agent_name}, {run.status}") for run in _runs(client, line)]
         if kind == "agents":
-            return [agent.name for agent in client.agents.list(limit=_MOST_AGENTS)]
+            return [(agent.name, "") for agent in client.agents.list(limit=_MOST_AGENTS)]
     return []
+
+
+def _runs(client: duvo.Client, line: str) -> Iterator[duvo.Run]:
+    """The newest runs for which the command on the line can do something."""
+    command = _command(line)
+    status = "waiting" if command == "runs respond" else None
+    for run in client.runs.list(status=status, limit=_MOST_RUNS):
+        if not (run.is_finished and command in ("runs stop", "runs wait", "runs watch")):
+            yield run
+
+
+def _command(line: str) -> str | None:
+    from ..errors import UsageError
+    from ..registry import find
+
+    try:
+        return find(list(_split(line))[1:])[0]
+    except UsageError:
+        return None
 
 
 def _client(line: str) -> duvo.Client:
@@ -95,5 +119,6 @@ def _split(line: str) -> Iterator[str]:
         return
 
 
-def _fits_a_line(word: str) -> bool:
-    return word != "" and word.isprintable()
+def _fits_a_line(entry: tuple[str, str]) -> bool:
+    word, text = entry
+    return word != "" and (word + text).isprintable()

@@ -7,10 +7,11 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,15 @@ from tests.support.command import Command
 GIVING_UP_AND_A_START = 2.5
 """Seconds: 1 until the command gives up, and time for Python to start on a busy machine."""
 
-ATTEMPTS = 20
-"""Most attempts where words are expected: on a busy machine the command may give up."""
+PATIENT = """#!{python}
+import sys
+from duvo_cli.__main__ import main
+from duvo_cli.commands import complete
+
+complete.TIME_LIMIT = 60.0
+sys.exit(main())
+"""
+"""A command `duvo` that does not give up, however busy the machine is."""
 
 DRIVE = """
 source "$SCRIPT"
@@ -48,15 +56,8 @@ class Bash:
     def __init__(self, command: Command, script: Path):
         self._environment = {**command.environment, "SCRIPT": str(script)}
 
-    def offers(self, *words: str) -> list[str]:
-        """The completions of the last word, of which there are some."""
-        for _ in range(ATTEMPTS):
-            if offered := self.offers_once(*words):
-                return offered
-        return []
-
-    def offers_once(self, *words: str, **settings: str) -> list[str]:
-        """The completions of the last word, if any."""
+    def offers(self, *words: str, **settings: str) -> list[str]:
+        """The completions of the last word."""
         done = subprocess.run(
             ["bash", "--norc", "-c", DRIVE, "bash", *words],
             env={**self._environment, **settings},
@@ -69,16 +70,32 @@ class Bash:
 
 
 @pytest.fixture
-def bash(run_duvo_with_fake_api: Command, tmp_path: Path) -> Bash:
+def patient(tmp_path: Path) -> Callable[[Command], Command]:
+    """Makes a command whose `duvo` in the path completes without a limit of time."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "duvo").write_text(PATIENT.format(python=sys.executable))
+    (folder / "duvo").chmod(0o755)
+
+    def patient(command: Command) -> Command:
+        path = os.pathsep.join([str(folder), command.environment["PATH"]])
+        return Command({**command.settings, "PATH": path})
+
+    return patient
+
+
+@pytest.fixture
+def bash(
+    run_duvo_with_fake_api: Command, patient: Callable[[Command], Command], tmp_path: Path
+) -> Bash:
     """A bash whose completion asks the fake API."""
-    pytest.importorskip("shtab")
     if shutil.which("bash") is None:
         pytest.skip("bash is not installed")
     made = run_duvo_with_fake_api("completion", "bash")
     assert (made.returncode, made.stderr) == (0, "")
     script = tmp_path / "duvo.bash"
     script.write_text(made.stdout)
-    return Bash(run_duvo_with_fake_api, script)
+    return Bash(patient(run_duvo_with_fake_api), script)
 
 
 @pytest.fixture
@@ -111,37 +128,47 @@ def trickling_server() -> Iterator[str]:
 
 
 def words_of(command: Command, *arguments: str) -> str:
-    """The output of `duvo complete`, which is expected to print something."""
-    for _ in range(ATTEMPTS):
-        done = command("complete", *arguments)
-        assert (done.returncode, done.stderr) == (0, "")
-        if done.stdout:
-            return done.stdout
-    return ""
+    """The output of `duvo complete`, by the `duvo` in the path of the command."""
+    done = subprocess.run(
+        ["duvo", "complete", *arguments],
+        env=command.environment,
+        executable=shutil.which("duvo", path=command.environment["PATH"]),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
 def agents_called(*names: str) -> list[dict[str, str]]:
     return [{"id": str(uuid.uuid4()), "name": name} for name in names]
 
 
-def test_complete_prints_the_newest_fifty_runs(
-    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+def test_complete_prints_the_newest_fifty_runs_with_agent_and_status(
+    fake_api: FakeAPI,
+    run_duvo_with_fake_api: Command,
+    patient: Callable[[Command], Command],
 ) -> None:
     runs = [fake_api.start() for _ in range(60)]
-    assert words_of(run_duvo_with_fake_api, "runs").splitlines() == runs[:-51:-1]
+    printed = words_of(patient(run_duvo_with_fake_api), "runs").splitlines()
+    assert printed == [f"{run_id}\tInvoice approver, running" for run_id in runs[:-51:-1]]
 
 
 def test_complete_prints_agent_names_that_fit_a_line(
-    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+    fake_api: FakeAPI,
+    run_duvo_with_fake_api: Command,
+    patient: Callable[[Command], Command],
 ) -> None:
     fake_api.agents = agents_called(
         "Invoice approver", "Účetní", "a\nb", "\x1b[31mred", "", "Invoice approver"
     )
-    assert words_of(run_duvo_with_fake_api, "agents") == "Invoice approver\nÚčetní\n"
+    assert words_of(patient(run_duvo_with_fake_api), "agents") == "Invoice approver\nÚčetní\n"
 
 
 def test_complete_uses_the_settings_on_the_line(
-    fake_api: FakeAPI, run_duvo_unconfigured: Command
+    fake_api: FakeAPI,
+    run_duvo_unconfigured: Command,
+    patient: Callable[[Command], Command],
 ) -> None:
     run_id = fake_api.start()
     add = ("profiles", "add", "--base-url", fake_api.base_url, "--team", TEAM)
@@ -151,8 +178,9 @@ def test_complete_uses_the_settings_on_the_line(
     )
     assert run_duvo_unconfigured("complete", "runs").stdout == ""
     line = "duvo --profile work runs get "
-    assert words_of(run_duvo_unconfigured, "runs", line) == f"{run_id}\n"
-    assert words_of(run_duvo_unconfigured, "profiles") == "work\nother\n"
+    command = patient(run_duvo_unconfigured)
+    assert words_of(command, "runs", line).split("\t")[0] == run_id
+    assert words_of(command, "profiles") == "work\nother\n"
 
 
 @pytest.mark.parametrize(
@@ -178,13 +206,13 @@ def test_complete_prints_nothing_on_failure(
     "answer", [(401, {"error": "unauthorized"}), (500, b"<html>"), (200, b"<html>"), (200, [])]
 )
 def test_complete_prints_nothing_and_does_not_retry_after_an_error_response(
-    fake_api: FakeAPI, run_duvo_with_fake_api: Command, answer: tuple[int, object]
+    fake_api: FakeAPI,
+    run_duvo_with_fake_api: Command,
+    patient: Callable[[Command], Command],
+    answer: tuple[int, object],
 ) -> None:
     fake_api.before = lambda seen: answer
-    for _ in range(ATTEMPTS):
-        if not fake_api.requests:
-            done = run_duvo_with_fake_api("complete", "runs")
-            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert words_of(patient(run_duvo_with_fake_api), "runs") == ""
     assert len(fake_api.requests) == 1
 
 
@@ -237,11 +265,11 @@ def test_bash_offers_commands_options_and_words(bash: Bash) -> None:
     assert bash.offers("duvo", "runs", "start", "--on-request", "a") == ["ask", "approve"]
     assert bash.offers("duvo", "completion", "z") == ["zsh"]
     assert bash.offers("duvo", "help", "exit") == ["exit-codes"]
-    assert bash.offers_once("duvo", "complete") == []
+    assert bash.offers("duvo", "complete") == []
 
 
 @pytest.mark.parametrize(
-    "command", ["get", "messages", "wait", "watch", "send-message", "respond", "stop", "get --json"]
+    "command", ["get", "messages", "wait", "watch", "send-message", "stop", "get --json"]
 )
 def test_bash_offers_ids_of_runs(fake_api: FakeAPI, bash: Bash, command: str) -> None:
     runs = [fake_api.start() for _ in range(3)]
@@ -282,8 +310,7 @@ def test_bash_quotes_the_names_of_agents(
     fake_api: FakeAPI, bash: Bash, before: str, typed: str, offered: list[str]
 ) -> None:
     fake_api.agents = agents_called("Invoice approver", "$(touch pwned)'; x", "Other")
-    offers = bash.offers if offered else bash.offers_once
-    assert offers("duvo", *before.split(), typed) == offered
+    assert bash.offers("duvo", *before.split(), typed) == offered
 
 
 def test_bash_offers_profiles_and_files(
@@ -305,14 +332,89 @@ def test_bash_offers_profiles_and_files(
 
 def test_bash_offers_nothing_when_the_api_fails(bash: Bash) -> None:
     nowhere = "http://127.0.0.1:9"
-    assert bash.offers_once("duvo", "runs", "get", "", DUVO_API_BASE_URL=nowhere) == []
+    assert bash.offers("duvo", "runs", "get", "", DUVO_API_BASE_URL=nowhere) == []
 
 
-def test_without_the_extra_completion_says_how_to_install_it(
-    run_duvo_unconfigured: Command, tmp_path: Path
+def test_bash_offers_the_runs_for_which_a_command_can_do_something(
+    fake_api: FakeAPI, bash: Bash
 ) -> None:
-    (tmp_path / "shtab.py").write_text("raise ImportError('not here')")
-    done = run_duvo_unconfigured("completion", "bash", PYTHONPATH=str(tmp_path))
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1
-    assert 'pip install "duvo[completion]"' in done.stderr
+    waiting, running, done = (
+        fake_api.start(status) for status in ("waiting", "running", "completed")
+    )
+    assert bash.offers("duvo", "runs", "respond", "") == [waiting]
+    assert bash.offers("duvo", "runs", "stop", "") == [running, waiting]
+    assert bash.offers("duvo", "runs", "wait", "") == [running, waiting]
+    assert bash.offers("duvo", "runs", "get", "") == [done, running, waiting]
+
+
+def test_bash_offers_the_words_of_options(bash: Bash) -> None:
+    assert bash.offers("duvo", "runs", "list", "--status", "f") == ["failed"]
+    assert bash.offers("duvo", "runs", "list", "--status", "=", "f") == ["failed"]
+    assert bash.offers("duvo", "runs", "start", "--on-request", "=", "a") == ["ask", "approve"]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["--agent", "=", ""], ["Invoice\\ approver", "Team:\\ Other"]),
+        (["--agent", "=", "Inv"], ["Invoice\\ approver"]),
+        # Bash replaces what follows the colon.
+        (["--agent", "Team", ":"], ["\\ Other"]),
+        (["--agent", "Team", ":", "\\ O"], ["\\ Other"]),
+        (["--agent", "=", "Team", ":", "\\ O"], ["\\ Other"]),
+        (["--agent", '"Team: O'], ["Team: Other"]),
+    ],
+)
+def test_bash_completes_values_after_an_equals_sign_and_names_with_a_colon(
+    fake_api: FakeAPI, bash: Bash, words: list[str], offered: list[str]
+) -> None:
+    fake_api.agents = agents_called("Invoice approver", "Team: Other")
+    assert bash.offers("duvo", "runs", "start", *words) == offered
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_offers_runs_with_their_agent_and_status(
+    fake_api: FakeAPI,
+    run_duvo_with_fake_api: Command,
+    patient: Callable[[Command], Command],
+    tmp_path: Path,
+) -> None:
+    settings = {"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    installed = run_duvo_with_fake_api("completion", "fish", "--install", **settings)
+    assert str(tmp_path / "fish" / "completions" / "duvo.fish") in installed.stdout
+    waiting, _ = fake_api.start("waiting"), fake_api.start()
+
+    def offered(line: str) -> list[str]:
+        command = ["fish", "-c", 'complete -C "$argv"', line]
+        environment = {**patient(run_duvo_with_fake_api).environment, **settings}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        return done.stdout.splitlines()
+
+    line = f"{waiting}\tInvoice approver, waiting"
+    assert offered("duvo runs respond ") == [line]
+    (name,) = offered("duvo runs start --agent=Inv")
+    assert name.split("\t")[0] == "--agent=Invoice approver"
+    statuses = [line.split("\t")[0] for line in offered("duvo runs list --status ")]
+    assert "failed" in statuses
+
+
+@pytest.mark.parametrize(
+    ("shell", "variable", "place"),
+    [
+        ("bash", "XDG_DATA_HOME", "bash-completion/completions/duvo"),
+        ("zsh", "XDG_DATA_HOME", "zsh/site-functions/_duvo"),
+        ("fish", "XDG_CONFIG_HOME", "fish/completions/duvo.fish"),
+    ],
+)
+def test_a_script_is_installed_where_its_shell_looks(
+    shell: str, variable: str, place: str, run_duvo_unconfigured: Command, tmp_path: Path
+) -> None:
+    printed = run_duvo_unconfigured("completion", shell)
+    done = run_duvo_unconfigured("completion", shell, "--install", **{variable: str(tmp_path)})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert str(tmp_path / place) in done.stdout
+    assert (tmp_path / place).read_text() == printed.stdout
+    (tmp_path / "file").touch()
+    blocked = {variable: str(tmp_path / "file")}
+    refused = run_duvo_unconfigured("completion", shell, "--install", **blocked)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)

@@ -1,70 +1,56 @@
-"""The completion scripts that shtab makes, and its absence."""
+"""The completion scripts, which are generated from the parsers."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
-import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from duvo_cli.errors import CommandFailed
-from duvo_cli.help import completion
 from duvo_cli.registry import COMMANDS
 from tests.unit.cli.test_loading import loaded_by
 
-shtab = pytest.importorskip("shtab")
-
-SHELLS = ("bash", "zsh", "fish", "tcsh")
-
-
-@pytest.fixture(params=SHELLS)
-def shell(request: pytest.FixtureRequest) -> str:
-    """A shell that the installed shtab supports."""
-    name = str(request.param)
-    if name not in shtab.SUPPORTED_SHELLS:
-        pytest.skip(f"this shtab does not support {name}")
-    return name
+ROOT = Path(__file__).parents[3]
+SCRIPTS = {"bash": "duvo.bash", "zsh": "_duvo", "fish": "duvo.fish"}
 
 
-def test_a_script_has_every_command(shell: str):
-    script = completion.script(shell)
+def script(shell: str) -> str:
+    return (ROOT / "duvo_cli" / "completions" / SCRIPTS[shell]).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def generator() -> Any:
+    """The module docs/completions.py."""
+    spec = spec_from_file_location("completions", ROOT / "docs" / "completions.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("shell", SCRIPTS)
+def test_the_script_of_a_shell_is_up_to_date(shell: str, generator: Any) -> None:
+    assert script(shell) == generator.script(shell), "stale: run `python docs/completions.py`"
+
+
+@pytest.mark.parametrize("shell", SCRIPTS)
+def test_a_script_has_every_command(shell: str) -> None:
     for command in COMMANDS:
-        assert command.rpartition(" ")[2] in script
+        assert command.rpartition(" ")[2] in script(shell)
 
 
-def test_a_script_asks_the_complete_command_for_ids(shell: str):
-    assert "duvo complete " in completion.script(shell)
-
-
-def test_a_script_is_valid_in_its_shell(shell: str):
-    check = {"bash": ["bash", "-n"], "zsh": ["zsh", "-n"], "fish": ["fish", "--no-execute"]}
-    if shell not in check:
-        pytest.skip(f"{shell} cannot check a script without running it")
-    try:
-        done = subprocess.run(
-            [*check[shell], "/dev/stdin"],
-            input=completion.script(shell),
-            capture_output=True,
-            text=True,
-        )
-    except FileNotFoundError:
+@pytest.mark.parametrize("shell", SCRIPTS)
+def test_a_script_is_valid_in_its_shell(shell: str) -> None:
+    if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
+    check = [shell, "--no-execute" if shell == "fish" else "-n", "/dev/stdin"]
+    done = subprocess.run(check, input=script(shell), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_without_shtab_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "shtab", None)
-    with pytest.raises(CommandFailed, match=r'pip install "duvo\[completion\]"') as raised:
-        completion.script("bash")
-    assert raised.value.code == 1
-    assert "\n" not in str(raised.value)
-
-
-def test_a_shell_that_shtab_does_not_support_is_an_error(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(shtab, "SUPPORTED_SHELLS", ["bash"])
-    with pytest.raises(CommandFailed, match="does not support fish"):
-        completion.script("fish")
-
-
-def test_the_help_of_completion_does_not_load_shtab():
-    assert "shtab" not in loaded_by("completion", "--help")
+def test_the_help_of_completion_does_not_load_the_sdk() -> None:
+    assert "requests" not in loaded_by("completion", "--help")
