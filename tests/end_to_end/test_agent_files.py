@@ -49,16 +49,20 @@ async def spawning(run):
 def test_agents_find_their_neighbours_in_packages_and_in_spawned_processes(
     run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:
-    package, plain = tmp_path / "package", tmp_path / "plain"
-    package.mkdir()
-    plain.mkdir()
+    package, plain, other = (tmp_path / name for name in ("package", "plain", "other"))
+    for folder in (package, plain, other):
+        folder.mkdir()
     for name, text in PACKAGE.items():
         (package / name).write_text(text)
     (plain / "agents.py").write_text(SPAWNING)
     (plain / "helper.py").write_text("SUFFIX = '!'\n")
+    # Of the same names. Spawned processes know those of the first.
+    (other / "agents.py").write_text(SPAWNING.replace("Spawning", "Second"))
+    (other / "helper.py").write_text("SUFFIX = '?'\n")
     start = f"{DUVO} runs start --wait --agent"
     done = run_duvo_unconfigured(
-        "dev", str(plain / "agents.py"), str(package / "agents.py"), "--no-examples",
+        "dev", *(str(folder / "agents.py") for folder in (plain, package, other)),
+        "--no-examples",
         "--", "bash", "-c", f"{start} Spawning; {start} Both; {start} One",
     )  # fmt: skip
     assert done.stdout.splitlines() == ["LOUD!", "relative, relative", "lost?"], done.stderr

@@ -124,13 +124,12 @@ class Folder:
 
     def _forget_imports_by_name(self) -> None:
         # `importlib.import_module` uses neither this class nor its modules.
-        for name, module in list(sys.modules.items()):
+        tops = dict(sys.modules)
+        for name, module in tops.items():
             top = name.partition(".")[0]
-            file = getattr(sys.modules.get(top, module), "__file__", None)
-            if file is None or top in self._kept or module in published.roots:
+            if top in self._kept or not isinstance(module, ModuleType) or module in published.roots:
                 continue
-            folder = Path(file).parent
-            if (folder.parent if Path(file).stem == "__init__" else folder) == self._root:
+            if _folder_of(tops.get(top, module)) == self._root:
                 del sys.modules[name]
 
     def _add_to_path(self, *folders: str) -> None:
@@ -191,8 +190,8 @@ class Folder:
             return False
         if spec.loader is None or spec.origin is None:
             # Any folder may be a package without `__init__.py`; a module found elsewhere counts
-            # more, as it does for Python.
-            return top not in sys.modules and _is_namespace(PathFinder.find_spec(top))
+            # more, as it does for Python, and so does a package of several folders.
+            return _locations(PathFinder.find_spec(top)) == _locations(spec)
         return True
 
     def _load(self, name: str) -> ModuleType:
@@ -264,8 +263,20 @@ class _Source(SourceFileLoader):
         return self.source_to_code(data, self.path)
 
 
-def _is_namespace(spec: ModuleSpec | None) -> bool:
-    return spec is not None and spec.origin is None
+def _locations(spec: ModuleSpec | None) -> set[str] | None:
+    """Return the folders of a package without `__init__.py`; None for anything else."""
+    if spec is None or spec.origin is not None:
+        return None
+    return set(spec.submodule_search_locations or ())
+
+
+def _folder_of(module: ModuleType) -> Path | None:
+    """Return the folder that a module or package was found in."""
+    if file := getattr(module, "__file__", None):
+        folder = Path(file).parent
+        return folder.parent if Path(file).stem == "__init__" else folder
+    locations = list(getattr(module, "__path__", ()))
+    return Path(locations[0]).parent if locations else None
 
 
 def _name_and_root(file: Path) -> tuple[str, Path]:

@@ -142,6 +142,33 @@ def test_a_folder_without_code_hides_no_installed_package(write: WriteAll, tmp_p
     assert call(agent) == 1
 
 
+def test_a_package_of_several_folders_is_imported_whole(
+    write: WriteAll, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(installed__shared__theirs="NAME = 'theirs'")
+    monkeypatch.syspath_prepend(tmp_path / "installed")
+    path = write(
+        agents=f"import shared.mine\n{AGENT}    from shared import theirs\n"
+        "    return shared.mine.NAME, theirs.NAME\n",
+        shared__mine="NAME = 'mine'",
+    )
+    (agent,) = load_agents(path)
+    assert call(agent) == ("mine", "theirs")
+
+
+def test_a_folder_of_modules_that_was_imported_by_name_is_loaded_anew(write: WriteAll) -> None:
+    path = write(
+        agents=f"import importlib\n{AGENT}    importlib.import_module('folder.inner')\n"
+        "    import folder.inner; return folder.inner.NAME\n",
+        folder__inner="NAME = 1",
+    )
+    (old,) = load_agents(path)
+    assert call(old) == 1
+    write(folder__inner="NAME = 2")
+    (new,) = load_agents(path)
+    assert (call(new), call(old)) == (2, 1)
+
+
 def test_a_file_in_a_package_imports_relatively_and_absolutely(write: WriteAll) -> None:
     path = write(
         package__sub_package__agents=f"""
