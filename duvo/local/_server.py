@@ -29,6 +29,9 @@ from .errors import EngineError, MissingExtra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from ._api.long_poll import LongPolls
     from ._database.database import Database
     from ._execution.engine import Engine
 
@@ -310,6 +313,7 @@ class Server:
                 )
             await engine.launch()
             app = make_app(engine, long_polls, endpoint, self._rate_limit, monitoring)
+            app = self._wrapped(app, long_polls)
             async with serving(app, endpoint.listening, endpoint.tls):
                 self.waiting_for = engine.waiting_for
                 started.set_result(None)
@@ -322,6 +326,10 @@ class Server:
                     await asyncio.sleep(_DRAIN_TIME)
         finally:
             await engine.leave()
+
+    def _wrapped(self, app: ASGIApp, long_polls: LongPolls) -> ASGIApp:
+        """Return the application to serve."""
+        return app
 
     async def _watch(self, database: Database, closing: asyncio.Event) -> None:
         from ._threads import in_thread

@@ -6,15 +6,16 @@ run = FakeRun(message="Ada")
 await greeter(run)
 assert run.said == ["Hello, Ada!"]
 
-With pytest, the fixtures `duvo_engine` and `duvo_client` need no import.
+With pytest, the fixtures `duvo_engine`, `duvo_client` and `duvo_clock` need no import.
 """
 
-_HOME = {"FakeRun": "fake_run"}
+_HOME = {"EngineClock": "clock", "FakeRun": "fake_run"}
 
-__all__ = ["FakeRun"]
+__all__ = ["EngineClock", "FakeRun"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from duvo.local.testing.clock import EngineClock
     from duvo.local.testing.fake_run import FakeRun
 else:
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import duvo
     from duvo.local import Agent, Server
+    from duvo.local.testing.clock import EngineClock
     from duvo.local.testing.server import ReusableServer
 
     ServeAgents = Callable[..., Server]
@@ -48,6 +49,15 @@ def duvo_engine(
     yield serve
     # Not at the next test: until then its agents would work on.
     _duvo_server.reset()
+
+
+@pytest.fixture
+def duvo_clock(duvo_engine: ServeAgents, _duvo_server: ReusableServer) -> Iterator[EngineClock]:
+    """The engine's time: `duvo_clock.advance(days=3)` sets it ahead, `duvo_clock.auto = True`
+    lets it move by itself whenever every turn sleeps.
+    """
+    yield _duvo_server.clock
+    _duvo_server.clock.auto = False
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-import time
+import math
+
+from .._clock import clock
 
 _INTERVAL = 0.5
 """Seconds between two looks at the clock, by which the loop's own timers do not go."""
@@ -30,14 +32,20 @@ class Alarms:
         woken: asyncio.Future[None] = self._loop.create_future()
         heapq.heappush(self._sleeping, (moment, next(self._numbers), woken))
         if self._sleeping[0][2] is woken:
-            self._look()
+            self.look()
         try:
             await woken
         except asyncio.CancelledError:
             self._cancelled += 1
             raise
 
-    def _look(self) -> None:
+    @property
+    def next_moment(self) -> float:
+        """When the first of the sleepers wakes; infinity if there is none."""
+        return min((sleep[0] for sleep in self._sleeping if not sleep[2].done()), default=math.inf)
+
+    def look(self) -> None:
+        """Wake those whose moment has come."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -45,11 +53,11 @@ class Alarms:
             self._sleeping = [sleep for sleep in self._sleeping if not sleep[2].done()]
             heapq.heapify(self._sleeping)
             self._cancelled = 0
-        now = time.time()
+        now = clock.now()
         while self._sleeping and self._sleeping[0][0] <= now:
             woken = heapq.heappop(self._sleeping)[2]
             if not woken.done():
                 woken.set_result(None)
         if self._sleeping:
             seconds = min(self._sleeping[0][0] - now, _INTERVAL)
-            self._timer = self._loop.call_later(seconds, self._look)
+            self._timer = self._loop.call_later(seconds, self.look)

@@ -72,7 +72,8 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._workflows.claim()
         self._is_active = asyncio.Event()
-        self.sleep_until = Alarms().sleep_until
+        self.alarms = Alarms()
+        self.sleep_until = self.alarms.sleep_until
         self._commits = GroupCommit(self._database, self.notify)
         self._cluster = Cluster(self, self._database) if self._database.is_shared else None
         try:

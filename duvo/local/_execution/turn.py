@@ -74,6 +74,7 @@ class RunningTurn:
         "_start",
         "_subscription",
         "_task",
+        "is_asleep",
     )
 
     def __init__(self, executor: Executor, run_id: str, number: int):
@@ -87,6 +88,7 @@ class RunningTurn:
         self._ended = False
         self._error: Exception | None = None
         self._refused_calls = 0
+        self.is_asleep = False
 
     def end(self) -> None:
         """Cancel the agent's function; nothing that it does is recorded any more."""
@@ -288,7 +290,11 @@ class RunningTurn:
         return clock.now()
 
     async def sleep_until(self, moment: float) -> None:
-        await self._executor.sleep_until(moment)
+        self.is_asleep = True
+        try:
+            await self._executor.sleep_until(moment)
+        finally:
+            self.is_asleep = False
 
     async def read_inbox(self) -> list[str]:
         read = functools.partial(turns.posted_since, run_id=self._run_id, seq=self._inbox)

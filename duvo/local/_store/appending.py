@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
-import time
 import uuid
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from .._clock import clock
 from .._database import schema
 from . import counters, statuses
 from .entries import Entry
@@ -23,7 +23,7 @@ class TurnEnded(Exception):
 
 
 def unix_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return int(clock.now() * 1000)
 
 
 def new_id() -> str:

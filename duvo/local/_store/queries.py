@@ -119,6 +119,14 @@ def unfinished(connection: sa.Connection) -> list[tuple[str, str, int]]:
     return [(agent_id, name, count) for agent_id, name, count in rows]
 
 
+def statuses_of_unfinished(connection: sa.Connection) -> dict[str, str]:
+    """Return the statuses of the runs that have not ended, by their ids."""
+    rows = connection.execute(
+        sa.select(runs.c.id, runs.c.status).where(runs.c.status.not_in(statuses.ENDED))
+    )
+    return {row.id: row.status for row in rows}
+
+
 def pending(connection: sa.Connection) -> list[tuple[str, int]]:
     """Return the runs whose turn may not have been started yet: id, turn."""
     rows = connection.execute(

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from concurrent.futures import TimeoutError
 
+from .._clock import clock
 from .._server import Server
 from ..errors import EngineError
+from .clock import EngineClock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from .._api.long_poll import LongPolls
 
 _TIMEOUT = 10.0
 """Seconds that turns have to end, each at its current `await`."""
 
 
 class ReusableServer(Server):
-    """A server on a temporary database that can be emptied, which is faster than a new one."""
+    """A server on a temporary database that can be emptied, which is faster than a new one.
+
+    Attributes:
+        clock: the engine's time.
+    """
 
     def __init__(self) -> None:
         super().__init__(port=0, examples=False)
+        self.clock = EngineClock(self._with_engine, self._count_requests)
+        self._open_requests = 0
+        self._long_polls: LongPolls
 
     def reset(self) -> None:
-        """End all turns, delete all runs, and serve no agents."""
+        """End all turns, delete all runs, serve no agents, and return to the machine's time."""
         try:
             self._with_engine(lambda engine: engine.delete_runs(), _TIMEOUT)
         except TimeoutError:
@@ -26,4 +41,20 @@ class ReusableServer(Server):
                 "an agent's function does not end: it blocks the event loop of all agents; "
                 "put what blocks into a sync function and call that with run.tool"
             ) from None
+        clock.reset()
         self.replace_agents([])
+
+    def _count_requests(self) -> int:
+        # Those that are held wait for news, as a client does between two requests.
+        return self._open_requests - self._long_polls.held
+
+    def _wrapped(self, app: ASGIApp, long_polls: LongPolls) -> ASGIApp:
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            self._open_requests += 1
+            try:
+                await app(scope, receive, send)
+            finally:
+                self._open_requests -= 1
+
+        self._long_polls = long_polls
+        return counted

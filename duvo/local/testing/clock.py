@@ -1,0 +1,130 @@
+"""The time of the engine, set ahead by tests."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine
+from concurrent.futures import TimeoutError
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from .._clock import clock
+from .._store import queries, statuses
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .._execution.engine import Engine
+
+    Perform = Callable[[Callable[[Engine], Coroutine[Any, Any, None]], float | None], None]
+
+_TIMEOUT = 10.0
+"""Seconds that turns may work between two sleeps while the time is set ahead."""
+
+_POLL = 0.002
+
+
+class EngineClock:
+    """The engine's time of day. It runs like the machine's, and can be set ahead.
+
+        duvo_clock.advance(days=3)
+
+    Sleeps of agents and all timestamps of runs go by it. Clients and tools keep
+    the real time, and so do the timeouts of both.
+    """
+
+    def __init__(self, perform: Perform, requests: Callable[[], int]):
+        self._perform = perform
+        self._requests = requests
+        self._jumping: asyncio.Task[None] | None = None
+        self._is_advancing = False
+
+    def now(self) -> datetime:
+        """Return the engine's time, in UTC."""
+        return datetime.fromtimestamp(clock.now(), timezone.utc)
+
+    def advance(
+        self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
+    ) -> None:
+        """Set the time ahead; return when all that was due has happened.
+
+        The time first waits for turns that are at work. It then moves from one
+        sleep's end to the next: an agent that sleeps a day three times has woken
+        three times after three days.
+
+        Raises:
+            ValueError: the time would be set back.
+            TimeoutError: a turn is at work for over 10 seconds, and neither sleeps nor
+                waits for a human.
+        """
+        step = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        if step < timedelta():
+            raise ValueError("the engine's time cannot be set back")
+        self._perform(lambda engine: self._advance(engine, step.total_seconds()), None)
+
+    @property
+    def auto(self) -> bool:
+        """Whether the time moves to the end of the first sleep by itself.
+
+        It does when every turn sleeps and no request is in flight. A run that
+        waits for a human, or works, holds it.
+        """
+        return self._jumping is not None
+
+    @auto.setter
+    def auto(self, is_on: bool) -> None:
+        async def switch(engine: Engine) -> None:
+            if self._jumping is not None:
+                self._jumping.cancel()
+            self._jumping = asyncio.create_task(self._jump(engine)) if is_on else None
+
+        self._perform(switch, _TIMEOUT)
+
+    async def _advance(self, engine: Engine, seconds: float) -> None:
+        self._is_advancing = True
+        try:
+            await self._settle(engine)
+            with clock.stopped():
+                end = clock.now() + seconds
+                while (moment := engine.alarms.next_moment) <= end:
+                    clock.set_ahead(moment)
+                    engine.alarms.look()
+                    await self._settle(engine)
+                clock.set_ahead(end)
+        finally:
+            self._is_advancing = False
+
+    async def _settle(self, engine: Engine) -> None:
+        """Return when no request is in flight, and each turn sleeps or waits for a human."""
+        deadline = asyncio.get_running_loop().time() + _TIMEOUT
+        while True:
+            unfinished = await engine.transact(queries.statuses_of_unfinished)
+            at_work = {
+                run_id for run_id, status in unfinished.items() if status != statuses.WAITING
+            } - _asleep(engine)
+            if not at_work and not self._requests():
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                names = ", ".join(sorted(at_work)) or "a request"
+                raise TimeoutError(
+                    f"the engine's time was not set ahead: still at work after {_TIMEOUT:g} s: "
+                    f"{names}"
+                )
+            await asyncio.sleep(_POLL)
+
+    async def _jump(self, engine: Engine) -> None:
+        while True:
+            await asyncio.sleep(_POLL)
+            if not _asleep(engine):
+                continue
+            unfinished = await engine.transact(queries.statuses_of_unfinished)
+            if self._is_advancing or self._requests() or _asleep(engine) != unfinished.keys():
+                continue
+            if math.isfinite(moment := engine.alarms.next_moment):
+                with clock.stopped():
+                    clock.set_ahead(moment)
+                    engine.alarms.look()
+
+
+def _asleep(engine: Engine) -> set[str]:
+    return {run_id for (run_id, _), turn in engine.turns.items() if turn.is_asleep}
