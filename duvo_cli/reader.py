@@ -18,6 +18,12 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
 
+def register(poll: select.poll) -> None:
+    """Make `poll` also return when the reader of stdout has gone."""
+    if _has_reader():
+        poll.register(sys.stdout, 0)
+
+
 @contextmanager
 def needed(iterator: Closable) -> Iterator[None]:
     """Close the iterator as soon as the reader of stdout has gone; then raise BrokenPipeError.
@@ -33,7 +39,7 @@ def needed(iterator: Closable) -> Iterator[None]:
 
     def watch() -> None:
         poll = select.poll()
-        poll.register(sys.stdout, 0)
+        register(poll)
         poll.register(over, 0)
         if any(descriptor != over for descriptor, _ in poll.poll()):
             gone.set()

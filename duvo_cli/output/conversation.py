@@ -64,7 +64,9 @@ class Conversation:
     def _parts(self, message: duvo.Message) -> tuple[str, str, list[str]]:
         """Who speaks, the colour, and the lines of text."""
         if message.request is not None and message.is_pending_request:
-            lines = human_request.lines(message.request, self._args, self._paint)
+            # A prompt on the same screen follows.
+            asks = getattr(self._args, "on_request", None) == "ask" and self._columns is not None
+            lines = human_request.lines(message.request, self._args, self._paint, prompted=asks)
             return "request", _COLOURS["request"], lines
         if message.tool_call is not None:
             name = in_one_line(message.tool_call.name)

@@ -10,16 +10,24 @@ from .command_line import command_line
 from .terminal import Paint, harmless, in_one_line
 
 
-def lines(request: duvo.HumanRequest, args: Namespace, paint: Paint) -> list[str]:
-    """Title, description, questions with keys and options, and commands that answer."""
+def lines(
+    request: duvo.HumanRequest, args: Namespace, paint: Paint, *, prompted: bool = False
+) -> list[str]:
+    """Title, description, questions with keys and options, and commands that answer.
+
+    With `prompted`, options are numbered, and no commands are given: a prompt follows.
+    """
     parts = [paint(in_one_line(request.title or request.type), "bold")]
     parts += harmless(request.description or "").splitlines()
     for number, question in enumerate(request.questions, 1):
-        parts += _question(number, question, paint)
-    return parts + _how_to_answer(request, args, paint)
+        parts += _question(number, question, paint, numbered=prompted)
+    if prompted and (request.questions or request.type == "approval"):
+        return parts
+    return parts + how_to_answer(request, args, paint)
 
 
-def _how_to_answer(request: duvo.HumanRequest, args: Namespace, paint: Paint) -> list[str]:
+def how_to_answer(request: duvo.HumanRequest, args: Namespace, paint: Paint) -> list[str]:
+    """The commands that answer a request, or what answers it instead."""
     respond = ("runs", "respond", request.run_id or "RUN")
     if request.questions:
         answers = [
@@ -38,13 +46,14 @@ def _how_to_answer(request: duvo.HumanRequest, args: Namespace, paint: Paint) ->
     return [f"requests of type {in_one_line(request.type)!r} can only be answered in the web app"]
 
 
-def _question(number: int, question: duvo.Question, paint: Paint) -> list[str]:
+def _question(number: int, question: duvo.Question, paint: Paint, *, numbered: bool) -> list[str]:
     key = in_one_line(question.key)
     several = " (choose one or more, separated by commas)" if question.multi_select else ""
     parts = [f"{number}. {paint(f'[{key}]', 'cyan')} {in_one_line(question.question)}{several}"]
-    for option in question.options:
+    for place, option in enumerate(question.options, 1):
+        mark = f"{place})" if numbered else "-"
         more = f": {in_one_line(option.description)}" if option.description else ""
-        parts.append(f"   - {in_one_line(option.label)}{paint(more, 'dim')}")
+        parts.append(f"   {mark} {in_one_line(option.label)}{paint(more, 'dim')}")
     return parts
 
 

@@ -45,6 +45,7 @@ class Live:
         self._describe = describe
         self._stays = stays
         self._height = 0
+        self._hiders = 0
         self._drawn_at = 0.0
         self._drawing = threading.RLock()
         self._ended = threading.Event()
@@ -70,12 +71,18 @@ class Live:
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
-        """Take the lines off the screen during a block."""
+        """Take the lines off the screen during a block, which other threads may write in too."""
         with self._drawing:
             was_shown = bool(self._height)
             self._erase()
+            self._hiders += 1
+        try:
             yield
-            if was_shown and not self._ended.is_set():
+        finally:
+            with self._drawing:
+                self._hiders -= 1
+        with self._drawing:
+            if was_shown and not self._hiders and not self._ended.is_set():
                 self._draw()
 
     def draw(self) -> None:
@@ -83,7 +90,7 @@ class Live:
         if time.monotonic() - self._drawn_at < MIN_INTERVAL:
             return
         with self._drawing:
-            if self._thread is not None and not self._ended.is_set():
+            if self._thread is not None and not self._hiders and not self._ended.is_set():
                 self._draw()
 
     def _keep_drawing(self) -> None:

@@ -64,6 +64,17 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
+def can_prompt() -> bool:
+    """Whether somebody can be asked: stdin and stderr are terminals, and not of other jobs."""
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        return False
+    try:
+        # A job in the background would be stopped when it reads from the terminal.
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:
+        return True
+
+
 def can_redraw(stream: TextIO | None) -> bool:
     """Whether the stream is a terminal that obeys escape sequences."""
     return is_terminal(stream) and os.environ.get("TERM") not in ("dumb", "unknown")

@@ -17,10 +17,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_ASK = "ask: prompt in this terminal; "
+_ASK = "ask: prompt in this terminal (the default where there is one, without --json); "
 _REPLY = (
     "approve, deny: answer every approval; fail: exit with 6; leave: show the request and wait "
-    "until it is answered elsewhere (the default)"
+    "until it is answered elsewhere (the default{elsewhere})"
 )
 
 
@@ -30,7 +30,7 @@ def add_options(parser: Parser, *, asks: bool = True) -> None:
     group.add_argument(
         "--on-request",
         choices=(*(("ask",) if asks else ()), "approve", "deny", "fail", "leave"),
-        help=(_ASK if asks else "") + _REPLY,
+        help=(_ASK if asks else "") + _REPLY.format(elsewhere=" otherwise" if asks else ""),
     )
     group.add_argument(
         "--answer",
@@ -55,7 +55,10 @@ def key_and_text(argument: str) -> str:
 
 
 def check_options(args: argparse.Namespace, command: str, *, waits: bool = True) -> None:
-    """Refuse options that cannot work, before anything is started."""
+    """Refuse options that cannot work, before anything is started.
+
+    Without `--on-request`, a command that waits in a terminal asks there.
+    """
     if not waits and (args.on_request or args.answer):
         name = "--on-request" if args.on_request else "--answer"
         raise UsageError(f"{name} goes with waiting or following", command)
@@ -66,6 +69,8 @@ def check_options(args: argparse.Namespace, command: str, *, waits: bool = True)
             "--on-request ask",
             "give --on-request approve, deny, fail or leave, and --answer for questions",
         )
+    elif waits and args.on_request is None and not args.json and terminal.can_prompt():
+        args.on_request = "ask"
 
 
 def on_request(
@@ -75,7 +80,8 @@ def on_request(
     if args.on_request == "ask":
         from .prompt import Prompt
 
-        return Prompt(client, args, deadline, shows=not shown)
+        on_screen = shown and terminal.is_terminal(sys.stdout)
+        return Prompt(client, args, deadline, shows=not on_screen)
     if args.on_request in (None, "leave"):
         return None if shown else partial(_announce, args)
     return "raise" if args.on_request == "fail" else args.on_request

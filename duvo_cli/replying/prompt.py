@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import select
 import sys
+import termios
+import threading
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import duvo
 
+from .. import reader
 from ..errors import CommandFailed
 from ..output import human_request, terminal
 from . import typed
@@ -26,8 +30,12 @@ POLL_EVERY = 2.0
 """Seconds between two checks whether the request was answered elsewhere."""
 
 
-class _Abandoned(Exception):
-    """The prompt has become useless; the text says why."""
+class _AnsweredElsewhere(Exception):
+    """The prompt has become useless."""
+
+
+class _LeftOpen(Exception):
+    """No reply was typed; the text says why."""
 
 
 class Prompt:
@@ -36,8 +44,9 @@ class Prompt:
     Args:
         deadline: when the time is up, on `time.monotonic`, or None.
         shows: whether the request is shown first.
-        can_leave: whether requests can be skipped, which raises
-            `typed.Skipped`, or all left, which raises `typed.Quit`.
+        can_leave: whether the prompts are those of the inbox, where requests
+            can be skipped, which raises `typed.Skipped`, or all left, which
+            raises `typed.Quit`.
     """
 
     def __init__(
@@ -57,68 +66,119 @@ class Prompt:
         self._paint = terminal.paint_for(sys.stderr)
 
     def __call__(self, request: duvo.HumanRequest) -> bool | dict[str, str] | None:
-        """Return the reply that was typed, or None when the request stays unanswered."""
-        if not can_be_answered(request):
-            return None
+        """Return the reply that was typed, or None when the request stays unanswered.
+
+        Raises BrokenPipeError when the reader of stdout has gone.
+        """
         with terminal.hidden():
             if self._shows:
-                _print(*human_request.lines(request, self._args, self._paint))
-            try:
-                return self._reply(request)
-            except _Abandoned as why:
-                _print("", f"duvo: {why}")
+                self._show(request)
+            if not can_be_answered(request):
                 return None
+            if not self._can_leave:
+                _print(self._paint("Ctrl-D leaves the request open", "dim"))
+            # What was typed before the request was shown is not a reply to it.
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+            try:
+                with _answered_elsewhere(self._client, request) as answered:
+                    return self._reply(request, answered)
+            except _AnsweredElsewhere:
+                _print("", "duvo: the request was answered elsewhere")
+            except _LeftOpen as why:
+                _print("", f"duvo: {why}; the request is still pending")
+                _print(*human_request.how_to_answer(request, self._args, self._paint))
+            return None
 
-    def _reply(self, request: duvo.HumanRequest) -> bool | dict[str, str]:
+    def _show(self, request: duvo.HumanRequest) -> None:
+        lines = human_request.lines(request, self._args, self._paint, prompted=True)
+        if not self._can_leave:
+            _print(f"duvo: run {request.run_id} is waiting for a human:")
+            lines = [f"  {line}" for line in lines]
+        _print(*lines)
+
+    def _reply(self, request: duvo.HumanRequest, answered: int) -> bool | dict[str, str]:
         if not request.questions:
-            return self._until_valid(request, "Approve? [y/n] ", typed.decision)
-        replies = {}
+            decide: Callable[[str], bool] = typed.decision
+            if self._can_leave:
+                decide = typed.unless_left(None, decide, first=True)
+            return self._until_valid(answered, "Approve? [y/n] ", decide)
+        replies: dict[str, str] = {}
         for question in request.questions:
-            *lines, prompt = typed.prompt(question)
-            _print(*lines)
-            replies[question.question] = self._until_valid(
-                request, prompt, typed.answers_to(question)
-            )
+            parse = typed.answers_to(question)
+            if self._can_leave:
+                parse = typed.unless_left(question, parse, first=not replies)
+            reply = self._until_valid(answered, typed.prompt(question), parse)
+            replies[question.question] = reply
         return replies
 
-    def _until_valid(self, request: duvo.HumanRequest, prompt: str, parse: Callable[[str], T]) -> T:
-        if self._can_leave:
-            parse = typed.unless_left(parse)
+    def _until_valid(self, answered: int, prompt: str, parse: Callable[[str], T]) -> T:
         while True:
             try:
-                return parse(self._line(request, prompt).strip())
+                return parse(self._line(answered, prompt).strip())
             except typed.NotUnderstood as why:
                 _print(str(why))
 
-    def _line(self, request: duvo.HumanRequest, prompt: str) -> str:
+    def _line(self, answered: int, prompt: str) -> str:
         print(prompt, end="", file=sys.stderr, flush=True)
         stdin = sys.stdin.fileno()
-        poll_at = time.monotonic() + POLL_EVERY
+        poll = select.poll()
+        poll.register(stdin, select.POLLIN)
+        poll.register(answered, 0)
+        reader.register(poll)
         line = b""
         while not line.endswith(b"\n"):
-            now = time.monotonic()
-            if self._deadline is not None and now >= self._deadline:
-                raise _Abandoned("the time is up; the request is still pending")
-            if now >= poll_at:
-                if not self._is_pending(request):
-                    raise _Abandoned("the request was answered elsewhere")
-                poll_at = time.monotonic() + POLL_EVERY
-            until = poll_at if self._deadline is None else min(poll_at, self._deadline)
-            ready, _, _ = select.select([stdin], [], [], max(0.0, until - time.monotonic()))
-            if ready:
+            ready = {descriptor for descriptor, _ in poll.poll(self._milliseconds_left())}
+            if stdin in ready:
                 piece = os.read(stdin, 65536)
                 if not piece and self._can_leave:
                     raise typed.Quit
                 if not piece:
-                    raise _Abandoned("left unanswered; the request is still pending")
+                    raise _LeftOpen("left unanswered")
                 line += piece
+            elif answered in ready:
+                raise _AnsweredElsewhere
+            elif ready:
+                _print("")
+                raise BrokenPipeError
+            elif self._milliseconds_left() == 0:
+                raise _LeftOpen("the time is up")
         return line.decode(errors="replace")
 
-    def _is_pending(self, request: duvo.HumanRequest) -> bool:
+    def _milliseconds_left(self) -> float | None:
+        if self._deadline is None:
+            return None
+        return max(0.0, (self._deadline - time.monotonic()) * 1000)
+
+
+@contextmanager
+def _answered_elsewhere(client: duvo.Client, request: duvo.HumanRequest) -> Iterator[int]:
+    """A descriptor whose other end closes when the request is not pending any more.
+
+    The run is read in a thread: a slow server delays neither what is typed nor the deadline.
+    """
+    answered, is_open = os.pipe()
+    over = threading.Event()
+
+    def watch() -> None:
         try:
-            return is_pending(self._client.runs.run(request.run_id or ""), request)
-        except duvo.DuvoError:
-            return True
+            while not over.wait(POLL_EVERY) and _is_pending(client, request):
+                pass
+        finally:
+            os.close(is_open)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield answered
+    finally:
+        over.set()
+        os.close(answered)
+
+
+def _is_pending(client: duvo.Client, request: duvo.HumanRequest) -> bool:
+    try:
+        return is_pending(client.runs.run(request.run_id or ""), request)
+    except duvo.DuvoError:
+        return True
 
 
 def check_terminal(wanted: str, instead: str) -> None:

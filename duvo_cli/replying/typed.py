@@ -36,60 +36,65 @@ def decision(text: str) -> bool:
     raise NotUnderstood("type y to approve or n to deny")
 
 
-def prompt(question: duvo.Question) -> list[str]:
-    """The lines that ask a question; the answer is typed after the last."""
-    lines = [in_one_line(question.question)]
-    lines += [
-        f"  {number}) {in_one_line(option.label)}"
-        for number, option in enumerate(question.options, 1)
-    ]
+def prompt(question: duvo.Question) -> str:
+    """The text after which the answer to a question, which was shown, is typed."""
     label = "Answer"
     if question.options:
-        label = "Numbers, separated by commas" if question.multi_select else "Number"
-    return [*lines, f"{label}: "]
+        several = "Numbers or text, separated by commas"
+        label = several if question.multi_select else "Number or text"
+    return f"[{in_one_line(question.key)}] {label}: "
 
 
 def answers_to(question: duvo.Question) -> Callable[[str], str]:
-    """A parser of answers to the question, which takes options by number or label."""
+    """A parser of answers to the question: options by number or label, or other text.
+
+    A number that is not an option's is a slip; in quotation marks it is text.
+    """
 
     def parse(text: str) -> str:
         if not text:
             raise NotUnderstood("type an answer")
         if not question.options:
             return text
-        if _option(question, text) is not None or not question.multi_select:
-            return _required_option(question, text)
-        return ",".join(_required_option(question, part.strip()) for part in text.split(","))
+        if _option(question, text) is None and question.multi_select:
+            return ",".join(_option_or_text(question, part.strip()) for part in text.split(","))
+        return _option_or_text(question, text)
 
     return parse
 
 
-def unless_left(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """A parser that also takes nothing or `s` to skip the request, and `q` to quit.
+def unless_left(
+    question: duvo.Question | None, parse: Callable[[str], T], *, first: bool
+) -> Callable[[str], T]:
+    """A parser that also takes `s` to skip the request, and `q` to quit.
 
-    A word that `parse` accepts is a reply.
+    Nothing skips it too, at its `first` question. Options, and free text where
+    there are none, may be any of these words.
     """
 
     def parse_or_leave(text: str) -> T:
-        try:
-            return parse(text)
-        except NotUnderstood:
-            if text.lower() in ("", "s", "skip"):
-                raise Skipped from None
-            if text.lower() in ("q", "quit"):
-                raise Quit from None
-            raise
+        word = text.lower()
+        may_leave = question is None or (question.options and _option(question, text) is None)
+        if (may_leave and word in ("s", "skip")) or (first and not text):
+            raise Skipped
+        if may_leave and word in ("q", "quit"):
+            raise Quit
+        return parse(text)
 
     return parse_or_leave
 
 
-def _required_option(question: duvo.Question, text: str) -> str:
+def _option_or_text(question: duvo.Question, text: str) -> str:
     label = _option(question, text)
-    if label is None:
+    if label is not None:
+        return label
+    if text.replace(",", "").replace(" ", "").isdecimal():
         raise NotUnderstood(
-            f"{in_one_line(text)!r} is not an option; type 1 to {len(question.options)}"
+            f"{in_one_line(text)!r} is not an option; type 1 to {len(question.options)}, "
+            f'or "{in_one_line(text)}" with the quotation marks as text'
         )
-    return label
+    quoted = len(text) > 2 and text[0] == text[-1] == '"'
+    return text[1:-1] if quoted else text
 
 
 def _option(question: duvo.Question, text: str) -> str | None:

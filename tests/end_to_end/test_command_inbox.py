@@ -116,11 +116,37 @@ def test_free_text_may_be_a_word_that_skips_other_prompts(
     with answering(run_duvo_with_fake_api) as tty:
         tty.expect("Answer: ")
         tty.type("s\n")
-        tty.expect("Number: ")
+        tty.expect("Number or text: ")
         tty.type("q\n")
         tty.expect("1 answered, 0 left")
         assert tty.end() == 0
     assert replies(fake_api) == [(run_id, {"answers": {"Which letter?": "s", "And?": "q"}})]
+
+
+def test_an_empty_line_in_the_inbox_keeps_the_answers_to_earlier_questions(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    first, second = fake_api.start(), fake_api.start()
+    questions = [
+        {"question": "Which?", "options": [{"label": "A"}]},
+        {"question": "Where?", "header": "Place", "options": [{"label": "B"}]},
+    ]
+    for run_id in (first, second):
+        fake_api.ask(run_id, type="question", questions=questions)
+    with answering(run_duvo_with_fake_api) as tty:
+        tty.expect(r"\[1\] Number or text: ")
+        tty.type("other\n")
+        tty.expect(r"\[Place\] Number or text: ")
+        tty.type("\n")
+        tty.expect("type an answer")
+        tty.expect(r"\[Place\] Number or text: ")
+        tty.type("1\n")
+        tty.expect(f"run {second}")
+        tty.expect(r"\[1\] Number or text: ")
+        tty.type("s\n")
+        tty.expect("1 answered, 1 left")
+        assert tty.end() == 0
+    assert replies(fake_api) == [(first, {"answers": {"Which?": "other", "Where?": "B"}})]
 
 
 def test_the_inbox_reports_requests_that_were_answered_elsewhere(

@@ -8,12 +8,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 import duvo
-from tests.servers.fake_api import FakeAPI
+from tests.servers.fake_api import FakeAPI, ReceivedRequest
 from tests.support.command import DUVO, Command, wait_for
 from tests.support.pseudo_terminal import PseudoTerminal
 
@@ -26,6 +28,36 @@ def waiting(client: duvo.Client, agent: str) -> duvo.Run:
     run = client.runs.start(agent)
     wait_for(lambda: run.refresh().pending_request)
     return run
+
+
+def test_a_command_in_a_terminal_asks_by_default_and_says_how_to_leave(run_duvo: Command) -> None:
+    with terminal(run_duvo, "runs", "start", "--agent", "Invoice approver", "--wait") as tty:
+        tty.expect("is waiting for a human:")
+        tty.expect("Ctrl-D leaves the request open")
+        tty.expect(r"Approve\? \[y/n\] ")
+        tty.type("y\n")
+        tty.expect("INV-1042 is posted")
+        assert tty.end() == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "duvo runs wait {} --timeout 2 --json",
+        "duvo runs wait {} --timeout 2 < /dev/null",
+        "duvo runs wait {} --timeout 2 --on-request leave",
+        "set -m; duvo runs wait {} --timeout 2 & wait $!",
+    ],
+    ids=["json", "stdin", "leave", "background"],
+)
+def test_nothing_is_asked_as_json_without_a_terminal_or_in_the_background(
+    line: str, run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    with PseudoTerminal(["bash", "-c", line.format(run.id)], run_duvo.environment) as tty:
+        tty.expect("duvo runs respond")
+        assert tty.end() == 124
+        assert "Approve?" not in tty.seen
 
 
 def test_an_approval_is_prompted_for_again_after_nonsense(run_duvo: Command) -> None:
@@ -45,15 +77,78 @@ def test_each_question_is_prompted_for(run_duvo: Command, dev_client: duvo.Clien
     run = waiting(dev_client, "Travel booker")
     with terminal(run_duvo, "runs", "wait", run.id, "--on-request", "ask") as tty:
         tty.expect("Where shall the trip go")
-        tty.expect("Number: ")
+        tty.expect(r"2\) Vienna")
+        tty.expect(r"\[City\] Number or text: ")
         tty.type("3\n")
         tty.expect("'3' is not an option; type 1 to 2")
-        tty.expect("Number: ")
+        tty.expect("Number or text: ")
         tty.type("2\n")
-        tty.expect("Numbers, separated by commas: ")
+        tty.expect(r"\[Parts\] Numbers or text, separated by commas: ")
         tty.type("1, museum\n")
         assert tty.end() == 0
         assert "Booked for Vienna: train,museum." in tty.seen
+
+
+@pytest.mark.parametrize("command", ["wait {}", "messages {} --follow"])
+def test_a_question_is_shown_once_and_an_empty_line_keeps_the_earlier_answers(
+    command: str, run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    run = waiting(dev_client, "Travel booker")
+    with terminal(run_duvo, "runs", *command.format(run.id).split(), NO_COLOR="1") as tty:
+        shown = tty.expect(r"(?s).*\[City\] Number or text: ")[0]
+        tty.type("Brno\n")
+        shown += tty.expect(r"(?s).*\[Parts\] Numbers or text, separated by commas: ")[0]
+        tty.type("\n")
+        shown += tty.expect(r"(?s).*type an answer.*\[Parts\] .*: ")[0]
+        tty.type("hotel\n")
+        tty.expect("Booked for Brno: hotel.")
+        assert tty.end() == 0
+    for line in ("[City] Where shall", "2) Vienna", "[Parts] What shall", "3) museum"):
+        assert shown.count(line) == 1, shown
+    assert "runs respond" not in shown
+
+
+def test_a_prompt_ends_when_the_reader_of_stdout_has_gone(
+    run_duvo: Command, dev_client: duvo.Client, tmp_path: Path
+) -> None:
+    run = waiting(dev_client, "Travel booker")
+    reader = f"read line; until [ -e {shlex.quote(str(tmp_path / 'asked'))} ]; do sleep 0.05; done"
+    shell = f"set -o pipefail; duvo runs messages {run.id} --follow | ({reader})"
+    with PseudoTerminal(["bash", "-c", shell], run_duvo.environment) as tty:
+        # The request is shown where the prompt is.
+        tty.expect("Where shall the trip go")
+        tty.expect("Number or text: ")
+        (tmp_path / "asked").touch()
+        assert tty.end() == 141
+        assert "Traceback" not in tty.seen
+    assert run.refresh().status == "waiting"
+
+
+def test_a_prompt_ends_on_time_when_the_server_does_not_answer(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
+    over = threading.Event()
+    asked = threading.Event()
+
+    def hang(seen: ReceivedRequest) -> None:
+        if asked.is_set():
+            hung.set()
+            over.wait(20)
+
+    hung = threading.Event()
+    fake_api.before = hang
+    options = ("--timeout", "5", "--on-request", "ask")
+    began = time.monotonic()
+    with terminal(run_duvo_with_fake_api, "runs", "wait", run_id, *options) as tty:
+        tty.expect(r"Approve\? \[y/n\] ")
+        asked.set()
+        assert hung.wait(20)
+        tty.expect("the time is up")
+        over.set()
+        assert tty.end() == 124
+    assert time.monotonic() - began < 15
 
 
 def test_a_prompt_ends_when_the_request_is_answered_elsewhere(
@@ -84,6 +179,7 @@ def test_the_end_of_input_leaves_the_request_pending(
         tty.expect(r"Approve\? \[y/n\] ")
         tty.type("\x04")
         tty.expect("left unanswered; the request is still pending")
+        tty.expect(f"duvo runs respond {run.id} --approve")
         run.respond(approve=True)
         assert tty.end() == 0
 
@@ -100,7 +196,7 @@ def test_ctrl_c_at_a_prompt_detaches(run_duvo: Command, dev_client: duvo.Client)
 
 def test_the_status_line_is_erased_at_the_end(run_duvo: Command, dev_client: duvo.Client) -> None:
     run = waiting(dev_client, "Invoice approver")
-    with terminal(run_duvo, "runs", "wait", run.id, NO_COLOR="1") as tty:
+    with terminal(run_duvo, "runs", "wait", run.id, "--on-request=leave", NO_COLOR="1") as tty:
         tty.expect(rf"run {run.id[:8]} waiting · 0:0\d")
         tty.type("\x03")
         assert tty.end() == 130

@@ -68,14 +68,20 @@ def test_an_option_can_be_given_by_label_or_by_number(text, label):
 
 
 @pytest.mark.parametrize(
-    ("text", "labels"), [("1", "x"), ("1, 2", "x,y, z"), ("y, z", "y, z"), ("x,1", "x,x")]
+    ("text", "labels"),
+    [("1", "x"), ("1, 2", "x,y, z"), ("y, z", "y, z"), ("x,1", "x,x"), ("w, 2", "w,y, z")],
 )
 def test_several_options_are_separated_by_commas(text, labels):
     assert typed.answers_to(PARTS)(text) == labels
 
 
-@pytest.mark.parametrize("text", ["", "3", "0", "C", "1,2", "-1", "²"])
-def test_other_text_is_not_an_option(text):
+@pytest.mark.parametrize(("text", "answer"), [("C", "C"), ("-1", "-1"), ("²", "²"), ('"3"', "3")])
+def test_other_text_is_an_answer_beside_the_options(text, answer):
+    assert typed.answers_to(COST_CENTRE)(text) == answer
+
+
+@pytest.mark.parametrize("text", ["", "3", "0", "1,2"])
+def test_numbers_that_are_not_options_and_nothing_are_not_answers(text):
     with pytest.raises(typed.NotUnderstood):
         typed.answers_to(COST_CENTRE)(text)
 

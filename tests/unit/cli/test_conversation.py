@@ -123,6 +123,15 @@ def test_questions_are_shown_with_keys_and_options():
     ]
 
 
+def test_a_request_before_a_prompt_has_numbered_options_and_no_commands():
+    questions = (Question(question="Which?", key="1", options=(Option(label="A"),)),)
+    request = HumanRequest(id="q", run_id="r", type="question", title="One", questions=questions)
+    pending = message("", type="human_request", role="duvo", status="pending", request=request)
+    asked = [line.strip() for line in lines(pending, 80, on_request="ask")]
+    assert asked == ["request    One", "1. [1] Which?", "1) A"]
+    assert "answer: " in lines(pending, None, on_request="ask")[-1]
+
+
 def test_a_request_of_an_unknown_type_refers_to_the_web_app():
     request = HumanRequest(id="q", run_id="r", type="login", title="Log in")
     *_, last = human_request.lines(request, SETTINGS, plain)
