@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 import duvo
@@ -45,15 +45,18 @@ def follow(
     args: Namespace,
     deadline: float | None,
     *,
+    after: str | None = None,
     offset: int = 0,
     last: int | None = None,
 ) -> int:
     """Show the run's messages until it ends and return the exit code."""
+    begin = _options(after, offset, last)
     show = _printer(args)
     choice = options.on_request(client, args, deadline, shown=not args.json)
-    with _detachable(run, args):
+    with _detachable(run, args, begin):
         messages = run.messages(
             follow=True,
+            after=after,
             offset=offset,
             last=last,
             timeout=left_until(deadline),
@@ -64,8 +67,11 @@ def follow(
             with messages, reader.needed(messages):
                 for message in messages:
                     show(message)
+                    # Once answered, a human request is not a message any more.
+                    if not message.is_pending_request:
+                        begin[:] = _options(message.id)
         except (duvo.WaitTimeout, duvo.HumanRequestPending) as error:
-            raise _unfinished(run, error, args, shown=not args.json) from None
+            raise _unfinished(run, error, args, begin, shown=not args.json) from None
     if args.json:
         json.print_line(run.to_dict())
     run_end.say_end(run)
@@ -137,6 +143,7 @@ def _unfinished(
     run: duvo.Run,
     error: duvo.WaitTimeout | duvo.HumanRequestPending,
     args: Namespace,
+    begin: Sequence[str] = (),
     *,
     shown: bool,
 ) -> CommandFailed:
@@ -145,7 +152,7 @@ def _unfinished(
             again = command_line(args, "runs", "wait", run.id)
             return CommandFailed(f"{error} with `{again}`", TIMED_OUT)
         within = f"run {run.id} did not end within {args.timeout:g} s"
-        return CommandFailed(f"{within} and continues: {_next_steps(run, args)}", TIMED_OUT)
+        return CommandFailed(f"{within} and continues: {_next_steps(run, args, begin)}", TIMED_OUT)
     if error.request is not None and not shown:
         options.show(error.request, args)
     return CommandFailed(
@@ -153,8 +160,17 @@ def _unfinished(
     )
 
 
-def _next_steps(run: duvo.Run, args: Namespace) -> str:
-    follow = command_line(args, "runs", "messages", run.id, "--follow")
+def _options(after: str | None, offset: int = 0, last: int | None = None) -> list[str]:
+    """The options of `runs messages` that begin there."""
+    if after is not None:
+        return ["--after", after]
+    if last is not None:
+        return ["--tail", str(last)]
+    return ["--offset", str(offset)] if offset else []
+
+
+def _next_steps(run: duvo.Run, args: Namespace, begin: Sequence[str]) -> str:
+    follow = command_line(args, "runs", "messages", run.id, "--follow", *begin)
     stop = command_line(args, "runs", "stop", run.id)
     return f"follow it with `{follow}`, stop it with `{stop}`"
 
@@ -166,8 +182,11 @@ def _showing_status(describe: Callable[[], str]) -> AbstractContextManager[objec
 
 
 @contextmanager
-def _detachable(run: duvo.Run, args: Namespace) -> Iterator[None]:
-    """Show the run's status during a block, in which Ctrl-C leaves it running."""
+def _detachable(run: duvo.Run, args: Namespace, begin: Sequence[str] = ()) -> Iterator[None]:
+    """Show the run's status during a block, in which Ctrl-C leaves it running.
+
+    `begin` are the options of `runs messages` that continue from there.
+    """
 
     def describe() -> str:
         try:
@@ -179,4 +198,5 @@ def _detachable(run: duvo.Run, args: Namespace) -> Iterator[None]:
         with _showing_status(describe):
             yield
     except KeyboardInterrupt:
-        raise Interrupted(f"detached; run {run.id} continues: {_next_steps(run, args)}") from None
+        next_steps = _next_steps(run, args, begin)
+        raise Interrupted(f"detached; run {run.id} continues: {next_steps}") from None

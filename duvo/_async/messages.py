@@ -57,6 +57,11 @@ class AsyncMessages(AsyncClosableIterator[Message]):
         super().__init__(flow, driver, self._reader.poller)
 
     @property
+    def offset(self) -> int | None:
+        """Offset of the first message, counted from 0; None before it was found."""
+        return self._reader.first
+
+    @property
     def total(self) -> int | None:
         """Number of messages when a page was last read; None before, or if not reported."""
         return self._reader.conversation.total

@@ -37,7 +37,11 @@ class Beginning(NamedTuple):
 
 
 class MessageReader:
-    """Reads the messages of a run: those so far, or with `follow` until it has ended."""
+    """Reads the messages of a run: those so far, or with `follow` until it has ended.
+
+    Attributes:
+        first: offset of the first message, or None before it was found.
+    """
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class MessageReader:
         self._api = api
         self._state = state
         self._beginning = beginning
+        self.first: int | None = None
         self.poller = Poller(
             api, state.id, timeout, started_at=state.started_here_at, patient=follow
         )
@@ -112,6 +117,7 @@ class MessageReader:
             self.conversation.cursor.offset = max(0, end - self._beginning.last)
         elif self._beginning.after is not None:
             yield from self._move_after(self._beginning.after)
+        self.first = self.conversation.cursor.offset
 
     def _move_after(self, after: Message | str) -> Flow[None]:
         if isinstance(after, str):

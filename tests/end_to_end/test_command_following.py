@@ -230,6 +230,15 @@ def test_messages_as_json_are_the_response_of_the_api_with_the_documented_names(
     assert [page[name] for name in ("total", "limit", "offset")] == [60, 2, 3]
     assert [message["type"] for message in last["messages"]] == ["text", "human_request"]
     assert last["offset"] == 59
+    after = ("--after", whole["messages"][51]["id"])
+    for options, contents in (((), range(52, 60)), (("--limit=2",), range(52, 54))):
+        done = run_duvo_with_fake_api("runs", "messages", run_id, *after, *options, "--json")
+        rest = json.loads(done.stdout)
+        shown = [message["content"] for message in rest["messages"]]
+        assert shown[: len(contents)] == [f"line {n}" for n in contents]
+        assert (rest["total"], rest["offset"]) == (60, 52)
+    tail = run_duvo_with_fake_api("runs", "messages", run_id, "--tail=9", "--limit=2", "--json")
+    assert json.loads(tail.stdout)["offset"] == 51
 
 
 def test_ctrl_c_while_following_detaches_and_says_how_to_continue(
@@ -243,10 +252,43 @@ def test_ctrl_c_while_following_detaches_and_says_how_to_continue(
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert f"follow it with `duvo runs messages {run.id} --follow`" in errors
+    assert f"follow it with `duvo runs messages {run.id} --follow --after " in errors
     assert f"stop it with `duvo runs stop {run.id}`" in errors
     assert run.refresh().status == "running"
     run.stop()
+
+
+def test_the_command_named_after_ctrl_c_shows_the_rest_and_nothing_twice(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    run = started(dev_client, "Endless worker")
+    process = run_duvo.start("runs", "messages", run.id, "--follow")
+    assert process.stdout is not None
+    first = [process.stdout.readline() for _ in range(3)]
+    process.send_signal(signal.SIGINT)
+    rest, errors = rest_of(process)
+    run.stop()
+    (advised,) = re.findall(r"follow it with `duvo (.*?)`", errors)
+    continued = run_duvo(*advised.split())
+    whole = run_duvo("runs", "messages", run.id)
+    assert "".join(first) + rest + continued.stdout == whole.stdout
+    assert len(continued.stdout.splitlines()) < len(whole.stdout.splitlines())
+
+
+def test_a_follow_that_was_ended_before_it_showed_anything_continues_where_it_would_have_begun(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    shown = [message for message in run.messages() if not message.is_pending_request]
+    for options, advised in (
+        (("--tail", "0"), "--tail 0"),
+        (("--offset", str(len(shown))), f"--offset {len(shown)}"),
+        (("--after", shown[-1].id), f"--after {shown[-1].id}"),
+        (("--offset", str(len(shown) - 1)), f"--after {shown[-1].id}"),
+    ):
+        done = run_duvo("runs", "messages", run.id, "--follow", *options, "--timeout", "1")
+        assert done.returncode == 124
+        assert f"follow it with `duvo runs messages {run.id} --follow {advised}`" in done.stderr
 
 
 def test_ctrl_c_while_waiting_detaches(run_duvo: Command, dev_client: duvo.Client) -> None:

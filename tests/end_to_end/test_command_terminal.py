@@ -89,6 +89,20 @@ def test_each_question_is_prompted_for(run_duvo: Command, dev_client: duvo.Clien
         assert "Booked for Vienna: train,museum." in tty.seen
 
 
+def test_requests_of_several_runs_are_asked_one_by_one_with_their_runs(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    runs = [waiting(dev_client, "Invoice approver") for _ in range(2)]
+    with terminal(run_duvo, "runs", "wait", *(run.id for run in runs)) as tty:
+        asked = set()
+        for keys in ("y\n", "n\n"):
+            asked.add(tty.expect(r"run (\S+) is waiting for a human:")[1])
+            tty.expect(r"Approve\? \[y/n\] ")
+            tty.type(keys)
+        assert tty.end() == 0
+    assert asked == {run.id for run in runs}
+
+
 @pytest.mark.parametrize("command", ["wait {}", "messages {} --follow"])
 def test_a_question_is_shown_once_and_an_empty_line_keeps_the_earlier_answers(
     command: str, run_duvo: Command, dev_client: duvo.Client
@@ -182,6 +196,18 @@ def test_the_end_of_input_leaves_the_request_pending(
         tty.expect(f"duvo runs respond {run.id} --approve")
         run.respond(approve=True)
         assert tty.end() == 0
+
+
+def test_ctrl_c_at_the_prompt_of_a_follow_names_the_message_before_the_request(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    *_, last, _request = run.messages()
+    with terminal(run_duvo, "runs", "messages", run.id, "--follow") as tty:
+        tty.expect(r"Approve\? \[y/n\] ")
+        tty.type("\x03")
+        tty.expect(f"`duvo runs messages {run.id} --follow --after {last.id}`")
+        assert tty.end() == 130
 
 
 def test_ctrl_c_at_a_prompt_detaches(run_duvo: Command, dev_client: duvo.Client) -> None:

@@ -19,6 +19,9 @@ def register(parser: Parser) -> None:
     parser.add_argument("--follow", action="store_true", help="continue until the run ends")
     parser.add_argument("--limit", type=count, metavar="N", help="at most N messages")
     begin = parser.add_mutually_exclusive_group()
+    begin.add_argument(
+        "--after", type=identifier, metavar="ID", help="begin after the message with this id"
+    )
     begin.add_argument("--offset", type=count, metavar="N", help="skip the first N messages")
     begin.add_argument("--tail", type=count, metavar="N", help="begin with the last N messages")
     parser.add_argument(
@@ -29,11 +32,13 @@ def register(parser: Parser) -> None:
     options.add_options(parser)
     parser.timeout_help = f"with --follow, {following.TOTAL}; otherwise {ONE_REQUEST}"
     parser.explain(
-        "Shows the whole conversation, or the part chosen by --limit, --offset or\n"
-        "--tail. A pending human request comes last.",
+        "Shows the whole conversation, or the part chosen by --limit, --after, --offset or\n"
+        "--tail. A pending human request comes last. After Ctrl-C, the command that continues\n"
+        "the conversation is shown.",
         examples="""
 duvo runs messages "$RUN_ID" --tail 5
 duvo runs messages "$RUN_ID" --follow
+duvo runs messages "$RUN_ID" --follow --after "$MESSAGE_ID"
 duvo runs messages "$RUN_ID" --json | jq -r '.messages[] | select(.role=="assistant") | .content'
 """,
     )
@@ -43,16 +48,16 @@ def run(args: Namespace) -> int:
     if args.follow and args.limit is not None:
         raise UsageError("--limit does not go with --follow; --tail N does", "runs messages")
     options.check_options(args, "runs messages", waits=args.follow)
-    offset = args.offset or 0
+    begin = {"after": args.after, "offset": args.offset or 0, "last": args.tail}
     deadline = following.deadline_after(args.timeout)
     with client_of(args, waits=args.follow) as client:
         limit = deadline if args.follow else None
         (handle,) = following.find(client, [args.run_id], args, limit)
         if args.follow:
-            return following.follow(client, handle, args, deadline, offset=offset, last=args.tail)
-        messages = handle.messages(offset=offset, limit=args.limit, last=args.tail)
+            return following.follow(client, handle, args, deadline, **begin)
+        messages = handle.messages(limit=args.limit, **begin)
         if args.json:
-            _print_document(list(messages), messages.total, args)
+            _print_document(messages, args)
         else:
             from ...output import conversation
 
@@ -63,17 +68,14 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _print_document(messages: list[duvo.Message], total: int | None, args: Namespace) -> None:
-    counted = [message for message in messages if not message.is_pending_request]
-    if args.tail is not None and total is not None:
-        offset = total - len(counted)
-    else:
-        offset = args.offset or 0
+def _print_document(messages: duvo.Messages, args: Namespace) -> None:
+    shown = list(messages)
+    counted = [message for message in shown if not message.is_pending_request]
     json.print_document(
         {
-            "messages": [message.to_dict() for message in messages],
-            "total": total,
+            "messages": [message.to_dict() for message in shown],
+            "total": messages.total,
             "limit": len(counted) if args.limit is None else args.limit,
-            "offset": offset,
+            "offset": messages.offset,
         }
     )

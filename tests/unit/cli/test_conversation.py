@@ -59,6 +59,15 @@ def test_a_day_other_than_today_is_shown_once():
     assert second == ["12:00:00  assistant  two"]
 
 
+def test_the_day_is_shown_again_when_it_changes():
+    conversation = Conversation(SETTINGS, plain, None, NOON.astimezone())
+    days = [
+        conversation.lines(message("one", timestamp=NOON.replace(day=day)))[:-1]
+        for day in (31, 30, 30, 31)
+    ]
+    assert days == [[], ["-- 2026-01-30 --"], [], ["-- 2026-01-31 --"]]
+
+
 def test_tool_calls_results_and_errors_have_different_marks():
     call = ToolCall(id="c", name="look_up")
     result = ToolResult(tool_call_id="c", result=3)

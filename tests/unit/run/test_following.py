@@ -342,6 +342,23 @@ def test_a_limit_stops_in_the_middle_and_shows_the_request_only_at_the_end(
     assert messages.total == 75
 
 
+def test_the_offset_of_the_first_message_is_known_wherever_reading_begins(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    run_id = fake_api.start()
+    ids = [fake_api.say(run_id, str(number)) for number in range(75)]
+    run = client.runs.run(run_id)
+    for messages, offset in (
+        (run.messages(), 0),
+        (run.messages(offset=3), 3),
+        (run.messages(last=5), 70),
+        (run.messages(after=ids[9], limit=2), 10),
+    ):
+        assert messages.offset is None
+        assert next(messages).content == str(offset)
+        assert messages.offset == offset
+
+
 def test_the_time_given_is_the_time_in_all(fake_api: FakeAPI, client: duvo.Client) -> None:
     run_id = fake_api.start()
     release = threading.Event()
