@@ -58,7 +58,7 @@ function _shtab_duvo_using
 end
 
 set -g _shtab_duvo_commands runs 'runs start' 'runs start-many' 'runs get' 'runs list' 'runs messages' 'runs wait' 'runs watch' 'runs send-message' 'runs inbox' 'runs respond' 'runs stop' agents 'agents list' 'agents get' profiles 'profiles add' 'profiles list' 'profiles use' 'profiles remove' api whoami dev serve completion help
-set -g _shtab_duvo_opts_with_value --agent --answer --base-url --case-queue --completed-since --completed-until --concurrency --database --delimiter --executor --field --host --input --issue-severity --journal --jq --key --keys-file --limit --log-format --message --message-template --offset --on-request --output --port --profile --rate-limit --sandbox-id --search --since --sort --source --status --tail --team --team-id --timeout --tls-cert --tls-key --typed-field --until --user --webhook-url -F -f
+set -g _shtab_duvo_opts_with_value --after --agent --answer --base-url --case-queue --completed-since --completed-until --concurrency --database --delimiter --executor --field --host --input --issue-severity --journal --jq --key --keys-file --limit --log-format --message --message-template --offset --on-request --output --port --profile --rate-limit --sandbox-id --search --since --sort --source --status --tail --team --team-id --timeout --tls-cert --tls-key --typed-field --until --user --webhook-url -F -f
 
 complete -c duvo -e
 complete -c duvo -f
@@ -164,6 +164,7 @@ complete -c duvo -n '_shtab_duvo_using runs; and test $_shtab_duvo_npos -eq 0' -
 complete -c duvo -n '_shtab_duvo_using runs messages' -s h -l help -d 'show this help message and exit'
 complete -c duvo -n '_shtab_duvo_using runs messages' -l follow -d 'continue until the run ends'
 complete -c duvo -n '_shtab_duvo_using runs messages' -l limit -x -d 'at most N messages'
+complete -c duvo -n '_shtab_duvo_using runs messages' -l after -x -d 'begin after the message with this id'
 complete -c duvo -n '_shtab_duvo_using runs messages' -l offset -x -d 'skip the first N messages'
 complete -c duvo -n '_shtab_duvo_using runs messages' -l tail -x -d 'begin with the last N messages'
 complete -c duvo -n '_shtab_duvo_using runs messages' -l exit-status -d 'with --follow: exit with 4 if the run failed, 5 if it was stopped'
