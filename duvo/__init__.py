@@ -21,8 +21,7 @@ _HOME = {
     "_async.results": ("AsyncResults",),
     "_async.run": ("AsyncRun",),
     "_async.run_list": ("AsyncRunList",),
-    "_batch.entry": ("Progress",),
-    "_batch.journal": ("Changes",),
+    "_batch.entry": ("Changes", "Progress"),
     "_client": ("Client",),
     "_http.response": ("Response",),
     "_models.human_requests": ("HumanRequest", "Option", "Question", "Reply"),
@@ -113,8 +112,7 @@ if TYPE_CHECKING:
     from ._async.results import AsyncResults
     from ._async.run import AsyncRun
     from ._async.run_list import AsyncRunList
-    from ._batch.entry import Progress
-    from ._batch.journal import Changes
+    from ._batch.entry import Changes, Progress
     from ._client import Client
     from ._errors import (
         AmbiguousAgent,

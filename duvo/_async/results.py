@@ -11,11 +11,11 @@ from .run import AsyncRun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Sequence
     from typing import Any
 
-    from .._batch.entry import Entry, Progress
-    from .._batch.journal import Changes
+    from .._batch.entry import Changes, Entry, Progress
 
 
 class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
@@ -43,6 +43,28 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
         """
         changes: Changes = await self._driver.run(self._batch.compare(inputs))
         return changes
+
+    async def to_csv(
+        self, file: str | os.PathLike[str], inputs: Iterable[Any], *, delimiter: str = ","
+    ) -> None:
+        """Write a CSV of all inputs, in their order, with their results so far. Sends nothing.
+
+        Its columns are the fields of the inputs, then `status`, `answer`, `failure`
+        and `run_id`. An input whose run has not ended has a status only: `running`,
+        `waiting`, `starting` or `not started`. The file is replaced at once when all
+        is written. During or after the iteration, the journal has the results.
+
+        Args:
+            file: the file, created or replaced.
+            inputs: all inputs, as they were given.
+            delimiter: the character between the columns.
+
+        Raises:
+            ConfigError: the batch has no journal.
+            JournalError: the journal cannot be read.
+            OSError: the file cannot be written.
+        """
+        await self._driver.run(self._batch.write_csv(file, inputs, delimiter))
 
     def __del__(self) -> None:
         if hasattr(self, "_batch"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from itertools import islice
 
 from .. import _errors
 from .._flow.drivers import collect
@@ -10,18 +11,19 @@ from .._flow.steps import Call, Give, block
 from .._run.on_request import Responder
 from .._run.polling import Poller
 from .._run.state import RunState
+from .._tables.results_csv import Outcome, write_csv
 from .._watch.watcher import Watcher
 from . import tasks
 from .adoption import newest_mark
 from .completions import Await, Spawn
-from .entry import Entry, Progress
+from .entry import Entry, Progress, outcome, restored, stored
 from .journal import Journal
 from .starts import Starts
-from .stored_runs import restored, stored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from .._flow.perform import Driver
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
     from .._run.replies import Answers
     from .._watch.watched import RunEvent
     from .completions import Completion
+    from .entry import Changes
     from .inputs import Inputs
-    from .journal import Changes
 
 _AT_ONCE = 100
 """Maximum number of inputs that are taken, and recorded, together."""
@@ -92,6 +94,8 @@ class Batch:
         self._to_record: list[Entry] = []
         self._to_give: deque[Entry] = deque()
         self._contradictions: set[str] = set()
+        # Rows whose runs wait for a human, who is not waited for.
+        self._left: set[int] = set()
         self._failures: list[tuple[int, Any, _errors.DuvoError]] = []
         # Numbers of entries with a result, by the status of the run.
         self._finished: Counter[str] = Counter()
@@ -130,6 +134,30 @@ class Batch:
         yield from self.prepare()
         named = (self._inputs.for_journal(*item) for item in enumerate(inputs))
         return (yield from block(self._journal.compare, named))
+
+    def write_csv(
+        self, file: str | os.PathLike[str], inputs: Iterable[Any], delimiter: str
+    ) -> Flow[None]:
+        """Write all inputs and their outcomes, by the journal."""
+        if self._file is None:
+            raise _errors.ConfigError("a CSV of results is made from a journal; give a journal")
+        yield from self.prepare()
+        yield from block(self._write_csv, file, inputs, delimiter)
+
+    def _write_csv(
+        self, file: str | os.PathLike[str], inputs: Iterable[Any], delimiter: str
+    ) -> None:
+        with self._journal.reading():
+            write_csv(file, self._outcomes(inputs), delimiter)
+
+    def _outcomes(self, inputs: Iterable[Any]) -> Iterator[tuple[Any, Outcome]]:
+        waiting = {entry.row.id for entry in self._waiting} | self._left
+        numbered = enumerate(inputs)
+        while some := list(islice(numbered, _AT_ONCE)):
+            rows = self._journal.look_up([self._inputs.name(*item) for item in some])
+            for (_, value), row in zip(some, rows, strict=True):
+                is_waiting = row is not None and row.id in waiting
+                yield value, Outcome("waiting") if is_waiting else outcome(row)
 
     def drop_inputs(self) -> None:
         """Take no more inputs: end the wait for the next one of an async iterable."""
@@ -307,6 +335,8 @@ class Batch:
     def _fail(self, entry: Entry, error: _errors.DuvoError) -> None:
         # A run may vanish while its request is being handled.
         if self._forget(entry):
+            if isinstance(error, _errors.HumanRequestPending):
+                self._left.add(entry.row.id)
             self._failures.append((entry.input.index, entry.input.value, error))
 
     def _forget(self, entry: Entry) -> bool:

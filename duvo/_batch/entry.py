@@ -1,18 +1,74 @@
-"""An input of a batch, from when it is taken until its result, and the counts of all."""
+"""An input of a batch: its row in the journal, its run until the result, and counts of inputs."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
+from .._models import wire
+from .._run.answer import FinalAnswer
+from .._run.state import RunState
+from .._tables.results_csv import Outcome
 from .fingerprints import of_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .._run.state import RunState
+    from typing import Literal
+
     from .inputs import Input
-    from .journal import Row
+
+_UNFINISHED = {"sending": "starting", "started": "running"}
+
+
+@frozen
+class Row:
+    """The row of an input, as it was when the input was taken.
+
+    Attributes:
+        occurrence: number of earlier inputs with the same name.
+        sent_at: Unix time just before the start was first sent, or None.
+        delivered: whether the result was returned to the user.
+        message: the fingerprint of the start message, once it was sent. Journals
+            of earlier versions do not have it.
+        repeated: whether an input with the same key was taken before: it is
+            the same input again.
+    """
+
+    id: int
+    name: str
+    occurrence: int
+    state: Literal["new", "sending", "started", "finished"]
+    idempotency_key: str
+    run_id: str | None = None
+    sent_at: float | None = None
+    result: str | None = None
+    delivered: bool = field(default=False, converter=bool)
+    message: str | None = None
+    repeated: bool = field(default=False, kw_only=True)
+
+
+@frozen
+class Changes:
+    """Inputs compared with a journal.
+
+    Attributes:
+        known: inputs that have a row.
+        new: inputs without a row.
+        gone: rows without an input.
+        finished: known inputs whose runs have ended.
+        failed: known inputs whose runs failed or were stopped.
+        changed: known inputs that were sent with another start message. They keep
+            their runs.
+    """
+
+    known: int
+    new: int
+    gone: int
+    finished: int = 0
+    changed: int = 0
+    failed: int = 0
 
 
 @define(eq=False)
@@ -62,3 +118,42 @@ class Progress:
     stopped: int = 0
     running: int = 0
     waiting: int = 0
+
+
+def stored(state: RunState) -> str:
+    """Return a run that has ended, as the journal stores it."""
+    final_answer = state.final_answer
+    return json.dumps(
+        {
+            "run": state.raw_run if state.listed else state.raw,
+            "listed": state.listed,
+            "read": final_answer.is_read,
+            "answer": final_answer.answer,
+            "failure": final_answer.failure,
+        }
+    )
+
+
+def stored_status(text: str) -> str:
+    """Return the status of a run that the journal stored."""
+    kept = json.loads(text)
+    run = kept["run"] if kept["listed"] else kept["run"]["run"]
+    return wire.status(run["status"])
+
+
+def restored(run_id: str, text: str) -> RunState:
+    """Return a run that the journal stored."""
+    kept = json.loads(text)
+    state = RunState(run_id, kept["run"], listed=kept["listed"])
+    state.final_answer = FinalAnswer(kept["answer"], kept["failure"], is_read=kept["read"])
+    return state
+
+
+def outcome(row: Row | None) -> Outcome:
+    """Return what became of an input, by its row in the journal."""
+    if row is None or row.run_id is None or row.result is None:
+        return Outcome(_UNFINISHED.get(row.state, "not started") if row else "not started")
+    state = restored(row.run_id, row.result)
+    if not state.final_answer.is_read:
+        return Outcome(state.status, run_id=state.id)
+    return Outcome(state.status, state.answer or "", state.failure or "", state.id)

@@ -144,10 +144,13 @@ class Inputs:
         taken, self._taken = self._taken, []
         return taken
 
+    def name(self, index: int, value: Any) -> str:
+        """Return an input's name in the journal."""
+        return self._named(index, value, self._key_of(index, value))
+
     def for_journal(self, index: int, value: Any) -> tuple[str, str]:
         """Return an input's name, and the fingerprint of its message."""
-        name = self._named(index, value, self._key_of(index, value))
-        return name, fingerprints.of_message(self._text(index, value))
+        return self.name(index, value), fingerprints.of_message(self._text(index, value))
 
     def _named(self, index: int, value: Any, key: str | None) -> str:
         if self._key is not None:

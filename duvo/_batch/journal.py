@@ -16,75 +16,25 @@ import sqlite3
 import threading
 import time
 import uuid
+from functools import partial
 from itertools import islice, zip_longest
 from pathlib import Path
-
-from attrs import field, frozen
 
 from .._errors import JournalError
 from .._forks import renew_in_child
 from . import fingerprints
+from .entry import Changes, Row, stored_status
 from .journal_file import open_file, open_private
-from .stored_runs import stored_status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from typing import Any, Literal
+    from typing import Any
 
 _COLUMNS = (
     "id, name, occurrence, state, idempotency_key, run_id, sent_at, result, delivered, message"
 )
-_COMPARED_AT_ONCE = 1000
-
-
-@frozen
-class Row:
-    """The row of an input, as it was when the input was taken.
-
-    Attributes:
-        occurrence: number of earlier inputs with the same name.
-        sent_at: Unix time just before the start was first sent, or None.
-        delivered: whether the result was returned to the user.
-        message: the fingerprint of the start message, once it was sent. Journals
-            of earlier versions do not have it.
-        repeated: whether an input with the same key was taken before: it is
-            the same input again.
-    """
-
-    id: int
-    name: str
-    occurrence: int
-    state: Literal["new", "sending", "started", "finished"]
-    idempotency_key: str
-    run_id: str | None = None
-    sent_at: float | None = None
-    result: str | None = None
-    delivered: bool = field(default=False, converter=bool)
-    message: str | None = None
-    repeated: bool = field(default=False, kw_only=True)
-
-
-@frozen
-class Changes:
-    """Inputs compared with a journal.
-
-    Attributes:
-        known: inputs that have a row.
-        new: inputs without a row.
-        gone: rows without an input.
-        finished: known inputs whose runs have ended.
-        failed: known inputs whose runs failed or were stopped.
-        changed: known inputs that were sent with another start message. They keep
-            their runs.
-    """
-
-    known: int
-    new: int
-    gone: int
-    finished: int = 0
-    changed: int = 0
-    failed: int = 0
+_READ_AT_ONCE = 1000
 
 
 class Journal:
@@ -110,15 +60,17 @@ class Journal:
     ):
         owner = (server, team_id, agent_id)
         self._file = None if path is None else Path(path).absolute()
-        self._connection = (
-            open_private(owner) if self._file is None else open_file(self._file, owner, named_by)
-        )
-        self._connection.create_function("is_failure", 1, _is_failure, deterministic=True)
-        self._execute = self._connection.execute
+        self._open = partial(_open, self._file, owner, named_by)
+        self._use(self._open())
         self._pass: int | None = None
         self._lock = threading.RLock()
         self._is_of_parent = False
         renew_in_child(self._renew)
+
+    def _use(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._execute = connection.execute
+        self._is_closed = False
 
     def _renew(self) -> None:
         """Leave the file to the parent process: a forked process must not even close it."""
@@ -265,7 +217,7 @@ class Journal:
             self._execute(
                 "CREATE TEMP TABLE met (name TEXT PRIMARY KEY, times, message) WITHOUT ROWID"
             )
-            while some := list(islice(all_inputs, _COMPARED_AT_ONCE)):
+            while some := list(islice(all_inputs, _READ_AT_ONCE)):
                 self._execute("BEGIN")
                 self._connection.executemany(
                     "INSERT INTO met VALUES (?, 1, ?) ON CONFLICT (name) DO UPDATE SET times ="
@@ -291,11 +243,50 @@ class Journal:
             failed=failed,
         )
 
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Begin a pass of `look_up`, which ends with the block. The journal may be closed."""
+        with self._lock:
+            was_closed = self._is_closed and self._file is not None
+            if was_closed:
+                self._use(self._open())
+            try:
+                with self._connected():
+                    self._execute(
+                        "CREATE TEMP TABLE seen (name TEXT PRIMARY KEY, times) WITHOUT ROWID"
+                    )
+                yield
+                with self._connected():
+                    self._execute("DROP TABLE temp.seen")
+            finally:
+                if was_closed:
+                    self.close()
+
+    def look_up(self, names: Sequence[str]) -> list[Row | None]:
+        """Return the rows of the next inputs, in order, or None; no row is added or changed."""
+        with self._transaction():
+            return [self._look_up(name) for name in names]
+
+    def _look_up(self, name: str) -> Row | None:
+        occurrence = 0
+        if not fingerprints.is_key(name):
+            self._execute(
+                "INSERT INTO seen VALUES (?, 0) ON CONFLICT (name) DO UPDATE SET times = times + 1",
+                (name,),
+            )
+            counted = self._execute("SELECT times FROM seen WHERE name = ?", (name,))
+            (occurrence,) = counted.fetchone()
+        found = self._execute(
+            f"SELECT {_COLUMNS} FROM inputs WHERE name = ? AND occurrence = ?", (name, occurrence)
+        ).fetchone()
+        return None if found is None else Row(*found)
+
     def close(self) -> None:
         """Release the file. It is consistent at any moment, even without this."""
         if not self._is_of_parent:
             with self._connected():
                 self._connection.close()
+                self._is_closed = True
 
     def _change(self, statement: str, values: list[Any], *, durable: bool = False) -> None:
         with self._transaction(durable=durable):
@@ -334,6 +325,12 @@ class Journal:
 
     def __str__(self) -> str:
         return "the journal" if self._file is None else f"the journal {self._file}"
+
+
+def _open(file: Path | None, owner: tuple[str, str, str], named_by: str) -> sqlite3.Connection:
+    connection = open_private(owner) if file is None else open_file(file, owner, named_by)
+    connection.create_function("is_failure", 1, _is_failure, deterministic=True)
+    return connection
 
 
 def _is_failure(result: str | None) -> bool:

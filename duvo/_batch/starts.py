@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from .._http.api import Api
     from .._run.state import RunState
     from .completions import Completion
-    from .entry import Entry
-    from .journal import Journal, Row
+    from .entry import Entry, Row
+    from .journal import Journal
 
 logger = logging.getLogger("duvo")
 

@@ -10,19 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import duvo
-from duvo._tables.results_file import ResultsFile
 from duvo._tables.start_message import Key, StartMessage
 from duvo._tables.table import Table
 
 from .. import reader
 from ..client import client_of
-from ..errors import CommandFailed, Interrupted, UsageError
-from ..output import json, logs, run_end, terminal
+from ..errors import Interrupted
+from ..output import logs, run_end, terminal
 from ..output.live import StatusLine
+from ..output.times import length
 from . import notice
 from .executors import executor_of
+from .outputs import open_output
 from .progress import Rate, line
 from .summary import Summary, changes_in_words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .outputs import Output
 
 _ON_REQUEST: dict[str | None, Any] = {None: notice.leave, "leave": notice.leave, "fail": "raise"}
 
@@ -36,14 +41,10 @@ def run(
     journal: Path,
 ) -> int:
     """Start a run for each row of a checked table, write the results, return the exit code."""
+    began = time.monotonic()
     summary = Summary()
     with ExitStack() as stack:
-        output = None
-        if args.output not in (None, "-"):
-            _check_output(args.output, table, journal)
-            output = stack.enter_context(ResultsFile(args.output))
-        elif sys.stdout is None:
-            raise CommandFailed("stdout is closed, and results would be lost; give --output")
+        output = stack.enter_context(open_output(args.output, table, journal))
         client = stack.enter_context(client_of(args))
         logs.hide_replies()
         executor = stack.enter_context(executor_of(args.executor))
@@ -66,30 +67,47 @@ def run(
         if args.on_request in (None, "leave"):
             stack.enter_context(notice.announced_once(results, args))
         try:
-            with reader.needed(results) if output is None else nullcontext():
-                _collect(results, total, output, summary)
-        except duvo.MapIncomplete as error:
-            _add_failures(error, key, summary)
+            try:
+                with reader.needed(results) if output.is_stdout else nullcontext():
+                    _collect(results, total, output, summary)
+            except duvo.MapIncomplete as error:
+                _add_failures(error, key, summary)
+            except (KeyboardInterrupt, duvo.DuvoError):
+                _save(output, results)
+                raise
+            output.complete(results)
         except KeyboardInterrupt:
             raise Interrupted(f"detached; {_next_steps(results, journal)}") from None
         except (duvo.DuvoError, OSError) as error:
             _show(summary)
             if isinstance(error, OSError):
                 terminal.say(
-                    "results could not be written to "
-                    f"{'stdout' if output is None else repr(args.output)}; they are kept: "
+                    f"results could not be written to {output.name}; they are kept: "
                     f"{_ended(results)}, {_next_steps(results, journal)}"
                 )
                 raise
             terminal.say(_next_steps(results, journal))
             raise
     _show(summary)
+    took = length(time.monotonic() - began)
+    terminal.say(
+        f"took {took}" if output.is_stdout else f"results are in {output.name}; took {took}"
+    )
     return summary.exit_code
 
 
-def _collect(
-    results: duvo.Results, total: int, output: ResultsFile | None, summary: Summary
-) -> None:
+def _save(output: Output, results: duvo.Results) -> None:
+    """After an interruption or a failure, write what there is."""
+    try:
+        output.complete(results)
+    except (duvo.DuvoError, OSError) as error:
+        terminal.say(f"results could not be written to {output.name}: {error}")
+    else:
+        if not output.is_stdout:
+            terminal.say(f"the results so far are in {output.name}")
+
+
+def _collect(results: duvo.Results, total: int, output: Output, summary: Summary) -> None:
     rate = Rate(time.monotonic())
     done = 0
 
@@ -99,29 +117,11 @@ def _collect(
     with StatusLine(describe):
         # Asking for the next result marks this one as delivered: it is written first.
         for result in results:
-            _write(result, output)
+            output.write(result)
             done += not result.delivered
             run = result.run
             why = run_end.if_known(run, "failure") if run.status == "failed" else None
             summary.add(run.status, result.index, result.key or "", run.id, why or "")
-
-
-def _write(result: duvo.Result, output: ResultsFile | None) -> None:
-    if output is not None:
-        if not output.has(result.run.id):
-            output.write(_document(result))
-    elif not result.delivered:
-        json.print_row(_document(result))
-
-
-def _document(result: duvo.Result) -> dict[str, Any]:
-    return {
-        "index": result.index,
-        "key": result.key,
-        "input": result.input,
-        "run": result.run.to_dict()["run"],
-        "answer": run_end.if_known(result.run, "answer"),
-    }
 
 
 def _add_failures(error: duvo.MapIncomplete, key: Key | None, summary: Summary) -> None:
@@ -159,12 +159,3 @@ def _next_steps(results: duvo.Results, journal: Path) -> str:
     unfinished = progress.running + progress.waiting
     runs = "1 run continues" if unfinished == 1 else f"{unfinished} runs continue"
     return f"{runs}; the same command picks up from {journal}"
-
-
-def _check_output(output: str, table: Table, journal: Path) -> None:
-    path = Path(output).resolve()
-    taken = {journal.resolve(), *([table.file.resolve()] if table.file is not None else [])}
-    if path in taken:
-        raise UsageError(
-            f"{output!r} is also the input or the journal; give another --output", "runs start-many"
-        )

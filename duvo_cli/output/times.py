@@ -61,10 +61,14 @@ def local(moment: datetime | None) -> str:
 
 
 def duration(begin: datetime | None, end: datetime | None) -> str:
-    """The time between, such as `850 ms`, `12.3 s`, `4 min 5 s` or `2 h 3 min`."""
+    """The time between; see `length`."""
     if begin is None or end is None:
         return ""
-    seconds = max(0.0, (end - begin).total_seconds())
+    return length(max(0.0, (end - begin).total_seconds()))
+
+
+def length(seconds: float) -> str:
+    """A length of time, such as `850 ms`, `12.3 s`, `4 min 5 s` or `2 h 3 min`."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import collections
+import csv
 import json
+import re
 import signal
 import subprocess
 import uuid
@@ -85,7 +87,9 @@ def test_each_row_gets_one_run_and_one_result(
     assert lines[1]["input"] == {"number": "INV-1", "supplier": batch.supplier}
     assert {result["run"]["status"] for result in lines} == {"completed"}
     assert [result["answer"] for result in lines] == [f"INV-{row} is posted." for row in range(3)]
-    assert done.stderr == "completed  3\n"
+    first, last = done.stderr.splitlines()
+    assert first == "completed  3"
+    assert re.fullmatch(r"duvo: took [0-9.]+ m?s", last)
     run = dev_client.runs.get(lines[0]["run"]["id"])
     assert next(iter(run.messages())).content == f"Process INV-0 of {batch.supplier}"
     assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1, "INV-2": 1}
@@ -100,7 +104,7 @@ def test_repeating_a_finished_batch_starts_and_writes_nothing(
     again = batch("--on-request", "approve")
     assert (again.stdout, again.returncode) == ("", 0)
     nothing = "nothing to start, 2 rows have a result already (another --journal starts again)"
-    assert again.stderr.splitlines() == [
+    assert again.stderr.splitlines()[:-1] == [
         f"duvo: continuing from {batch.journal}: {nothing}",
         "completed  2",
     ]
@@ -178,6 +182,91 @@ def test_a_lost_results_file_is_written_again(
     batch(*options)
     assert numbers_of(batch.output.read_text()) == ["INV-0", "INV-1"]
     assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1}
+
+
+def rows_of(file: Path, delimiter: str = ",") -> list[dict[str, str]]:
+    """The rows of a CSV of results."""
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines, delimiter=delimiter))
+
+
+def test_a_csv_of_results_has_the_order_columns_and_delimiter_of_the_input(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    file, output = folder / "rows.csv", folder / "results.csv"
+    file.write_text("number;amount\nINV-1;12,50\nINV-2;\nINV-1;3\n")
+    words = ["runs", "start-many", "--agent", "Talker", "--input", str(file), "--key", "number"]
+    done = run_duvo(*words, "--output", str(output), "--message-template", "{number}")
+    assert (done.stdout, done.returncode) == ("", 0), done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert re.fullmatch(rf"duvo: results are in '{output}'; took [0-9.]+ m?s", last)
+    assert output.read_text().startswith("number;amount;status;answer;failure;run_id\n")
+    rows = rows_of(output, ";")
+    assert [(row["number"], row["amount"]) for row in rows] == [
+        *(("INV-1", "12,50"), ("INV-2", ""), ("INV-1", "3"))
+    ]
+    assert {row["status"] for row in rows} == {"completed"}
+    assert rows[0]["run_id"] == rows[2]["run_id"] != rows[1]["run_id"]
+    assert dev_client.runs.get(rows[1]["run_id"]).status == "completed"
+    output.unlink()
+    assert run_duvo(*words, "--output", str(output), "--message-template", "{number}").stdout == ""
+    assert rows_of(output, ";") == rows
+    assert sorted(folder.iterdir()) == [output, file, folder / "rows.csv.duvo-journal"]
+
+
+def test_ctrl_c_writes_the_csv_of_results_with_a_status_for_unfinished_rows(
+    run_duvo: Command, dev_client: duvo.Client, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo, 3)
+    output = folder / "results.csv"
+    process = batch.start("--concurrency", "2", "--output", str(output))
+    wait_for(lambda: len(waiting(batch, dev_client)) == 2)
+    dev_client.runs.get(waiting(batch, dev_client)[0]).respond(approve=True)
+    wait_for(lambda: len(batch.started(dev_client)) == 3 and len(waiting(batch, dev_client)) == 2)
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=30)
+    assert (out, process.returncode) == ("", 130)
+    assert errors.splitlines()[-2:] == [
+        f"duvo: the results so far are in '{output}'",
+        f"duvo: detached; 2 runs continue; the same command picks up from {batch.journal}",
+    ]
+    rows = rows_of(output)
+    assert [row["number"] for row in rows] == ["INV-0", "INV-1", "INV-2"]
+    (done,) = [row for row in rows if row["status"] == "completed"]
+    assert done["answer"] == f"{done['number']} is posted."
+    for row in rows:
+        if row is not done:
+            assert row["status"] in ("waiting", "running")
+            assert (row["answer"], row["failure"], row["run_id"]) == ("", "", "")
+    assert batch("--on-request", "approve", "--output", str(output)).returncode == 0
+    assert [row["status"] for row in rows_of(output)] == ["completed"] * 3
+    assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1, "INV-2": 1}
+
+
+def test_a_failure_writes_the_csv_of_results(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo_with_fake_api, 3)
+    output = folder / "results.csv"
+
+    def revoke_the_key(seen: ReceivedRequest) -> Any:
+        if fake_api.runs and seen.method == "POST":
+            return 401, {"error": "unauthorized"}
+        return None
+
+    fake_api.before = revoke_the_key
+    done = batch("--output", str(output), agent=AGENT)
+    assert done.returncode == 2, done.stderr
+    assert f"duvo: the results so far are in '{output}'\n" in done.stderr
+    assert f"the same command picks up from {batch.journal}" in done.stderr
+    assert [row["number"] for row in rows_of(output)] == ["INV-0", "INV-1", "INV-2"]
+
+
+@pytest.mark.parametrize("output", ["-", "/dev/stdout", "/dev/fd/1"])
+def test_results_for_stdout_are_json_lines(output: str, run_duvo: Command, folder: Path) -> None:
+    batch = Batch(folder, run_duvo, 1)
+    done = batch("--on-request", "approve", "--output", output)
+    assert numbers_of(done.stdout) == ["INV-0"]
 
 
 def test_ctrl_c_detaches_and_says_how_to_continue(
@@ -420,9 +509,13 @@ def test_rows_that_are_bad_for_the_same_reason_share_a_line(
         ("a\n1\n", "--on-request ask", "invalid choice"),
         ("a\n1\n", "--concurrency x", "'x' is not a whole number of 1 or more"),
         ("a\n1\n", "--output rows.csv", "is also the input or the journal"),
-        ("a\n1\n", "--output rows.csv.duvo-journal", "is also the input or the journal"),
-        ("a\n1\n", "--output nowhere/out", "cannot write"),
-        ("a\n1\n", "--output notes.txt", "is not a results file"),
+        ("a\n1\n", "--journal own.csv --output own.csv", "is also the input or the journal"),
+        ("a\n1\n", "--output nowhere/out.csv", "cannot write"),
+        ("a\n1\n", "--output nowhere/out.jsonl", "cannot write"),
+        ("a\n1\n", "--output notes.txt", "name a file that ends in .csv or .jsonl"),
+        ("a\n1\n", "--output results", "name a file that ends in .csv or .jsonl"),
+        ("a\n1\n", "--output notes.csv", "is not a results file"),
+        ("a\n1\n", "--output notes.jsonl", "is not a results file"),
         ("a\n1\n", "--journal notes.txt", "notes.txt"),
         ("a\n1\n", "--input none.csv", "cannot read 'none.csv'"),
         ("a\n1\n", "--input -", "--input - needs --journal"),
@@ -440,7 +533,8 @@ def test_input_that_cannot_work_is_one_line_and_starts_nothing(
     monkeypatch.chdir(folder)
     Path("rows.csv").write_text(text)
     Path("rows.jsonl").write_text(text)
-    Path("notes.txt").write_text("of mine")
+    for name in ("notes.txt", "notes.csv", "notes.jsonl"):
+        Path(name).write_text("of mine")
     input = "" if "--input" in options else "--input rows.csv"
     words = f"runs start-many --agent {AGENT} {input} {options}"
     done = run_duvo_with_fake_api(*words.split())
@@ -448,7 +542,8 @@ def test_input_that_cannot_work_is_one_line_and_starts_nothing(
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert fake_api.count("POST", "/runs") == 0
-    assert Path("notes.txt").read_text() == "of mine"
+    for name in ("notes.txt", "notes.csv", "notes.jsonl"):
+        assert Path(name).read_text() == "of mine"
 
 
 def test_an_input_without_rows_starts_nothing(
@@ -587,7 +682,7 @@ def test_a_terminal_shows_a_progress_bar(
             dev_client.runs.get(run_id).respond(approve=True)
         tty.expect("completed  4")
         assert tty.end() == 0
-        assert tty.seen == "\r\n"
+        assert tty.seen.startswith(f"\r\nduvo: results are in '{batch.output}'; took ")
 
 
 def test_ctrl_c_in_a_terminal_erases_the_progress_bar(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duvo
 
-from ...batch import executors
+from ...batch import executors, outputs
 from ...errors import CommandFailed, UsageError
 from ...input import text
 from ...output import json, terminal
@@ -75,7 +75,11 @@ def register(parser: Parser) -> None:
         help="start a new run for each row whose run failed or was stopped, by the journal",
     )
     parser.add_argument(
-        "--output", metavar="FILE", help="append results to this file, not to stdout (-)"
+        "--output",
+        type=outputs.output_name,
+        metavar="FILE",
+        help="the file for the results: a .csv, written at the end in the order of the input, or a "
+        ".jsonl, to which each is appended (-: JSON lines on stdout)",
     )
     parser.add_argument(
         "--executor",
@@ -97,12 +101,14 @@ def register(parser: Parser) -> None:
 duvo runs start-many --agent "Invoice approver" --input invoices.csv --dry-run \
     --message-template 'Process {number} of {supplier}'
 duvo runs start-many --agent "$AGENT_ID" --input invoices.csv --key number \
-    --on-request approve --output results.jsonl
+    --on-request approve --output results.csv
 generate | duvo runs start-many --agent "$AGENT_ID" --input - --journal tonight.journal
 """,
-        notes='A result is a line {"index": …, "key": …, "input": …, "run": …, "answer": …}.\n'
-        "It is written once: to --output unless that file already has it, to stdout\n"
-        "unless an earlier command with the same journal has written it.",
+        notes="A CSV has the input's columns, then status, answer, failure and run_id. It is\n"
+        "written whole at the end, at Ctrl-C and at a failure.\n"
+        'A line of JSON is {"index": …, "key": …, "input": …, "run": …, "answer": …}. It\n'
+        "is written once: to a .jsonl unless that file already has it, to stdout unless\n"
+        "an earlier command with the same journal has written it.",
     )
 
 

@@ -17,7 +17,8 @@ import pytest
 
 import duvo
 from duvo._batch import fingerprints
-from duvo._batch.journal import Changes, Journal, Row
+from duvo._batch.entry import Changes, Row
+from duvo._batch.journal import Journal
 
 OWNER = {"server": "http://127.0.0.1:9", "team_id": "team", "agent_id": "agent"}
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from duvo._batch import fingerprints
-from duvo._batch.journal import Journal, Row
+from duvo._batch.entry import Row
+from duvo._batch.journal import Journal
 
 INPUTS = 200
 

@@ -23,7 +23,8 @@ from hypothesis.stateful import (
 
 import duvo
 from duvo._batch import fingerprints
-from duvo._batch.journal import Changes, Journal, Row
+from duvo._batch.entry import Changes, Row
+from duvo._batch.journal import Journal
 
 pytestmark = pytest.mark.seeds
 

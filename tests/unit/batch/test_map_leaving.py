@@ -14,7 +14,8 @@ import pytest
 
 import duvo
 from duvo._batch import fingerprints, workers
-from duvo._batch.journal import Journal, Row
+from duvo._batch.entry import Row
+from duvo._batch.journal import Journal
 from tests.servers.fake_api import AGENT, KEY, TEAM, DropConnection, FakeAPI, ReceivedRequest
 from tests.support.command import wait_for
 from tests.unit.batch.conftest import Agent

@@ -1,0 +1,113 @@
+"""A CSV of inputs and their results, in the order of the inputs, written whole."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple, TextIO
+
+from .._errors import ConfigError
+from .numbers import as_json
+
+_INPUT = "input"
+"""The column of inputs that are not objects."""
+
+_HEADER = re.compile(rb"status(.)(?:duvo_)*answer\1(?:duvo_)*failure\1(?:duvo_)*run_id\r?$", re.M)
+_SAMPLE = 64 * 1024
+
+
+class Outcome(NamedTuple):
+    """What became of an input: a status, and more once its run has ended."""
+
+    status: str
+    answer: str = ""
+    failure: str = ""
+    run_id: str = ""
+
+
+def check_csv(path: str) -> None:
+    """Check that a CSV of results can be written, without replacing anything but such a file."""
+    file = Path(path).resolve()
+    try:
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+        if not file.exists():
+            return
+        with file.open("r+b") as content:
+            sample = content.read(_SAMPLE)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path!r}: {error.strerror}") from None
+    if sample.strip() and not _HEADER.search(sample):
+        raise ConfigError(f"{path!r} is not a results file; use another file")
+
+
+def write_csv(
+    path: str | os.PathLike[str], results: Iterable[tuple[Any, Outcome]], delimiter: str = ","
+) -> None:
+    """Write inputs and their outcomes; until all are written, the file is unchanged.
+
+    The columns are the fields of all inputs, then those of an outcome, which are
+    renamed where an input has a field of the same name.
+    """
+    file = Path(path).resolve()
+    part = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
+    # The columns are known at the end. The inputs may be too many for memory.
+    with tempfile.TemporaryFile("w+", encoding="ascii") as rows:
+        columns = _gather(results, rows)
+        rows.seek(0)
+        try:
+            # A lone surrogate is written as its escape.
+            with part.open("x", encoding="utf-8", errors="backslashreplace", newline="") as out:
+                _write(out, columns, rows, delimiter)
+            if file.exists():
+                shutil.copymode(file, part)
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _gather(results: Iterable[tuple[Any, Outcome]], rows: TextIO) -> list[str]:
+    """Write rows as JSON; return the columns, to which later rows may have added."""
+    columns: dict[str, None] = {}
+    for value, outcome in results:
+        fields = value if isinstance(value, dict) else {_INPUT: value}
+        cells = {str(name): _cell(field) for name, field in fields.items()}
+        columns.update(dict.fromkeys(cells))
+        rows.write(json.dumps([[cells.get(name, "") for name in columns], outcome]) + "\n")
+    return list(columns)
+
+
+def _cell(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    try:
+        return as_json(value)
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def _write(out: TextIO, columns: list[str], rows: Iterable[str], delimiter: str) -> None:
+    # With this end of a line, a lone \r in a cell is quoted too; in the file a line ends in \n.
+    lines = SimpleNamespace(write=lambda line: out.write(line.removesuffix("\r\n") + "\n"))
+    writer = csv.writer(lines, delimiter=delimiter, lineterminator="\r\n")
+    writer.writerow([*columns, *_names_beside(columns)])
+    for row in rows:
+        cells, outcome = json.loads(row)
+        writer.writerow([*cells, *[""] * (len(columns) - len(cells)), *outcome])
+
+
+def _names_beside(columns: Sequence[str]) -> list[str]:
+    names = []
+    for name in Outcome._fields:
+        while name in columns:
+            name = f"duvo_{name}"
+        names.append(name)
+    return names
