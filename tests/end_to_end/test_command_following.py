@@ -423,7 +423,7 @@ def test_a_start_with_an_unknown_outcome_says_how_to_find_out(
     assert len(fake_api.runs) == 2
     fake_api.after = lambda seen: None
     shown = run_duvo_with_fake_api(*advised.split()).stdout.splitlines()
-    assert [line.split()[0] for line in shown] == ["ID", list(fake_api.runs)[1]]
+    assert [line.split()[0] for line in shown] == [list(fake_api.runs)[1]]
 
 
 def test_an_outage_is_two_lines_and_loses_no_message(
