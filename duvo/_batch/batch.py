@@ -11,7 +11,6 @@ from .._flow.steps import Call, Give, block
 from .._run.on_request import Responder
 from .._run.polling import Poller
 from .._run.state import RunState
-from .._tables.results_csv import Outcome, write_csv
 from .._watch.watcher import Watcher
 from . import tasks
 from .adoption import newest_mark
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from .._models.human_requests import HumanRequest
     from .._run.on_request import AsyncOnRequest
     from .._run.replies import Answers
+    from .._tables.results_csv import Outcome
     from .._watch.watched import RunEvent
     from .completions import Completion
     from .entry import Changes
@@ -147,10 +147,14 @@ class Batch:
     def _write_csv(
         self, file: str | os.PathLike[str], inputs: Iterable[Any], delimiter: str
     ) -> None:
+        from .._tables.results_csv import write_csv
+
         with self._journal.reading():
             write_csv(file, self._outcomes(inputs), delimiter)
 
     def _outcomes(self, inputs: Iterable[Any]) -> Iterator[tuple[Any, Outcome]]:
+        from .._tables.results_csv import Outcome
+
         waiting = {entry.row.id for entry in self._waiting} | self._left
         numbered = enumerate(inputs)
         while some := list(islice(numbered, _AT_ONCE)):

@@ -10,13 +10,13 @@ from attrs import define, field, frozen
 from .._models import wire
 from .._run.answer import FinalAnswer
 from .._run.state import RunState
-from .._tables.results_csv import Outcome
 from .fingerprints import of_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
+    from .._tables.results_csv import Outcome
     from .inputs import Input
 
 _UNFINISHED = {"sending": "starting", "started": "running"}
@@ -151,6 +151,8 @@ def restored(run_id: str, text: str) -> RunState:
 
 def outcome(row: Row | None) -> Outcome:
     """Return what became of an input, by its row in the journal."""
+    from .._tables.results_csv import Outcome
+
     if row is None or row.run_id is None or row.result is None:
         return Outcome(_UNFINISHED.get(row.state, "not started") if row else "not started")
     state = restored(row.run_id, row.result)

@@ -29,19 +29,45 @@ class Rate:
         return (done - before) / (now - began) if now - began >= _RATE_FROM else None
 
 
-def line(progress: duvo.Progress, total: int, rate: float | None) -> str:
-    """A bar, the counts, the rate and the time left, for this total of inputs."""
-    done = progress.completed + progress.failed + progress.stopped
+def line(progress: duvo.Progress, total: int, rate: float | None, places: int | None = None) -> str:
+    """A bar, the counts, the rate and the time left, for this total of inputs.
+
+    `places` is how many runs may be unfinished, if nothing here answers their requests.
+    """
+    done = _done(progress)
+    blocked = places is not None and blocked_rows(progress, total, places)
+    counts = [
+        f"{progress.running} running",
+        f"{progress.waiting} waiting for a human" if progress.waiting else "",
+    ]
     filled = _CELLS * min(done, total) // total if total else _CELLS
     parts = [
         f"[{'#' * filled}{'.' * (_CELLS - filled)}] {done}/{total}",
-        f"{progress.running} running",
-        f"{progress.waiting} waiting for a human" if progress.waiting else "",
+        *([blocked_in_words(progress, blocked)] if blocked else counts),
         f"{progress.failed} failed" if progress.failed else "",
         f"{progress.stopped} stopped" if progress.stopped else "",
         *([f"{rate:.1f}/s", _left((total - done) / rate)] if rate and done < total else []),
     ]
     return " · ".join(part for part in parts if part)
+
+
+def blocked_rows(progress: duvo.Progress, total: int, places: int) -> int:
+    """The rows without a run whose places are all taken by runs that wait for a human."""
+    if progress.waiting < places:
+        return 0
+    return max(0, total - _done(progress) - progress.running - progress.waiting)
+
+
+def blocked_in_words(progress: duvo.Progress, rows: int, command: str = "") -> str:
+    """Say that so many rows wait; `command` lists what for."""
+    runs = "1 run waits" if progress.waiting == 1 else f"{progress.waiting} runs wait"
+    others = "1 row waits" if rows == 1 else f"{rows} rows wait"
+    listed = f" (`{command}`)" if command else ""
+    return f"{runs} for a human{listed}; {others} for {'it' if progress.waiting == 1 else 'them'}"
+
+
+def _done(progress: duvo.Progress) -> int:
+    return progress.completed + progress.failed + progress.stopped
 
 
 def _left(seconds: float) -> str:

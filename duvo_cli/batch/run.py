@@ -17,6 +17,7 @@ from .. import reader
 from ..client import client_of
 from ..errors import Interrupted
 from ..output import logs, run_end, terminal
+from ..output.command_line import command_line
 from ..output.live import StatusLine
 from ..output.times import length
 from . import notice
@@ -64,12 +65,10 @@ def run(
         stack.enter_context(results)
         if continues:
             _say_changes(results, table, journal, retry_failed=args.retry_failed)
-        if args.on_request in (None, "leave"):
-            stack.enter_context(notice.announced_once(results, args))
         try:
             try:
                 with reader.needed(results) if output.is_stdout else nullcontext():
-                    _collect(results, total, output, summary)
+                    _collect(args, results, total, output, summary)
             except duvo.MapIncomplete as error:
                 _add_failures(error, key, summary)
             except (KeyboardInterrupt, duvo.DuvoError):
@@ -107,14 +106,18 @@ def _save(output: Output, results: duvo.Results) -> None:
             terminal.say(f"the results so far are in {output.name}")
 
 
-def _collect(results: duvo.Results, total: int, output: Output, summary: Summary) -> None:
+def _collect(
+    args: Namespace, results: duvo.Results, total: int, output: Output, summary: Summary
+) -> None:
+    places = args.concurrency if args.on_request in (None, "leave") else None
+    inbox = command_line(args, "runs", "inbox", "--agent", args.agent)
     rate = Rate(time.monotonic())
     done = 0
 
     def describe() -> str:
-        return line(results.progress, total, rate.update(time.monotonic(), done))
+        return line(results.progress, total, rate.update(time.monotonic(), done), places)
 
-    with StatusLine(describe):
+    with StatusLine(describe), notice.said(results, total, places, inbox, describe):
         # Asking for the next result marks this one as delivered: it is written first.
         for result in results:
             output.write(result)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
-from duvo import Changes, Progress
-from duvo_cli.batch.progress import Rate, line
+from duvo import Changes, Progress, Results
+from duvo_cli.batch import notice
+from duvo_cli.batch.notice import Notices
+from duvo_cli.batch.progress import Rate, blocked_in_words, line
 from duvo_cli.batch.summary import Summary, changes_in_words
 
 
@@ -17,6 +24,80 @@ def test_the_progress_line_omits_counts_that_are_zero() -> None:
     )
     assert line(Progress(running=1), 3, None) == f"[{'.' * 20}] 0/3 · 1 running"
     assert line(Progress(completed=3), 3, 1.0) == f"[{'#' * 20}] 3/3 · 0 running"
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        (Progress(waiting=20), "20 runs wait for a human; 180 rows wait for them"),
+        (
+            Progress(waiting=20, completed=90, failed=9, stopped=80),
+            "20 runs wait for a human; 1 row waits for them · 9 failed · 80 stopped",
+        ),
+        (Progress(waiting=19, running=1), "1 running · 19 waiting for a human"),
+        (Progress(waiting=20, completed=180), "0 running · 20 waiting for a human"),
+    ],
+)
+def test_runs_that_wait_for_a_human_and_block_all_others_are_in_the_progress_line(
+    progress: Progress, text: str
+) -> None:
+    assert line(progress, 200, None, 20).partition(" · ")[2] == text
+
+
+def test_one_run_that_blocks_all_rows_is_in_the_singular() -> None:
+    text = blocked_in_words(Progress(waiting=1), 2, "duvo runs inbox")
+    assert text == "1 run waits for a human (`duvo runs inbox`); 2 rows wait for it"
+
+
+def notices(places: int | None = 2, describe: Callable[[], str] | None = None) -> Notices:
+    return Notices(100.0, 5, places, "duvo runs inbox", describe)
+
+
+def test_runs_that_wait_for_a_human_are_reported_once_and_again_when_they_block_the_rest() -> None:
+    notes = notices()
+    waits = "runs are waiting for a human; `duvo runs inbox` shows their requests"
+    blocks = "2 runs wait for a human (`duvo runs inbox`); 3 rows wait for them"
+    said = [
+        list(notes.due(101.0, progress))
+        for progress in (
+            Progress(running=2),
+            Progress(running=1, waiting=1),
+            Progress(running=1, waiting=1),
+            Progress(waiting=2),
+            Progress(running=1, waiting=1, completed=1),
+            Progress(waiting=2, completed=1),
+        )
+    ]
+    assert said == [[], [waits], [], [blocks], [], []]
+    assert list(notices().due(101.0, Progress(waiting=2))) == [blocks]
+    assert list(notices(places=None).due(101.0, Progress(waiting=2))) == []
+
+
+def test_progress_is_reported_every_thirty_seconds() -> None:
+    notes = notices(describe=lambda: "half")
+    said = {now: list(notes.due(float(now), Progress())) for now in range(101, 200)}
+    assert {now: lines for now, lines in said.items() if lines} == {
+        130: ["half · 30.0 s"],
+        160: ["half · 1 min 0 s"],
+        190: ["half · 1 min 30 s"],
+    }
+
+
+def test_progress_is_written_to_a_stderr_that_is_not_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(notice, "_LOOK_EVERY", 0.001)
+    monkeypatch.setattr(notice, "_PROGRESS_EVERY", 0.0)
+    described = threading.Event()
+
+    def describe() -> str:
+        described.set()
+        return "[#...] 1/4"
+
+    results = cast(Results, SimpleNamespace(progress=Progress(running=1)))
+    with notice.said(results, 4, 2, "duvo runs inbox", describe):
+        assert described.wait(20.0)
+    assert capsys.readouterr().err.startswith("duvo: [#...] 1/4 · ")
 
 
 @pytest.mark.parametrize(
