@@ -110,7 +110,7 @@ complete -c duvo -n '_shtab_duvo_using runs start-many' -l key -x -d 'the column
 complete -c duvo -n '_shtab_duvo_using runs start-many' -l concurrency -x -d 'maximum number of unfinished runs (20)'
 complete -c duvo -n '_shtab_duvo_using runs start-many' -l journal -xka "(__fish_complete_path (commandline -ct))" -d 'the file that records each row'"'"'s run (the input'"'"'s name and .duvo-journal)'
 complete -c duvo -n '_shtab_duvo_using runs start-many' -l retry-failed -d 'start a new run for each row whose run failed or was stopped, by the journal'
-complete -c duvo -n '_shtab_duvo_using runs start-many' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'append results to this file, not to stdout (-)'
+complete -c duvo -n '_shtab_duvo_using runs start-many' -l output -xka "(__fish_complete_path (commandline -ct))" -d 'the file for the results: a .csv, written at the end in the order of the input, or a .jsonl, to which each is appended (-: JSON lines on stdout)'
 complete -c duvo -n '_shtab_duvo_using runs start-many' -l executor -x -d 'where requests are answered and results are read: threads (the default), or dask:ADDRESS of a scheduler'
 complete -c duvo -n '_shtab_duvo_using runs start-many' -l dry-run -d 'show the first messages, and start nothing'
 complete -c duvo -n '_shtab_duvo_using runs start-many' -l on-request -xka "approve deny fail leave" -d 'approve, deny: answer every approval; fail: exit with 6; leave: show the request and wait until it is answered elsewhere (the default)'
