@@ -9,14 +9,20 @@ assert run.said == ["Hello, Ada!"]
 With pytest, the fixtures `duvo_engine`, `duvo_client` and `duvo_clock` need no import.
 """
 
-_HOME = {"EngineClock": "clock", "FakeRun": "fake_run"}
+_HOME = {
+    "CallsDiffer": "replay",
+    "EngineClock": "clock",
+    "FakeRun": "fake_run",
+    "replay": "replay",
+}
 
-__all__ = ["EngineClock", "FakeRun"]
+__all__ = ["CallsDiffer", "EngineClock", "FakeRun", "replay"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from duvo.local.testing.clock import EngineClock
     from duvo.local.testing.fake_run import FakeRun
+    from duvo.local.testing.replay import CallsDiffer, replay
 else:
 
     def __getattr__(name: str) -> object:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any
@@ -139,6 +140,21 @@ class Workflows:
         with agent_code(False), _own_errors():
             text: str | None = await DBOS.recv_async(topic, timeout_seconds=0)
             return text
+
+
+def recorded_steps(engine: sa.Engine, run_id: str, number: int) -> list[tuple[str, int, Any]]:
+    """Return a turn's steps in their order: name, time in ms, result. Changes nothing."""
+    with _silenced("dbos"):
+        client = DBOSClient(system_database_engine=engine, lazy=True)
+        try:
+            steps = client.list_workflow_steps(_workflow_id(run_id, number))
+        finally:
+            client.destroy()
+    return [
+        (step["function_name"], step["completed_at_epoch_ms"] or 0, json.loads(step["output"]))
+        for step in steps
+        if not step["function_name"].startswith("DBOS.") and step["output"] is not None
+    ]
 
 
 @contextlib.contextmanager

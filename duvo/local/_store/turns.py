@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -100,9 +100,7 @@ def begin(
             after.updated_at,
         )
     )
-    first = connection.execute(
-        _FIRST_POSTED, {"run": run_id, "after": row.turn_messages, "before": mark}
-    ).one_or_none()
+    first = _first_posted(connection, run_id, row.turn_messages, mark)
     return TurnStart(
         agent_id=row.agent_id,
         message=first.text if first else None,
@@ -130,6 +128,58 @@ _TURN = sa.select(
     runs.c.turn == sa.bindparam("turn"),
     runs.c.status.not_in(statuses.ENDED),
 )
+
+
+@attrs.frozen
+class Recorded:
+    """What a turn that has not ended started from, and what was recorded of it."""
+
+    turn: int
+    agent_name: str
+    message: str | None
+    conversation: tuple[Message, ...]
+    op: int  # the run's operation counter at the turn's start
+    operations: tuple[tuple[str, int], ...]  # kind and time in ms, from the one after `op` on
+    replies: Mapping[str, str]  # as JSON text, by the ids of their requests
+
+
+def recorded(connection: sa.Connection, run_id: str) -> Recorded | None:
+    """Return what was recorded of the run's turn, or None if it has ended or never begun."""
+    columns = (runs.c.agent_name, runs.c.turn, runs.c.turn_ops, runs.c.turn_messages, runs.c.ops)
+    row = connection.execute(
+        sa.select(*columns).where(runs.c.id == run_id, runs.c.status.not_in(statuses.ENDED))
+    ).one_or_none()
+    if row is None or row.ops <= row.turn_ops:
+        return None
+    op = row.turn_ops + 1
+    mark, _ = _place_of(connection, run_id, op)
+    first = _first_posted(connection, run_id, row.turn_messages, mark)
+    operations = connection.execute(
+        sa.select(messages.c.type, messages.c.data, messages.c.timestamp)
+        .where(messages.c.run_id == run_id, messages.c.op > op)
+        .order_by(messages.c.op)
+    )
+    replies = connection.execute(
+        sa.select(requests.c.id, requests.c.answer).where(
+            requests.c.run_id == run_id, requests.c.status == "answered"
+        )
+    )
+    return Recorded(
+        turn=row.turn,
+        agent_name=row.agent_name,
+        message=first.text if first else None,
+        conversation=_conversation(connection, run_id, row.turn_messages),
+        op=op,
+        operations=tuple((_kind_of(row.type, row.data), row.timestamp) for row in operations),
+        replies={row.id: row.answer for row in replies},
+    )
+
+
+def _first_posted(connection: sa.Connection, run_id: str, after: int, before: int) -> Any:
+    values = {"run": run_id, "after": after, "before": before}
+    return connection.execute(_FIRST_POSTED, values).one_or_none()
+
+
 _FIRST_POSTED = (
     sa.select(messages.c.seq, messages.c.text)
     .where(
@@ -247,7 +297,11 @@ def _history(connection: sa.Connection, run_id: str, op: int) -> tuple[str, ...]
         .where(messages.c.run_id == run_id, messages.c.op >= op)
         .order_by(messages.c.op)
     )
-    return tuple(kind_of(entries.Entry(row.type, "", data=_loaded(row.data))) for row in rows)
+    return tuple(_kind_of(row.type, row.data) for row in rows)
+
+
+def _kind_of(type_: str, data: str | None) -> str:
+    return kind_of(entries.Entry(type_, "", data=_loaded(data)))
 
 
 def _conversation(connection: sa.Connection, run_id: str, end: int) -> tuple[Message, ...]:
