@@ -102,7 +102,7 @@ def test_a_command_of_the_docs_runs(
         command = re.sub(r"\bRUN\b", waiting_run(engine), command)
     for file in re.findall(r"\b\w+\.py\b", command):
         (tmp_path / file).write_text(source_of(file))
-    for file in re.findall(r"\b\w+\.csv\b", command):
+    for file in re.findall(r"--input (\w+\.csv)\b", command):
         (tmp_path / file).write_text(rows_of(file))
     # The package is installed here already, in the version under test.
     shell = f'python() {{ [ "$2" = pip ] || command python "$@"; }}\n{command}'
