@@ -227,6 +227,19 @@ def test_what_the_engine_makes_of_the_code_is_what_was_found(
         play(unchanged, (copy, unfinished[1]))
 
 
+def test_a_function_that_never_comes_to_its_next_call_is_given_up(
+    unfinished: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("duvo.local.testing.replay._TIMEOUT", 0.1)
+
+    async def stuck(run: RunContext) -> None:
+        await run.now()
+        await asyncio.Event().wait()
+
+    with pytest.raises(EngineError, match=r"within 0.1 s the function neither came to the end"):
+        play(stuck, unfinished)
+
+
 def test_a_turn_is_replayed_while_its_engine_runs(tmp_path: Path) -> None:
     database, going = tmp_path / "runs.sqlite", threading.Event()
 
@@ -277,6 +290,12 @@ def test_a_later_turn_is_replayed_from_its_own_start(tmp_path: Path) -> None:
     ("name", "database", "run_id", "expected"),
     [
         ("Payer", "missing.sqlite", None, "missing.sqlite: there is no such file"),
+        (
+            "Payer",
+            "postgresql://me:secret@db/runs",
+            None,
+            r"^postgresql://me:\*\*\*@db/runs: replay reads",
+        ),
         ("Payer", None, "0" * 36, "run 0+ has no unfinished turn that has begun"),
         ("Other", None, None, "is of agent 'Payer', not of 'Other'"),
     ],
@@ -289,7 +308,9 @@ def test_what_cannot_be_replayed_is_refused_with_the_reason(
     unfinished: tuple[Path, str],
     tmp_path: Path,
 ) -> None:
-    file = tmp_path / database if database else unfinished[0]
+    file: Any = tmp_path / database if database else unfinished[0]
+    if database and "://" in database:
+        file = database
     with pytest.raises(EngineError, match=expected):
         replay(agent(name)(unchanged), file, run_id or unfinished[1])
 

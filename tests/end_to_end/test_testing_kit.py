@@ -72,7 +72,7 @@ def test_an_agent_that_blocks_the_event_loop_is_named_as_the_cause(tmp_path: Pat
     (tmp_path / "test_blocking.py").write_text(BLOCKING)
     done = run_pytest(tmp_path)
     assert "2 passed, 1 error" in done.stdout
-    assert "EngineError: an agent's function does not end" in done.stdout
+    assert "EngineError: an agent's function blocks the event loop" in done.stdout
 
 
 def test_the_programs_of_the_page_on_testing_agents_pass(tmp_path: Path) -> None:

@@ -81,6 +81,18 @@ def test_a_program_that_makes_its_own_client_reaches_the_engine(duvo_engine: Ser
         assert client.runs.start("Echo", message="hello").wait(timeout=20).answer == "hello"
 
 
+def test_a_program_with_an_async_client_reaches_the_engine(duvo_engine: Serve) -> None:
+    duvo_engine(echo)
+
+    async def program() -> str | None:
+        async with duvo.AsyncClient() as client:
+            run = await client.runs.start("Echo", message="hello")
+            await run.wait(timeout=20)
+            return run.answer
+
+    assert asyncio.run(program()) == "hello"
+
+
 def test_the_runs_of_earlier_tests_are_gone(duvo_client: duvo.Client) -> None:
     assert list(duvo_client.runs.list()) == []
     assert list(duvo_client.agents.list()) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Coroutine
-from concurrent.futures import TimeoutError
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -16,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._execution.engine import Engine
 
-    Perform = Callable[[Callable[[Engine], Coroutine[Any, Any, None]], float | None], None]
+    Perform = Callable[[Callable[[Engine], Coroutine[Any, Any, None]]], None]
 
 _TIMEOUT = 10.0
 """Seconds that turns may work between two sleeps while the time is set ahead."""
@@ -54,13 +53,14 @@ class EngineClock:
 
         Raises:
             ValueError: the time would be set back.
+            EngineError: an agent's function blocks the event loop.
             TimeoutError: a turn is at work for over 10 seconds, and neither sleeps nor
                 waits for a human.
         """
         step = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         if step < timedelta():
             raise ValueError("the engine's time cannot be set back")
-        self._perform(lambda engine: self._advance(engine, step.total_seconds()), None)
+        self._perform(lambda engine: self._advance(engine, step.total_seconds()))
 
     @property
     def auto(self) -> bool:
@@ -78,7 +78,7 @@ class EngineClock:
                 self._jumping.cancel()
             self._jumping = asyncio.create_task(self._jump(engine)) if is_on else None
 
-        self._perform(switch, _TIMEOUT)
+        self._perform(switch)
 
     async def _advance(self, engine: Engine, seconds: float) -> None:
         self._is_advancing = True

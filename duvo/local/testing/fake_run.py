@@ -145,7 +145,7 @@ class _Played:
         self._replies = replies
         self._inbox = inbox
         self._reply: dict[str, Any] = {}
-        self._error: CallOrderError | None = None
+        self._error: Exception | None = None
 
     async def append(self, op: int, entry: Entry) -> None:
         await self._begin_call()
@@ -161,13 +161,19 @@ class _Played:
         self, op: int, entry: Entry, request_id: str, spec: dict[str, Any]
     ) -> None:
         await self._begin_call()
+        try:
+            self._reply = self._reply_to(spec)
+        except AssertionError as error:
+            self._error = error
+            raise
+
+    def _reply_to(self, spec: dict[str, Any]) -> dict[str, Any]:
         if spec["type"] == "approval":
             self.asked.append(spec["title"])
-            self._reply = {"approved": self._replies.approval(spec["title"])}
-            return
+            return {"approved": self._replies.approval(spec["title"])}
         questions = [question["question"] for question in spec["questions"]]
         self.asked += questions
-        self._reply = {"answers": {text: self._replies.answer(text) for text in questions}}
+        return {"answers": {text: self._replies.answer(text) for text in questions}}
 
     async def wait_for_reply(self, request_id: str) -> str:
         return json.dumps(self._reply)

@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .._database.location import locate
 from .._store import turns
 from .._store.entries import Entry
 from .._store.turns import Recorded, kind_of
@@ -22,6 +23,9 @@ from .._threads import in_agent_code
 from ..agents import Agent
 from ..context import RunContext
 from ..errors import CallOrderError, EngineError
+
+_TIMEOUT = 30.0
+"""Seconds for the function: what was recorded is returned at once."""
 
 
 class CallsDiffer(AssertionError):
@@ -69,13 +73,16 @@ def replay(agent: Agent, database: str | os.PathLike[str], run_id: str) -> int:
     """
     with ThreadPoolExecutor(1) as thread:
         # The caller's thread may run an event loop.
-        return thread.submit(_replay, agent, Path(database), run_id).result()
+        return thread.submit(_replay, agent, os.fspath(database), run_id).result()
 
 
-def _replay(agent: Agent, database: Path, run_id: str) -> int:
+def _replay(agent: Agent, database: str, run_id: str) -> int:
     from .._execution import event_loop, workflows
 
-    engine = _open(database)
+    location = locate(database)
+    if location.file is None:
+        raise EngineError(f"{location.shown}: replay reads SQLite files only")
+    engine = _open(location.file)
     try:
         with engine.connect() as connection:
             recorded = turns.recorded(connection, run_id)
@@ -99,7 +106,7 @@ def _replay(agent: Agent, database: Path, run_id: str) -> int:
 
 def _open(file: Path) -> sa.Engine:
     if not file.is_file():
-        raise EngineError(f"{file}: there is no such file; replay reads a SQLite database")
+        raise EngineError(f"{file}: there is no such file; name a database of an engine")
     has_changes = file.with_name(file.name + "-wal").exists()
     # SQLite would otherwise create files beside it.
     mode = "mode=ro" if has_changes else "mode=ro&immutable=1"
@@ -145,10 +152,16 @@ class _ReplayedTurn:
         context = _ReplayedRun(self, self._run_id, self._recorded)
         task = asyncio.create_task(_call(agent, context))
         waiting = asyncio.create_task(self._is_over.wait())
-        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, waiting}, timeout=_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
         if self._is_over.is_set():
             return
         self._is_over.set()
+        if not task.done():
+            self.error = EngineError(
+                f"run {self._run_id} was not replayed: within {_TIMEOUT:g} s the function "
+                f"neither came to the end of what was recorded, nor returned"
+            )
+            return
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if not (self._operations or self._steps):
             self.error = error

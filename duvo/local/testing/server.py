@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from concurrent.futures import TimeoutError
+from typing import Any
 
 from .._clock import clock
 from .._server import Server
@@ -14,9 +16,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from .._api.long_poll import LongPolls
+    from .._execution.engine import Engine
 
 _TIMEOUT = 10.0
-"""Seconds that turns have to end, each at its current `await`."""
+"""Seconds that an agent's function may run without an `await`."""
 
 
 class ReusableServer(Server):
@@ -28,21 +31,27 @@ class ReusableServer(Server):
 
     def __init__(self) -> None:
         super().__init__(port=0, examples=False)
-        self.clock = EngineClock(self._with_engine, self._count_requests)
+        self.clock = EngineClock(self._perform, self._count_requests)
         self._open_requests = 0
         self._long_polls: LongPolls
 
     def reset(self) -> None:
         """End all turns, delete all runs, serve no agents, and return to the machine's time."""
-        try:
-            self._with_engine(lambda engine: engine.delete_runs(), _TIMEOUT)
-        except TimeoutError:
-            raise EngineError(
-                "an agent's function does not end: it blocks the event loop of all agents; "
-                "put what blocks into a sync function and call that with run.tool"
-            ) from None
+        self._perform(lambda engine: engine.delete_runs())
         clock.reset()
         self.replace_agents([])
+
+    def _perform(self, work: Callable[[Engine], Coroutine[Any, Any, None]]) -> None:
+        async def answer(engine: Engine) -> None: ...
+
+        try:
+            self._with_engine(answer, _TIMEOUT)
+        except TimeoutError:
+            raise EngineError(
+                "an agent's function blocks the event loop of all agents; "
+                "put what blocks into a sync function and call that with run.tool"
+            ) from None
+        self._with_engine(work)
 
     def _count_requests(self) -> int:
         # Those that are held wait for news, as a client does between two requests.

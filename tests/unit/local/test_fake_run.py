@@ -91,6 +91,17 @@ def test_a_reply_that_was_not_given_fails_the_test_and_is_named(
         play(buyer, run)
 
 
+def test_an_agent_cannot_hide_that_a_reply_was_not_given() -> None:
+    async def hiding(run: RunContext) -> None:
+        try:
+            await run.approval("Go on?")
+        except Exception:
+            await run.say("never mind")
+
+    with pytest.raises(AssertionError, match="asks for approval of 'Go on"):
+        play(hiding, FakeRun())
+
+
 @pytest.mark.parametrize("answer", [1, [1], None])
 def test_an_answer_that_is_not_text_is_refused(answer: Any) -> None:
     with pytest.raises(TypeError, match="an answer is text, or a list of texts; that to 'How many"):
