@@ -9,11 +9,12 @@ from contextvars import ContextVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
+    from typing import Any
 
     from .context import RunContext
 
-    AgentFunction = Callable[[RunContext], Awaitable[object]]
+    AgentFunction = Callable[[RunContext], Coroutine[Any, Any, object]]
 
 _NAMESPACE = uuid.UUID("8d1c4f0e-2f6b-5f0a-9d52-6f6b1d0a7411")
 
@@ -38,7 +39,7 @@ class Agent:
         self.function = function
         self.description = description
 
-    def __call__(self, run: RunContext) -> Awaitable[object]:
+    def __call__(self, run: RunContext) -> Coroutine[Any, Any, object]:
         return self.function(run)
 
     def __repr__(self) -> str:

@@ -68,7 +68,7 @@ def test_an_example_says_the_same_without_a_server(text: str, tmp_path: Path) ->
     (agent,) = load_agents(file)
     answers = {"Which cost centre?": "A", "How many?": "3", "Which colours?": "red"}
     run = FakeRun("Ada", answers=answers, approvals=True)
-    asyncio.run(agent.function(run))  # type: ignore[arg-type]
+    asyncio.run(agent(run))
     assert re.fullmatch(SAID[agent.name], run.said[-1])
 
 
