@@ -362,7 +362,7 @@ class AsyncRuns:
                 is different.
             journal: a file, created if missing, that records the state of each
                 input; one process uses it at a time.
-            retry_failed: starts inputs again whose runs failed or were stopped.
+            retry_failed: starts inputs again whose runs, by the journal, failed or stopped.
 
         Returns:
             An iterator of pairs in the order of the runs' ends. Runs that an

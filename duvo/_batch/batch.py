@@ -72,6 +72,8 @@ class Batch:
         retry_failed: bool,
         make_run: Callable[[RunState], Any],
     ):
+        if retry_failed and journal is None:
+            raise _errors.ConfigError("retry_failed needs a journal, which has the earlier runs")
         self._driver = driver
         self._api = driver.api
         self._find_agent = find_agent

@@ -360,7 +360,7 @@ class Runs:
                 is different.
             journal: a file, created if missing, that records the state of each
                 input; one process uses it at a time.
-            retry_failed: starts inputs again whose runs failed or were stopped.
+            retry_failed: starts inputs again whose runs, by the journal, failed or stopped.
             executor: runs `on_request` and reads answers, in place of threads; it
                 is not shut down. If it can lose a worker (Dask), `on_request`
                 may be called again for a request without a reply. Runs are

@@ -45,9 +45,7 @@ def output_name(text: str) -> str:
     is_other = path.exists() and not path.is_file()
     if text == "-" or is_other or path.suffix.lower() in (".csv", ".jsonl"):
         return text
-    raise argparse.ArgumentTypeError(
-        f"the results in {text!r} would have no format: name a file that ends in .csv or .jsonl"
-    )
+    raise argparse.ArgumentTypeError(f"{text!r} ends in neither .csv nor .jsonl")
 
 
 @contextmanager

@@ -82,10 +82,15 @@ async def many_runs(client: duvo.AsyncClient) -> None:
     async for waiting in client.runs.inbox("Invoice approver"):
         await waiting.respond(approve=False)
     results: duvo.AsyncResults = client.runs.map(
-        "Invoice approver", invoices(), on_request=decide, journal="invoices.journal"
+        "Invoice approver",
+        invoices(),
+        on_request=decide,
+        journal="invoices.journal",
+        retry_failed=True,
     )
     async with results:
         async for result in results:
             print(result, results.progress)
     changes: duvo.Changes = await results.compare([{"invoice": "INV-1042"}])
     print(changes)
+    await results.to_csv("results.csv", [{"invoice": "INV-1042"}], delimiter=";")

@@ -178,6 +178,11 @@ def test_inputs_of_failed_and_stopped_runs_are_started_again_only_on_demand(
     assert again["a"].delivered and not again["b"].delivered
 
 
+def test_retry_failed_without_a_journal_is_refused(client: duvo.Client, agent: Agent) -> None:
+    with pytest.raises(duvo.ConfigError, match="retry_failed needs a journal"):
+        client.runs.map(AGENT, ["a"], retry_failed=True)
+
+
 def test_the_failed_run_of_an_input_is_not_adopted_by_its_next_start(
     fake_api: FakeAPI,
     client: duvo.Client,

@@ -51,6 +51,29 @@ class Forgetful:
                 self._ended.append(run_id)
 
 
+def peak_of_csv(results: duvo.Results, file: Path, count: int) -> int:
+    gc.collect()
+    tracemalloc.start()
+    try:
+        results.to_csv(file, ({"number": number % 700} for number in range(count)))
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.blocking_only
+def test_memory_does_not_grow_with_the_number_of_inputs_of_a_csv(
+    client: duvo.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client._driver.transport, "send", Forgetful().send)
+    file = tmp_path / "results.csv"
+    with client.runs.map(AGENT, [], journal=tmp_path / "journal") as results:
+        first, few, many = (peak_of_csv(results, file, count) for count in (10, 1500, 6000))
+    assert len(file.read_text().splitlines()) == 6001
+    # A row takes 1 kB and more while it is held.
+    assert many - few < 50 * 4500, (first, few, many)
+
+
 @pytest.mark.blocking_only
 @pytest.mark.parametrize("journal", [None, "journal"])
 def test_memory_does_not_grow_with_the_number_of_inputs(

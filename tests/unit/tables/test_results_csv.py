@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from duvo import ConfigError
+from duvo._tables.numbers import parse
 from duvo._tables.results_csv import Outcome, check_csv, write_csv
 
 DONE = Outcome("completed", "answer", "", "run-1")
@@ -34,6 +35,12 @@ def test_the_columns_are_those_of_all_inputs_then_those_of_the_results(tmp_path:
         ["", "", "", '[1, {"d": "é"}]', *DONE],
         ["", "", "7", "", *DONE],
     ]
+
+
+def test_numbers_keep_their_digits(tmp_path: Path) -> None:
+    file = tmp_path / "results.csv"
+    write_csv(file, [(parse('{"a": 12.10, "b": [1e2], "c": true}'), DONE)])
+    assert read(file)[1][:3] == ["12.10", "[1e2]", "true"]
 
 
 def test_columns_of_inputs_keep_their_names_beside_those_of_results(tmp_path: Path) -> None:
