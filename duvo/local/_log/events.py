@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from .._text import storable, storable_json
 from .tracebacks import format_error
 
 _logger = logging.getLogger("duvo.local.runs")
@@ -68,9 +69,10 @@ def _log(
     if not _logger.isEnabledFor(level):
         return
     line = f"run {run_id[:8]} ({agent}) {verb or kind}{details}"
-    event = {"event": kind, "run_id": run_id, "agent": agent, **fields}
-    text = f"{line}\n{traceback}" if traceback else line
-    _logger.log(level, "%s", text, extra={"event": event, "traceback": traceback})
+    # A lone surrogate in an agent's text would make the handlers of the log fail.
+    event = storable_json({"event": kind, "run_id": run_id, "agent": agent, **fields})
+    text = storable(f"{line}\n{traceback}" if traceback else line)
+    _logger.log(level, "%s", text, extra={"event": event, "traceback": storable(traceback)})
 
 
 def _quoted(text: str | None) -> str:

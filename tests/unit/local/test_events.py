@@ -34,3 +34,15 @@ def test_a_runs_duration_is_logged_in_fitting_units(
     caplog.set_level("INFO", "duvo.local.runs")
     events.completed("12345678-1", "Reader", seconds)
     assert caplog.records[-1].getMessage() == f"run 12345678 (Reader) completed after {shown}"
+
+
+def test_text_that_cannot_be_encoded_is_logged_with_replacements(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "duvo.local.runs")
+    events.started("0" * 36, "Agent \ud800", 1, "half \ud800 and whole")
+    events.failed("0" * 36, "Agent", 1.0, "half \udfff", ValueError("half \ud800"))
+    for record in caplog.records:
+        text = f"{record.getMessage()} {record.__dict__['event']} {record.__dict__['traceback']}"
+        assert text.encode()
+        assert "half ?" in text
