@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +43,10 @@ _WATCH_INTERVAL = 1.0
 
 _DRAIN_TIME = 1.0
 """Seconds for which /health already says 503 and connections are still accepted."""
+
+
+_SIGNALS_SEEN_WITHIN = 0.5
+"""Seconds for which the main thread may sleep: its signals may have reached another thread."""
 
 
 class Server:
@@ -179,8 +184,10 @@ class Server:
         Raises:
             EngineError: it ended by itself, because its database was removed or replaced.
         """
-        if self._thread is not None:
-            self._thread.join()
+        while self._thread is not None and self._thread.is_alive():
+            # Another thread may have received a signal: its handler runs in this one,
+            # and only once it wakes.
+            self._thread.join(_SIGNALS_SEEN_WITHIN)
         if self.failure is not None:
             raise self.failure
 
@@ -255,6 +262,9 @@ class Server:
         except BaseException:
             resources.close()
             raise
+        while not started.done():
+            with suppress(FutureTimeout):
+                started.exception(_SIGNALS_SEEN_WITHIN)
         failure = started.exception()
         if failure is not None:
             # The thread closes endpoint and database.

@@ -11,14 +11,14 @@ from tests.servers.engine_api import EngineAPI
 SMALL = ("resume", "post", "watch")
 """Scenarios that share their flows with others."""
 
-QUICK = {"blocking": 40, "async": 20}
+QUICK = {"blocking": 20, "async": 10}
 FULL = {"blocking": 200, "async": 60}
 """Seeds of each scenario by `--full`; small ones and the async client take up to 60.
 
 `--seeds N` sets another number for all.
 """
 
-AT_ONCE = 20
+AT_ONCE = 10
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -37,7 +37,7 @@ def _seeds(config: pytest.Config, client: str, name: str) -> int:
         return int(config.getoption("seeds"))
     if config.getoption("full"):
         return min(FULL[client], 60) if name in SMALL else FULL[client]
-    return min(QUICK[client], 20) if name in SMALL else QUICK[client]
+    return min(QUICK[client], 10) if name in SMALL else QUICK[client]
 
 
 @pytest.mark.seeds
