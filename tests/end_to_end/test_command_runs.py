@@ -415,3 +415,13 @@ def test_the_first_characters_of_a_runs_id_will_do(
     assert line.startswith("duvo: 2 runs begin with 'aaaa'")
     assert "aaaa1aaa-" in line
     assert "aaaa2aaa-" in line
+
+
+def test_get_of_a_run_that_cannot_be_read_says_why(run_duvo_unconfigured: Command) -> None:
+    run_id = "33333333-3333-4333-8333-333333333333"
+    settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": "http://127.0.0.1:9"}
+    for arguments in ([run_id], [run_id, "--json"]):
+        done = run_duvo_unconfigured("runs", "get", *arguments, "--timeout", "1", **settings)
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert "nothing listens at 127.0.0.1:9" in line

@@ -34,8 +34,11 @@ def _show(client: duvo.Client, found: duvo.Run, args: Namespace) -> int:
         found.refresh()
     else:
         # One look, which reads the answer of a run that has ended as well.
-        with contextlib.suppress(duvo.WaitTimeout):
+        try:
             found.wait(timeout=0, on_request="leave")
+        except duvo.WaitTimeout as error:
+            if not error.was_read:
+                raise (error.__cause__ or error) from None
     gap = [""] if len(args.run_ids) > 1 else []
     document = found.to_dict()
     details.show_each(args, len(args.run_ids), document, lambda: _lines(client, found, args) + gap)
