@@ -302,6 +302,7 @@ class Server:
     ) -> None:
         from ._api.app import make_app, serving
         from ._api.long_poll import LongPolls
+        from ._execution import blocking
 
         loop, closing = asyncio.get_running_loop(), asyncio.Event()
 
@@ -327,6 +328,7 @@ class Server:
             async with serving(app, endpoint.listening, endpoint.tls):
                 self.waiting_for = engine.waiting_for
                 started.set_result(None)
+                blocking.watch(loop)
                 watching = asyncio.create_task(self._watch(database, closing))
                 await closing.wait()
                 watching.cancel()

@@ -187,7 +187,7 @@ class RunningTurn:
         else:
             await self._count_resumed(start.resumed)
         context = RunContext(self, self._run_id, self._number, start)
-        self._task = asyncio.create_task(_call(self._agent, context))
+        self._task = asyncio.create_task(call_agent(self._agent, context))
         if self._ended:
             abandon(self._task)
         self._task.add_done_callback(self._finish)
@@ -343,7 +343,8 @@ class RunningTurn:
         return await self._executor.commit(transact, changes=self._run_id)
 
 
-async def _call(agent: Agent, context: RunContext) -> None:
+async def call_agent(agent: Agent, context: RunContext) -> None:
+    """Call the agent's function."""
     # Set for the whole task: many thousands wait, and each `with` block costs memory.
     in_agent_code.set(True)
     try:

@@ -41,6 +41,21 @@ def place_of(error: BaseException) -> str | None:
     return None
 
 
+def authors_frames(frame: FrameType | None) -> list[FrameType]:
+    """Return the frames of the author's code in a running stack, innermost first."""
+    frames = []
+    while frame is not None:
+        if _is_authors(frame.f_code.co_filename, frame):
+            frames.append(frame)
+        frame = frame.f_back
+    return frames
+
+
+def place_in(frame: FrameType) -> str:
+    """Return where the frame is: `file.py:12`."""
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, ToolFailed) and error.__cause__ is not None:
         yield from _chain(error.__cause__)
