@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import inspect
 import json
 import random
+import sys
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from . import _tool_calls
 from ._store import entries
@@ -17,6 +21,9 @@ from ._text import storable
 from .errors import CallOrderError, ToolFailed
 from .messages import Message
 from .questions import Option, Question
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Start(Protocol):
@@ -52,6 +59,22 @@ class Turn(Protocol):
     def fail_with(self, error: CallOrderError) -> None: ...
 
 
+def _noted(
+    method: Callable[Concatenate[RunContext, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[RunContext, P], Coroutine[Any, Any, T]]:
+    """Let the end of the turn find calls of the method that were never awaited."""
+
+    def call(self: RunContext, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+        made = method(self, *args, **kwargs)
+        caller = sys._getframe(1)
+        place = f"{Path(caller.f_code.co_filename).name}:{caller.f_lineno}"
+        self._made = [*self._not_begun(), (method.__name__, made, place)]
+        return made
+
+    functools.update_wrapper(call, method)
+    return call
+
+
 class RunContext:
     """The run, inside an agent's function.
 
@@ -77,20 +100,25 @@ class RunContext:
         self._turn = turn
         self._op = start.op
         self._open_call: str | None = None
+        # Calls by name, and where they were made; those that have begun are forgotten at the next.
+        self._made: list[tuple[str, Coroutine[Any, Any, Any], str]] = []
 
     def __repr__(self) -> str:
         return f"<RunContext {self.id} turn {self.turn}>"
 
+    @_noted
     async def say(self, text: str) -> None:
         """Append a text of the agent to the conversation."""
         with self._call("say"):
             await self._turn.append(self._next_op(), entries.assistant_text(storable(text)))
 
+    @_noted
     async def think(self, text: str) -> None:
         """Append the agent's thinking to the conversation."""
         with self._call("think"):
             await self._turn.append(self._next_op(), entries.thinking(storable(text)))
 
+    @_noted
     async def tool(
         self,
         name: str,
@@ -140,6 +168,7 @@ class RunContext:
                 raise ToolFailed(name, result["error"]) from (errors[-1] if errors else None)
             return result["result"]
 
+    @_noted
     async def approval(self, title: str, description: str | None = None) -> bool:
         """Ask a human for approval; wait as long as it takes.
 
@@ -155,6 +184,7 @@ class RunContext:
             reply = await self._ask_human("request_approval", spec, description)
             return bool(reply["approved"])
 
+    @_noted
     async def ask(
         self,
         question: str | Question,
@@ -202,11 +232,13 @@ class RunContext:
             reply = await self._ask_human("ask_question", spec, description)
             return dict(reply["answers"])
 
+    @_noted
     async def inbox(self) -> list[str]:
         """Return the messages posted to the run since the last call, oldest first."""
         with self._call("inbox"):
             return await self._turn.read_inbox()
 
+    @_noted
     async def sleep(self, seconds: float) -> None:
         """Sleep; after a crash, only for the time that was left.
 
@@ -220,18 +252,21 @@ class RunContext:
                 self._turn.progress()
                 await self._turn.sleep_until(wake)
 
+    @_noted
     async def now(self) -> datetime:
         """Return the time, in UTC; the same again on recovery."""
         with self._call("now"):
             seconds = await self._record("now", self._turn.now)
             return datetime.fromtimestamp(seconds, timezone.utc)
 
+    @_noted
     async def random(self) -> float:
         """Return a random number from 0 to 1; the same again on recovery."""
         with self._call("random"):
             # Unaffected by an agent's `random.seed`.
             return float(await self._record("random", random.SystemRandom().random))
 
+    @_noted
     async def uuid(self) -> uuid.UUID:
         """Return a random UUID; the same again on recovery."""
         with self._call("uuid"):
@@ -241,7 +276,19 @@ class RunContext:
         """Return the op of the turn's end, after the agent's function; for the engine alone."""
         if self._open_call is not None:
             raise CallOrderError(f"run.{self._open_call}() was not awaited to its end")
+        not_begun = self._not_begun()
+        for _, made, _ in not_begun:
+            # Closed, so that Python does not warn of them too.
+            made.close()
+        if not_begun:
+            name, _, place = not_begun[0]
+            raise CallOrderError(
+                f"run.{name}() was not awaited ({place}); write `await run.{name}(…)`"
+            )
         return self._next_op()
+
+    def _not_begun(self) -> list[tuple[str, Coroutine[Any, Any, Any], str]]:
+        return [made for made in self._made if inspect.getcoroutinestate(made[1]) == "CORO_CREATED"]
 
     async def _record(self, name: str, function: Callable[[], Any]) -> Any:
         async def call() -> Any:

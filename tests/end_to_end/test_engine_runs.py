@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from duvo.local import CallOrderError, Question, RunContext, Server, ToolFailed, agent
-from tests.servers.engine_api import EngineAPI
+from tests.servers.engine_api import EngineAPI, wait_until
 
 entered = threading.Event()
 cancelled = threading.Event()
@@ -117,6 +117,30 @@ async def forgetful(run: RunContext) -> None:
     await asyncio.sleep(0)
 
 
+@agent("Forgets to await")
+async def forgets_to_await(run: RunContext) -> None:
+    await run.say("first")
+    run.say("second")
+    await run.think("third")
+
+
+@agent("Returns a call")
+async def returns_a_call(run: RunContext) -> object:
+    return run.say("never said")
+
+
+@agent("Awaits calls out of order")
+async def awaits_calls_out_of_order(run: RunContext) -> None:
+    first, second = run.say("first"), run.say("second")
+    await second
+    await first
+
+
+@agent("Returns a text")
+async def returns_a_text(run: RunContext) -> str:
+    return "never seen"
+
+
 @agent("Leaver")
 async def leaver(run: RunContext) -> None:
     raise SystemExit(3)
@@ -139,6 +163,8 @@ def api() -> Iterator[EngineAPI]:
     agents = [
         *(tools, approver, questions, memory, reader, stuck, stuck_in_thread),
         *(crowd, caught_crowd, forgetful, leaver, odd_text, quiet),
+        *(forgets_to_await, returns_a_call, returns_a_text),
+        awaits_calls_out_of_order,
     ]
     with Server(agents, port=0) as server:
         api = EngineAPI.of(server)
@@ -351,6 +377,44 @@ def test_a_call_that_is_not_awaited_fails_the_run(api: EngineAPI) -> None:
     assert api.wait_for_end(run_id)["run"]["status"] == "failed"
     last = api.conversation(run_id)[-1]["text_content"]
     assert last == "CallOrderError: run.sleep() was not awaited to its end"
+
+
+@pytest.mark.parametrize(
+    ("agent_name", "function", "offset", "call"),
+    [
+        ("Forgets to await", forgets_to_await, 3, "say"),
+        ("Returns a call", returns_a_call, 2, "say"),
+    ],
+)
+def test_a_call_that_is_never_begun_fails_the_run_with_its_line(
+    api: EngineAPI, agent_name: str, function: Any, offset: int, call: str
+) -> None:
+    run_id = api.start(agent_name)
+    assert api.wait_for_end(run_id)["run"]["status"] == "failed"
+    line = function.function.__code__.co_firstlineno + offset
+    assert api.conversation(run_id)[-1]["text_content"] == (
+        f"CallOrderError: run.{call}() was not awaited (test_engine_runs.py:{line}); "
+        f"write `await run.{call}(…)`"
+    )
+
+
+def test_calls_may_be_awaited_later_than_they_are_made(api: EngineAPI) -> None:
+    run_id = api.start("Awaits calls out of order")
+    assert api.wait_for_end(run_id)["run"]["status"] == "completed"
+    assert api.texts(run_id) == ["second", "first"]
+
+
+def test_a_value_that_an_agent_returns_is_dropped_with_a_warning(
+    api: EngineAPI, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id = api.start("Returns a text")
+    assert api.wait_for_end(run_id)["run"]["status"] == "completed"
+    wait_until(lambda: "returned a value" in caplog.text, 10, "no warning")
+    (line,) = [r.getMessage() for r in caplog.records if "returned a value" in r.getMessage()]
+    assert line == (
+        f"run {run_id[:8]}: agent Returns a text returned a value (str), which is dropped; "
+        "say it with `await run.say(…)`"
+    )
 
 
 def test_an_agent_that_raises_system_exit_fails_only_its_run(api: EngineAPI) -> None:

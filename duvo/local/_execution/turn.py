@@ -19,7 +19,7 @@ from .._store import appending, turns
 from .._store.appending import TurnEnded
 from .._store.entries import Entry
 from .._store.turns import AgentChanged, KillsServer, TurnTakenOver
-from .._text import describe
+from .._text import describe, logger
 from .._threads import in_agent_code
 from ..agents import Agent
 from ..context import RunContext
@@ -149,7 +149,7 @@ class RunningTurn:
         try:
             if self._error is not None:
                 raise self._error
-            task.result()
+            returned = task.result()
         except TurnEnded:
             return
         except (Exception, asyncio.CancelledError) as error:
@@ -161,6 +161,14 @@ class RunningTurn:
                 await self._fail(error)
             else:
                 events.completed(self._run_id, self._agent.name, self._seconds())
+                if returned is not None:
+                    logger.warning(
+                        "run %s: agent %s returned a value (%s), which is dropped; "
+                        "say it with `await run.say(…)`",
+                        self._run_id[:8],
+                        self._agent.name,
+                        type(returned).__name__,
+                    )
 
     async def _fail(self, error: BaseException) -> None:
         await self.hold_failure()
@@ -343,12 +351,12 @@ class RunningTurn:
         return await self._executor.commit(transact, changes=self._run_id)
 
 
-async def call_agent(agent: Agent, context: RunContext) -> None:
-    """Call the agent's function."""
+async def call_agent(agent: Agent, context: RunContext) -> object:
+    """Call the agent's function, and return what it returns."""
     # Set for the whole task: many thousands wait, and each `with` block costs memory.
     in_agent_code.set(True)
     try:
-        await agent.function(context)
+        return await agent.function(context)
     except (Exception, asyncio.CancelledError):
         raise
     except BaseException as error:

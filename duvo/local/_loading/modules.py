@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import importlib
+import linecache
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -254,6 +255,8 @@ class _Source(SourceFileLoader):
         self._read = read
 
     def get_code(self, fullname: str) -> Any:
+        # Warnings show lines as they were first read.
+        linecache.checkcache(self.path)
         # Before it is read, so that a later change is noticed.
         if version := version_of(Path(self.path)):
             self._read[Path(self.path)] = version

@@ -15,7 +15,12 @@ from ..errors import ToolFailed
 
 _PACKAGE = Path(__file__).parents[2]
 _EXAMPLES = str(Path(__file__).parents[1] / "examples.py")
-_LIBRARIES = (f"{_PACKAGE}{os.sep}", f"{Path(os.__file__).parent}{os.sep}", "<frozen ")
+_LIBRARIES = (
+    f"{_PACKAGE}{os.sep}",
+    f"{Path(os.__file__).parent}{os.sep}",
+    "<frozen ",
+    "<attrs generated ",
+)
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import linecache
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from duvo.local import ToolFailed, load_agents
+from duvo.local import Option, Question, ToolFailed, load_agents
 from duvo.local._log.tracebacks import format_error, place_of
 
 
@@ -44,6 +45,14 @@ def failing_tool() -> None:
 class Unprintable(Exception):
     def __str__(self) -> str:
         raise KeyboardInterrupt
+
+
+def listed_question() -> None:
+    Question(["a", "b"])  # type: ignore[arg-type]
+
+
+def numbered_option() -> None:
+    Option(5)  # type: ignore[arg-type]
 
 
 def unprintable() -> None:
@@ -87,6 +96,18 @@ def test_lines_are_those_that_were_executed_when_the_file_has_changed_since(
     assert "another line" not in format_error(error)
 
 
+def test_lines_of_a_file_that_is_loaded_again_are_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "reloaded.py"
+    agents = "from duvo.local import agent\n@agent('Reloaded')\nasync def one(run):\n"
+    file.write_text(f"{agents}    old_line = 1\n")
+    load_agents(file)
+    # As a warning does.
+    assert linecache.getline(str(file), 4) == "    old_line = 1\n"
+    file.write_text(f"{agents}    newer_line = 1\n")
+    load_agents(file)
+    assert linecache.getline(str(file), 4) == "    newer_line = 1\n"
+
+
 def test_every_exception_of_a_chain_is_shown() -> None:
     text = format_error(raised(chained))
     assert 'json.loads("{")' in text
@@ -121,6 +142,9 @@ def test_a_failure_is_placed_where_the_authors_code_raised() -> None:
     assert place_of(raised(no_json)) == line_of(no_json, 1)
     assert place_of(raised(chained)) == line_of(chained, 4)
     assert place_of(raised(failing_tool)) == line_of(no_json, 1)
+    assert place_of(raised(listed_question)) == line_of(listed_question, 1)
+    assert place_of(raised(numbered_option)) == line_of(numbered_option, 1)
+    assert "<attrs generated" not in format_error(raised(listed_question))
     assert place_of(RuntimeError("of the engine")) is None
 
 
