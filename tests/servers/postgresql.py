@@ -218,6 +218,9 @@ class Pooler:
     def _serve(self, near: socket.socket) -> None:
         target = (self._target.hostname, self._target.port)
         with near, contextlib.suppress(OSError), socket.create_connection(target) as far:
+            for connection in (near, far):
+                # Messages are sent one by one: each would wait for the last one's delayed ACK.
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._answer, args=(far, near), daemon=True).start()
             while piece := near.recv(65536):
                 far.sendall(piece)
