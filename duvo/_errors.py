@@ -27,7 +27,7 @@ DuvoError
 │   ├── RunStopped
 │   └── HumanRequestPending      a human request that `on_request` does not answer
 ├── MapIncomplete                inputs of a batch without a finished run (failures)
-└── WaitTimeout                  a wait or a follow ran out of time; the run is still running
+└── WaitTimeout                  a wait or a follow ran out of time; the run has not ended
 
 Each takes its text as the only positional argument and the rest as optional
 keywords: so all of them can be pickled and copied.
@@ -301,7 +301,7 @@ class MapIncomplete(DuvoError):
 
 
 class WaitTimeout(DuvoError):
-    """A wait or a follow ran out of time. The run is still running, as far as it was read.
+    """A wait or a follow ran out of time. The run had not ended, as far as it was read.
 
     `__cause__` is the last failure, if the server could not be read at the end.
 

@@ -51,7 +51,8 @@ def add(
         api_key: the key.
         base_url: the API's origin; None for the hosted API.
         team_id: the team; None to find it by the key.
-        default: whether to make it the default; None does so for the first profile.
+        default: whether to make it the default; None does so for the first profile, not
+            counting those of local engines, if there is no default yet.
 
     Raises:
         ConfigError: a setting is invalid, or the file cannot be written.
@@ -65,7 +66,8 @@ def add(
         None if team_id is None else checked_id(team_id, "team"),
     )
     with locked() as known:
-        first = default is None and not known.profiles
+        own = [profile for profile in known.profiles.values() if profile.engine is None]
+        first = default is None and known.default is None and not own
         save(
             evolve(
                 known,

@@ -307,7 +307,7 @@ class AsyncRuns:
             check: once all have ended, raise an error if a run did not complete.
 
         Raises:
-            WaitTimeout: time is up, and runs are still running or cannot be read.
+            WaitTimeout: time is up, and runs have not ended or cannot be read.
             HumanRequestPending: `on_request` does not answer a human request.
             RunFailed: with `check`: a run failed.
             RunStopped: with `check`: a run was stopped.

@@ -95,7 +95,7 @@ class Batch:
         # Entries with a result, first to be recorded in the journal, then to be given.
         self._to_record: list[Entry] = []
         self._to_give: deque[Entry] = deque()
-        self._contradictions: set[str] = set()
+        self._warned: set[str] = set()
         # Rows whose runs wait for a human, who is not waited for.
         self._left: set[int] = set()
         self._failures: list[tuple[int, Any, _errors.DuvoError]] = []
@@ -274,7 +274,7 @@ class Batch:
             answers,
             warn=True,
             may_await=self._driver.may_await,
-            warned=self._contradictions,
+            warned=self._warned,
         )
         flow = tasks.reply(self._api, state, request, responder)
         arguments = (self._driver, state, request, on_request, answers)

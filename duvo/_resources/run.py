@@ -198,7 +198,7 @@ class Run:
             check: raise an error if the run did not complete.
 
         Raises:
-            WaitTimeout: time is up, and the run is still running or cannot be read.
+            WaitTimeout: time is up, and the run has not ended or cannot be read.
             HumanRequestPending: `on_request` does not answer a human request.
             RunFailed: with `check`: the run failed.
             RunStopped: with `check`: the run was stopped.

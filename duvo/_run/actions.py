@@ -71,6 +71,7 @@ def read_once(
     """Read a run once, as one attempt of the poller."""
     response = yield from poller.get_once(paths.run(state.id), params)
     state.update(response.data)
+    poller.status = state.status
 
 
 def poll(

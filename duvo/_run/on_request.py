@@ -38,7 +38,8 @@ class Responder:
 
     `on_request` is as in `Run.wait`, and may be a coroutine function with
     `may_await`. With `warn`, an unanswered request is logged at WARNING. So are
-    contradicting answers, once for all responders that share `warned`.
+    contradicting answers, and answers to none of the questions, once for all
+    responders that share `warned`.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Responder:
         self._answers = answers
         self._warn = warn
         self._handled: str | None = None
+        self._has_answered = False
         self._warned: set[str] = set() if warned is None else warned
 
     def handle(self, state: RunState, request: HumanRequest, poller: Poller) -> Flow[bool]:
@@ -77,12 +79,33 @@ class Responder:
         if given is not None and given.contradiction:
             self._leave_open(state, request, given.contradiction)
         body = {"answers": given.found} if given is not None else None
-        if body is None:
+        if body is not None:
+            self._has_answered = True
+        else:
+            self._warn_of_unknown_keys(state, request)
             body = yield from self._decide(state, request)
         if body is None:
             return False
         yield from _reply(state, request, body, poller)
         return True
+
+    def _warn_of_unknown_keys(self, state: RunState, request: HumanRequest) -> None:
+        if not self._answers or not request.questions:
+            return
+        given = replies.match(request, self._answers)
+        # Answers that were of use before are for other requests.
+        if not given.unknown or (self._has_answered and not given.found):
+            return
+        unknown = ", ".join(map(repr, given.unknown))
+        if unknown not in self._warned:
+            self._warned.add(unknown)
+            known = ", ".join(repr(question.key) for question in request.questions)
+            logger.warning(
+                "run %s: no question of its request has the key %s; it has %s",
+                state.id,
+                unknown,
+                known,
+            )
 
     def _leave_open(self, state: RunState, request: HumanRequest, why: str) -> NoReturn:
         if why not in self._warned:

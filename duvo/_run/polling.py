@@ -63,6 +63,9 @@ class Poller:
         started_at: when this client started the run, on its clock, or None.
         patient: whether to continue through outages; otherwise a read fails as
             a single call does.
+
+    Attributes:
+        status: the run's status as last read, or "".
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Poller:
         if timeout is not None and not timeout >= 0:
             raise _errors.ConfigError(f"timeout must be seconds, 0 or more, not {timeout}")
         self.api = api
+        self.status = ""
         self.deadline = Deadline(api.clock, timeout)
         self._timeout = timeout
         self._looks_once = timeout == 0
@@ -234,7 +238,13 @@ class Poller:
             known = f"{within}, as far as could be read{failure}"
             return f"{self._subject} did not end {known}: wait again"
         if self._run_id is None:
-            return f"not all runs ended {within}; they are still running: wait again"
+            rest = "the others run or wait for a human"
+            return f"not all runs ended {within}; {rest}: wait again"
+        if self.status == "waiting":
+            return (
+                f"run {self._run_id} waits for a human, and was not answered {within}: answer it "
+                f"(`duvo runs get {self._run_id}` shows how), and wait again"
+            )
         return (
             f"run {self._run_id} did not end {within}; it is still running: "
             f"wait again, or stop it with `duvo runs stop {self._run_id}`"

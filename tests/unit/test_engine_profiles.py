@@ -44,7 +44,7 @@ def test_the_profile_of_an_engine_is_used_where_nothing_else_is_set(
 
 def test_a_running_engine_is_preferred(dead_pid: int) -> None:
     add(dead_pid, 7411)
-    profiles.add("local-2", "dv_other")
+    profiles.add("local-2", "dv_other", default=False)
     assert add(os.getpid(), 7412) == "local"
     assert add(os.getpid(), 7413) == "local-3"
     assert duvo.Client().settings.base_url == "http://127.0.0.1:7412"
@@ -54,6 +54,19 @@ def test_another_default_profile_takes_precedence_over_an_engine() -> None:
     add(os.getpid())
     profiles.add("work", "dv_work", default=True)
     assert settings(duvo.Client()) == ("dv_work", "https://api.duvo.ai", None)
+
+
+def test_the_first_profile_beside_those_of_engines_becomes_the_default() -> None:
+    add(os.getpid())
+    profiles.add("work", "dv_work")
+    profiles.add("other", "dv_other")
+    assert profiles.load().default == "work"
+
+
+def test_the_profile_of_an_engine_that_was_made_the_default_stays_so() -> None:
+    profiles.use(add(os.getpid()))
+    profiles.add("work", "dv_work")
+    assert profiles.load().default == "local"
 
 
 def test_a_key_of_the_environment_never_reaches_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:

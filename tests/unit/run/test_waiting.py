@@ -142,6 +142,19 @@ def test_a_wait_that_read_nothing_says_it_with_the_last_failure_as_its_cause(
 
 
 @pytest.mark.parametrize("wait", WAITS)
+@pytest.mark.parametrize("timeout", [0, 30])
+def test_a_wait_for_a_run_that_waits_for_a_human_says_so(
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, wait: Wait, timeout: int
+) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
+    with pytest.raises(duvo.WaitTimeout, match=r"wait.* for a human") as caught:
+        wait(client, run_id, timeout)
+    assert "is still running" not in str(caught.value)
+    assert "are still running" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wait", WAITS)
 def test_a_wait_that_ends_in_an_outage_says_it(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, wait: Wait
 ) -> None:
@@ -245,6 +258,40 @@ def test_standing_answers_answer_questions(
     client.runs.run(run_id).wait(on_request="approve", answers=answers)
     sent = [one.json for one in fake_api.requests if one.method == "POST"]
     assert sent == [{"answers": {"Which cost centre?": "A"}}]
+
+
+@pytest.mark.parametrize("choice", [None, "leave", lambda request: None])
+def test_standing_answers_to_other_questions_are_warned_of_once(
+    fake_api: FakeAPI,
+    client: duvo.Client,
+    clock: StoppedClock,
+    caplog: pytest.LogCaptureFixture,
+    choice: Any,
+) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id, **QUESTION)
+    with pytest.raises(duvo.WaitTimeout):
+        client.runs.run(run_id).wait(timeout=60, on_request=choice, answers=["center=A"])
+    warnings = [one.message for one in caplog.records if "center" in one.message]
+    assert warnings == [
+        f"run {run_id}: no question of its request has the key 'center'; it has 'centre'"
+    ]
+
+
+def test_standing_answers_that_were_used_are_not_warned_of_at_the_next_request(
+    fake_api: FakeAPI,
+    client: duvo.Client,
+    clock: StoppedClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id, **QUESTION)
+    later = {"type": "question", "title": "?", "questions": [{"question": "Which language?"}]}
+    clock.on_sleep = lambda now: None if fake_api.pending else fake_api.ask(run_id, **later)
+    with pytest.raises(duvo.WaitTimeout):
+        client.runs.run(run_id).wait(timeout=60, answers={"centre": "A"})
+    assert [one.json for one in fake_api.requests if one.method == "POST"]
+    assert not [one for one in caplog.records if "has the key" in one.message]
 
 
 @pytest.mark.parametrize("choice", [None, "leave", "approve", lambda request: {"centre": "A"}])
