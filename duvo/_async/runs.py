@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 
 from .. import _errors
+from .._http import paths
 from .._resources.calls import agent_finder, start_run
 from .._run.state import RunState
 from .._time.clock import Deadline
@@ -83,18 +84,16 @@ class AsyncRuns:
         return await self.run(run_id).refresh()
 
     async def find(self, prefix: str) -> AsyncRun:
-        """Return the run whose id begins with these characters.
+        """Return the run whose id begins with these 4 or more characters.
 
-        Looks at the newest 300 runs in `GET /v2/teams/{team}/runs`. A whole id is
-        not looked up: nothing is sent.
-
-        Args:
-            prefix: the first 4 or more characters of the id, or all of it.
+        Looks at the newest 300 in `GET /v2/teams/{team}/runs`. A whole id sends nothing.
 
         Raises:
             NotFound: none of these runs has such an id.
             AmbiguousRun: several have; the error has their ids.
         """
+        if paths.is_id(prefix):
+            return self.run(prefix)
         from .._watch.finding import find_run
 
         return AsyncRun(self._driver, await self._driver.run(find_run(self._driver.api, prefix)))

@@ -6,7 +6,6 @@ import logging
 
 from .._errors import ConfigError
 from .drivers import run
-from .iterators import ClosableIterator
 from .steps import Block, Call, Closed, Send, Sleep
 
 TYPE_CHECKING = False
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
+    from .iterators import ClosableIterator
     from .steps import Flow
 
     T = TypeVar("T")
@@ -60,6 +60,8 @@ class Driver:
 
     def iterate(self, flow: Flow[Any]) -> ClosableIterator[Any]:
         """Return an iterator over the items of a flow."""
+        from .iterators import ClosableIterator
+
         return ClosableIterator(flow, self)
 
     def perform(self, step: Any, closed: threading.Event | None = None) -> Any:

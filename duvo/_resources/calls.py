@@ -8,7 +8,6 @@ from .._flow.steps import block
 from .._http import paths
 from .._http.request import Request
 from .._http.sender import send
-from .._lists.pages import joined
 from .._run import actions
 
 TYPE_CHECKING = False
@@ -50,6 +49,8 @@ def request(api: Api, method: str, path: str, params: Query, body: Any) -> Flow[
 def paginate(api: Api, path: str, params: Query) -> Flow[Any]:
     """Read all pages of a list call; see `Client.paginate`."""
     path = yield from _with_team(api, path)
+    from .._lists.pages import joined
+
     return (yield from joined(api, path, _pairs(params), 50))
 
 

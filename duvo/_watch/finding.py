@@ -18,12 +18,13 @@ NEWEST = 300
 """Number of runs among which a run is looked for."""
 
 _FEWEST = 4
-_ID_LENGTH = 36
+_LONG = 36
+"""Characters from which a text is taken for a whole id."""
 
 
 def find_run(api: Api, prefix: str) -> Flow[RunState]:
-    """Find the run among the newest whose id begins like this; send nothing for a whole id."""
-    if len(prefix) >= _ID_LENGTH:
+    """Find the run among the newest whose id begins like this."""
+    if len(prefix) >= _LONG:
         return RunState(prefix)
     if len(checked_id(prefix, "run")) < _FEWEST:
         raise _errors.ConfigError(
