@@ -22,6 +22,8 @@ from .errors import CallOrderError, ToolFailed
 from .messages import Message
 from .questions import Option, Question
 
+__tracebackhide__ = True  # pytest shows the author's code alone
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -66,6 +68,8 @@ def _noted(
 
     def call(self: RunContext, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
         made = method(self, *args, **kwargs)
+        if not self._has_end:
+            return made
         caller = sys._getframe(1)
         place = f"{Path(caller.f_code.co_filename).name}:{caller.f_lineno}"
         self._made = [*self._not_begun(), (method.__name__, made, place)]
@@ -91,6 +95,9 @@ class RunContext:
         message: the message that started this turn, or None.
         conversation: the messages before this turn.
     """
+
+    # Whether `end` is called; otherwise Python warns of a call that is not awaited.
+    _has_end = True
 
     def __init__(self, turn: Turn, run_id: str, number: int, start: Start):
         self.id = run_id

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     ServeAgents = Callable[..., Server]
 
+__tracebackhide__ = True  # pytest shows the author's code alone
+
 
 @pytest.fixture(scope="session")
 def _duvo_server() -> Iterator[ReusableServer]:
@@ -43,7 +45,13 @@ def duvo_engine(
     monkeypatch.setenv("DUVO_TEAM_ID", _duvo_server.team_id)
 
     def serve(*agents: Agent) -> Server:
-        _duvo_server.replace_agents(agents)
+        from duvo.local import EngineError
+
+        try:
+            _duvo_server.replace_agents(agents)
+        except EngineError as error:
+            # Without the engine's frames.
+            raise error.with_traceback(None) from None
         return _duvo_server
 
     yield serve

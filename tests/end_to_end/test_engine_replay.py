@@ -296,7 +296,7 @@ def test_a_later_turn_is_replayed_from_its_own_start(tmp_path: Path) -> None:
             None,
             r"^postgresql://me:\*\*\*@db/runs: replay reads",
         ),
-        ("Payer", None, "0" * 36, "run 0+ has no unfinished turn that has begun"),
+        ("Payer", None, "0123abcd", "no such run: 0123abcd; give the whole id"),
         ("Other", None, None, "is of agent 'Payer', not of 'Other'"),
     ],
 )

@@ -75,6 +75,57 @@ def test_an_agent_that_blocks_the_event_loop_is_named_as_the_cause(tmp_path: Pat
     assert "EngineError: an agent's function blocks the event loop" in done.stdout
 
 
+FAILING = """
+import asyncio
+from types import ModuleType
+
+import pytest
+import duvo
+from duvo.local import agent
+from duvo.testing import FakeRun, replay
+
+@agent("Asker")
+async def asker(run):
+    await run.ask("How many?")
+
+def test_fake_run():
+    asyncio.run(asker(FakeRun()))
+
+def test_module(duvo_engine):
+    module = ModuleType("agents")
+    module.asker = asker
+    duvo_engine(module)
+
+def test_function(duvo_engine):
+    duvo_engine(asker.function)
+
+def test_shortened_id(duvo_engine, duvo_client):
+    server = duvo_engine(asker)
+    run = duvo_client.runs.start("Asker")
+    with pytest.raises(duvo.HumanRequestPending):
+        run.wait(timeout=30, on_request="raise")
+    assert replay(asker, server.database, run) == 1
+    replay(asker, server.database, run.id[:8])
+
+def test_set_back(duvo_clock):
+    duvo_clock.advance(hours=-1)
+"""
+
+
+def test_failures_of_the_kit_show_the_authors_code_alone(tmp_path: Path) -> None:
+    (tmp_path / "test_failing.py").write_text(FAILING)
+    done = run_pytest(tmp_path)
+    assert "5 failed" in done.stdout
+    shown = re.findall(r"^(\S+\.py):\d+: ", done.stdout, re.MULTILINE)
+    assert {file for file in shown if "asyncio" not in file} == {"test_failing.py"}, done.stdout
+    errors = [line[1:].strip() for line in done.stdout.splitlines() if line.startswith("E  ")]
+    assert "agents is a module; give its agents, such as agents.asker" in errors[1]
+    assert "is not an agent; decorate an async function" in errors[2]
+    assert re.search("no such run: [0-9a-f]{8}; give the whole id$", errors[3])
+    assert len(errors) == 5
+    assert "During handling" not in done.stdout
+
+
 def test_the_programs_of_the_page_on_testing_agents_pass(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "testing-agents.md").read_text(encoding="utf-8")
     programs = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)

@@ -152,6 +152,11 @@ def test_the_time_waits_for_a_run_that_works(
     assert not is_real(duvo_clock.now())
 
 
+def test_a_number_without_its_unit_is_refused(duvo_clock: EngineClock) -> None:
+    with pytest.raises(TypeError, match=r"name the unit: advance\(seconds=3600\), or"):
+        duvo_clock.advance(3600)  # type: ignore[arg-type]
+
+
 def test_the_time_cannot_be_set_back(duvo_clock: EngineClock) -> None:
     with pytest.raises(ValueError, match="cannot be set back"):
         duvo_clock.advance(days=1, hours=-25)

@@ -30,7 +30,7 @@ def test_without_a_server() -> None:
     asyncio.run(buyer(run))
     said: list[str] = run.said + run.thoughts + run.asked
     called: list[tuple[str, dict[str, Any]]] = run.called
-    slept: float = run.slept
+    slept: list[float] = run.slept
     print(said, called, slept, FakeRun("hello", approvals=True), FakeRun(approvals=[True, False]))
 
 
@@ -43,7 +43,7 @@ def test_with_an_engine(
     duvo_clock.auto = not duvo_clock.auto
     now: datetime = duvo_clock.now()
     try:
-        calls: int = replay(buyer, server.database, run.id)
+        calls: int = replay(buyer, server.database, run.id) + replay(buyer, server.database, run)
     except CallsDiffer as difference:
         print(difference.number, difference.recorded, difference.called)
     else:

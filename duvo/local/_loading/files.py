@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from .._log.tracebacks import format_error, place_of
@@ -18,7 +19,7 @@ from . import modules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType, ModuleType
+    from types import CodeType
 
 
 _MAIN = threading.main_thread()
@@ -128,6 +129,10 @@ def combine(agents: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
     """Return the agents, each once, and if asked the examples whose names are free."""
     agents = list(agents)
     for item in agents:
+        if isinstance(item, ModuleType):
+            names = [key for key, value in vars(item).items() if isinstance(value, Agent)]
+            name = f"{item.__name__}.{names[0] if names else 'NAME'}"
+            raise EngineError(f"{item.__name__} is a module; give its agents, such as {name}")
         if not isinstance(item, Agent):
             raise EngineError(
                 f"{item!r} is not an agent; decorate an async function with @agent(name)"

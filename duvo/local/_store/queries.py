@@ -39,6 +39,11 @@ def run(connection: sa.Connection, run_id: str) -> View:
     return View(body, row.status in statuses.ENDED, row.pending_request_id)
 
 
+def is_known(connection: sa.Connection, run_id: str) -> bool:
+    """Return whether there is such a run."""
+    return connection.scalar(sa.select(runs.c.id).where(runs.c.id == run_id)) is not None
+
+
 def page(connection: sa.Connection, run_id: str, offset: int, limit: int) -> View:
     """Return a page of a conversation, oldest message first."""
     row = connection.execute(

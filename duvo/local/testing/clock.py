@@ -13,9 +13,13 @@ from .._store import queries, statuses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from .._execution.engine import Engine
 
     Perform = Callable[[Callable[[Engine], Coroutine[Any, Any, None]]], None]
+
+__tracebackhide__ = True  # pytest shows the author's code alone
 
 _TIMEOUT = 10.0
 """Seconds that turns may work between two sleeps while the time is set ahead."""
@@ -43,7 +47,12 @@ class EngineClock:
         return datetime.fromtimestamp(clock.now(), timezone.utc)
 
     def advance(
-        self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
+        self,
+        *unnamed: NoReturn,
+        days: float = 0,
+        hours: float = 0,
+        minutes: float = 0,
+        seconds: float = 0,
     ) -> None:
         """Set the time ahead; return when all that was due has happened.
 
@@ -52,15 +61,23 @@ class EngineClock:
         three times after three days.
 
         Raises:
+            TypeError: the number's unit is not named.
             ValueError: the time would be set back.
             EngineError: an agent's function blocks the event loop.
             TimeoutError: a turn is at work for over 10 seconds, and neither sleeps nor
                 waits for a human.
         """
+        if unnamed:
+            given = ", ".join(map(repr, unnamed))
+            raise TypeError(f"name the unit: advance(seconds={given}), or minutes=, hours=, days=")
         step = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         if step < timedelta():
             raise ValueError("the engine's time cannot be set back")
-        self._perform(lambda engine: self._advance(engine, step.total_seconds()))
+        try:
+            self._perform(lambda engine: self._advance(engine, step.total_seconds()))
+        except TimeoutError as error:
+            # Without the frames of the engine's thread.
+            raise error.with_traceback(None) from None
 
     @property
     def auto(self) -> bool:

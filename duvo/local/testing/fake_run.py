@@ -17,6 +17,8 @@ from ..context import RunContext
 from ..errors import CallOrderError
 from ..messages import Message
 
+__tracebackhide__ = True  # pytest shows the author's code alone
+
 
 class FakeRun(RunContext):
     """A run that needs no server: pass it to an agent, and look at it afterwards.
@@ -30,8 +32,8 @@ class FakeRun(RunContext):
 
     Args:
         message: the message that started the turn.
-        answers: the answers to questions, by their texts; a list answers a
-            question that is asked several times.
+        answers: the answers to questions, by their texts or headers; a list answers
+            a question that is asked several times.
         approvals: the replies to approvals: one for all, one for each title, or a
             list in the order in which they are asked.
         tools: by the tools' names: the result, an exception to raise, or a
@@ -45,8 +47,10 @@ class FakeRun(RunContext):
         thoughts: the texts of `run.think`.
         asked: the questions' texts and the approvals' titles.
         called: the names and arguments of tools.
-        slept: the seconds of all sleeps.
+        slept: the seconds of each sleep.
     """
+
+    _has_end = False
 
     def __init__(
         self,
@@ -66,7 +70,7 @@ class FakeRun(RunContext):
         self.thoughts = played.thoughts
         self.asked = played.asked
         self.called = played.called
-        self.slept = 0.0
+        self.slept: list[float] = []
 
     def __repr__(self) -> str:
         return f"<FakeRun said={self.said!r} asked={self.asked!r} called={self.called!r}>"
@@ -74,7 +78,7 @@ class FakeRun(RunContext):
     async def sleep(self, seconds: float) -> None:
         """Return at once; `now` has moved by the seconds."""
         await super().sleep(seconds)
-        self.slept += max(0.0, float(seconds))
+        self.slept.append(max(0.0, float(seconds)))
 
     async def tool(
         self, name: str, arguments: Mapping[str, Any], function: Callable[..., Any]
@@ -121,8 +125,10 @@ class _Replies:
             )
         return found
 
-    def answer(self, question: str) -> str:
+    def answer(self, question: str, header: str | None) -> str:
         found = self._answers.get(question)
+        if found is None and header is not None:
+            found = self._answers.get(header)
         if isinstance(found, deque):
             found = found.popleft() if found else None
         if found is None:
@@ -171,9 +177,13 @@ class _Played:
         if spec["type"] == "approval":
             self.asked.append(spec["title"])
             return {"approved": self._replies.approval(spec["title"])}
-        questions = [question["question"] for question in spec["questions"]]
+        questions = {asked["question"]: asked.get("header") for asked in spec["questions"]}
         self.asked += questions
-        return {"answers": {text: self._replies.answer(text) for text in questions}}
+        return {
+            "answers": {
+                text: self._replies.answer(text, header) for text, header in questions.items()
+            }
+        }
 
     async def wait_for_reply(self, request_id: str) -> str:
         return json.dumps(self._reply)

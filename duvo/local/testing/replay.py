@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
 from .._database.location import locate
-from .._store import turns
+from .._store import queries, turns
 from .._store.entries import Entry
 from .._store.turns import Recorded, kind_of
 from .._text import describe, one_line
@@ -23,6 +23,8 @@ from .._threads import in_agent_code
 from ..agents import Agent
 from ..context import RunContext
 from ..errors import CallOrderError, EngineError
+
+__tracebackhide__ = True  # pytest shows the author's code alone
 
 _TIMEOUT = 30.0
 """Seconds for the function: what was recorded is returned at once."""
@@ -51,29 +53,40 @@ class CallsDiffer(AssertionError):
         return CallsDiffer, (self.run_id, self.number, self.recorded, self.called)
 
 
-def replay(agent: Agent, database: str | os.PathLike[str], run_id: str) -> int:
+class _Run(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+def replay(agent: Agent, database: str | os.PathLike[str], run: str | _Run) -> int:
     """Call the agent's function as the next server would, up to the end of what was recorded.
 
     Tools are not called, and the database is only read; an engine may use it
     meanwhile.
 
-        replay(invoices.approver, "dev.sqlite", run_id)
+        replay(invoices.approver, "dev.sqlite", run)
 
     Args:
         agent: the agent with its new code.
         database: the SQLite file of an engine.
-        run_id: a run that has not ended.
+        run: a run that has not ended, or its whole id.
 
     Returns:
         The number of recorded calls of `run`, all of which the code makes.
 
     Raises:
         CallsDiffer: the code makes another call; the run would fail, or do things twice.
-        EngineError: there is no such database or unfinished turn, or it is another agent's.
+        EngineError: there is no such database, run or unfinished turn, or it is another agent's.
     """
+    run_id = run if isinstance(run, str) else run.id
     with ThreadPoolExecutor(1) as thread:
         # The caller's thread may run an event loop.
-        return thread.submit(_replay, agent, os.fspath(database), run_id).result()
+        replayed = thread.submit(_replay, agent, os.fspath(database), run_id)
+        try:
+            return replayed.result()
+        except (CallsDiffer, EngineError) as error:
+            # Without the frames of that thread.
+            raise error.with_traceback(None) from error.__cause__
 
 
 def _replay(agent: Agent, database: str, run_id: str) -> int:
@@ -85,6 +98,8 @@ def _replay(agent: Agent, database: str, run_id: str) -> int:
     engine = _open(location.file)
     try:
         with engine.connect() as connection:
+            if not queries.is_known(connection, run_id):
+                raise EngineError(f"{database}: no such run: {run_id}; give the whole id")
             recorded = turns.recorded(connection, run_id)
         if recorded is None:
             raise EngineError(f"{database}: run {run_id} has no unfinished turn that has begun")
@@ -119,6 +134,8 @@ def _open(file: Path) -> sa.Engine:
 
 
 class _ReplayedRun(RunContext):
+    _has_end = False
+
     def __init__(self, turn: _ReplayedTurn, run_id: str, recorded: Recorded):
         super().__init__(turn, run_id, recorded.turn, recorded)
         self._replayed = turn

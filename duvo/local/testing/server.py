@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .._api.long_poll import LongPolls
     from .._execution.engine import Engine
 
+__tracebackhide__ = True  # pytest shows the author's code alone
+
 _TIMEOUT = 10.0
 """Seconds that an agent's function may run without an `await`."""
 

@@ -69,6 +69,18 @@ def test_a_question_that_is_asked_again_has_the_next_answer_of_its_list() -> Non
     assert play(asker, FakeRun(answers={"How many?": ["x", "3"]})).said == ["x", "3"]
 
 
+def test_an_answer_may_be_given_by_the_header_of_its_question() -> None:
+    async def asker(run: RunContext) -> None:
+        await run.say(str(await run.ask("Which language?", header="Lang")))
+        await run.say(str(await run.ask(Question("Year?", header="Y"), "Why?")))
+
+    run = FakeRun(answers={"Lang": ["Czech"], "Y": "by header", "Year?": "1999", "Why?": "so"})
+    assert play(asker, run).said == [
+        "{'Which language?': 'Czech'}",
+        "{'Year?': '1999', 'Why?': 'so'}",
+    ]
+
+
 @pytest.mark.parametrize(
     ("run", "expected"),
     [
@@ -143,7 +155,15 @@ def test_a_sleep_ends_at_once_and_moves_the_time() -> None:
 
     run = play(sleeper, FakeRun())
     assert run.said == [str(timedelta(days=3))]
-    assert run.slept == 3 * 86_400
+    assert run.slept == [3 * 86_400, 0]
+
+
+def test_python_warns_at_once_of_a_call_that_is_not_awaited() -> None:
+    async def forgetful(run: RunContext) -> None:
+        run.say("hello")  # type: ignore[unused-coroutine]
+
+    with pytest.warns(RuntimeWarning, match="RunContext.say' was never awaited"):
+        play(forgetful, FakeRun())
 
 
 def test_inbox_conversation_and_turn_are_those_that_are_given() -> None:
