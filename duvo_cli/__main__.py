@@ -39,7 +39,7 @@ def _run(argv: list[str]) -> int:
     except Exception as error:
         return _report(error)
     except KeyboardInterrupt as error:
-        _say(str(error) or "interrupted")
+        _say(str(error) or "interrupted", *getattr(error, "commands", ()))
         return _INTERRUPTED
 
 
@@ -94,7 +94,7 @@ def _report(error: Exception) -> int:
     from .errors import EXIT_CODES, CommandFailed
 
     if isinstance(error, CommandFailed):
-        _say(str(error))
+        _say(str(error), *error.commands)
         return error.code
     import duvo
 
@@ -108,10 +108,10 @@ def _report(error: Exception) -> int:
     raise error
 
 
-def _say(text: str) -> None:
+def _say(text: str, *commands: str) -> None:
     from .output import terminal
 
-    terminal.say(text)
+    terminal.say(text, *(f"  {command}" for command in commands))
 
 
 def _escape_unprintable() -> None:

@@ -34,11 +34,15 @@ def worst(codes: Iterable[int]) -> int:
 
 
 class CommandFailed(Exception):
-    """The command cannot continue; the text says why and what to do."""
+    """The command cannot continue; the text says why and what to do.
 
-    def __init__(self, text: str, code: int = ERROR):
+    `commands` are lines of their own below the text, to be copied.
+    """
+
+    def __init__(self, text: str, code: int = ERROR, *, commands: Iterable[str] = ()):
         super().__init__(text)
         self.code = code
+        self.commands = tuple(commands)
 
 
 class UsageError(CommandFailed):
@@ -50,4 +54,8 @@ class UsageError(CommandFailed):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, with a text that says what is still running."""
+    """Ctrl-C, with a text that says what is still running, and commands below it."""
+
+    def __init__(self, text: str, commands: Iterable[str] = ()):
+        super().__init__(text)
+        self.commands = tuple(commands)

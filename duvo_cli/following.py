@@ -122,12 +122,13 @@ def wait_for_all(
         if not error.was_read:
             raise CommandFailed(f"{error} with `{again}`", TIMED_OUT) from None
         late = f"{len(left)} of {len(runs)} runs did not end within {args.timeout:g} s"
-        raise CommandFailed(f"{late} and continue: wait again with `{again}`", TIMED_OUT) from None
+        text = f"{late} and continue; wait again with:"
+        raise CommandFailed(text, TIMED_OUT, commands=[again]) from None
     except duvo.HumanRequestPending as error:
         raise _unfinished(error.run, error, args, shown=False) from None
     except KeyboardInterrupt:
         again = command_line(args, "runs", "wait", *left)
-        raise Interrupted(f"detached; the runs continue: wait again with `{again}`") from None
+        raise Interrupted("detached; the runs continue; wait again with:", [again]) from None
     return worst(codes)
 
 
@@ -151,8 +152,12 @@ def _unfinished(
         if not error.was_read:
             again = command_line(args, "runs", "wait", run.id)
             return CommandFailed(f"{error} with `{again}`", TIMED_OUT)
-        within = f"run {run.id} did not end within {args.timeout:g} s"
-        return CommandFailed(f"{within} and continues: {_next_steps(run, args, begin)}", TIMED_OUT)
+        within = f"within {args.timeout:g} s"
+        if run.status == "waiting":
+            text = f"run {run.id} waits for a human, and was not answered {within}; to continue:"
+        else:
+            text = f"run {run.id} did not end {within} and continues; to follow or stop it:"
+        return CommandFailed(text, TIMED_OUT, commands=_next_steps(run, args, begin))
     if error.request is not None and not shown:
         options.show(error.request, args)
     return CommandFailed(
@@ -169,10 +174,12 @@ def _options(after: str | None, offset: int = 0, last: int | None = None) -> lis
     return ["--offset", str(offset)] if offset else []
 
 
-def _next_steps(run: duvo.Run, args: Namespace, begin: Sequence[str]) -> str:
-    follow = command_line(args, "runs", "messages", run.id, "--follow", *begin)
-    stop = command_line(args, "runs", "stop", run.id)
-    return f"follow it with `{follow}`, stop it with `{stop}`"
+def _next_steps(run: duvo.Run, args: Namespace, begin: Sequence[str]) -> list[str]:
+    """The commands that follow the run and stop it."""
+    return [
+        command_line(args, "runs", "messages", run.id, "--follow", *begin),
+        command_line(args, "runs", "stop", run.id),
+    ]
 
 
 def _showing_status(describe: Callable[[], str]) -> AbstractContextManager[object]:
@@ -198,5 +205,5 @@ def _detachable(run: duvo.Run, args: Namespace, begin: Sequence[str] = ()) -> It
         with _showing_status(describe):
             yield
     except KeyboardInterrupt:
-        next_steps = _next_steps(run, args, begin)
-        raise Interrupted(f"detached; run {run.id} continues: {next_steps}") from None
+        text = f"detached; run {run.id} continues; to follow or stop it:"
+        raise Interrupted(text, _next_steps(run, args, begin)) from None

@@ -29,6 +29,8 @@ def lines(
 def how_to_answer(request: duvo.HumanRequest, args: Namespace, paint: Paint) -> list[str]:
     """The commands that answer a request, or what answers it instead."""
     respond = ("runs", "respond", request.run_id or "RUN")
+    if request.questions and _is_answered(request, getattr(args, "answer", None)):
+        return [paint("answered by --answer", "dim")]
     if request.questions:
         answers = [
             word
@@ -44,6 +46,19 @@ def how_to_answer(request: duvo.HumanRequest, args: Namespace, paint: Paint) -> 
             _command("deny", command_line(args, *respond, "--deny"), paint),
         ]
     return [f"requests of type {in_one_line(request.type)!r} can only be answered in the web app"]
+
+
+def _is_answered(request: duvo.HumanRequest, answers: object) -> bool:
+    """Whether `--answer` has one answer to each question, or several where they may be chosen."""
+    # In `runs inbox`, --answer is a flag.
+    texts = answers if isinstance(answers, list) else []
+    for number, question in enumerate(request.questions, 1):
+        names = {str(number), question.key, question.question, question.header, question.id}
+        keys = [f"{name}=" for name in names if name]
+        found = {text[len(key) :] for text in texts for key in keys if text.startswith(key)}
+        if not found or (len(found) > 1 and not question.multi_select):
+            return False
+    return True
 
 
 def _question(number: int, question: duvo.Question, paint: Paint, *, numbered: bool) -> list[str]:

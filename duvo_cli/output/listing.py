@@ -58,11 +58,13 @@ def show(
 
     if args.json or items:
         details.show(args, document, lines)
-    else:
+    elif not is_quiet:
         terminal.say(empty)
 
 
-def say_more(shown: int, total: int | None, hint: str) -> None:
-    """Say that a limit has cut the list, and by which flags more are shown."""
+def say_more(args: Namespace, shown: int, total: int | None, hint: str) -> None:
+    """Say that a limit has cut the list, and by which flags more are shown; not with -q."""
+    if args.quiet:
+        return
     of = f" of {total}" if total is not None else ""
     terminal.say(f"showing {shown}{of}; use {hint} for more")

@@ -133,7 +133,10 @@ def test_wait_ends_with_124_when_the_time_is_up(run_duvo: Command, dev_client: d
     done = run_duvo("runs", "wait", run.id, "--timeout", "4", "--json")
     assert time.monotonic() - began < 20
     assert done.returncode == 124
-    assert f"run {run.id} did not end within 4 s and continues: " in done.stderr
+    assert f"run {run.id} waits for a human, and was not answered within 4 s" in done.stderr
+    assert done.stderr.endswith(
+        f"; to continue:\n  duvo runs messages {run.id} --follow\n  duvo runs stop {run.id}\n"
+    )
     assert json.loads(done.stdout)["run"]["status"] == "waiting"
     assert run.refresh().status == "waiting"
 
@@ -252,8 +255,10 @@ def test_ctrl_c_while_following_detaches_and_says_how_to_continue(
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert f"follow it with `duvo runs messages {run.id} --follow --after " in errors
-    assert f"stop it with `duvo runs stop {run.id}`" in errors
+    said, follow, stop = errors.splitlines()[-3:]
+    assert said == f"duvo: detached; run {run.id} continues; to follow or stop it:"
+    assert follow.startswith(f"  duvo runs messages {run.id} --follow --after ")
+    assert stop == f"  duvo runs stop {run.id}"
     assert run.refresh().status == "running"
     run.stop()
 
@@ -268,7 +273,7 @@ def test_the_command_named_after_ctrl_c_shows_the_rest_and_nothing_twice(
     process.send_signal(signal.SIGINT)
     rest, errors = rest_of(process)
     run.stop()
-    (advised,) = re.findall(r"follow it with `duvo (.*?)`", errors)
+    (advised,) = re.findall(r"^  duvo (runs messages .*)$", errors, re.MULTILINE)
     continued = run_duvo(*advised.split())
     whole = run_duvo("runs", "messages", run.id)
     assert "".join(first) + rest + continued.stdout == whole.stdout
@@ -288,7 +293,7 @@ def test_a_follow_that_was_ended_before_it_showed_anything_continues_where_it_wo
     ):
         done = run_duvo("runs", "messages", run.id, "--follow", *options, "--timeout", "1")
         assert done.returncode == 124
-        assert f"follow it with `duvo runs messages {run.id} --follow {advised}`" in done.stderr
+        assert f"\n  duvo runs messages {run.id} --follow {advised}\n" in done.stderr
 
 
 def test_ctrl_c_while_waiting_detaches(run_duvo: Command, dev_client: duvo.Client) -> None:

@@ -143,6 +143,24 @@ def test_a_limited_list_says_that_there_is_more(
     assert whole.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("command", "count"),
+    [
+        ("runs list -q --limit 1", 1),
+        ("agents list -q --limit 1", 1),
+        ("runs list -q --status failed", 0),
+    ],
+)
+def test_a_list_of_ids_alone_says_nothing_else(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, command: str, count: int
+) -> None:
+    fake_api.agents.append({"id": "22222222-2222-4222-8222-222222222222", "name": "Greeter"})
+    fake_api.start()
+    fake_api.start()
+    done = run_duvo_with_fake_api(*command.split())
+    assert (len(done.stdout.split()), done.stderr, done.returncode) == (count, "", 0)
+
+
 def test_all_filters_of_a_list_are_sent(fake_api: FakeAPI, run_duvo_with_fake_api: Command) -> None:
     filters = (
         f"--status failed --agent {AGENT} --completed-since 2026-01-02T03:04:05Z "

@@ -107,9 +107,10 @@ def test_a_wait_for_several_runs_that_is_over_names_those_that_are_left(
     done, running = fake_api.start("completed"), fake_api.start()
     waited = run_duvo_with_fake_api("runs", "wait", done, running, "--timeout", "0.5")
     assert waited.returncode == 124
-    *_, line = waited.stderr.splitlines()
-    assert " of 2 runs did not end within 0.5 s and continue: wait again with" in line
-    assert line.endswith(f"{running}`")
+    *_, line, again = waited.stderr.splitlines()
+    assert " of 2 runs did not end within 0.5 s and continue; wait again with:" in line
+    assert again.startswith("  duvo runs wait ")
+    assert again.endswith(running)
 
 
 def test_filters_of_watch_and_inbox_are_by_creation(

@@ -218,7 +218,7 @@ def test_ctrl_c_at_the_prompt_of_a_follow_names_the_message_before_the_request(
     with terminal(run_duvo, "runs", "messages", run.id, "--follow") as tty:
         tty.expect(r"Approve\? \[y/n\] ")
         tty.type("\x03")
-        tty.expect(f"`duvo runs messages {run.id} --follow --after {last.id}`")
+        tty.expect(f"\n  duvo runs messages {run.id} --follow --after {last.id}\r\n")
         assert tty.end() == 130
 
 

@@ -169,9 +169,8 @@ def test_ctrl_c_detaches_and_leaves_the_table(
         assert tty.end() == 130
         table, rest = tty.seen.rsplit("1 run: 1 running", 1)
         assert run_id[:8] in table
-        assert (
-            f"detached; the runs continue: watch them again with `duvo runs watch {run_id}" in rest
-        )
+        assert "detached; the runs continue; watch them again with:" in rest
+        assert f"\n  duvo runs watch {run_id} --messages\r\n" in rest
         assert "\x1b" not in rest.replace("\x1b[K", "")
         assert "Traceback" not in rest
     assert fake_api.runs[run_id]["status"] == "running"

@@ -40,5 +40,5 @@ def run(args: Namespace) -> int:
     }
     listing.show(args, found, _COLUMNS, document, empty="no agents")
     if agents.more:
-        listing.say_more(len(found), agents.total, "a larger --limit, or none,")
+        listing.say_more(args, len(found), agents.total, "a larger --limit, or none,")
     return 0

@@ -115,7 +115,7 @@ def run(args: Namespace) -> int:
     in_terminal = partial(_lines, wide=args.wide)
     listing.show(args, found, _COLUMNS, document, empty="no runs", in_terminal=in_terminal)
     if runs.more:
-        listing.say_more(len(found), runs.total, "--all or a larger --limit")
+        listing.say_more(args, len(found), runs.total, "--all or a larger --limit")
     return 0
 
 

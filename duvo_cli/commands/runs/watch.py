@@ -19,6 +19,7 @@ from ...parser import RUN, Parser, identifier, words
 from ...time_limit import ends_at
 
 _UNFINISHED = ("not_started", "pending", "starting", "running", "waiting")
+_CONTINUE = "the runs continue; watch them again with:"
 _ENDED = ("completed", "failed", "stopped", "interrupted")
 
 
@@ -114,13 +115,12 @@ def _watch(
         with watch as events, reader.needed(events):
             show(events, runs)
     except duvo.WaitTimeout as error:
-        if error.was_read:
-            text = f"not all runs ended within {args.timeout:g} s; {_next_steps(args)}"
-        else:
-            text = f"{error} with `{_again(args)}`"
-        raise CommandFailed(text, TIMED_OUT) from None
+        if not error.was_read:
+            raise CommandFailed(f"{error} with `{_again(args)}`", TIMED_OUT) from None
+        text = f"not all runs ended within {args.timeout:g} s; {_CONTINUE}"
+        raise CommandFailed(text, TIMED_OUT, commands=[_again(args)]) from None
     except KeyboardInterrupt:
-        raise Interrupted(f"detached; {_next_steps(args)}") from None
+        raise Interrupted(f"detached; {_CONTINUE}", [_again(args)]) from None
     codes = {run_end.exit_code(run) for run in runs}
     return min(codes - {0}, default=0) if args.exit_status else 0
 
@@ -147,10 +147,6 @@ def _show_table(events: duvo.Watch, runs: list[duvo.Run]) -> None:
         for event in events:
             table.record(event)
             live.draw()
-
-
-def _next_steps(args: Namespace) -> str:
-    return f"the runs continue: watch them again with `{_again(args)}`"
 
 
 def _again(args: Namespace) -> str:

@@ -182,3 +182,28 @@ def test_words_and_lines_without_end_lose_their_middle_on_stderr(capsys):
 
 def test_lines_are_not_wrapped_in_a_narrow_terminal():
     assert len(lines(message("word " * 40), 20)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "answered"),
+    [
+        (["Lang=de", "2=A", "Parts=B"], True),
+        (["Which language?=de", "Parts=A"], True),
+        (["Lang=de"], False),
+        (["Lang=de", "1=en", "Parts=A"], False),
+        (["language=de", "Parts=A"], False),
+        (True, False),
+    ],
+)
+def test_questions_that_all_have_an_answer_are_shown_as_answered_by_it(answers, answered):
+    questions = (
+        Question(question="Which language?", header="Lang"),
+        Question(question="Which parts?", header="Parts", multi_select=True),
+    )
+    request = HumanRequest(
+        id="r", type="question", title="Language", run_id="R", questions=questions
+    )
+    args = argparse.Namespace(**vars(SETTINGS), answer=answers)
+    (how,) = human_request.how_to_answer(request, args, plain)
+    assert (how == "answered by --answer") is answered
+    assert how.startswith("answer: duvo runs respond R ") is not answered
