@@ -18,6 +18,12 @@ _NAMES = ("COLUMN", "FILE", "FILE|URL", "H", "ID", "NAME", "URL")
 
 RUN = "the run's id, or its first 4 or more characters"
 
+STATUSES = (
+    *("not_started", "pending", "starting", "running", "waiting", "needs_attention"),
+    *("completed", "failed", "stopped", "interrupted"),
+)
+"""The words that lists of runs can be filtered by."""
+
 ONE_REQUEST = "seconds for one request (30)"
 
 
@@ -46,7 +52,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise argparse's error as a `UsageError`."""
-        raise UsageError(message, self.command)
+        missing = message.removeprefix("the following arguments are required: ")
+        raise UsageError(message if missing == message else f"give {missing}", self.command)
 
     def print_help(self, file: Any = None) -> None:
         """Print the help; unlike argparse, report when it cannot be written."""
@@ -85,6 +92,8 @@ class Parser(argparse.ArgumentParser):
                 return [*attached, word, *words]
             option, is_attached, value = _split(word)
             action = known.get(option)
+            if action is None and option.startswith("--"):
+                self._refuse(option)
             if action is None or action.nargs is not None:
                 attached.append(word)
                 continue
@@ -97,6 +106,14 @@ class Parser(argparse.ArgumentParser):
                 self._check_text(option, value)
             attached.append(f"{option}={value}" if option.startswith("--") else option + value)
         return attached
+
+    def _refuse(self, option: str) -> NoReturn:
+        from difflib import get_close_matches
+
+        names = [name for name in self._option_string_actions if name.startswith("--")]
+        close = get_close_matches(option, names, 1)
+        hint = f" (did you mean `{close[0]}`?)" if close else ""
+        self.error(f"unknown option {option}{hint}")
 
     def _value_of(self, option: str, word: str | None) -> str:
         if word is None or word == "--":
@@ -185,6 +202,16 @@ def identifier(text: str) -> str:
 def words(text: str) -> list[str]:
     """An argument type: words separated by commas."""
     return [identifier(word.strip()) for word in text.split(",")]
+
+
+def statuses(text: str) -> list[str]:
+    """An argument type: statuses of runs, separated by commas."""
+    found = words(text)
+    for word in found:
+        if word not in STATUSES:
+            known = ", ".join(STATUSES)
+            raise argparse.ArgumentTypeError(f"{word!r} is not a status; give any of {known}")
+    return found
 
 
 def seconds(text: str) -> float:

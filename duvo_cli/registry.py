@@ -39,6 +39,15 @@ COMMANDS = {
 HIDDEN = "complete"
 """The command that completion scripts call; it has no parser."""
 
+_WORDS_OF_OTHERS = {
+    **dict.fromkeys(("logs", "log"), "messages"),
+    **dict.fromkeys(("cancel", "kill"), "stop"),
+    **dict.fromkeys(("show", "describe"), "get"),
+    **dict.fromkeys(("new", "create", "run"), "start"),
+    "ls": "list",
+}
+"""Words of other tools for the last word of a command."""
+
 OPTIONS_WITH_VALUE = frozenset({"--jq", "--profile", "--team", "--base-url", "--timeout"})
 
 
@@ -77,14 +86,17 @@ def find(argv: list[str]) -> tuple[str | None, str, list[str]]:
         if name in COMMANDS:
             return name, group, [*options, *rest]
         if name not in GROUPS:
-            raise _unknown(name, group)
+            raise _unknown(name, group, next((word for word in rest if word in GROUPS), ""))
         group = name
     return None, group, options
 
 
-def _unknown(name: str, group: str) -> UsageError:
+def _unknown(name: str, group: str, later: str) -> UsageError:
+    """The error for an unknown command; `later` is a group that is named behind it."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, [*GROUPS, *COMMANDS], 1)
+    word = name.rpartition(" ")[2]
+    meant = f"{group or later} {_WORDS_OF_OTHERS.get(word, word)}".strip()
+    close = [meant] if meant in COMMANDS else get_close_matches(name, [*GROUPS, *COMMANDS], 1)
     hint = f" (did you mean `duvo {close[0]}`?)" if close else ""
     return UsageError(f"unknown command {name!r}{hint}", group)

@@ -13,7 +13,7 @@ import duvo
 from ...client import client_of
 from ...output import listing
 from ...output.times import SINCE, iso, moment
-from ...parser import Parser, count, identifier, words
+from ...parser import Parser, count, identifier, statuses
 
 _DEFAULT_LIMIT = 30
 _COLUMNS: dict[str, Callable[[duvo.Run], str]] = {
@@ -30,7 +30,7 @@ def register(parser: Parser) -> None:
     parser.add_argument(
         "--status",
         action="extend",
-        type=words,
+        type=statuses,
         metavar="S",
         help="pending, running, waiting, completed, failed, stopped, …; may be repeated, or name "
         "several with commas",

@@ -15,7 +15,7 @@ from ...errors import TIMED_OUT, CommandFailed, Interrupted, UsageError
 from ...output import json, run_end, terminal
 from ...output.command_line import command_line
 from ...output.times import SINCE, moment
-from ...parser import RUN, Parser, identifier, words
+from ...parser import RUN, Parser, identifier, statuses
 from ...time_limit import ends_at
 
 _UNFINISHED = ("not_started", "pending", "starting", "running", "waiting")
@@ -34,7 +34,7 @@ def register(parser: Parser) -> None:
     parser.add_argument(
         "--status",
         action="extend",
-        type=words,
+        type=statuses,
         metavar="S",
         help="instead of RUN: the runs that are pending, running, waiting, …; may be repeated, or "
         "name several with commas",

@@ -30,6 +30,46 @@ def test_the_command_is_found_after_options(line, name, arguments):
     assert (found, rest) == (name, arguments)
 
 
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("runs logs x", "runs messages"),
+        ("runs kill", "runs stop"),
+        ("agents describe x", "agents get"),
+        ("profiles ls", "profiles list"),
+        ("runs create", "runs start"),
+        ("get runs", "runs get"),
+        ("ls --json agents", "agents list"),
+    ],
+)
+def test_a_word_of_another_tool_suggests_the_command(line, meant):
+    with pytest.raises(UsageError, match=f"did you mean `duvo {meant}`"):
+        registry.find(line.split())
+
+
+@pytest.mark.parametrize("command", ["runs list", "runs watch"])
+@pytest.mark.parametrize("status", ["bogus", "failed,Bogus"])
+def test_a_word_that_is_not_a_status_is_refused_with_the_list_of_words(command, status):
+    with pytest.raises(UsageError, match=r"ogus' is not a status; give any of .*needs_attention"):
+        parser.parser_of(command).parse(["--status", status])
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "error"),
+    [
+        ("runs list", "--limt 3", "unknown option --limt (did you mean `--limit`?);"),
+        ("runs stop", "--yess", "unknown option --yess (did you mean `--yes`?);"),
+        ("runs get", "--zzz=3", "unknown option --zzz;"),
+        ("runs stop", "", "give RUN;"),
+        ("runs wait", "--json", "give RUN;"),
+    ],
+)
+def test_unknown_options_are_reported_before_missing_arguments(command, line, error):
+    with pytest.raises(UsageError) as caught:
+        parser.parser_of(command).parse(line.split())
+    assert str(caught.value).startswith(error)
+
+
 def test_an_unknown_command_suggests_a_similar_one():
     with pytest.raises(UsageError, match="did you mean `duvo runs messages`"):
         registry.find(["runs", "mesages"])
@@ -195,7 +235,7 @@ def test_a_limit_is_a_whole_number(text):
         "runs respond --all-pending --approve --agent ''",
         "runs start --agent ''",
         "runs start --agent x --sandbox-id ''",
-        "runs start-many --input x.csv --message m --agent ''",
+        "runs start-many --input x.csv --message-template m --agent ''",
         "runs list --agent ''",
         "runs list --user ''",
         "runs list --case-queue ''",
