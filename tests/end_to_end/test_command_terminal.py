@@ -328,14 +328,28 @@ def test_stop_asks_for_confirmation_in_a_terminal(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
     run_id = fake_api.start()
+    fake_api.runs[run_id]["title"] = "March"
     for keys, code in (("n\n", 1), ("\n", 1), ("\x04", 1), ("\x03", 130), ("y\n", 0)):
         with terminal(run_duvo_with_fake_api, "runs", "stop", run_id) as tty:
-            tty.expect(r"Stop run \S+ \(running\)\? \[y/N\] ")
+            tty.expect(rf"Stop run {run_id[:8]} \(Invoice approver, March, running\)\? \[y/N\] ")
             tty.type(keys)
             assert tty.end() == code
     assert fake_api.count("POST", "/stop") == 1
     with terminal(run_duvo_with_fake_api, "runs", "stop", "-y", fake_api.start()) as tty:
         assert tty.end() == 0
+
+
+def test_stop_asks_once_for_several_runs(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    run_ids = [fake_api.start() for _ in range(3)]
+    for keys, code, stops in (("n\n", 1, 0), ("y\n", 0, 3)):
+        with terminal(run_duvo_with_fake_api, "runs", "stop", *run_ids) as tty:
+            tty.expect(r"Stop 3 runs\? \[y/N\] ")
+            tty.type(keys)
+            assert tty.end() == code
+        assert fake_api.count("POST", "/stop") == stops
+        assert "[y/N]" not in tty.seen
 
 
 def test_the_key_of_a_profile_is_prompted_for_and_not_shown(run_duvo_unconfigured: Command) -> None:
