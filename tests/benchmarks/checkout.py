@@ -14,6 +14,7 @@ from tests.benchmarks.completed_runs import LONG
 from tests.benchmarks.figures import percentile
 from tests.benchmarks.live_runs import Control
 from tests.servers.fake_api import AGENT, KEY, TEAM
+from tests.support.pseudo_terminal import PseudoTerminal
 
 CALLS = Path(__file__).with_name("library_calls.py")
 
@@ -57,6 +58,16 @@ class Checkout:
         """Return the wall and CPU time of a whole process."""
         before, began = _children_cpu(), time.perf_counter()
         self._run(list(command), cwd, **settings)
+        wall = time.perf_counter() - began
+        return {"wall": wall * 1000, "cpu": (_children_cpu() - before) * 1000}
+
+    def in_terminal(self, *command: str, **settings: str) -> dict[str, float]:
+        """Return the wall and CPU time of a whole process in a terminal of 100 columns."""
+        before, began = _children_cpu(), time.perf_counter()
+        environment = {**os.environ, "DUVO_CONFIG_DIR": str(self._folder), **settings}
+        with PseudoTerminal(list(command), environment) as terminal:
+            code = terminal.end()
+        assert code == 0, terminal.seen
         wall = time.perf_counter() - began
         return {"wall": wall * 1000, "cpu": (_children_cpu() - before) * 1000}
 

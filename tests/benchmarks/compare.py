@@ -16,13 +16,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import requests
+
 from tests.benchmarks.checkout import Checkout
 from tests.benchmarks.completed_runs import LONG, LONG_MESSAGES
 from tests.benchmarks.engine_process import EngineProcess
 from tests.benchmarks.figures import show, time_limit
 from tests.benchmarks.processes import TYPED
 from tests.benchmarks.server import serving
-from tests.servers.fake_api import KEY, TEAM
+from tests.servers.fake_api import AGENT, KEY, TEAM
 
 TARGET = "1.0"
 
@@ -37,6 +39,14 @@ def engine_runs(engine: EngineProcess, count: int = 50) -> dict[str, float]:
         engine.wait(engine.start("Five"))
     wall = time.perf_counter() - began
     return {"wall": wall * 1000 / count, "cpu": (engine.cpu - cpu) * 1000 / count}
+
+
+def start_runs(url: str, count: int) -> None:
+    """Start runs that lists of the server have."""
+    with requests.Session() as session:
+        for number in range(count):
+            run = {"agent_id": AGENT, "message": f"Process INV-{number}"}
+            session.post(f"{url}/v2/teams/{TEAM}/runs", json=run).raise_for_status()
 
 
 def measures(
@@ -55,6 +65,9 @@ def measures(
         "import duvo": lambda: checkout.process(python, "-c", "import duvo"),
         "duvo runs get --json": lambda: checkout.process(
             duvo, "runs", "get", LONG, "--json", **settings
+        ),
+        "duvo runs list, 100 in a terminal": lambda: checkout.in_terminal(
+            duvo, "runs", "list", "--limit", "100", **settings
         ),
         "typed get, process": lambda: checkout.process(python, "-c", TYPED, LONG, **settings),
         "typed get": lambda: checkout.calls("get", 300, runs_url),
@@ -105,6 +118,7 @@ def main() -> None:
         if checkouts[0].root == checkouts[1].root:
             sys.exit(f"both Pythons have the checkout {checkouts[0].root} installed")
         runs_url = stack.enter_context(serving("completed_runs"))
+        start_runs(runs_url, 100)
         live_url = stack.enter_context(serving("live_runs"))
         sides = []
         for number, checkout in enumerate(checkouts):
