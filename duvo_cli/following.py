@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
@@ -66,10 +67,11 @@ def follow(
         try:
             with messages, reader.needed(messages):
                 for message in messages:
-                    show(message)
-                    # Once answered, a human request is not a message any more.
-                    if not message.is_pending_request:
-                        begin[:] = _options(message.id)
+                    with _interrupted_afterwards():
+                        show(message)
+                        # Once answered, a human request is not a message any more.
+                        if not message.is_pending_request:
+                            begin[:] = _options(message.id)
         except (duvo.WaitTimeout, duvo.HumanRequestPending) as error:
             raise _unfinished(run, error, args, begin, shown=not args.json) from None
     if args.json:
@@ -186,6 +188,32 @@ def _showing_status(describe: Callable[[], str]) -> AbstractContextManager[objec
     from .output.live import StatusLine
 
     return StatusLine(describe)
+
+
+@contextmanager
+def _interrupted_afterwards() -> Iterator[None]:
+    """Let Ctrl-C wait for the end of a block; a second one does not.
+
+    It may come when a message is on the screen, and that is not noted yet.
+    """
+    pressed = False
+
+    def handle(number: int, frame: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 @contextmanager

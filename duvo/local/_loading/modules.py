@@ -132,6 +132,10 @@ class Folder:
                 continue
             if _folder_of(tops.get(top, module)) == self._root:
                 del sys.modules[name]
+                # Its bytecode counts as fresh if the file was changed within a second.
+                if cached := getattr(module, "__cached__", None):
+                    with contextlib.suppress(OSError):
+                        Path(cached).unlink()
 
     def _add_to_path(self, *folders: str) -> None:
         for folder in folders:
