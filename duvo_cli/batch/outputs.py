@@ -65,6 +65,11 @@ def open_output(name: str | None, table: Table, journal: Path) -> Iterator[Outpu
         from duvo._tables.results_csv import check_csv
 
         check_csv(name)
+        if path.is_file() and path.stat().st_size and not journal.exists():
+            raise CommandFailed(
+                f"{name!r} has the results of another batch: this one has no journal yet; "
+                "use another file"
+            )
         yield _CSV(name, table)
     else:
         from duvo._tables.results_file import ResultsFile

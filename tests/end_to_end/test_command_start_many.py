@@ -212,6 +212,11 @@ def test_a_csv_of_results_has_the_order_columns_and_delimiter_of_the_input(
     assert run_duvo(*words, "--output", str(output), "--message-template", "{number}").stdout == ""
     assert rows_of(output, ";") == rows
     assert sorted(folder.iterdir()) == [output, file, folder / "rows.csv.duvo-journal"]
+    before = output.read_bytes()
+    other = run_duvo(*words, "--output", str(output), "--journal", str(folder / "other"))
+    assert (other.returncode, "results of another batch" in other.stderr) == (1, True)
+    assert output.read_bytes() == before
+    assert not (folder / "other").exists()
 
 
 def test_ctrl_c_writes_the_csv_of_results_with_a_status_for_unfinished_rows(
