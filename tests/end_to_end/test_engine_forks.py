@@ -52,20 +52,20 @@ accepted.sendall(b"GET /v2/teams HTTP/1.1\\r\\nhost: 127.0.0.1\\r\\n\\r\\n")
 assert accepted.recv(1)
 child = fork_in_a_tool(api)
 opened = [os.readlink(entry) for entry in Path(f"/proc/{child}/fd").iterdir()]
-print("database:", [name for name in opened if name.startswith(sys.argv[1])])
+print("database:", [name for name in opened if name.startswith(sys.argv[1])], flush=True)
 
 # Its main thread ends as a program does, and closes the objects that it inherited.
 main = os.fork()
 if main == 0:
     sys.exit(3)
-print("exit code:", os.waitstatus_to_exitcode(os.waitpid(main, 0)[1]))
+print("exit code:", os.waitstatus_to_exitcode(os.waitpid(main, 0)[1]), flush=True)
 
 server.close()
 while accepted.recv(1000):
     pass
-print("connection: closed")
+print("connection: closed", flush=True)
 server, api = serve(server.port)
-print("runs:", api.count("completed"))
+print("runs:", api.count("completed"), flush=True)
 server.close()
 os.kill(child, signal.SIGKILL)
 """
