@@ -77,8 +77,17 @@ def map(play: Play) -> None:
     for given, run in results.items():
         assert run.id == of_input[given]
         assert run.status == "completed"
-        assert run.answer == play.api.texts(run.id)[-1]
+        assert _answer(run) == play.api.texts(run.id)[-1]
         check_replies(play, run.id, was_left=leaves)
+
+
+def _answer(run: duvo.Run) -> str | None:
+    try:
+        return run.answer
+    except duvo.NotLoaded:
+        # The conversation of a run that has ended could not be read, by the hurried clock of
+        # all tasks together: the batch says so and gives the run all the same.
+        return run.wait().answer
 
 
 def watch(play: Play) -> None:
