@@ -78,9 +78,8 @@ class Environment:
                 return ssl.create_default_context(capath=file)
             return ssl.create_default_context(cafile=file)
         except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"{name} names {file}, which is not a usable CA file: {error}"
-            ) from None
+            subject = f"{name} names {file}, which" if name else f"{file}, the default CA file,"
+            raise ConfigError(f"{subject} is not a usable CA file: {error}") from None
 
 
 def is_loopback(host: str) -> bool:

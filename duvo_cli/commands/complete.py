@@ -52,7 +52,7 @@ def _words(kind: str, line: str = "") -> list[tuple[str, str]]:
         return [(name, "") for name in profiles.load().profiles]
     with _client(line) as client:
         if kind == "runs":
-            return [(run.id, f"{run.agent_name}, {run.status}") for run in _runs(client, line)]
+            return [(run.id, _described(run)) for run in _runs(client, line)]
         if kind == "agents":
             return [(agent.name, "") for agent in client.agents.list(limit=_MOST_AGENTS)]
     return []
@@ -65,6 +65,10 @@ def _runs(client: duvo.Client, line: str) -> Iterator[duvo.Run]:
     for run in client.runs.list(status=status, limit=_MOST_RUNS):
         if not (run.is_finished and command in ("runs stop", "runs wait", "runs watch")):
             yield run
+
+
+def _described(run: duvo.Run) -> str:
+    return ", ".join(part for part in (run.agent_name, run.status) if part)
 
 
 def _command(line: str) -> str | None:

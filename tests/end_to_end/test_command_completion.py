@@ -154,6 +154,15 @@ def test_complete_prints_the_newest_fifty_runs_with_agent_and_status(
     assert printed == [f"{run_id}\tInvoice approver, running" for run_id in runs[:-51:-1]]
 
 
+def test_complete_describes_a_run_without_an_agents_name_by_its_status(
+    fake_api: FakeAPI,
+    run_duvo_with_fake_api: Command,
+    patient: Callable[[Command], Command],
+) -> None:
+    run_id = fake_api.start(agent_name=None)
+    assert words_of(patient(run_duvo_with_fake_api), "runs") == f"{run_id}\trunning\n"
+
+
 def test_complete_prints_agent_names_that_fit_a_line(
     fake_api: FakeAPI,
     run_duvo_with_fake_api: Command,

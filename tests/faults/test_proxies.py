@@ -15,7 +15,7 @@ import requests
 import trustme
 
 import duvo
-from duvo._connections.environment import is_loopback
+from duvo._connections.environment import Environment, is_loopback
 from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, serving
 from tests.servers.proxy import Proxy, running_proxy
 from tests.servers.raw_server import raw_server
@@ -230,3 +230,13 @@ def command(*options: str, **environ: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=60,
     )
+
+
+def test_a_default_ca_file_that_cannot_be_used_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = str(tmp_path / "missing.pem")
+    monkeypatch.setattr("requests.utils.DEFAULT_CA_BUNDLE_PATH", file)
+    with pytest.raises(duvo.ConfigError) as caught:
+        Environment("https://duvo.test", {})
+    assert str(caught.value).startswith(f"{file}, the default CA file, is not a usable CA file: ")

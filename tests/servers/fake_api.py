@@ -301,9 +301,9 @@ def _item(run: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         "title": "Process today's queue",
+        "agent_name": "Invoice approver",
         **item,
         "run_number": 1,
-        "agent_name": "Invoice approver",
         "user_id": None,
         "case_queue_item_id": None,
         "case_queue_id": None,
