@@ -78,6 +78,8 @@ class Parser(argparse.ArgumentParser):
                 name = action.option_strings[0] if action.option_strings else action.metavar
                 self.error(f"{name} is empty: is the variable set?")
         args.json = args.json or args.jq is not None
+        if args.json and getattr(args, "ids_only", False):
+            self.error("-q does not go with --json")
         return args
 
     def _with_values_attached(self, argv: list[str]) -> list[str]:

@@ -6,7 +6,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 
-from ..errors import UsageError
 from ..parser import Parser
 from . import details, terminal
 
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
 
 def add_quiet(parser: Parser) -> None:
     """Add the option that prints ids alone."""
-    parser.add_argument("-q", "--quiet", action="store_true", help="print ids alone")
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", dest="ids_only", help="print ids alone"
+    )
 
 
 def show(
@@ -39,15 +40,13 @@ def show(
         empty: the text for an empty list.
         in_terminal: makes the lines of another table for a terminal.
     """
-    is_quiet = getattr(args, "quiet", False)
+    ids_only = getattr(args, "ids_only", False)
     is_terminal = terminal.is_terminal(sys.stdout)
-    if is_quiet and args.json:
-        raise UsageError("-q does not go with --json")
 
     def lines() -> list[str]:
         from .table import tab_separated, table
 
-        if is_quiet:
+        if ids_only:
             return [cell(item) for item in items for cell in list(columns.values())[:1]]
         if in_terminal is not None and is_terminal:
             return in_terminal(items)
@@ -58,13 +57,13 @@ def show(
 
     if args.json or items:
         details.show(args, document, lines)
-    elif not is_quiet:
+    elif not ids_only:
         terminal.say(empty)
 
 
 def say_more(args: Namespace, shown: int, total: int | None, hint: str) -> None:
     """Say that a limit has cut the list, and by which flags more are shown; not with -q."""
-    if args.quiet:
+    if args.ids_only:
         return
     of = f" of {total}" if total is not None else ""
     terminal.say(f"showing {shown}{of}; use {hint} for more")

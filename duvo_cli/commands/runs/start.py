@@ -8,7 +8,7 @@ import duvo
 
 from ... import following
 from ...client import client_of
-from ...errors import Interrupted, UsageError
+from ...errors import Interrupted
 from ...input import text
 from ...output import json, terminal
 from ...output.command_line import command_line
@@ -37,7 +37,9 @@ def register(parser: Parser) -> None:
     then.add_argument(
         "--wait", action="store_true", help="wait until the run ends, and print its answer alone"
     )
-    then.add_argument("-q", "--quiet", action="store_true", help="print the run's id alone")
+    then.add_argument(
+        "-q", "--quiet", action="store_true", dest="ids_only", help="print the run's id alone"
+    )
     parser.add_argument(
         "--exit-status",
         action="store_true",
@@ -59,8 +61,6 @@ RUN_ID=$(duvo runs start --agent "$AGENT_ID" -q)
 
 def run(args: Namespace) -> int:
     waits = args.follow or args.wait
-    if args.quiet and args.json:
-        raise UsageError("-q does not go with --json", "runs start")
     options.check_options(args, "runs start", waits=waits)
     message = None if args.message is None else text.text_of(args.message)
     deadline = following.deadline_after(args.timeout)
@@ -94,7 +94,7 @@ def _show_start(started: duvo.Run, args: Namespace) -> None:
         show = json.print_line if args.follow else json.print_document
         show(started.to_dict())
         return
-    if args.quiet:
+    if args.ids_only:
         terminal.write(started.id)
         return
     terminal.write(f"run {started.id} {started.status}")

@@ -268,3 +268,11 @@ def test_a_setting_that_is_empty_is_a_usage_error(line):
     command, _, arguments = registry.find(shlex.split(line))
     with pytest.raises(UsageError, match="is empty: is the variable set"):
         parser.parser_of(command).parse(arguments)
+
+
+@pytest.mark.parametrize("line", ["runs list -q", "agents list -q", "runs start --agent A -q"])
+@pytest.mark.parametrize("option", ["--json", "--jq ."])
+def test_ids_alone_and_json_are_refused_before_anything_is_sent(line, option):
+    command, _, arguments = registry.find(shlex.split(f"{line} {option}"))
+    with pytest.raises(UsageError, match="-q does not go with --json"):
+        parser.parser_of(command).parse(arguments)
