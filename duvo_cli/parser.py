@@ -18,10 +18,9 @@ _NAMES = ("COLUMN", "FILE", "FILE|URL", "H", "ID", "NAME", "URL")
 
 RUN = "the run's id, or its first 4 or more characters"
 
-STATUSES = (
-    *("not_started", "pending", "starting", "running", "waiting", "needs_attention"),
-    *("completed", "failed", "stopped", "interrupted"),
-)
+UNFINISHED = ("not_started", "pending", "starting", "running", "waiting")
+ENDED = ("completed", "failed", "stopped", "interrupted")
+STATUSES = (*UNFINISHED, "needs_attention", *ENDED)
 """The words that lists of runs can be filtered by."""
 
 ONE_REQUEST = "seconds for one request (30)"

@@ -34,7 +34,7 @@ def line(progress: duvo.Progress, total: int, rate: float | None, places: int | 
 
     `places` is how many runs may be unfinished, if nothing here answers their requests.
     """
-    done = _done(progress)
+    done = ended(progress)
     blocked = places is not None and blocked_rows(progress, total, places)
     counts = [
         f"{progress.running} running",
@@ -55,7 +55,7 @@ def blocked_rows(progress: duvo.Progress, total: int, places: int) -> int:
     """The rows without a run whose places are all taken by runs that wait for a human."""
     if progress.waiting < places:
         return 0
-    return max(0, total - _done(progress) - progress.running - progress.waiting)
+    return max(0, total - ended(progress) - progress.running - progress.waiting)
 
 
 def blocked_in_words(progress: duvo.Progress, rows: int, command: str = "") -> str:
@@ -66,7 +66,8 @@ def blocked_in_words(progress: duvo.Progress, rows: int, command: str = "") -> s
     return f"{runs} for a human{listed}; {others} for {'it' if progress.waiting == 1 else 'them'}"
 
 
-def _done(progress: duvo.Progress) -> int:
+def ended(progress: duvo.Progress) -> int:
+    """The number of runs that have ended, however they did."""
     return progress.completed + progress.failed + progress.stopped
 
 

@@ -23,7 +23,7 @@ from ..output.times import length
 from . import notice
 from .executors import executor_of
 from .outputs import open_output
-from .progress import Rate, line
+from .progress import Rate, ended, line
 from .summary import Summary, changes_in_words
 
 TYPE_CHECKING = False
@@ -152,9 +152,8 @@ def _show(summary: Summary) -> None:
 
 
 def _ended(results: duvo.Results) -> str:
-    progress = results.progress
-    ended = progress.completed + progress.failed + progress.stopped
-    return "1 run has ended" if ended == 1 else f"{ended} runs have ended"
+    count = ended(results.progress)
+    return "1 run has ended" if count == 1 else f"{count} runs have ended"
 
 
 def _next_steps(results: duvo.Results, journal: Path) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 
 from duvo import local
 
-from ..output import logs, terminal
+from ..output import logs, terminal, times
 
 FORMATS = ("text", "json")
 
@@ -73,5 +73,4 @@ def _parts(record: logging.LogRecord) -> list[str]:
 
 
 def _time_of(record: logging.LogRecord) -> str:
-    moment = datetime.fromtimestamp(record.created, timezone.utc)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return times.iso(datetime.fromtimestamp(record.created, timezone.utc))

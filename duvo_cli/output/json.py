@@ -73,7 +73,7 @@ def _encoded(data: object, indent: int | None) -> str:
 
 def _printable(encode: Callable[[bool], str]) -> str:
     stdout = terminal.stdout()
-    if stdout is None or (stdout.encoding or "").lower().replace("-", "") != "utf8":
+    if not terminal.is_utf8(stdout):
         return encode(True)
     # Lone surrogates leave a UTF-8 stdout as \\udXXX, their escape in JSON.
     text = encode(False)

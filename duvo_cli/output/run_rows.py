@@ -72,7 +72,7 @@ def lines(
             took = duration(row.begun, row.ended or (now if row.status == "running" else None))
             rest = [age(row.created, now), took, row.id[:_SHORT_ID]]
         cells.append([row.status, row.agent, *([row.text] if has_text else []), *rest])
-    symbols = _SYMBOLS if _shows_symbols() else _ASCII
+    symbols = _SYMBOLS if terminal.is_utf8(terminal.stdout()) else _ASCII
     room = None if wide or columns is None else columns - 2
     first, *others = table(head, cells, room, flexible=2 if has_text else 1)
     painted = []
@@ -81,8 +81,3 @@ def lines(
         status, rest_of_line = line[: len(row.status)], line[len(row.status) :]
         painted.append(paint(f"{symbols.get(row.status, ' ')} {status}", colour) + rest_of_line)
     return [paint(f"  {first}", "bold"), *painted]
-
-
-def _shows_symbols() -> bool:
-    encoding = getattr(terminal.stdout(), "encoding", None) or ""
-    return encoding.lower().replace("-", "") == "utf8"

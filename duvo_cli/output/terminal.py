@@ -64,6 +64,11 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
+def is_utf8(stream: TextIO | None) -> bool:
+    """Whether the stream is open and encodes text as UTF-8."""
+    return stream is not None and (stream.encoding or "").lower().replace("-", "") == "utf8"
+
+
 def can_prompt() -> bool:
     """Whether somebody can be asked: stdin and stderr are terminals, and not of other jobs."""
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import date, datetime, time, timedelta, timezone
 
 SINCE = "2h, 7d, today, yesterday, a date, an ISO time or a time of today"
@@ -34,6 +34,18 @@ def moment(text: str) -> datetime | str:
             f"{text!r} is not a time: give 2h, 7d, today, yesterday, 2026-01-31 or 2026-01-31T12:00"
         )
     return text
+
+
+def add_period(parser: ArgumentParser, prefix: str = "") -> None:
+    """Add `--since` and `--until`, the time in which runs were created.
+
+    Args:
+        prefix: begins the help of both options.
+    """
+    parser.add_argument("--since", type=moment, metavar="T", help=f"{prefix}created since: {SINCE}")
+    parser.add_argument(
+        "--until", type=moment, metavar="T", help=f"{prefix}created by then: as for --since"
+    )
 
 
 def age(moment: datetime | None, now: datetime) -> str:

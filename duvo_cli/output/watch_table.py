@@ -7,12 +7,11 @@ from datetime import datetime, timezone
 
 import duvo
 
+from ..parser import ENDED
 from .run_rows import Row, row_of
 from .run_rows import lines as lines_of
 from .table import cut
 from .terminal import Paint
-
-_ENDED = ("completed", "failed", "stopped")
 
 _OTHER_LINES = 4
 """Lines beside the rows: the head, the number of hidden runs, the counts, and the cursor's."""
@@ -71,6 +70,6 @@ def _known(run: duvo.Run) -> Row:
 
 
 def _by_interest(run: Row) -> tuple[int, float]:
-    if run.status in _ENDED:
+    if run.status in ENDED:
         return 2, -run.ended.timestamp() if run.ended is not None else 0.0
     return (0 if run.status == "waiting" else 1), 0.0

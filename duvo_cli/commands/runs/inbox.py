@@ -11,7 +11,7 @@ from ... import reader
 from ...client import client_of
 from ...output import json, terminal
 from ...output.live import StatusLine
-from ...output.times import SINCE, moment
+from ...output.times import add_period
 from ...parser import Parser, identifier
 from ...replying import inbox, options, typed
 from ...replying.prompt import Prompt, check_terminal
@@ -24,10 +24,7 @@ def register(parser: Parser) -> None:
         metavar="AGENT",
         help="requests of this agent only: its id or name",
     )
-    parser.add_argument("--since", type=moment, metavar="T", help=f"of runs created since: {SINCE}")
-    parser.add_argument(
-        "--until", type=moment, metavar="T", help="of runs created by then: as for --since"
-    )
+    add_period(parser, "of runs ")
     parser.add_argument(
         "--answer", action="store_true", help="prompt for an answer to each in this terminal"
     )

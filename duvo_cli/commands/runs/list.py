@@ -12,7 +12,7 @@ import duvo
 
 from ...client import client_of
 from ...output import listing
-from ...output.times import SINCE, iso, moment
+from ...output.times import add_period, iso, moment
 from ...parser import Parser, count, identifier, statuses
 
 _DEFAULT_LIMIT = 30
@@ -38,13 +38,7 @@ def register(parser: Parser) -> None:
     parser.add_argument(
         "--agent", type=identifier, metavar="AGENT", help="runs of this agent: its id or name"
     )
-    parser.add_argument(
-        "--since",
-        type=moment,
-        metavar="T",
-        help=f"created since: {SINCE}",
-    )
-    parser.add_argument("--until", type=moment, metavar="T", help="created by then: as for --since")
+    add_period(parser)
     parser.add_argument(
         "--completed-since", type=moment, metavar="T", help="ended since: as for --since"
     )

@@ -14,13 +14,11 @@ from ...client import client_of
 from ...errors import TIMED_OUT, CommandFailed, Interrupted, UsageError
 from ...output import json, run_end, terminal
 from ...output.command_line import command_line
-from ...output.times import SINCE, moment
-from ...parser import RUN, Parser, identifier, statuses
+from ...output.times import add_period
+from ...parser import ENDED, RUN, UNFINISHED, Parser, identifier, statuses
 from ...time_limit import ends_at
 
-_UNFINISHED = ("not_started", "pending", "starting", "running", "waiting")
 _CONTINUE = "the runs continue; watch them again with:"
-_ENDED = ("completed", "failed", "stopped", "interrupted")
 
 
 def register(parser: Parser) -> None:
@@ -39,12 +37,7 @@ def register(parser: Parser) -> None:
         help="instead of RUN: the runs that are pending, running, waiting, …; may be repeated, or "
         "name several with commas",
     )
-    parser.add_argument(
-        "--since", type=moment, metavar="T", help=f"instead of RUN: created since: {SINCE}"
-    )
-    parser.add_argument(
-        "--until", type=moment, metavar="T", help="instead of RUN: created by then: as for --since"
-    )
+    add_period(parser, "instead of RUN: ")
     parser.add_argument("--messages", action="store_true", help="show messages too")
     parser.add_argument(
         "--exit-status",
@@ -73,7 +66,7 @@ def run(args: Namespace) -> int:
     if args.run_ids and any(value is not None for value in filters):
         raise UsageError("give RUN, or --agent, --status, --since and --until", "runs watch")
     for status in args.status or ():
-        if status in _ENDED:
+        if status in ENDED:
             raise UsageError(
                 f"runs that are {status} have ended; `duvo runs list --status {status}` shows them",
                 "runs watch",
@@ -95,7 +88,7 @@ def _runs(client: duvo.Client, args: Namespace) -> Iterator[duvo.Run]:
         yield from {run.id: run for run in runs}.values()
         return
     seen = set()
-    statuses = args.status or _UNFINISHED
+    statuses = args.status or UNFINISHED
     # Twice: a run that is answered in between changes to a status whose list has
     # been read, and a run that leaves a list shifts its next page.
     for status in statuses * 2:
@@ -158,6 +151,7 @@ def _again(args: Namespace) -> str:
         "--until": args.until,
     }
     for flag, value in filters.items():
-        words += [flag, getattr(value, "isoformat", lambda value=value: value)()] if value else []
+        if value:
+            words += [flag, value if isinstance(value, str) else value.isoformat()]
     words += ["--messages"] if args.messages else []
     return command_line(args, *words)
