@@ -28,8 +28,8 @@ def _close() -> None:
         return
     opened = [int(entry.name) for entry in Path("/dev/fd").iterdir()]
     ours = [descriptor for descriptor in opened if _is_ours(descriptor)]
-    # Replaced rather than closed: objects of this process close the numbers once more. Read-only,
-    # so that SQLite cannot lock it and take the database for its own.
+    # Replaced rather than closed: objects of this process will close the numbers again. Read-only:
+    # SQLite must not get a lock on it and believe that it holds the database.
     nothing = os.open(os.devnull, os.O_RDONLY)
     for descriptor in ours:
         os.dup2(nothing, descriptor, inheritable=False)

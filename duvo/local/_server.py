@@ -44,9 +44,8 @@ _WATCH_INTERVAL = 1.0
 _DRAIN_TIME = 1.0
 """Seconds for which /health already says 503 and connections are still accepted."""
 
-
 _SIGNALS_SEEN_WITHIN = 0.5
-"""Seconds for which the main thread may sleep: its signals may have reached another thread."""
+"""Seconds between wake-ups of a waiting thread, to handle signals that another one received."""
 
 
 class Server:
@@ -68,8 +67,8 @@ class Server:
         rate_limit: requests a minute; None for no limit.
         examples: whether to serve the built-in examples too.
         host: the address of this machine to listen on, `0.0.0.0` or `::` for all.
-        keys_file: a file or a pipe with one accepted key a line, readable by its
-            owner only, or if that is root by its group; None for a key that is
+        keys_file: a file or a pipe with one accepted key a line, readable only by
+            its owner (and by its group, if root owns it); None for a key that is
             created and kept beside the database.
         tls_cert, tls_key: PEM files of a certificate and its key; None for
             plain HTTP.
@@ -149,7 +148,7 @@ class Server:
         """Start serving; return once requests are answered.
 
         Raises:
-            EngineError: the server cannot start, or was closed meanwhile.
+            EngineError: the server cannot start, or was closed while it started.
         """
         with self._lock:
             if self._thread is not None:
@@ -185,8 +184,7 @@ class Server:
             EngineError: it ended by itself, because its database was removed or replaced.
         """
         while self._thread is not None and self._thread.is_alive():
-            # Another thread may have received a signal: its handler runs in this one,
-            # and only once it wakes.
+            # Woken regularly: only then is a signal handled that another thread received.
             self._thread.join(_SIGNALS_SEEN_WITHIN)
         if self.failure is not None:
             raise self.failure
@@ -203,8 +201,8 @@ class Server:
     def replace_agents(self, agents: Iterable[Agent]) -> int:
         """Begin turns with these agents from now on.
 
-        Turns that have begun, also those that wait for a human, end with the code
-        they began with. Runs that waited for an agent which is now given start.
+        Turns that have begun keep their code to the end, even while they wait for
+        a human. Runs that were waiting for one of these agents start.
 
         Args:
             agents: the agents to serve, besides the examples.

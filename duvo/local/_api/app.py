@@ -113,7 +113,7 @@ async def _database_error(request: Request, error: Exception) -> Response:
 
 async def _database_replaced(request: Request, error: Exception) -> Response:
     response = error_response(ApiError(503, "the database was removed or replaced"))
-    # Says that nothing was done, so that the client may send it elsewhere.
+    # Means that nothing was done: the client may send the request elsewhere.
     response.headers["retry-after"] = "1"
     return response
 

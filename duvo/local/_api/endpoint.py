@@ -12,7 +12,7 @@ from . import ports
 from .keys import AcceptedKeys, read_keys_file
 
 _PIPE_TIMEOUT = 1.0
-"""Seconds for keys that come through a pipe, if they are read again: signals wait meanwhile."""
+"""Seconds for reading keys again from a pipe; signals are not handled in this time."""
 
 AnyPath = str | os.PathLike[str]
 

@@ -20,7 +20,7 @@ from ..errors import EngineError
 _MIN_LENGTH = 16
 
 PIPE_TIMEOUT = 30.0
-"""Seconds in which all keys must have come through a pipe."""
+"""Seconds within which a pipe must deliver all keys."""
 
 
 class AcceptedKeys:

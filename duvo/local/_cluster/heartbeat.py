@@ -45,10 +45,10 @@ def find_lost(seen: set[str], living: Mapping[str, bool]) -> set[str]:
 class Heartbeat:
     """Keeps this server alive in the cluster, in a thread of its own.
 
-    In that thread it calls `verify` with a connection, which fails if the database
-    is another one now, `on_broadcast` with every broadcast of another server,
-    `on_connect` when broadcasts may have been missed, and `on_beat` after each
-    heartbeat. `last_error` is why the database was last unavailable, or "".
+    In that thread it calls `verify` with a connection, to fail if the database was
+    replaced, `on_broadcast` with every broadcast of another server, `on_connect`
+    when broadcasts may have been missed, and `on_beat` after each heartbeat.
+    `last_error` is why the database was last unavailable, or "".
     """
 
     def __init__(

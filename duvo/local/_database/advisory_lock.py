@@ -10,7 +10,7 @@ _KEY = 7_412
 
 
 class AdvisoryLock:
-    """Held by a connection of its own, and free as soon as that has ended."""
+    """Held by its own connection, and free as soon as that ends."""
 
     def __init__(self, engine: sa.Engine):
         self._engine = engine

@@ -59,7 +59,7 @@ def _lock(database: Path) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def noted_owner(database: Path, port: int) -> Iterator[None]:
-    """Note which process holds the lock inside the block, for the message to others."""
+    """Inside the block, note which process holds the lock, for errors in other processes."""
     note = _note(database)
     with contextlib.suppress(OSError):
         create_private(note)
@@ -76,7 +76,7 @@ def _note(database: Path) -> Path:
 
 
 def _owner(database: Path) -> str:
-    """The process and the port of the engine on this database, as far as they are known."""
+    """Return the port and process of the engine on this database, or "" if unknown."""
     try:
         pid, port = map(int, _note(database).read_text().split())
         os.kill(pid, 0)

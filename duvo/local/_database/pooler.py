@@ -13,7 +13,7 @@ _TIMEOUT = 1.0
 def keeps_sessions(engine: sa.Engine) -> bool:
     """Whether a connection stays with one session of the database.
 
-    In its transaction mode a pooler gives each transaction any session:
+    A pooler in transaction mode runs each transaction in any session:
     notifications get lost, and prepared statements are unknown.
     """
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -10,7 +10,7 @@ import math
 from .._clock import clock
 
 _INTERVAL = 0.5
-"""Seconds between two looks at the clock, by which the loop's own timers do not go."""
+"""Maximum seconds between two looks at the clock."""
 
 
 class Alarms:
@@ -41,11 +41,11 @@ class Alarms:
 
     @property
     def next_moment(self) -> float:
-        """When the first of the sleepers wakes; infinity if there is none."""
+        """When the first sleeper wakes; infinity if there is none."""
         return min((sleep[0] for sleep in self._sleeping if not sleep[2].done()), default=math.inf)
 
     def look(self) -> None:
-        """Wake those whose moment has come."""
+        """Wake the sleepers that are due."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

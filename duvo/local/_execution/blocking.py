@@ -17,14 +17,14 @@ _INTERVAL = 1.0
 """Seconds between two looks at the loop."""
 
 _LOOKS = 5
-"""Looks after which an agent that has not let go of the loop is logged."""
+"""Consecutive looks that find the same call, after which it is logged."""
 
 
 class Blocker(NamedTuple):
-    """The call that keeps the loop: its agent, if known, and its place.
+    """The call that blocks the loop: its agent, if known, and its place.
 
     Attributes:
-        call: the same as long as the call lasts.
+        call: identifies the call while it lasts.
     """
 
     agent: str | None
@@ -45,8 +45,8 @@ class Blockage:
         """Return the line to log, or None.
 
         Args:
-            blocker: what keeps the loop; None if nothing does.
-            since: the monotonic time of the question that the loop has not answered.
+            blocker: the call that blocks the loop, if any.
+            since: the monotonic time at which the loop was last probed.
             now: the monotonic time.
         """
         last = self._blocker
@@ -106,7 +106,7 @@ def _blocker_in(frame: FrameType | None) -> Blocker | None:
         return None
     while frame is not None and frame.f_code is not call_agent.__code__:
         frame = frame.f_back
-    # An agent's own tasks do not show whose they are.
+    # Tasks that an agent creates do not show whose they are.
     agent = None if frame is None else frame.f_locals["agent"].name
     return Blocker(agent, place_in(frames[0]), id(frames[-1]))
 

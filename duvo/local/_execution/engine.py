@@ -37,7 +37,7 @@ _START_TIMEOUT = 5.0
 """Seconds that a server has to start a turn it accepted, before any other may start it."""
 
 _HOLD_FAILURE = 0.1
-"""Seconds before a failure is recorded: what ends the server may have ended a tool's program."""
+"""Seconds before a failure is recorded: the server's end may have caused it, in a subprocess."""
 
 _ALONE = "local"
 """The server id on SQLite; a PostgreSQL database may have turns of that server too."""
@@ -191,7 +191,7 @@ class Engine:
             turn.end()
 
     async def replace_agents(self, agents: Iterable[Agent]) -> int:
-        """Begin turns with these agents from now on; return how many keep their earlier code."""
+        """Begin turns with these agents from now on; return how many turns keep earlier code."""
         self.agents = _by_id(agents)
         for turn in self.turns.values():
             turn.look_for_agent()
@@ -224,7 +224,7 @@ class Engine:
         return self._cluster is None or self._cluster.has_lease
 
     async def hold_failure(self) -> None:
-        """Return after a moment, unless the engine is leaving: then the failure is not a result."""
+        """Return after a moment; never, if the engine's end may have caused the failure."""
         await asyncio.sleep(_HOLD_FAILURE)
         if self.is_leaving:
             await asyncio.Event().wait()

@@ -99,7 +99,7 @@ async def _end_tasks() -> None:
 
 @functools.cache
 def _keep_abandoned() -> None:
-    # As the interpreter exits it collects what modules refer to, but not what threads do.
+    # At its exit the interpreter collects objects of modules, but not those of threads.
     def keep(tasks: set[asyncio.Task[Any]]) -> None:
         threading.Event().wait()
 

@@ -18,10 +18,10 @@ from .._text import logger, one_line
 from .._threads import in_thread
 
 _TRIAL = 60.0
-"""Seconds after which a turn that was resumed has not killed the server."""
+"""Seconds after which a resumed turn no longer counts as dangerous."""
 
 _SETTLING = 1.0
-"""Seconds before a suspect is resumed: kills of a server that starts are not its doing."""
+"""Seconds before a suspect is resumed, so that it is not blamed for a kill at the start."""
 
 _POLL = 0.5
 """Seconds between two attempts to get the lock of suspects."""
@@ -30,7 +30,7 @@ _BATCHING = 0.1
 """Seconds for which progress is collected before it is recorded."""
 
 _END_TIMEOUT = 1.0
-"""Seconds that a clean end has to be recorded."""
+"""Seconds within which a clean end must be recorded."""
 
 Turn = tuple[str, int]
 

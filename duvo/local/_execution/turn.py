@@ -39,7 +39,7 @@ _LEAVES_TURN_OPEN = (TurnTakenOver, EngineClosed, DatabaseReplaced, sa.exc.DBAPI
 
 
 class Executor(Protocol):
-    """What a turn needs of the `Engine`."""
+    """The part of the `Engine` that a turn uses."""
 
     notifier: Notifier
     resumed: Resumed
@@ -105,12 +105,12 @@ class RunningTurn:
             await self._finished
 
     def look_for_agent(self) -> None:
-        """Begin, if the turn is parked because its agent was missing and now is not."""
+        """Try again to begin, if the turn is parked because its agent was missing."""
         if self._awaits_agent and not self._finished.done():
             self._finished.set_result(None)
 
     def is_replaced(self) -> bool:
-        """Whether the turn runs code of an agent that another has replaced, or none."""
+        """Whether the turn runs code of an agent that has been replaced or removed."""
         if self._task is None:
             return False
         return self._executor.agents.get(self._agent.id) is not self._agent
@@ -271,7 +271,6 @@ class RunningTurn:
 
     async def step(self, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
         await self._refuse_after_end()
-
         is_recorded = True
 
         async def call() -> Any:

@@ -143,7 +143,7 @@ class Workflows:
 
 
 def recorded_steps(engine: sa.Engine, run_id: str, number: int) -> list[tuple[str, int, Any]]:
-    """Return a turn's steps in their order: name, time in ms, result. Changes nothing."""
+    """Return a turn's steps in order: name, time in ms, result. Changes nothing."""
     with _silenced("dbos"):
         client = DBOSClient(system_database_engine=engine, lazy=True)
         try:

@@ -75,7 +75,7 @@ def page(connection: sa.Connection, run_id: str, offset: int, limit: int) -> Vie
 class Filters:
     """The filters of a list of runs; times in Unix milliseconds, `nothing` matches no run.
 
-    Those by the time of completion leave out runs that have not ended.
+    The filters by time of completion leave out runs that have not ended.
     """
 
     status: str | None = None
