@@ -23,7 +23,7 @@ from duvo_cli.help.overview import TOPICS  # noqa: E402
 from duvo_cli.parser import whole_tree  # noqa: E402
 from duvo_cli.registry import GROUPS, commands_of  # noqa: E402
 
-# Values that are looked up, and files, by their names in the help.
+# Names in the help of values that are looked up, and of files.
 _LOOKED_UP = {"RUN": "runs", "AGENT": "agents", "NAME": "profiles"}
 _WORDS = {
     "--status": ["pending", "running", "waiting", "completed", "failed", "stopped"],
@@ -108,7 +108,7 @@ _PREAMBLES = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 
 def script(shell: str) -> str:
-    """Make the script for a shell."""
+    """Return the script for a shell."""
     tree = whole_tree()
     for action in _all_actions(tree):
         if action.metavar in _FILES:

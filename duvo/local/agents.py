@@ -78,7 +78,7 @@ def agent(name: str, *, description: str | None = None) -> Callable[[AgentFuncti
 
 @contextlib.contextmanager
 def collecting_decorated() -> Iterator[list[Agent]]:
-    """Inside the block, collect the agents that are decorated, also for the block around it."""
+    """Collect the agents that are decorated inside the block, also for an enclosing block."""
     agents: list[Agent] = []
     token = _decorated.set(agents)
     try:
@@ -90,7 +90,7 @@ def collecting_decorated() -> Iterator[list[Agent]]:
 
 @contextlib.contextmanager
 def ignoring_decorated() -> Iterator[None]:
-    """Inside the block, collect no agents."""
+    """Collect no agents inside the block."""
     token = _decorated.set(None)
     try:
         yield
@@ -99,7 +99,7 @@ def ignoring_decorated() -> Iterator[None]:
 
 
 def note_decorated(agents: Iterable[Agent]) -> None:
-    """Add the agents to those that the innermost block collects."""
+    """Add the agents to the innermost block's."""
     collected = _decorated.get()
     if collected is not None:
         collected += agents

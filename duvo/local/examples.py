@@ -72,12 +72,12 @@ async def endless_worker(run: RunContext) -> None:
 
 
 def _invoices(text: str) -> list[str]:
-    """Return the numbers of invoices in the text, each once."""
+    """Return the invoice numbers in the text, each once."""
     return list(dict.fromkeys(number.upper() for number in _INVOICE.findall(text)))
 
 
 def _look_up(number: str) -> float:
-    # An example has no books: the total is made of the number, always the same.
+    # An example has no books: the total is computed from the number, so it never changes.
     return (1000 + zlib.crc32(number.encode()) % 500_000) / 100
 
 

@@ -55,14 +55,14 @@ def duvo_engine(
         return _duvo_server
 
     yield serve
-    # Not at the next test: until then its agents would work on.
+    # Now, not at the next test: the agents would run until then.
     _duvo_server.reset()
 
 
 @pytest.fixture
 def duvo_clock(duvo_engine: ServeAgents, _duvo_server: ReusableServer) -> Iterator[EngineClock]:
-    """The engine's time: `duvo_clock.advance(days=3)` sets it ahead, `duvo_clock.auto = True`
-    lets it move by itself whenever every turn sleeps.
+    """The engine's time: `duvo_clock.advance(days=3)` sets it ahead, and with
+    `duvo_clock.auto = True` it moves by itself whenever every turn sleeps.
     """
     yield _duvo_server.clock
     _duvo_server.clock.auto = False

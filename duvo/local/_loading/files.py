@@ -30,7 +30,7 @@ def load_agents(path: str | os.PathLike[str]) -> list[Agent]:
 
     The file is executed as the module of its name, and may import modules
     beside it at any time. Its folder is added to the end of `sys.path`, for
-    processes that it spawns. A file that was loaded before is loaded anew,
+    processes that it spawns. A file that was loaded before is loaded again,
     with the modules beside it.
 
     Args:
@@ -53,15 +53,15 @@ class AgentFiles:
     def __init__(self, paths: Iterable[str | os.PathLike[str]]):
         self._paths = list(paths)
         self._files = [Path(path).absolute() for path in self._paths]
-        # Of a load that failed: the versions of files, and the Python files that there were.
+        # After a load that failed: the versions that it read, and the Python files that existed.
         self._versions: dict[Path, modules.Version | None] | None = None
         self._beside: set[Path] = set()
 
     def load(self) -> list[Agent]:
-        """Load the files anew, with the modules beside them, and return their agents.
+        """Load the files again, with the modules beside them, and return their agents.
 
         Raises:
-            AgentFileError: see `load_agents`; then the modules stay as they were.
+            AgentFileError: see `load_agents`. The modules stay as they were.
         """
         versions = {file: modules.version_of(file) for file in {*self._files, *self._read()}}
         with modules.restored_on_failure():
@@ -83,7 +83,7 @@ class AgentFiles:
     def changed(self) -> list[Path]:
         """Return the files that have changed since they were loaded.
 
-        After a load that failed these are also new ones: an import may have missed them.
+        After a load that failed, new files count too: an import may have missed them.
         """
         read = self._read().items()
         changed = [file for file, version in read if modules.version_of(file) != version]
@@ -126,7 +126,7 @@ def _load(path: str | os.PathLike[str]) -> list[Agent]:
 
 
 def combine(agents: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
-    """Return the agents, each once, and if asked the examples whose names are free."""
+    """Return the agents, each once, and the examples whose names are free if `examples` is set."""
     agents = list(agents)
     for item in agents:
         if isinstance(item, ModuleType):
@@ -173,7 +173,7 @@ def _reason(error: BaseException, file: Path) -> str:
     text = error.msg if isinstance(error, SyntaxError) else describe(error).partition(": ")[2]
     reason = ": ".join(filter(None, (type(error).__name__, " ".join(text.split()))))
     place = place_of(error)
-    # In a module that the file imports.
+    # A place is added if it is in a module that the file imports.
     return reason if place is None or place.startswith(f"{file.name}:") else f"{reason} ({place})"
 
 
@@ -190,14 +190,14 @@ def _by_name(agents: Iterable[Agent]) -> dict[str, Agent]:
 
 
 def _is_same(first: Agent, second: Agent) -> bool:
-    # A file that is both loaded and imported is executed and compiled twice: other code objects
-    # of the same line. A factory's agents share one code object, and are different agents.
+    # A file that is both loaded and imported is compiled and executed twice: the code objects
+    # differ, their lines do not. Agents of a factory share a code object, and are different agents.
     code, other = _code(first), _code(second)
     return (
         code is not None
         and other is not None
         and code is not other
-        # Two functions of one execution are two agents, wherever their code is from.
+        # Two functions of one execution are two agents, wherever their code comes from.
         and _function(first).__globals__ is not _function(second).__globals__
         and code.co_firstlineno == other.co_firstlineno
         and os.path.realpath(code.co_filename) == os.path.realpath(other.co_filename)

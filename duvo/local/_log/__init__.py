@@ -1,1 +1,1 @@
-"""What the log shows to authors of agents: events of runs, and tracebacks."""
+"""The log for authors of agents: events of runs, and tracebacks."""

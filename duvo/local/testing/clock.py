@@ -1,4 +1,4 @@
-"""The time of the engine, set ahead by tests."""
+"""The engine's time, which tests set ahead."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 __tracebackhide__ = True  # pytest shows the author's code alone
 
 _TIMEOUT = 10.0
-"""Seconds that turns may work between two sleeps while the time is set ahead."""
+"""Maximum number of seconds that a turn may work between two sleeps in `advance`."""
 
 _POLL = 0.002
 
 
 class EngineClock:
-    """The engine's time of day. It runs like the machine's, and can be set ahead.
+    """The engine's time of day. It runs as usual, and can be set ahead.
 
         duvo_clock.advance(days=3)
 
-    Sleeps of agents and all timestamps of runs go by it. Clients and tools keep
-    the real time, and so do the timeouts of both.
+    Sleeps of agents and all timestamps of runs follow it. Clients and tools, with
+    their timeouts, keep the real time.
     """
 
     def __init__(self, perform: Perform, requests: Callable[[], int]):
@@ -54,18 +54,18 @@ class EngineClock:
         minutes: float = 0,
         seconds: float = 0,
     ) -> None:
-        """Set the time ahead; return when all that was due has happened.
+        """Set the time ahead; return when everything that was due has happened.
 
-        The time first waits for turns that are at work. It then moves from one
-        sleep's end to the next: an agent that sleeps a day three times has woken
-        three times after three days.
+        Turns that are at work come first. The time then moves from the end of one
+        sleep to the next: an agent that sleeps a day three times has woken three
+        times after three days.
 
         Raises:
-            TypeError: the number's unit is not named.
+            TypeError: a number has no unit.
             ValueError: the time would be set back.
             EngineError: an agent's function blocks the event loop.
-            TimeoutError: a turn is at work for over 10 seconds, and neither sleeps nor
-                waits for a human.
+            TimeoutError: a turn works for over 10 seconds without sleeping or waiting
+                for a human.
         """
         if unnamed:
             given = ", ".join(map(repr, unnamed))
@@ -81,10 +81,10 @@ class EngineClock:
 
     @property
     def auto(self) -> bool:
-        """Whether the time moves to the end of the first sleep by itself.
+        """Whether the time moves to the end of the next sleep by itself.
 
-        It does when every turn sleeps and no request is in flight. A run that
-        waits for a human, or works, holds it.
+        It does so whenever every turn sleeps and no request is in flight. A run that
+        works or waits for a human holds it.
         """
         return self._jumping is not None
 

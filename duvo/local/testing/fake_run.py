@@ -21,23 +21,23 @@ __tracebackhide__ = True  # pytest shows the author's code alone
 
 
 class FakeRun(RunContext):
-    """A run that needs no server: pass it to an agent, and look at it afterwards.
+    """A run that needs no server: pass it to an agent, then check what it recorded.
 
         run = FakeRun(message="chairs", answers={"How many?": "2"}, tools={"order": {"id": 7}})
         await buyer(run)
         assert run.said == ["Ordered: 7"]
 
-    Its calls behave as on the engine, but wait for nothing: replies are those that
-    are given here, and a sleep ends at once and moves `now`.
+    Its calls behave as on the engine, but never wait: replies come from the arguments
+    below, and a sleep ends at once and moves `now`.
 
     Args:
         message: the message that started the turn.
-        answers: the answers to questions, by their texts or headers; a list answers
-            a question that is asked several times.
+        answers: the answers to questions, by text or header; a list answers a
+            question that is asked several times.
         approvals: the replies to approvals: one for all, one for each title, or a
             list in the order in which they are asked.
-        tools: by the tools' names: the result, an exception to raise, or a
-            function that is called in place of the agent's. Other tools are called.
+        tools: by name, a tool's result, an exception to raise, or a function to call
+            in its place. Other tools are called as usual.
         inbox: the messages that the first call of `run.inbox` returns.
         conversation: the messages before this turn.
         turn: the number of the turn.
@@ -83,7 +83,7 @@ class FakeRun(RunContext):
     async def tool(
         self, name: str, arguments: Mapping[str, Any], function: Callable[..., Any]
     ) -> Any:
-        """Call the function that stands in for the tool, or the tool."""
+        """Call the tool, or the function that stands in for it."""
         return await super().tool(name, arguments, self._tools.get(name, function))
 
 
@@ -214,7 +214,8 @@ class _Played:
         self._error = error
 
     async def _begin_call(self) -> None:
-        # As on the engine: each call takes a while, and the agent's own `except` hides no error.
+        # As on the engine: other tasks run during a call, and no `except` of the agent hides an
+        # error from the next call.
         await asyncio.sleep(0)
         if self._error is not None:
             raise self._error

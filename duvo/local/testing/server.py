@@ -1,4 +1,4 @@
-"""A server that a whole test session uses."""
+"""A server shared by all tests of a session."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TIMEOUT = 10.0
 
 
 class ReusableServer(Server):
-    """A server on a temporary database that can be emptied, which is faster than a new one.
+    """A server on a temporary database. Emptying it is faster than starting another server.
 
     Attributes:
         clock: the engine's time.
@@ -38,7 +38,7 @@ class ReusableServer(Server):
         self._long_polls: LongPolls
 
     def reset(self) -> None:
-        """End all turns, delete all runs, serve no agents, and return to the machine's time."""
+        """End all turns, delete all runs, serve no agents, and return to the real time."""
         self._perform(lambda engine: engine.delete_runs())
         clock.reset()
         self.replace_agents([])
@@ -56,7 +56,7 @@ class ReusableServer(Server):
         self._with_engine(work)
 
     def _count_requests(self) -> int:
-        # Those that are held wait for news, as a client does between two requests.
+        # Held requests wait for news, as a client does between two requests.
         return self._open_requests - self._long_polls.held
 
     def _wrapped(self, app: ASGIApp, long_polls: LongPolls) -> ASGIApp:
