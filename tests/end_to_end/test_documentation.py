@@ -18,7 +18,7 @@ from duvo import profiles
 from duvo.local import Server
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # The programs of these pages need a web server, a notebook or pytest: test_async_docs.py and
 # test_testing_kit.py run them.
 WITHOUT_SCRIPTS = ("async.md", "testing-agents.md")

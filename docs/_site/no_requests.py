@@ -1,0 +1,24 @@
+"""The site makes no requests to other hosts: a build that would is an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import external
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the extension."""
+    app.connect("build-finished", _check)
+    return {"parallel_read_safe": True}
+
+
+def _check(app: Sphinx, error: Exception | None) -> None:
+    if error is None and (found := list(external.in_folder(Path(app.outdir)))):
+        from sphinx.errors import SphinxError
+
+        raise SphinxError("pages load from other hosts:\n" + "\n".join(found))

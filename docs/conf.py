@@ -1,0 +1,52 @@
+"""The documentation site: `python -m sphinx docs docs/_build` builds it.
+
+docs/architecture.md says how.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from duvo import __version__
+
+project = "duvo"
+version = release = __version__
+copyright = "the authors of duvo"
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "_site.pages",
+    "_site.no_requests",
+]
+root_doc = "index"
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["_build", "secrets"]
+
+# Links between pages are plain relative links, which a code host follows too.
+myst_heading_anchors = 4
+nitpicky = True
+
+html_theme = "furo"
+html_title = "duvo"
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+pygments_style = "friendly"
+pygments_dark_style = "monokai"
+
+# Names of the reference: docs/_site/python_names.py.
+add_module_names = False
+default_role = "py:obj"
+autodoc_class_signature = "mixed"
+autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_typehints = "signature"
+maximum_signature_line_length = 70
+napoleon_numpy_docstring = False
+napoleon_attr_annotations = True

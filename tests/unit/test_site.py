@@ -1,0 +1,94 @@
+"""The pages of the documentation site: all in its navigation, with links that lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+sys.path.insert(0, str(DOCS))
+
+from _site import contents, external  # type: ignore[import-not-found]  # noqa: E402
+
+sys.path.remove(str(DOCS))
+
+PAGES = sorted(DOCS.rglob("*.md"))
+PLAIN = [*sorted(ROOT.glob("*.md")), *PAGES]
+LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
+
+
+def links(page: Path) -> list[str]:
+    """The targets of a page's links; addresses of other sites left out."""
+    text = re.sub(r"^(`{3,}).*?^\1$", "", page.read_text("utf-8"), flags=re.M | re.S)
+    return [target for target in LINK.findall(text) if "://" not in target]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a code host makes of a page's headings."""
+    text = re.sub(r"^(`{3,}).*?^\1$", "", page.read_text("utf-8"), flags=re.M | re.S)
+    titles = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def broken_links(page: Path) -> list[str]:
+    """The links of a page that lead to no file, or to no heading of it."""
+    broken = []
+    for target in links(page):
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append(target)
+    return broken
+
+
+@pytest.mark.parametrize("page", PLAIN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_of_a_page_lead_to_files_and_headings(page: Path) -> None:
+    assert broken_links(page) == []
+
+
+def test_a_link_to_a_missing_heading_is_broken(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# One `two`: three\n\n[a](#one-two-three) [b](#four) [c](five.md) [d](page.md)"
+    )
+    assert broken_links(page) == ["#four", "five.md"]
+
+
+def test_each_page_is_in_the_navigation_once() -> None:
+    listed = contents.sections((DOCS / "index.md").read_text("utf-8")).values()
+    names = [name for pages in listed for name in pages]
+    assert len(set(names)) == len(names)
+    pages = {str(page.relative_to(DOCS).with_suffix("")) for page in PAGES}
+    assert set(names) == pages - {"index"}
+
+
+def test_the_navigation_has_the_sections_of_the_index() -> None:
+    index = "# Title\n\n[a](a.md)\n\n## How-to\n\n- [B](b.md)\n- [C](c/d.md): more\n\n## Empty\n"
+    assert contents.sections(index) == {"How-to": ["b", "c/d"]}
+    assert contents.toctrees(index).split() == [
+        "```{toctree}", ":hidden:", ":caption:", "How-to", "b", "c/d", "```",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("html", "addresses"),
+    [
+        ('<link href="https://fonts.example/a.css">', ["https://fonts.example/a.css"]),
+        ('<script src="//cdn.example/a.js"></script>', ["//cdn.example/a.js"]),
+        ('<img src="_static/a.svg"><a href="https://duvo.ai">Duvo</a>', []),
+        ('<p style="background: url(https://a.example/b)">', ["https://a.example/b"]),
+        ("<style>@import 'https://a.example/b'</style>", ["https://a.example/b"]),
+    ],
+)
+def test_what_a_page_loads_from_other_hosts_is_found(html: str, addresses: list[str]) -> None:
+    assert external.in_html(html) == addresses
+
+
+def test_what_a_style_sheet_loads_from_other_hosts_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.css").write_text("@font-face { src: url(https://fonts.example/a.woff2) }")
+    (tmp_path / "a.html").write_text("<img src='b.svg'>")
+    assert list(external.in_folder(tmp_path)) == ["a.css: https://fonts.example/a.woff2"]
