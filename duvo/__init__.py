@@ -14,27 +14,32 @@ for message in run.messages(follow=True):
 # here is an error, in `_errors`.
 _HOME = {
     "_version": ("__version__",),
-    "_async.agents": ("AsyncAgentList",),
+    "_async.agents": ("AsyncAgentList", "AsyncAgents"),
     "_async.client": ("AsyncClient",),
     "_async.iterators": ("AsyncCompleted", "AsyncWatch"),
     "_async.messages": ("AsyncMessages",),
     "_async.results": ("AsyncResults",),
     "_async.run": ("AsyncRun",),
     "_async.run_list": ("AsyncRunList",),
+    "_async.runs": ("AsyncRuns",),
+    "_async.teams": ("AsyncTeams",),
     "_batch.entry": ("Changes", "Progress"),
     "_client": ("Client",),
+    "_config": ("Settings",),
+    "_flow.iterators": ("AsyncClosableIterator", "ClosableIterator"),
     "_http.response": ("Response",),
     "_models.human_requests": ("HumanRequest", "Option", "Question", "Reply"),
     "_models.messages": ("Message", "ToolCall", "ToolResult"),
     "_models.runs": ("RunData",),
-    "_resources.agents": ("Agent", "AgentList"),
+    "_resources.agents": ("Agent", "AgentList", "Agents"),
     "_resources.events": ("Event", "Result"),
     "_resources.iterators": ("Completed", "Watch"),
     "_resources.messages": ("Messages",),
     "_resources.results": ("Results",),
     "_resources.run": ("Run",),
     "_resources.run_list": ("RunList",),
-    "_resources.teams": ("Team", "UserProfile", "WhoAmI"),
+    "_resources.runs": ("Runs",),
+    "_resources.teams": ("Team", "Teams", "UserProfile", "WhoAmI"),
 }
 _NAMES = {name: module for module, names in _HOME.items() for name in names}
 
@@ -42,19 +47,25 @@ __all__ = [
     "APIError",
     "Agent",
     "AgentList",
+    "Agents",
     "AmbiguousAgent",
     "AmbiguousRun",
     "AsyncAgentList",
+    "AsyncAgents",
     "AsyncClient",
+    "AsyncClosableIterator",
     "AsyncCompleted",
     "AsyncMessages",
     "AsyncResults",
     "AsyncRun",
     "AsyncRunList",
+    "AsyncRuns",
+    "AsyncTeams",
     "AsyncWatch",
     "AuthenticationError",
     "Changes",
     "Client",
+    "ClosableIterator",
     "Completed",
     "ConfigError",
     "Conflict",
@@ -88,9 +99,12 @@ __all__ = [
     "RunFailed",
     "RunList",
     "RunStopped",
+    "Runs",
     "ServerError",
+    "Settings",
     "TLSError",
     "Team",
+    "Teams",
     "TimeoutError",
     "ToolCall",
     "ToolResult",
@@ -105,15 +119,18 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._async.agents import AsyncAgentList
+    from ._async.agents import AsyncAgentList, AsyncAgents
     from ._async.client import AsyncClient
     from ._async.iterators import AsyncCompleted, AsyncWatch
     from ._async.messages import AsyncMessages
     from ._async.results import AsyncResults
     from ._async.run import AsyncRun
     from ._async.run_list import AsyncRunList
+    from ._async.runs import AsyncRuns
+    from ._async.teams import AsyncTeams
     from ._batch.entry import Changes, Progress
     from ._client import Client
+    from ._config import Settings
     from ._errors import (
         AmbiguousAgent,
         AmbiguousRun,
@@ -144,18 +161,20 @@ if TYPE_CHECKING:
         UnknownProfile,
         WaitTimeout,
     )
+    from ._flow.iterators import AsyncClosableIterator, ClosableIterator
     from ._http.response import Response
     from ._models.human_requests import HumanRequest, Option, Question, Reply
     from ._models.messages import Message, ToolCall, ToolResult
     from ._models.runs import RunData
-    from ._resources.agents import Agent, AgentList
+    from ._resources.agents import Agent, AgentList, Agents
     from ._resources.events import Event, Result
     from ._resources.iterators import Completed, Watch
     from ._resources.messages import Messages
     from ._resources.results import Results
     from ._resources.run import Run
     from ._resources.run_list import RunList
-    from ._resources.teams import Team, UserProfile, WhoAmI
+    from ._resources.runs import Runs
+    from ._resources.teams import Team, Teams, UserProfile, WhoAmI
     from ._version import __version__
 else:
 

@@ -40,11 +40,6 @@ class Client:
             the client.
         user_agent: a prefix for the `User-Agent` header.
 
-    Attributes:
-        runs: the runs.
-        agents: the agents.
-        teams: the teams.
-
     Raises:
         MissingCredential: no API key was found.
         ConfigError: a setting is invalid.
@@ -89,21 +84,21 @@ class Client:
 
     @property
     def runs(self) -> Runs:
-        """The runs: start, get, list, follow."""
+        """The calls for runs."""
         from ._resources.runs import Runs
 
         return Runs(self._driver)
 
     @property
     def agents(self) -> Agents:
-        """The agents: list, get."""
+        """The calls for agents."""
         from ._resources.agents import Agents
 
         return Agents(self._driver)
 
     @property
     def teams(self) -> Teams:
-        """The teams: list."""
+        """The calls for teams."""
         from ._resources.teams import Teams
 
         return Teams(self._driver)

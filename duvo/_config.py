@@ -25,9 +25,11 @@ _LONGEST_TIMEOUT = 86_400.0
 class Settings:
     """The settings of a client. The repr never shows the key.
 
-    Args:
+    Attributes:
+        api_key: the key.
+        base_url: the API's origin.
         team_id: the team, or None if it is yet to be found.
-        profile: the profile that was used, or None.
+        profile: the name of the profile that was used, or None.
         team_may_be_in_profile: whether the profile file was not read, and may name the team.
         is_of_engine: whether the profile is that of a local engine.
         base_url_source: where the base URL comes from, for texts.

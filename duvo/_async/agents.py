@@ -57,12 +57,7 @@ class AsyncAgents:
 
 
 class AsyncAgentList(AsyncClosableIterator[Agent]):
-    """Agents, read a page at a time as needed.
-
-    Attributes:
-        total: number of agents in all, once a page was read, or None.
-        more: whether a limit cut the list.
-    """
+    """Agents, read a page at a time as needed."""
 
     def __init__(self, driver: AsyncDriver, limit: int | None):
         self._query = AgentQuery(driver.api, limit)

@@ -41,11 +41,6 @@ class AsyncClient:
             transports). Used unchanged; never closed by the client.
         user_agent: a prefix for the `User-Agent` header.
 
-    Attributes:
-        runs: the runs.
-        agents: the agents.
-        teams: the teams.
-
     Raises:
         MissingCredential: no API key was found.
         ConfigError: a setting is invalid.
@@ -89,21 +84,21 @@ class AsyncClient:
 
     @property
     def runs(self) -> AsyncRuns:
-        """The runs: start, get, list, follow."""
+        """The calls for runs."""
         from .runs import AsyncRuns
 
         return AsyncRuns(self._driver)
 
     @property
     def agents(self) -> AsyncAgents:
-        """The agents: list, get."""
+        """The calls for agents."""
         from .agents import AsyncAgents
 
         return AsyncAgents(self._driver)
 
     @property
     def teams(self) -> AsyncTeams:
-        """The teams: list."""
+        """The calls for teams."""
         from .teams import AsyncTeams
 
         return AsyncTeams(self._driver)

@@ -40,7 +40,7 @@ class AsyncRun:
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The API's last response about this run; for a run of a list, `{"run": item}`.
+        """The API's last response about this run. That of a run of a list has only `run` in it.
 
         Raises:
             NotLoaded: the run has not been read yet.
@@ -149,7 +149,9 @@ class AsyncRun:
 
     @property
     def failure(self) -> str | None:
-        """Why the run failed: its error, or else the last error of a tool; None if it did not.
+        """The reason why the run failed, or None if it did not.
+
+        It is the run's error, or else the last error of a tool.
 
         Raises:
             NotLoaded: the conversation has not been read to the run's end: call

@@ -92,14 +92,14 @@ class _Items(Generic[T]):
 
 
 class ClosableIterator(_Items[T]):
-    """An iterator over items from the server. It can be closed from any thread.
+    """An iterator over items from the server. It can be closed from any thread, or by `with`.
 
     After an error, each further `next` raises it again. After an exception from
-    outside, such as Ctrl-C, the iteration resumes where it was. The driver's
-    `interrupt` is called by `close`, and its `finish` once at the end. While one thread
-    is iterating, another waits, as long as the `limit` allows.
+    outside, such as Ctrl-C, the iteration resumes where it was. While one thread is
+    iterating, another waits.
     """
 
+    # `close` calls the driver's `interrupt`, and the end its `finish`, once.
     def __init__(self, flow: Flow[Any], driver: Any, limit: Limit | None = None):
         super().__init__(flow)
         self._driver = driver
@@ -201,10 +201,10 @@ class AsyncClosableIterator(_Items[T]):
     """An async iterator over items from the server. Any task of its loop can close it.
 
     After an error, each further `anext` raises it again. After a cancellation,
-    the iteration resumes where it was. The driver's `interrupt` is called by
-    `aclose`, and its `finish` once at the end.
+    the iteration resumes where it was. `async with` closes it at the end of the block.
     """
 
+    # `aclose` calls the driver's `interrupt`, and the end its `finish`, once.
     def __init__(self, flow: Flow[Any], driver: Any, limit: Limit | None = None):
         import asyncio
 

@@ -16,6 +16,19 @@ class RunData:
         id: the run's id.
         status: `not_started`, `pending`, `starting`, `running`, `waiting`,
             `completed`, `failed`, `stopped`, or a status newer than this library.
+        agent_id: the agent's id.
+        agent_name: the agent's name; only set in lists.
+        build_id: the revision of the agent that the run uses.
+        title: the run's title; only set in lists.
+        run_number: the run's number within its agent; only set in lists.
+        source: what started the run.
+        sandbox_id: the sandbox that the run was started with.
+        user_id: the user whose run it is; only set in lists.
+        created_at: when the run was created.
+        updated_at: when it last changed.
+        started_at: when it began to work.
+        completed_at: when it ended.
+        human_in_the_loop_enabled: whether the run may ask a human.
         raw: as the API sent it.
     """
 

@@ -54,8 +54,6 @@ class Result(tuple[Any, R], Generic[R]):
     """An input and its run, which has ended, as a pair: `input, run = result`.
 
     Attributes:
-        input: the input, as it was given.
-        run: the run, with `answer` and `failure`.
         index: the input's place among the inputs, counted from 0.
         key: the input's key, or None without `key=`.
         delivered: whether an earlier call with the same journal returned it.
@@ -79,5 +77,5 @@ class Result(tuple[Any, R], Generic[R]):
 
     @property
     def run(self) -> R:
-        """The input's run."""
+        """The input's run, with `answer` and `failure`."""
         return self[1]

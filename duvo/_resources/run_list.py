@@ -12,13 +12,7 @@ if TYPE_CHECKING:
 
 
 class RunList(ClosableIterator[Run]):
-    """Runs, read a page at a time as needed.
-
-    Attributes:
-        total: number of runs in all, as last reported, or None. With `since` or
-            `until` it is known once the end of the list was read.
-        more: whether a limit cut the list.
-    """
+    """Runs, read a page at a time as needed."""
 
     def __init__(self, driver: Driver, query: RunQuery):
         self._query = query

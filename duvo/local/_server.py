@@ -76,7 +76,9 @@ class Server:
         monitoring: whether to serve `/health` and `/metrics` too.
 
     Attributes:
-        base_url, team_id, port: where the server is, once started.
+        base_url: the server's origin, once started.
+        team_id: its team, once started.
+        port: its port, once started.
         api_key: the key that it accepts; empty if `keys_file` was given.
         database: the file, or the URL without its password.
         key_file: the file of the key, or `keys_file`.

@@ -12,7 +12,12 @@ from ._text import storable
 
 @attrs.frozen
 class Option:
-    """A suggested answer to a question."""
+    """A suggested answer to a question.
+
+    Args:
+        label: the text of the answer.
+        description: more about it, or None.
+    """
 
     label: str = attrs.field(converter=storable)
     description: str | None = attrs.field(
@@ -30,9 +35,9 @@ def _to_options(options: Sequence[str | Option] | None) -> tuple[Option, ...]:
 class Question:
     """One question of a human request.
 
-    Attributes:
+    Args:
         text: the question, and the key of its answer.
-        options: suggested answers, as texts or `Option`s; any other text is
+        options: suggested answers, as texts or as `Option` objects; any other text is
             accepted too.
         header: one or two words that label the question.
         multi_select: whether several options may be chosen; the answer joins

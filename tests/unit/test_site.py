@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS))
 
-from _site import contents, external  # type: ignore[import-not-found]  # noqa: E402
+from _site import contents, docstrings, external  # type: ignore[import-not-found]  # noqa: E402
 
 sys.path.remove(str(DOCS))
 
@@ -92,3 +93,30 @@ def test_what_a_style_sheet_loads_from_other_hosts_is_found(tmp_path: Path) -> N
     (tmp_path / "a.css").write_text("@font-face { src: url(https://fonts.example/a.woff2) }")
     (tmp_path / "a.html").write_text("<img src='b.svg'>")
     assert list(external.in_folder(tmp_path)) == ["a.css: https://fonts.example/a.woff2"]
+
+
+def documented(module: str) -> set[str]:
+    """The names of a module that the Python reference describes."""
+    names = set()
+    for page in (DOCS / "python").glob("*.md"):
+        text = page.read_text("utf-8")
+        for block in re.findall(r"^```\{eval-rst\}\n(.*?)^```$", text, re.M | re.S):
+            if block.startswith(f".. py:currentmodule:: {module}\n"):
+                names |= set(re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)$", block, re.M))
+    return names
+
+
+@pytest.mark.parametrize("module", ["duvo", "duvo.local", "duvo.profiles", "duvo.testing"])
+def test_each_public_name_of_a_module_is_in_the_python_reference(module: str) -> None:
+    assert documented(module) == set(importlib.import_module(module).__all__)
+
+
+def test_indented_code_of_a_docstring_becomes_a_code_block() -> None:
+    lines = ["Serves.", "", "    with Server():", "", "        pass", "", "Args:", "    a: b.", ""]
+    code = [".. code-block:: python", "", *lines[2:5]]
+    assert docstrings.with_code_blocks(lines) == [*lines[:2], *code, *lines[5:]]
+
+
+def test_the_first_paragraph_of_a_docstring_ends_at_an_empty_line() -> None:
+    assert docstrings.first_paragraph(["Read", "a run.", "", "Args:"]) == ["Read", "a run."]
+    assert docstrings.first_paragraph(["Read."]) == ["Read."]
