@@ -162,5 +162,4 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        api = self._driver.api
-        return f"<Client {api.base_url} team {api.known_team_id or 'not known yet'}>"
+        return f"<Client {self._driver.api.place}>"

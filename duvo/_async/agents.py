@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from .._flow.drivers import convert
 from .._flow.iterators import AsyncClosableIterator
+from .._lists.read_items import ReadItems
 from .._resources.agents import (
     Agent,
     AgentQuery,
@@ -55,13 +57,18 @@ class AsyncAgents:
         """
         return await self._driver.run(find_agent_id(self._driver.api, agent))
 
+    def __repr__(self) -> str:
+        return f"<AsyncAgents {self._driver.api.place}>"
+
 
 class AsyncAgentList(AsyncClosableIterator[Agent]):
     """Agents, read a page at a time as needed."""
 
     def __init__(self, driver: AsyncDriver, limit: int | None):
         self._query = AgentQuery(driver.api, limit)
-        super().__init__(self._query.give(), driver)
+        read = self._read = ReadItems("agent")
+        agents = convert(self._query.give(), lambda page: [read.add(agent) for agent in page])
+        super().__init__(agents, driver)
 
     @property
     def total(self) -> int | None:
@@ -72,3 +79,11 @@ class AsyncAgentList(AsyncClosableIterator[Agent]):
     def more(self) -> bool:
         """Whether a limit cut the list."""
         return self._query.pages.more if self._query.pages else False
+
+    def __repr__(self) -> str:
+        return f"<AsyncAgentList {self._read.describe(self.total)}>"
+
+    def _repr_html_(self) -> str:
+        from .._resources.html import of_agents
+
+        return of_agents(self._read, self.total)

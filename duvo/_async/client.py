@@ -162,5 +162,4 @@ class AsyncClient:
         await self.aclose()
 
     def __repr__(self) -> str:
-        api = self._driver.api
-        return f"<AsyncClient {api.base_url} team {api.known_team_id or 'not known yet'}>"
+        return f"<AsyncClient {self._driver.api.place}>"

@@ -6,6 +6,7 @@ from .. import _errors
 from .._flow.drivers import convert
 from .._flow.iterators import AsyncClosableIterator
 from .._resources.events import Event
+from .._resources.iterators import count_of_runs
 from .._run.on_request import Responder
 from .._run.polling import Poller
 from .._run.state import RunState
@@ -50,6 +51,10 @@ class AsyncWatch(AsyncClosableIterator[Event[AsyncRun]]):
         poller = Poller(driver.api, None, timeout)
         flow = give_events(poller, states, messages=messages)
         super().__init__(convert(flow, events), driver, poller)
+        self._count = len(handles)
+
+    def __repr__(self) -> str:
+        return f"<AsyncWatch of {count_of_runs(self._count)}>"
 
 
 class AsyncCompleted(AsyncClosableIterator[AsyncRun]):
@@ -77,6 +82,10 @@ class AsyncCompleted(AsyncClosableIterator[AsyncRun]):
         poller = Poller(driver.api, None, timeout)
         flow = give_finished(poller, states, responder)
         super().__init__(convert(flow, as_runs), driver, poller)
+        self._count = len(handles)
+
+    def __repr__(self) -> str:
+        return f"<AsyncCompleted of {count_of_runs(self._count)}>"
 
 
 def distinct_runs(driver: AsyncDriver, runs: Iterable[AsyncRun | str]) -> dict[str, AsyncRun]:

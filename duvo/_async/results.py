@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from .._batch.async_workers import AsyncWorkers
 from .._batch.batch import Batch
 from .._flow.drivers import convert
@@ -26,8 +28,16 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
     """
 
     def __init__(self, batch: Batch, workers: AsyncWorkers):
-        # Neither refers to this object: it can be collected, which closes the batch.
-        super().__init__(convert(batch.give_finished(), _results), workers)
+        # To be shown. What the flow refers to does not refer to this object: it can be
+        # collected, which closes the batch.
+        latest = self._latest = deque[Result[AsyncRun]](maxlen=20)
+
+        def results(entries: Sequence[Entry]) -> list[Result[AsyncRun]]:
+            new = _results(entries)
+            latest.extend(new)
+            return new
+
+        super().__init__(convert(batch.give_finished(), results), workers)
         self._batch = batch
 
     @property
@@ -65,6 +75,14 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
             OSError: the file cannot be written.
         """
         await self._driver.run(self._batch.write_csv(file, inputs, delimiter))
+
+    def __repr__(self) -> str:
+        return f"<AsyncResults {self.progress.describe()}>"
+
+    def _repr_html_(self) -> str:
+        from .._resources.html import of_results
+
+        return of_results(self.progress, tuple(self._latest))
 
     def __del__(self) -> None:
         if hasattr(self, "_batch"):

@@ -322,10 +322,9 @@ class AsyncRun:
         return f"<AsyncRun {self.id} {status}>"
 
     def _repr_html_(self) -> str:
-        import html
+        from .._resources.html import of_run
 
-        status = self.status if self._state.is_loaded else "not loaded"
-        return f"<code>{html.escape(self.id)}</code> <b>{html.escape(status)}</b>"
+        return of_run(self)
 
     def __eq__(self, other: object) -> bool:
         return self.id == other.id if isinstance(other, AsyncRun) else NotImplemented

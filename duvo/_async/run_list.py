@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._flow.iterators import AsyncClosableIterator
+from .._lists.read_items import ReadItems
 from .run import AsyncRun
 
 TYPE_CHECKING = False
@@ -16,7 +17,9 @@ class AsyncRunList(AsyncClosableIterator[AsyncRun]):
 
     def __init__(self, driver: AsyncDriver, query: RunQuery):
         self._query = query
-        super().__init__(query.give(lambda state: AsyncRun(driver, state)), driver)
+        # The flow must not refer to this object.
+        read = self._read = ReadItems("run")
+        super().__init__(query.give(lambda state: read.add(AsyncRun(driver, state))), driver)
 
     @property
     def total(self) -> int | None:
@@ -30,3 +33,11 @@ class AsyncRunList(AsyncClosableIterator[AsyncRun]):
     def more(self) -> bool:
         """Whether a limit cut the list."""
         return self._query.more
+
+    def __repr__(self) -> str:
+        return f"<AsyncRunList {self._read.describe(self.total)}>"
+
+    def _repr_html_(self) -> str:
+        from .._resources.html import of_runs
+
+        return of_runs(self._read, self.total)

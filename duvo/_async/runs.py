@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from typing import Any, Literal
 
-    from .._flow.iterators import AsyncClosableIterator
     from .._flow.perform_async import AsyncDriver
     from .._run.on_request import AsyncOnRequest
     from .._run.replies import Answers
@@ -171,7 +170,7 @@ class AsyncRuns:
         agent: str | None = None,
         since: datetime | date | str | None = None,
         until: datetime | date | str | None = None,
-    ) -> AsyncClosableIterator[AsyncRun]:
+    ) -> AsyncRunList:
         """Return the runs that wait for a human, each with its `pending_request`, oldest first.
 
         The API has no call for this: sends `GET /v2/teams/{team}/runs`, and then
@@ -185,10 +184,11 @@ class AsyncRuns:
             DuvoError: while iterating: a request failed.
         """
         from .._watch.inbox import InboxQuery
+        from .run_list import AsyncRunList
 
         find_agent = None if agent is None else agent_finder(self._driver.api, agent)
         query = InboxQuery(self._driver.api, find_agent, since, until)
-        return self._driver.iterate(query.give(lambda state: AsyncRun(self._driver, state)))
+        return AsyncRunList(self._driver, query)
 
     async def ask(
         self,
@@ -205,8 +205,7 @@ class AsyncRuns:
         Args:
             agent: the agent's id, or its name.
             message: the start message.
-            on_request: as in `AsyncRun.wait`.
-            answers: as in `AsyncRun.wait`.
+            on_request, answers: as in `AsyncRun.wait`.
             timeout: seconds in all, the start included; None for no deadline.
             check: as in `AsyncRun.wait`.
 
@@ -273,8 +272,7 @@ class AsyncRuns:
         Args:
             runs: runs, or their ids; duplicates are returned once.
             timeout: seconds in all; None for no deadline, 0 to look once.
-            on_request: as in `AsyncRun.wait`, for each run.
-            answers: as in `AsyncRun.wait`.
+            on_request, answers: as in `AsyncRun.wait`, for each run.
 
         Raises:
             WaitTimeout: while iterating: time is up.
@@ -301,8 +299,7 @@ class AsyncRuns:
         Args:
             runs: runs, or their ids.
             timeout: seconds in all; None waits for as long as it takes, 0 looks once.
-            on_request: as in `AsyncRun.wait`, for each run.
-            answers: as in `AsyncRun.wait`.
+            on_request, answers: as in `AsyncRun.wait`, for each run.
             check: once all have ended, raise an error if a run did not complete.
 
         Raises:
@@ -395,3 +392,6 @@ class AsyncRuns:
             make_run=lambda state: AsyncRun(driver, state),
         )
         return AsyncResults(batch, AsyncWorkers(driver, batch))
+
+    def __repr__(self) -> str:
+        return f"<AsyncRuns {self._driver.api.place}>"

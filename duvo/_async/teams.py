@@ -27,3 +27,6 @@ class AsyncTeams:
             DuvoError: the request failed.
         """
         return await self._driver.run(list_teams(self._driver.api))
+
+    def __repr__(self) -> str:
+        return f"<AsyncTeams of the key at {self._driver.api.base_url}>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import asdict, define, field, frozen
 
 from .._models import wire
 from .._run.answer import FinalAnswer
@@ -118,6 +118,17 @@ class Progress:
     stopped: int = 0
     running: int = 0
     waiting: int = 0
+
+    def describe(self) -> str:
+        """Return the numbers that are not 0, in words."""
+        counts = asdict(self)
+        return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no runs"
+
+    def _repr_html_(self) -> str:
+        from .._html import table
+
+        counts = asdict(self)
+        return table([name.capitalize() for name in counts], [list(counts.values())])
 
 
 def stored(state: RunState) -> str:

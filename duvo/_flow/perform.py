@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
-    from .iterators import ClosableIterator
     from .steps import Flow
 
     T = TypeVar("T")
@@ -57,12 +56,6 @@ class Driver:
     def run(self, flow: Flow[T]) -> T:
         """Run a flow and return its result."""
         return run(flow, self.perform)
-
-    def iterate(self, flow: Flow[Any]) -> ClosableIterator[Any]:
-        """Return an iterator over the items of a flow."""
-        from .iterators import ClosableIterator
-
-        return ClosableIterator(flow, self)
 
     def perform(self, step: Any, closed: threading.Event | None = None) -> Any:
         """Perform one step. It ends early with `Closed` when `closed` is set."""

@@ -8,7 +8,6 @@ import inspect
 from .._errors import ConfigError
 from .asyncio_tasks import has_failed, in_thread, until
 from .drivers import run_async
-from .iterators import AsyncClosableIterator
 from .perform import begin, time_left
 from .steps import Block, Call, Closed, Send, Sleep
 
@@ -42,10 +41,6 @@ class AsyncDriver:
         """Run a flow and return its result."""
         await self.prepare()
         return await run_async(flow, self.perform)
-
-    def iterate(self, flow: Flow[Any]) -> AsyncClosableIterator[Any]:
-        """Return an iterator over the items of a flow."""
-        return AsyncClosableIterator(flow, self)
 
     async def perform(self, step: Any, closed: asyncio.Event | None = None) -> Any:
         """Perform one step. It ends early with `Closed` when `closed` is set."""

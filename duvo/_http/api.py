@@ -133,5 +133,10 @@ class Api:
             self._has_warned = True
             logger.warning("%s", text)
 
+    @property
+    def place(self) -> str:
+        """The server and the team, for reprs."""
+        return f"{self.base_url} team {self.known_team_id or 'not known yet'}"
+
     def __repr__(self) -> str:
         return f"<Api {self.base_url}>"

@@ -69,6 +69,11 @@ class HumanRequest:
     run_id: str | None = None
     raw: dict[str, Any] = field(repr=False, eq=False, factory=dict)
 
+    def _repr_html_(self) -> str:
+        from .html import of_request
+
+        return of_request(self)
+
 
 @frozen(kw_only=True)
 class Reply:

@@ -83,6 +83,11 @@ class Message:
         """Return what the API sent, with `content` and our role added, as `--json` prints it."""
         return wire.message(self.raw)
 
+    def _repr_html_(self) -> str:
+        from .html import of_messages
+
+        return of_messages([self])
+
 
 def message(
     ours: dict[str, Any],

@@ -9,11 +9,13 @@ from attrs import field, frozen
 
 from .. import _errors
 from .._credentials import checked_id
+from .._flow.drivers import convert
 from .._flow.iterators import ClosableIterator
 from .._flow.steps import Give
 from .._http import paths
 from .._http.sender import get
 from .._lists.pages import Pages
+from .._lists.read_items import ReadItems
 from .._models.build import build
 from .._models.checks import expect_field, request_context
 
@@ -93,13 +95,18 @@ class Agents:
         """
         return self._driver.run(find_agent_id(self._driver.api, agent))
 
+    def __repr__(self) -> str:
+        return f"<Agents {self._driver.api.place}>"
+
 
 class AgentList(ClosableIterator[Agent]):
     """Agents, read a page at a time as needed."""
 
     def __init__(self, driver: Driver, limit: int | None):
         self._query = AgentQuery(driver.api, limit)
-        super().__init__(self._query.give(), driver)
+        read = self._read = ReadItems("agent")
+        agents = convert(self._query.give(), lambda page: [read.add(agent) for agent in page])
+        super().__init__(agents, driver)
 
     @property
     def total(self) -> int | None:
@@ -110,6 +117,14 @@ class AgentList(ClosableIterator[Agent]):
     def more(self) -> bool:
         """Whether a limit cut the list."""
         return self._query.pages.more if self._query.pages else False
+
+    def __repr__(self) -> str:
+        return f"<AgentList {self._read.describe(self.total)}>"
+
+    def _repr_html_(self) -> str:
+        from .html import of_agents
+
+        return of_agents(self._read, self.total)
 
 
 class AgentQuery:

@@ -49,6 +49,11 @@ class Event(Generic[R]):
             event["request"] = self.request.raw
         return event
 
+    def _repr_html_(self) -> str:
+        from .html import of_event
+
+        return of_event(self)
+
 
 class Result(tuple[Any, R], Generic[R]):
     """An input and its run, which has ended, as a pair: `input, run = result`.
@@ -79,3 +84,12 @@ class Result(tuple[Any, R], Generic[R]):
     def run(self) -> R:
         """The input's run, with `answer` and `failure`."""
         return self[1]
+
+    def __repr__(self) -> str:
+        key = "" if self.key is None else f", key={self.key!r}"
+        return f"Result(input={self.input!r}, run={self.run!r}, index={self.index}{key})"
+
+    def _repr_html_(self) -> str:
+        from .html import of_result
+
+        return of_result(self)

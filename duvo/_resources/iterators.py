@@ -50,6 +50,10 @@ class Watch(ClosableIterator[Event[Run]]):
         poller = Poller(driver.api, None, timeout)
         flow = give_events(poller, states, messages=messages)
         super().__init__(convert(flow, events), driver, poller)
+        self._count = len(handles)
+
+    def __repr__(self) -> str:
+        return f"<Watch of {count_of_runs(self._count)}>"
 
 
 class Completed(ClosableIterator[Run]):
@@ -77,6 +81,15 @@ class Completed(ClosableIterator[Run]):
         poller = Poller(driver.api, None, timeout)
         flow = give_finished(poller, states, responder)
         super().__init__(convert(flow, as_runs), driver, poller)
+        self._count = len(handles)
+
+    def __repr__(self) -> str:
+        return f"<Completed of {count_of_runs(self._count)}>"
+
+
+def count_of_runs(count: int) -> str:
+    """Return a number of runs in words."""
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 def distinct_runs(driver: Driver, runs: Iterable[Run | str]) -> dict[str, Run]:

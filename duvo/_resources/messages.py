@@ -65,3 +65,6 @@ class Messages(ClosableIterator[Message]):
     def total(self) -> int | None:
         """Number of messages when a page was last read; None before, or if not reported."""
         return self._reader.conversation.total
+
+    def __repr__(self) -> str:
+        return f"<Messages of run {self._run.id}>"

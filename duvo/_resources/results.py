@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from .._batch.batch import Batch
 from .._batch.workers import Workers
 from .._flow.drivers import convert
@@ -26,8 +28,16 @@ class Results(ClosableIterator[Result[Run]]):
     """
 
     def __init__(self, batch: Batch, workers: Workers):
-        # Neither refers to this object: it can be collected, which closes the batch.
-        super().__init__(convert(batch.give_finished(), _results), workers)
+        # To be shown. What the flow refers to does not refer to this object: it can be
+        # collected, which closes the batch.
+        latest = self._latest = deque[Result[Run]](maxlen=20)
+
+        def results(entries: Sequence[Entry]) -> list[Result[Run]]:
+            new = _results(entries)
+            latest.extend(new)
+            return new
+
+        super().__init__(convert(batch.give_finished(), results), workers)
         self._batch = batch
         self._is_resumable = False  # sync
 
@@ -66,6 +76,14 @@ class Results(ClosableIterator[Result[Run]]):
             OSError: the file cannot be written.
         """
         self._driver.run(self._batch.write_csv(file, inputs, delimiter))
+
+    def __repr__(self) -> str:
+        return f"<Results {self.progress.describe()}>"
+
+    def _repr_html_(self) -> str:
+        from .html import of_results
+
+        return of_results(self.progress, tuple(self._latest))
 
     def __del__(self) -> None:
         if hasattr(self, "_batch"):

@@ -321,10 +321,9 @@ class Run:
         return f"<Run {self.id} {status}>"
 
     def _repr_html_(self) -> str:
-        import html
+        from .html import of_run
 
-        status = self.status if self._state.is_loaded else "not loaded"
-        return f"<code>{html.escape(self.id)}</code> <b>{html.escape(status)}</b>"
+        return of_run(self)
 
     def __eq__(self, other: object) -> bool:
         return self.id == other.id if isinstance(other, Run) else NotImplemented

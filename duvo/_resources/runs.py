@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from typing import Any, Literal
 
-    from .._flow.iterators import ClosableIterator
     from .._flow.perform import Driver
     from .._run.on_request import OnRequest
     from .._run.replies import Answers
@@ -173,7 +172,7 @@ class Runs:
         agent: str | None = None,
         since: datetime | date | str | None = None,
         until: datetime | date | str | None = None,
-    ) -> ClosableIterator[Run]:
+    ) -> RunList:
         """Return the runs that wait for a human, each with its `pending_request`, oldest first.
 
         The API has no call for this: sends `GET /v2/teams/{team}/runs`, and then
@@ -187,11 +186,12 @@ class Runs:
             DuvoError: while iterating: a request failed.
         """
         from .._watch.inbox import InboxQuery
+        from .run_list import RunList
 
         find_agent = None if agent is None else agent_finder(self._driver.api, agent)
         query = InboxQuery(self._driver.api, find_agent, since, until)
         self._driver.run(query.prepare())  # sync
-        return self._driver.iterate(query.give(lambda state: Run(self._driver, state)))
+        return RunList(self._driver, query)
 
     def ask(
         self,
@@ -208,8 +208,7 @@ class Runs:
         Args:
             agent: the agent's id, or its name.
             message: the start message.
-            on_request: as in `Run.wait`.
-            answers: as in `Run.wait`.
+            on_request, answers: as in `Run.wait`.
             timeout: seconds in all, the start included; None for no deadline.
             check: as in `Run.wait`.
 
@@ -272,8 +271,7 @@ class Runs:
         Args:
             runs: runs, or their ids; duplicates are returned once.
             timeout: seconds in all; None for no deadline, 0 to look once.
-            on_request: as in `Run.wait`, for each run.
-            answers: as in `Run.wait`.
+            on_request, answers: as in `Run.wait`, for each run.
 
         Raises:
             WaitTimeout: while iterating: time is up.
@@ -300,8 +298,7 @@ class Runs:
         Args:
             runs: runs, or their ids.
             timeout: seconds in all; None waits for as long as it takes, 0 looks once.
-            on_request: as in `Run.wait`, for each run.
-            answers: as in `Run.wait`.
+            on_request, answers: as in `Run.wait`, for each run.
             check: once all have ended, raise an error if a run did not complete.
 
         Raises:
@@ -397,3 +394,6 @@ class Runs:
         )
         driver.run(batch.prepare())  # sync
         return Results(batch, Workers(driver, batch, concurrency, executor))
+
+    def __repr__(self) -> str:
+        return f"<Runs {self._driver.api.place}>"

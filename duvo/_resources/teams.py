@@ -90,6 +90,9 @@ class Teams:
         """
         return self._driver.run(list_teams(self._driver.api))
 
+    def __repr__(self) -> str:
+        return f"<Teams of the key at {self._driver.api.base_url}>"
+
 
 def list_teams(api: Api) -> Flow[list[Team]]:
     """Read the teams that the key sees."""
