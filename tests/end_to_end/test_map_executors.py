@@ -1,4 +1,4 @@
-"""A batch whose decisions are made, and whose answers are read, by executors of the caller's."""
+"""`map` with an executor of the caller, which makes decisions and reads answers."""
 
 from __future__ import annotations
 
@@ -68,21 +68,21 @@ def processes() -> Iterator[ProcessPoolExecutor]:
 
 @pytest.fixture
 def threads() -> Iterator[ThreadPoolExecutor]:
-    """Threads of the caller's own."""
+    """Two threads."""
     with ThreadPoolExecutor(2, "callers") as executor:
         yield executor
 
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Server]:
-    """An engine with an agent that asks."""
+    """An engine with an agent that asks for approval."""
     with Server([asker], port=0, examples=False) as server:
         yield server
 
 
 @pytest.fixture
 def local(engine: Server) -> Iterator[duvo.Client]:
-    """A client of it."""
+    """A client of the engine."""
     with duvo.Client(engine.api_key, engine.base_url, engine.team_id) as client:
         yield client
 
@@ -113,13 +113,13 @@ def test_decisions_are_made_where_the_executor_works(
     assert len({run.id for run in local.runs.list()} - known) == len(INPUTS)
     where = decided_by(tmp_path)
     assert where == {os.getpid()} if kind == "threads" else os.getpid() not in where
-    # It is the caller's, and goes on.
+    # The executor is the caller's: it has not been shut down.
     assert executor.submit(len, INPUTS).result() == len(INPUTS)
     for one in results:
         assert one.run.refresh().status == "completed"
 
 
-def test_dask_uses_both_workers(
+def test_decisions_are_made_by_both_workers_of_dask(
     dask: Executor, local: duvo.Client, cluster: distributed.LocalCluster, tmp_path: Path
 ) -> None:
     together = [f"{given} and {number}" for number in range(3) for given in INPUTS]
@@ -130,7 +130,7 @@ def test_dask_uses_both_workers(
 
 
 @pytest.mark.parametrize("journal", [None, "journal"])
-def test_a_worker_that_is_killed_loses_nothing(
+def test_a_killed_worker_of_dask_loses_no_run(
     dask: Executor, local: duvo.Client, tmp_path: Path, journal: str | None
 ) -> None:
     known = {run.id for run in local.runs.list()}
@@ -148,7 +148,7 @@ def test_a_worker_that_is_killed_loses_nothing(
     assert len({run.id for run in local.runs.list()} - known) == len(INPUTS)
 
 
-def test_a_worker_that_is_killed_when_its_reply_was_sent_sends_no_other(
+def test_a_worker_killed_after_sending_its_reply_sends_no_second_reply(
     dask: Executor, fake_api: FakeAPI, client: duvo.Client, tmp_path: Path
 ) -> None:
     replies: Counter[str] = Counter()
@@ -194,7 +194,7 @@ def test_a_worker_that_is_killed_when_its_reply_was_sent_sends_no_other(
     assert set(replies.values()) == {1}
 
 
-def test_an_executor_that_breaks_is_told_and_the_runs_go_on(
+def test_an_executor_that_breaks_is_an_error_and_the_runs_continue(
     processes: ProcessPoolExecutor, local: duvo.Client, tmp_path: Path
 ) -> None:
     journal = tmp_path / "journal"
@@ -207,7 +207,7 @@ def test_an_executor_that_breaks_is_told_and_the_runs_go_on(
     check(list(local.runs.map("Asker", INPUTS, on_request="approve", journal=journal)))
 
 
-def test_so_is_one_that_was_shut_down(local: duvo.Client) -> None:
+def test_an_executor_that_was_shut_down_is_an_error(local: duvo.Client) -> None:
     executor = ThreadPoolExecutor(1)
     executor.shutdown()
     failed = r"the executor failed .*; the runs are still running"
@@ -215,7 +215,7 @@ def test_so_is_one_that_was_shut_down(local: duvo.Client) -> None:
         list(local.runs.map("Asker", INPUTS, on_request="approve", executor=executor))
 
 
-def test_a_decision_that_no_other_process_can_make_is_refused_at_once(
+def test_an_on_request_that_cannot_be_sent_to_a_process_is_refused_at_once(
     processes: ProcessPoolExecutor, local: duvo.Client
 ) -> None:
     known = len(list(local.runs.list()))
@@ -224,22 +224,22 @@ def test_a_decision_that_no_other_process_can_make_is_refused_at_once(
     assert len(list(local.runs.list())) == known
 
 
-class Telling(ThreadPoolExecutor):
-    """An executor that fails, and tells the key of the client that it was given."""
+class LeakingExecutor(ThreadPoolExecutor):
+    """An executor that fails with an error that contains the client's key."""
 
     def submit(self, *given: Any, **named: Any) -> Any:
         (driver,) = (item for item in given if isinstance(item, Driver))
         raise ValueError(f"cannot take\n{driver.api.api_key}")
 
 
-def test_what_it_tells_holds_no_key(local: duvo.Client) -> None:
-    with Telling(1) as executor, pytest.raises(duvo.DuvoError, match=r"\[key\]") as caught:
+def test_the_error_of_an_executor_does_not_contain_the_key(local: duvo.Client) -> None:
+    with LeakingExecutor(1) as executor, pytest.raises(duvo.DuvoError, match=r"\[key\]") as caught:
         list(local.runs.map("Asker", INPUTS, on_request="approve", executor=executor))
     assert local.settings.api_key not in "".join(traceback.format_exception(caught.value))
     assert "\n" not in str(caught.value)
 
 
-def test_so_is_a_cluster_that_lost_all_who_tried(
+def test_a_dask_cluster_whose_workers_all_died_is_an_error(
     dask: Executor, local: duvo.Client, cluster: distributed.LocalCluster
 ) -> None:
     cluster.scheduler.allowed_failures = 0
@@ -251,7 +251,7 @@ def test_so_is_a_cluster_that_lost_all_who_tried(
         cluster.scheduler.allowed_failures = 3
 
 
-def test_so_is_a_cluster_that_is_gone(
+def test_a_dask_cluster_that_was_closed_is_an_error(
     cluster: distributed.LocalCluster, local: duvo.Client, tmp_path: Path
 ) -> None:
     journal = tmp_path / "journal"

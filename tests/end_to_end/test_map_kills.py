@@ -1,4 +1,4 @@
-"""Batches whose process is killed at any moment: each input ends with one run all the same."""
+"""Batches whose process is killed at any moment: each input still has exactly one run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from duvo._run import polling
 from duvo._batch import starts
 from duvo._watch import watcher
 
-# What the tests need not wait for: a server near by, on which a run shows at once.
+# Shorter pauses: the server is on this machine, and lists a run at once.
 starts.APPEARS_WITHIN = 0.6
 polling.SHORTEST_PAUSE, polling.LONGEST_PAUSE, watcher._SWEEP_EVERY = 0.02, 0.05, 0.1
 
@@ -48,7 +48,7 @@ print("end", flush=True)
 
 
 class Batch:
-    """A process that works on the same inputs each time, and what it said."""
+    """A process that maps the same inputs each time, and the results it printed."""
 
     def __init__(self, settings: dict[str, str], agent: str, file: Path):
         self._environment = {**os.environ, **settings}
@@ -64,8 +64,8 @@ class Batch:
             text=True,
         )
 
-    def ended(self, process: subprocess.Popen[str]) -> int:
-        """How it ended; what it said is kept, and must be what was said before."""
+    def wait(self, process: subprocess.Popen[str]) -> int:
+        """Return the exit code; collect the results, which must match earlier ones."""
         out, errors = process.communicate(timeout=60)
         for line in out.splitlines(keepends=True):
             if line.startswith("[") and line.endswith("\n"):
@@ -79,7 +79,7 @@ class Batch:
         return process.returncode
 
     def check(self, messages: list[str]) -> None:
-        """Each input has a result and a run of its own, and there are no other runs."""
+        """Check that each input has a result and its own run, and that there are no other runs."""
         assert sorted(self.results) == list(range(INPUTS))
         assert len({run_id for run_id, _ in self.results.values()}) == INPUTS
         wanted = Counter(f"Process {number // 2}" for number in range(INPUTS))
@@ -89,11 +89,11 @@ class Batch:
 
 
 class Works:
-    """The agent of the fake API; slow to start, and it sees to the kills.
+    """Handles the runs of the fake API slowly, and can kill the batch at any start.
 
     Attributes:
-        kill: called with the number of each start, and how far that is.
-        starts: how many there were.
+        kill: called with the number of each start, and "before" or "after" it.
+        starts: number of starts.
     """
 
     def __init__(self, fake_api: FakeAPI, seed: int):
@@ -125,7 +125,7 @@ class Works:
 
 
 def kill_at(works: Works, process: subprocess.Popen[str], more: int, where: str) -> None:
-    """Kill it by that many starts from now, before that one is carried out or after it."""
+    """Kill the process before or after a later start is carried out, `more` starts from now."""
     last = works.starts + more
 
     def kill(number: int, place: str) -> None:
@@ -136,7 +136,7 @@ def kill_at(works: Works, process: subprocess.Popen[str], more: int, where: str)
 
 
 @pytest.mark.seeds(quick=1, full=3)
-def test_on_a_server_that_honours_no_idempotency_key(
+def test_batches_killed_at_starts_have_one_run_for_each_input_without_idempotency_keys(
     fake_api: FakeAPI, tmp_path: Path, seed: int
 ) -> None:
     moments = random.Random(seed)
@@ -146,9 +146,9 @@ def test_on_a_server_that_honours_no_idempotency_key(
     for _ in range(4):
         process = batch.start()
         kill_at(works, process, moments.randint(1, 9), moments.choice(["before", "after"]))
-        assert batch.ended(process) == -signal.SIGKILL
+        assert batch.wait(process) == -signal.SIGKILL
     works.kill = lambda number, place: None
-    assert batch.ended(batch.start()) == 0
+    assert batch.wait(batch.start()) == 0
     with fake_api.lock:
         batch.check([texts[0]["text_content"] for texts in fake_api.conversations.values()])
 
@@ -163,14 +163,14 @@ async def worker(run: RunContext) -> None:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Server]:
-    """An engine with that agent."""
+    """An engine with the agent."""
     with Server([worker], port=0, examples=False) as server:
         yield server
 
 
 @pytest.fixture
 def settings(engine: Server) -> dict[str, str]:
-    """What leads to it."""
+    """The environment variables of the engine's clients."""
     return {
         "DUVO_API_KEY": engine.api_key,
         "DUVO_API_BASE_URL": engine.base_url,
@@ -180,13 +180,13 @@ def settings(engine: Server) -> dict[str, str]:
 
 @pytest.fixture
 def known(engine: Server) -> set[str]:
-    """The runs that were there before."""
+    """The ids of the runs of earlier tests."""
     with duvo.Client(engine.api_key, engine.base_url, engine.team_id) as client:
         return {run.id for run in client.runs.list()}
 
 
 def messages(engine: Server, known: set[str]) -> list[str]:
-    """The start messages of all other runs."""
+    """Return the start messages of all other runs."""
     with duvo.Client(engine.api_key, engine.base_url, engine.team_id) as client:
         runs = [run for run in client.runs.list() if run.id not in known]
         return [
@@ -196,7 +196,7 @@ def messages(engine: Server, known: set[str]) -> list[str]:
 
 
 @pytest.mark.seeds(quick=1, full=3)
-def test_on_the_engine(
+def test_batches_killed_at_random_moments_have_one_run_for_each_input_on_the_engine(
     engine: Server, settings: dict[str, str], known: set[str], tmp_path: Path, seed: int
 ) -> None:
     moments = random.Random(seed)
@@ -205,15 +205,15 @@ def test_on_the_engine(
         process = batch.start()
         assert process.stderr
         assert process.stderr.readline() == "begin\n"
-        # A kill at a moment that nobody chose.
+        # At a random moment.
         time.sleep(moments.uniform(0.0, 0.5))
         process.kill()
-        assert batch.ended(process) in (0, -signal.SIGKILL)
-    assert batch.ended(batch.start()) == 0
+        assert batch.wait(process) in (0, -signal.SIGKILL)
+    assert batch.wait(batch.start()) == 0
     batch.check(messages(engine, known))
 
 
-def test_a_second_process_is_refused_in_one_line(
+def test_a_second_process_with_the_same_journal_is_refused_in_one_line(
     engine: Server, settings: dict[str, str], known: set[str], tmp_path: Path
 ) -> None:
     batch = Batch(settings, "Worker", tmp_path / "journal")
@@ -226,11 +226,11 @@ def test_a_second_process_is_refused_in_one_line(
         assert (second.returncode, out) == (1, "")
         assert errors.splitlines()[-1].startswith("duvo._errors.JournalError: the journal ")
         assert "is in use by another process" in errors
-    assert batch.ended(first) == 0
+    assert batch.wait(first) == 0
     batch.check(messages(engine, known))
 
 
-def test_ctrl_c_notes_what_is_on_its_way_and_the_same_call_goes_on(
+def test_ctrl_c_records_starts_in_progress_and_the_next_batch_continues(
     fake_api: FakeAPI, tmp_path: Path
 ) -> None:
     works = Works(fake_api, 1)
@@ -241,14 +241,14 @@ def test_ctrl_c_notes_what_is_on_its_way_and_the_same_call_goes_on(
         works.kill = lambda number, place, process=process, last=last: (
             process.send_signal(signal.SIGINT) if (number, place) == (last, "before") else None
         )
-        assert batch.ended(process) == -signal.SIGINT
-        # At most the one that was just given to a thread is in doubt.
+        assert batch.wait(process) == -signal.SIGINT
+        # At most the start that a thread was just given is in doubt.
         states = journal_states(tmp_path / "journal")
         assert states["sending"] <= 1
         known = states["started"] + states["finished"]
         assert known in (len(fake_api.runs), len(fake_api.runs) - states["sending"])
     works.kill = lambda number, place: None
-    assert batch.ended(batch.start()) == 0
+    assert batch.wait(batch.start()) == 0
     batch.check([texts[0]["text_content"] for texts in fake_api.conversations.values()])
 
 
@@ -260,7 +260,7 @@ def journal_states(file: Path) -> Counter[str]:
         return Counter(state for (state,) in connection.execute("SELECT state FROM inputs"))
 
 
-def test_inputs_that_were_added_are_all_that_is_started(
+def test_a_batch_with_added_inputs_starts_only_those(
     engine: Server, settings: dict[str, str], known: set[str], tmp_path: Path
 ) -> None:
     batch = Batch(settings, "Worker", tmp_path / "journal")
@@ -268,5 +268,5 @@ def test_inputs_that_were_added_are_all_that_is_started(
     _, errors = short.communicate(timeout=60)
     assert (short.returncode, errors) == (0, "begin\n")
     assert len(messages(engine, known)) == INPUTS - 6
-    assert batch.ended(batch.start()) == 0
+    assert batch.wait(batch.start()) == 0
     batch.check(messages(engine, known))

@@ -49,7 +49,7 @@ def follow(play: Play) -> None:
 
 
 def resume(play: Play) -> None:
-    """So is one that is interrupted and continued after the last message."""
+    """A follow that is interrupted and continued after its last message is complete too."""
     run_id = play.api.start(CLERK, play.plan())
     run = play.client.runs.run(run_id)
     given: list[duvo.Message] = []
@@ -60,7 +60,7 @@ def resume(play: Play) -> None:
         for message in run.messages(True, after, on_request=approving([]), answers=CITY):
             given.append(message)
             if play.chance.random() < 0.15:
-                # The id of a human request is useless once that is answered.
+                # The id of a human request cannot be used after the request was answered.
                 whole = message.type == "human_request" or play.chance.random() < 0.5
                 after = message if whole else message.id
                 left = True

@@ -1,4 +1,4 @@
-"""A total timeout is total, whatever takes the time."""
+"""A timeout limits the whole request, whatever takes the time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
 
 @pytest.fixture
 def stop() -> Iterator[threading.Event]:
-    """Set at the end of a test: servers that drip stop then."""
+    """Set at the end of the test, to stop servers that drip."""
     event = threading.Event()
     yield event
     event.set()
@@ -155,7 +155,7 @@ Names = Callable[..., Any]
 
 @pytest.fixture
 def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
-    """Sets what is found for the name `many.test`."""
+    """A function that sets the addresses of the name `many.test`."""
     real = socket.getaddrinfo
 
     def put(find: Callable[[], Any]) -> None:

@@ -156,7 +156,7 @@ def test_a_login_page_leaves_the_outcome_of_a_change_unknown_and_names_the_base_
     assert len(login_page.requests) == 1
 
 
-def test_where_a_base_url_comes_from_is_known() -> None:
+def test_the_source_of_a_base_url_is_known() -> None:
     url = {"DUVO_API_BASE_URL": "https://a.example", "DUVO_API_KEY": KEY}
     assert _config.resolve(environ=url).base_url_source == "DUVO_API_BASE_URL"
     given = _config.resolve(base_url="https://b.example", environ=url)

@@ -1,4 +1,4 @@
-"""Contradictory servers: no message is lost, no loop is endless, all errors are ours."""
+"""Contradictory servers: no message is lost, no loop is endless, all errors are the SDK's."""
 
 from __future__ import annotations
 
@@ -378,7 +378,7 @@ def test_no_error_carries_the_key(
         lambda client: client.runs.run("r").respond(answers={"1": 5}),
     ],
 )
-def test_nonsense_raises_only_our_errors(
+def test_nonsense_about_a_run_raises_only_errors_of_the_sdk(
     fake_api: FakeAPI, client: duvo.Client, call: Callable[[duvo.Client], Any]
 ) -> None:
     with pytest.raises(duvo.DuvoError):
@@ -397,7 +397,7 @@ def test_nonsense_raises_only_our_errors(
         lambda connect: connect(api_key=""),
     ],
 )
-def test_nonsense_for_a_client_meets_our_errors_only(
+def test_nonsense_for_a_client_raises_only_errors_of_the_sdk(
     connect: Connect, use: Callable[[Connect], Any]
 ) -> None:
     with pytest.raises(duvo.DuvoError):
@@ -416,7 +416,7 @@ def test_a_redirect_to_nonsense_is_an_error(
 
 
 def mutated(value: Any, chance: random.Random) -> Any:
-    """The JSON value with one thing in it gone wrong."""
+    """Return the JSON value with one fault in it."""
     junk = [None, True, 3, -1, 1e300, "", "x", "\ud800", [], {}, [None], {"id": None}]
     if isinstance(value, dict) and value and chance.random() < 0.85:
         key = chance.choice(list(value))
@@ -430,7 +430,7 @@ def mutated(value: Any, chance: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_mutated_responses_raise_only_our_errors(
+def test_mutated_responses_raise_only_errors_of_the_sdk(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, seed: int
 ) -> None:
     chance = random.Random(seed)

@@ -106,7 +106,7 @@ def test_an_engine_never_replaces_a_profile_of_the_user(dead_pid: int) -> None:
 def test_an_engine_never_replaces_the_profile_of_one_that_is_running() -> None:
     assert add(os.getpid(), 7411) == "local"
     assert add(os.getpid(), 7412) == "local-2"
-    # Whoever has the port now is the only one that is running there.
+    # Only the engine that has the port now is running.
     assert add(os.getpid(), 7411) == "local"
 
 

@@ -41,7 +41,7 @@ def made(kind: type[duvo.DuvoError]) -> duvo.DuvoError:
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
-def test_it_survives_pickling_and_copying(kind: type[duvo.DuvoError]) -> None:
+def test_an_error_survives_pickling_and_copying(kind: type[duvo.DuvoError]) -> None:
     error = made(kind)
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(again) is kind
@@ -50,12 +50,12 @@ def test_it_survives_pickling_and_copying(kind: type[duvo.DuvoError]) -> None:
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
-def test_it_is_public_under_its_own_name(kind: type[duvo.DuvoError]) -> None:
+def test_an_error_is_public_under_its_own_name(kind: type[duvo.DuvoError]) -> None:
     assert getattr(duvo, kind.__name__) is kind
     assert kind.__name__ in duvo.__all__
 
 
-def test_the_tree_at_the_top_of_the_file_is_the_tree() -> None:
+def test_the_tree_in_the_docstring_matches_the_classes() -> None:
     drawn = [line for line in (_errors.__doc__ or "").splitlines() if "──" in line]
     names = [line.split("──")[1].split()[0] for line in drawn]
     assert sorted(names) == sorted(kind.__name__ for kind in ALL if kind is not duvo.DuvoError)
@@ -92,7 +92,7 @@ def error_of(response: Response, method: str) -> duvo.APIError:
         {"code": "teapot", "message": "short and stout", "request_id": "req-9", "details": {}},
     ],
 )
-def test_both_shapes_of_error_are_read(
+def test_both_forms_of_error_bodies_are_read(
     status: int, kind: type[duvo.APIError], body: dict[str, object]
 ) -> None:
     headers = {"x-request-id": "req-9"}
@@ -120,7 +120,7 @@ def test_a_deeply_nested_body_gives_an_error_that_can_be_copied(levels: int, kin
         assert repr(other.body) == repr(error.body)
 
 
-def test_an_error_that_is_an_object_is_read() -> None:
+def test_an_error_body_whose_error_is_an_object_is_read() -> None:
     body = {"error": {"code": "teapot", "message": "short dv_secret", "details": ["dv_secret"]}}
     error = error_of(Response(400, {}, json.dumps(body).encode()), "POST")
     assert (error.code, error.message) == ("teapot", "short [key]")
@@ -128,7 +128,7 @@ def test_an_error_that_is_an_object_is_read() -> None:
 
 
 @pytest.mark.parametrize("body", [None, [], "text", {"error": {"nested": 1}}, {"message": None}])
-def test_a_body_of_another_shape_gives_an_error_all_the_same(body: object) -> None:
+def test_a_body_of_another_form_gives_an_error_of_its_status(body: object) -> None:
     content = b"" if body is None else json.dumps(body).encode()
     error = error_of(Response(500, {}, content), "GET")
     assert str(error) == "GET /v2/x returned 500"

@@ -1,4 +1,4 @@
-"""What importing costs, what it leaves alone, and what is public."""
+"""Modules that are loaded, what an import leaves unchanged, and public names."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def test_importing_duvo_loads_nothing_else() -> None:
     assert modules_after("import duvo") - modules_after("pass") == {"duvo"}
 
 
-def test_a_client_loads_nothing_that_only_calls_need() -> None:
+def test_making_a_client_loads_no_module_that_only_requests_need() -> None:
     loaded = modules_after(
         "import duvo; duvo.Client(api_key='x', base_url='http://127.0.0.1:9').runs.run('r')"
     )
     assert not loaded & HEAVY
 
 
-def test_waiting_loads_nothing_that_only_messages_need(fake_api: FakeAPI) -> None:
+def test_waiting_loads_no_module_that_only_messages_need(fake_api: FakeAPI) -> None:
     run_id = fake_api.start("completed")
     fake_api.say(run_id, "done")
     client = f"duvo.Client({KEY!r}, {fake_api.base_url!r}, {TEAM!r})"
@@ -48,14 +48,14 @@ def test_waiting_loads_nothing_that_only_messages_need(fake_api: FakeAPI) -> Non
     assert not loaded & {"attrs", "attr", "cattrs", "sqlite3"}
 
 
-def test_watching_keeps_no_journal(fake_api: FakeAPI) -> None:
+def test_watching_loads_no_module_of_the_journal(fake_api: FakeAPI) -> None:
     run_id = fake_api.start("completed")
     client = f"duvo.Client({KEY!r}, {fake_api.base_url!r}, {TEAM!r})"
     loaded = modules_after(f"import duvo; assert list({client}.runs.watch([{run_id!r}]))")
     assert not loaded & {"cattrs", "sqlite3"}
 
 
-def test_all_is_exactly_what_can_be_seen() -> None:
+def test_all_lists_exactly_the_public_names() -> None:
     # pytest adds names that begin with an @ to the package of its plugin.
     seen = {name for name in dir(duvo) if name[0] not in "_@"} - {"TYPE_CHECKING"}
     modules = {"local", "profiles", "testing"}
@@ -75,12 +75,12 @@ def test_the_names_for_type_checkers_are_the_names_at_run_time() -> None:
     assert imported | {"__version__"} == set(duvo.__all__)
 
 
-def test_an_unknown_name_is_no_attribute() -> None:
+def test_an_unknown_name_is_not_an_attribute() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Clinet'"):
         _ = duvo.Clinet  # type: ignore[attr-defined]
 
 
-def test_everything_public_says_what_it_does() -> None:
+def test_everything_public_has_a_docstring() -> None:
     for name in duvo.__all__:
         thing = getattr(duvo, name)
         if not isinstance(thing, type):
@@ -91,7 +91,7 @@ def test_everything_public_says_what_it_does() -> None:
                 assert value.__doc__, f"{name}.{attribute}"
 
 
-def test_importing_and_a_client_leave_the_process_as_it_was() -> None:
+def test_importing_duvo_and_making_a_client_leave_the_process_unchanged() -> None:
     code = """
 import logging, os, signal, warnings
 def state():
@@ -158,7 +158,7 @@ def test_one_private_method_of_urllib3_is_replaced() -> None:
     assert names <= vars(HTTPConnection).keys()
 
 
-def test_only_one_file_knows_each_library() -> None:
+def test_each_library_is_imported_only_in_its_own_files() -> None:
     knows = {
         "requests": {
             "callers_session.py",

@@ -18,7 +18,7 @@ from tests.servers.fake_api import KEY, TEAM, FakeAPI
 
 @pytest.fixture
 def work() -> None:
-    """A profile of that name, which is the default one."""
+    """Add the profile `work`, which is the default."""
     profiles.add("work", "dv_work", "https://work.example", "team-work")
 
 
@@ -26,7 +26,7 @@ def settings(client: duvo.Client) -> tuple[str, str, str | None]:
     return client.settings.api_key, client.settings.base_url, client.settings.team_id
 
 
-def test_arguments_beat_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_take_precedence_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DUVO_API_KEY", "dv_env")
     monkeypatch.setenv("DUVO_API_BASE_URL", "https://env.example")
     monkeypatch.setenv("DUVO_TEAM_ID", "team-env")
@@ -35,7 +35,7 @@ def test_arguments_beat_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
     assert settings(given) == ("dv_arg", "https://arg.example", "team-arg")
 
 
-def test_the_environment_beats_the_profile_file(
+def test_the_environment_takes_precedence_over_the_profile_file(
     work: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert settings(duvo.Client()) == ("dv_work", "https://work.example", "team-work")
@@ -43,13 +43,13 @@ def test_the_environment_beats_the_profile_file(
     assert settings(duvo.Client()) == ("dv_env", "https://work.example", "team-work")
 
 
-def test_the_environment_names_a_profile(work: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_can_name_a_profile(work: None, monkeypatch: pytest.MonkeyPatch) -> None:
     profiles.add("other", "dv_other")
     monkeypatch.setenv("DUVO_PROFILE", "other")
     assert settings(duvo.Client()) == ("dv_other", "https://api.duvo.ai", None)
 
 
-def test_a_profile_named_in_the_call_travels_together_and_says_what_is_passed_over(
+def test_a_profile_named_in_the_call_is_used_whole_and_ignored_variables_are_logged(
     work: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     profiles.add("bare", "dv_bare")
@@ -61,8 +61,8 @@ def test_a_profile_named_in_the_call_travels_together_and_says_what_is_passed_ov
         "team-work",
     )
     assert settings(duvo.Client(profile="bare")) == ("dv_bare", "https://api.duvo.ai", None)
-    told = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
-    assert told[0] == (
+    warnings = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+    assert warnings[0] == (
         "profile 'work' was given: ignoring DUVO_API_KEY and DUVO_API_BASE_URL from the environment"
     )
 
@@ -76,17 +76,17 @@ def test_the_team_of_the_profile_is_used_where_the_environment_names_none(
     assert duvo.Client(api_key=KEY).team_id == TEAM
 
 
-def test_no_key_anywhere_says_what_to_do() -> None:
+def test_a_missing_key_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(duvo.MissingCredential, match=r"DUVO_API_KEY.*profiles add.*duvo dev"):
         duvo.Client()
 
 
-def test_an_unknown_profile_lists_those_that_there_are(work: None) -> None:
+def test_an_unknown_profile_is_an_error_that_lists_all_profiles(work: None) -> None:
     with pytest.raises(duvo.UnknownProfile, match=r"'prod'.*profiles: work"):
         duvo.Client(profile="prod")
 
 
-def test_the_profile_file_is_readable_by_its_owner_alone(work: None) -> None:
+def test_the_profile_file_is_readable_only_by_its_owner(work: None) -> None:
     assert stat.S_IMODE(profiles.path().stat().st_mode) == 0o600
     assert stat.S_IMODE(profiles.path().parent.stat().st_mode) == 0o700
     assert [file.name for file in profiles.path().parent.iterdir()] == ["profiles.toml"]
@@ -101,7 +101,7 @@ def test_profiles_are_added_used_and_removed(work: None) -> None:
     assert profiles.load() == profiles.Profiles(None, {"work": profiles.load().named("work")})
 
 
-def test_a_write_that_fails_leaves_the_file_as_it_was(
+def test_a_failed_write_leaves_the_profile_file_unchanged(
     work: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = profiles.path().read_bytes()
@@ -116,7 +116,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(
     assert len(list(profiles.path().parent.iterdir())) == 1
 
 
-def test_a_key_never_shows_in_a_repr(work: None) -> None:
+def test_the_repr_of_a_profile_does_not_show_its_key(work: None) -> None:
     assert "dv_work" not in repr(profiles.load()) + repr(profiles.load().named("work"))
 
 
@@ -129,7 +129,7 @@ def test_a_key_never_shows_in_a_repr(work: None) -> None:
         ("[profiles.x]\napi_key = 3", "needs text for api_key"),
     ],
 )
-def test_a_damaged_profile_file_is_told_by_name(text: str, says: str) -> None:
+def test_a_damaged_profile_file_is_an_error_that_names_it(text: str, says: str) -> None:
     profiles.path().parent.mkdir()
     profiles.path().write_text(text)
     with pytest.raises(duvo.ConfigError, match=says) as caught:
@@ -248,7 +248,7 @@ def test_a_profile_file_that_its_owner_may_not_read_is_an_error(
         profiles.load()
 
 
-def test_a_profile_file_in_the_directory_of_another_user_is_none(
+def test_a_profile_file_in_the_directory_of_another_user_is_ignored(
     work: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _deny_reading(monkeypatch)

@@ -3,6 +3,6 @@ import subprocess
 import duvo
 
 
-def test_the_command_tells_the_version_of_the_package():
+def test_the_command_prints_the_version_of_the_package():
     answer = subprocess.run(["duvo", "--version"], capture_output=True, text=True, check=True)
     assert answer.stdout == f"duvo {duvo.__version__}\n"

@@ -52,7 +52,7 @@ class Held:
             self.release.wait(30)
 
     async def reached(self, count: int = 1) -> None:
-        """Return when so many requests have been held."""
+        """Wait until this many requests have been held."""
         await until(lambda: self.count >= count)
 
 
@@ -65,7 +65,7 @@ def held(fake_api: FakeAPI) -> Iterator[Held]:
 
 
 async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Return when something holds."""
+    """Wait until the condition holds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while not condition():

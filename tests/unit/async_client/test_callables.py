@@ -1,4 +1,4 @@
-"""Functions of the user's: `on_request` may be a coroutine function, `inputs` an async iterable."""
+"""Coroutine functions as `on_request`, and async iterables as `inputs` of `map`."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def asking(fake_api: FakeAPI) -> str:
     [decide, decide_at_once, Decider(), functools.partial(decide), lambda request: decide(request)],
     ids=["coroutine function", "function", "object", "partial", "lambda"],
 )
-async def test_on_request_may_be_a_coroutine_function(
+async def test_on_request_of_an_async_client_may_be_a_coroutine_function(
     client: duvo.AsyncClient, fake_api: FakeAPI, asking: str, name: str, on_request: Any
 ) -> None:
     await WAYS[name](client, asking, on_request)
@@ -99,7 +99,7 @@ async def test_other_tasks_run_while_a_coroutine_function_decides(
     assert (await task).status == "completed"
 
 
-async def test_an_error_of_a_coroutine_function_is_the_callers(
+async def test_an_exception_of_an_async_on_request_reaches_the_caller(
     client: duvo.AsyncClient, asking: str
 ) -> None:
     async def fail(request: duvo.HumanRequest) -> bool:
@@ -111,7 +111,7 @@ async def test_an_error_of_a_coroutine_function_is_the_callers(
         await items(client.runs.map(AGENT, ["a"], on_request=fail))
 
 
-async def test_closing_ends_a_decision_that_is_waited_for(
+async def test_closing_an_iterator_cancels_a_pending_async_decision(
     client: duvo.AsyncClient, asking: str
 ) -> None:
     ended: list[str] = []
@@ -154,7 +154,7 @@ def ending(fake_api: FakeAPI) -> None:
     fake_api.before = end
 
 
-async def test_inputs_may_be_an_async_iterable(
+async def test_inputs_of_map_may_be_an_async_iterable(
     client: duvo.AsyncClient, fake_api: FakeAPI, ending: None
 ) -> None:
     numbers = [str(number) for number in range(9)]
@@ -164,7 +164,7 @@ async def test_inputs_may_be_an_async_iterable(
     assert fake_api.count("POST", "/runs") == 9
 
 
-async def test_async_inputs_are_taken_as_there_is_room(
+async def test_async_inputs_are_taken_only_as_runs_can_start(
     client: duvo.AsyncClient, fake_api: FakeAPI
 ) -> None:
     taken = 0
@@ -201,7 +201,7 @@ async def test_an_error_of_async_inputs_is_raised_once_earlier_runs_have_ended(
     assert sorted(seen) == ["a", "b"]
 
 
-async def test_async_inputs_that_are_waited_for_outlive_a_cancellation(
+async def test_a_pending_async_input_survives_a_cancellation(
     fake_api: FakeAPI, client: duvo.AsyncClient, ending: None
 ) -> None:
     more = asyncio.Event()
@@ -266,7 +266,7 @@ def test_the_blocking_client_refuses_a_coroutine_function(fake_api: FakeAPI, nam
 @pytest.mark.parametrize(
     "on_request", [Decider(), functools.partial(decide)], ids=["object", "partial"]
 )
-def test_the_blocking_client_refuses_what_makes_a_coroutine(
+def test_the_blocking_client_refuses_a_callback_that_returns_a_coroutine(
     fake_api: FakeAPI, asking: str, on_request: Any
 ) -> None:
     with (

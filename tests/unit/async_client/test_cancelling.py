@@ -84,7 +84,7 @@ async def test_a_cancelled_task_ends_its_pause_between_polls_at_once(
 
 
 @pytest.mark.parametrize("name", ["follow", "wait", "request", "map"])
-async def test_an_outer_timeout_ends_an_action(
+async def test_an_outer_timeout_ends_a_request(
     fake_api: FakeAPI, client: duvo.AsyncClient, held: Held, name: str
 ) -> None:
     run_id = fake_api.start()
@@ -120,7 +120,7 @@ async def test_a_follow_continues_after_a_cancellation_where_it_was(
         assert [message.content async for message in messages] == ["second"]
 
 
-async def test_a_pause_that_is_cancelled_again_and_again_ends(
+async def test_a_pause_that_is_cancelled_repeatedly_ends_on_time(
     fake_api: FakeAPI, client: duvo.AsyncClient
 ) -> None:
     run_id = fake_api.start()
@@ -160,7 +160,7 @@ async def test_the_team_is_found_although_the_task_that_was_finding_it_was_cance
     held.holds = lambda seen: seen.path == "/v2/teams"
     async with duvo.AsyncClient(api_key=KEY, base_url=fake_api.base_url) as client:
         runs = client.runs.list()
-        # Both are kept, as a task group or a debugger would keep them.
+        # The task and its exception are kept, as by a task group or a debugger.
         tasks = [asyncio.ensure_future(anext(runs)), asyncio.ensure_future(client.find_team_id())]
         await held.reached()
         for task in tasks:
@@ -197,7 +197,7 @@ async def test_a_map_under_an_anyio_scope_records_the_starts_that_were_sent(
         except duvo.JournalError:
             await asyncio.sleep(0.05)
     assert fake_api.count("POST", "/runs") == 1
-    # It was recorded as started: nobody had to search for it.
+    # The journal has the run, so no search was needed.
     assert not [seen for seen in fake_api.requests if "/messages?limit=10" in seen.target]
 
 
@@ -227,7 +227,7 @@ async def test_many_cancellations_leak_neither_connections_nor_tasks(
     for number in range(60):
         action = list(ACTIONS.values())[number % len(ACTIONS)]
         task = asyncio.ensure_future(action(client, run_id))
-        # At another place each time.
+        # Cancelled at another place each time.
         for _ in range(number * 3):
             await asyncio.sleep(0)
         task.cancel()

@@ -64,7 +64,7 @@ async def test_aclose_from_another_task_ends_a_pause_at_once(
     assert time.monotonic() - began < 0.5
 
 
-async def test_leaving_the_block_closes_the_iterator(
+async def test_leaving_an_async_with_block_closes_its_iterator(
     fake_api: FakeAPI, client: duvo.AsyncClient
 ) -> None:
     run_id = fake_api.start()
@@ -119,7 +119,7 @@ async def test_a_closed_client_opens_new_connections(
     await client.aclose()
 
 
-async def test_closing_a_client_while_its_tasks_send_spoils_nothing(
+async def test_closing_a_client_does_not_disturb_requests_of_its_tasks(
     fake_api: FakeAPI, client: duvo.AsyncClient
 ) -> None:
     run_id = fake_api.start()
@@ -134,7 +134,7 @@ async def test_closing_a_client_while_its_tasks_send_spoils_nothing(
     await until(lambda: connections(fake_api) == 0)
 
 
-async def test_a_batch_that_is_dropped_ends_its_work(
+async def test_a_batch_without_references_ends_its_work(
     fake_api: FakeAPI, client: duvo.AsyncClient, tmp_path: Path
 ) -> None:
     journal = tmp_path / "journal"

@@ -1,4 +1,4 @@
-"""Without `await` nothing is read and nothing is sent; what cannot work is raised where it is."""
+"""Without `await` nothing is read or sent; errors that need it are raised by the first `await`."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_a_profile_is_read_by_the_first_request(fake_api: FakeAPI) -> None
         assert await items(client.runs.list()) == []
 
 
-async def test_the_environment_is_read_at_once(
+async def test_an_async_client_reads_the_environment_at_once(
     fake_api: FakeAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DUVO_API_KEY", KEY)
@@ -135,7 +135,7 @@ REQUESTS: dict[str, Callable[[duvo.AsyncClient], Awaitable[Any]]] = {
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-async def test_a_team_that_has_to_be_chosen_is_raised_by_the_first_request(
+async def test_an_ambiguous_team_is_raised_by_the_first_request(
     fake_api: FakeAPI, name: str
 ) -> None:
     fake_api.teams.append({"id": "other", "name": "Sales", "organization_id": None})
@@ -181,7 +181,7 @@ async def test_a_journal_in_use_is_raised_by_the_first_item(
         ),
     ],
 )
-def test_arguments_that_cannot_work_are_raised_at_once(
+def test_invalid_arguments_of_an_async_client_are_raised_at_once(
     call: Callable[[Any], Any], says: str
 ) -> None:
     with pytest.raises(duvo.ConfigError, match=says):

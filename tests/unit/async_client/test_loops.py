@@ -85,7 +85,7 @@ def test_tasks_of_one_loop_share_a_client(fake_api: FakeAPI) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("copied", [pickle.dumps, copy.deepcopy])
-async def test_nothing_that_sends_can_be_pickled(
+async def test_objects_of_an_async_client_that_send_cannot_be_pickled(
     fake_api: FakeAPI, client: duvo.AsyncClient, copied: Callable[[Any], Any]
 ) -> None:
     run = await client.runs.get(fake_api.start())
@@ -95,7 +95,7 @@ async def test_nothing_that_sends_can_be_pickled(
 
 
 @pytest.mark.anyio
-async def test_two_tasks_do_not_iterate_over_one_iterator(
+async def test_a_second_task_on_an_iterator_is_refused(
     fake_api: FakeAPI, client: duvo.AsyncClient
 ) -> None:
     fake_api.headers["duvo-long-poll"] = "25"

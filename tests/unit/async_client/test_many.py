@@ -20,7 +20,7 @@ FOLLOWS = 500
 MOST_THREADS = 3
 
 
-async def test_one_client_holds_hundreds_of_follows_with_hardly_a_thread(
+async def test_an_async_client_follows_hundreds_of_runs_with_hardly_a_thread(
     record_property: Callable[[str, object], None],
 ) -> None:
     with holding() as server:

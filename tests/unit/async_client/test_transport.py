@@ -1,4 +1,4 @@
-"""How requests go out by httpx2: the key, sessions, deadlines, what is loaded and when."""
+"""The async transport: the key, sessions, deadlines, and when modules are loaded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.unit.async_client.conftest import connections, until
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_key_in_netrc_does_not_replace_ours(
+async def test_a_password_in_netrc_does_not_replace_the_key(
     fake_api: FakeAPI, client: duvo.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -154,7 +154,7 @@ async def test_a_program_can_be_tested_with_mocked_responses() -> None:
         assert await client.teams.list() == []
 
 
-async def test_an_error_of_a_callers_transport_is_the_callers() -> None:
+async def test_an_exception_of_a_callers_transport_reaches_the_caller() -> None:
     def fail(request: httpx2.Request) -> httpx2.Response:
         raise ZeroDivisionError("mine")
 
@@ -197,7 +197,7 @@ def deaf() -> Iterator[str]:
         listener = sockets.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
-        # What the listener may queue is queued: a further connection waits.
+        # The listener's queue is full: a further connection waits.
         for _ in range(4):
             queued = sockets.enter_context(socket.socket())
             queued.setblocking(False)
@@ -270,7 +270,7 @@ async def test_connections_that_are_not_used_for_long_are_closed(
     await until(lambda: connections(fake_api) <= 1)
 
 
-async def test_a_failure_shows_the_key_nowhere(fake_api: FakeAPI) -> None:
+async def test_no_text_of_a_failed_request_contains_the_key(fake_api: FakeAPI) -> None:
     fake_api.before = lambda seen: (200, b"x", {"content-length": "400"})
     async with duvo.AsyncClient(KEY, fake_api.base_url, TEAM, max_retries=0) as client:
         with pytest.raises(duvo.ConnectionError) as caught:

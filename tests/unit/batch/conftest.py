@@ -1,4 +1,4 @@
-"""Agents that work on the fake API, and a pace that tests can wait for."""
+"""An agent that works on the runs of the fake API, and a quick pace of polling."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.servers.fake_api import FakeAPI, ReceivedRequest
 
 
 class Agent:
-    """Works on each run whenever the list is read.
+    """Handles every run each time the list is read.
 
     Attributes:
-        does: what to do for a start message: end as `completed`, `failed` or
-            `interrupted`, `ask` (and end once that is answered), `question`,
-            `work` (go on), or `vanish`.
-        most: the most runs that have been at work at once.
-        replies: what was replied and taken, by start message.
+        does: maps a start message to an action: end as `completed`, `failed` or
+            `interrupted`, `ask` (and end once answered), `question`, `work`
+            (keep running), or `vanish`.
+        most: the largest number of runs that were running at a time.
+        replies: accepted replies by start message.
     """
 
     def __init__(self, fake_api: FakeAPI):
@@ -54,7 +54,7 @@ class Agent:
 
     @property
     def at_work_on(self) -> list[str]:
-        """The start messages of the runs at work."""
+        """The start messages of running runs."""
         return [self.message(run_id) for run_id in self.at_work]
 
     @property
@@ -85,7 +85,7 @@ class Agent:
 
 @pytest.fixture
 def quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The list is read as often as a server near by would let us."""
+    """Poll with very short pauses."""
     monkeypatch.setattr(polling, "SHORTEST_PAUSE", 0.02)
     monkeypatch.setattr(polling, "LONGEST_PAUSE", 0.05)
     monkeypatch.setattr(watcher, "_SWEEP_EVERY", 0.05)
@@ -93,5 +93,5 @@ def quick_pace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def agent(fake_api: FakeAPI, quick_pace: None) -> Agent:
-    """The agent that works on all runs of the fake API."""
+    """An agent that handles all runs of the fake API."""
     return Agent(fake_api)

@@ -32,7 +32,7 @@ def has_none(run_id: str) -> bool:
 
 
 def begun(fake_api: FakeAPI, *texts: str, speaks: bool = True, **fields: Any) -> str:
-    """A run whose conversation begins with these texts of the user."""
+    """Start a run whose conversation begins with these texts of the user."""
     run_id = fake_api.start(**fields)
     for text in texts:
         fake_api.say(run_id, text, role="user")
@@ -51,7 +51,9 @@ def found(client: duvo.Client, message: str | None, **given: Any) -> str | None:
 # By the message
 
 
-def test_a_start_whose_answer_was_lost_is_found(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_a_run_whose_start_response_was_lost_is_found(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     for number in range(3):
         begun(fake_api, "instructions", f"Process INV-{number}")
     mark = newest_mark(client, AGENT)
@@ -71,7 +73,9 @@ def test_a_start_whose_answer_was_lost_is_found(fake_api: FakeAPI, client: duvo.
     assert found(client, "Process INV-2", mark=mark, has_run=known) is None
 
 
-def test_the_message_is_equal_to_the_letter(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_a_run_is_found_only_by_the_exact_start_message(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     for text in ("x ", " x", "X", "x\n", "xx"):
         begun(fake_api, "instructions", text)
     begun(fake_api, "instructions", "Process y", "x")
@@ -80,7 +84,7 @@ def test_the_message_is_equal_to_the_letter(fake_api: FakeAPI, client: duvo.Clie
     assert found(client, "y") is None
 
 
-def test_what_is_said_once_the_session_began_is_no_start_message(
+def test_user_messages_after_the_session_began_are_not_start_messages(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = begun(fake_api, "instructions", "Process INV-1")
@@ -117,18 +121,18 @@ def test_what_is_said_once_the_session_began_is_no_start_message(
         ("", ["i", ""], True, "yes"),
     ],
 )
-def test_how_a_beginning_fits(
+def test_an_opening_is_compared_with_the_start_message(
     message: str | None, texts: list[str], whole: bool, expected: str
 ) -> None:
     assert fit(message, Opening(tuple(texts), whole)) == expected
 
 
-def test_a_run_that_ended_unsaid_possibly_fits_a_message() -> None:
+def test_a_run_that_ended_without_messages_may_fit_any_start() -> None:
     assert fit("m", Opening((), True, has_ended=True)) == "maybe"
     assert fit(None, Opening((), True, has_ended=True)) == "yes"
 
 
-# By agent and time, and never another's
+# By agent and time
 
 
 def test_runs_older_than_the_batch_are_never_adopted(
@@ -147,7 +151,7 @@ def test_runs_older_than_the_batch_are_never_adopted(
     assert found(client, "m", mark=mark) == twin
 
 
-def test_a_server_that_leaves_out_since_and_agent_and_order_misleads_nobody(
+def test_no_wrong_run_is_adopted_when_the_server_ignores_filters_and_order(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     begun(fake_api, "m")
@@ -164,12 +168,12 @@ def test_a_server_that_leaves_out_since_and_agent_and_order_misleads_nobody(
     assert found(client, "m", mark=mark) == ours
 
 
-def test_an_agent_without_runs_has_a_mark_too(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_the_mark_of_an_agent_without_runs_is_empty(fake_api: FakeAPI, client: duvo.Client) -> None:
     begun(fake_api, "m", agent_id=OTHER_AGENT)
     assert newest_mark(client, AGENT) == NOTHING
 
 
-def test_another_rows_run_is_not_read(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_the_run_of_another_row_is_not_read(fake_api: FakeAPI, client: duvo.Client) -> None:
     taken = {begun(fake_api, "m") for _ in range(3)}
     assert found(client, "m", has_run=taken.__contains__) is None
     assert fake_api.count("GET", "/messages") == 0
@@ -177,7 +181,7 @@ def test_another_rows_run_is_not_read(fake_api: FakeAPI, client: duvo.Client) ->
     assert found(client, "m", has_run=taken.__contains__) == free
 
 
-def test_runs_without_a_time_are_not_guessed_about(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_runs_without_a_creation_time_are_an_error(fake_api: FakeAPI, client: duvo.Client) -> None:
     begun(fake_api, "m")
     item = {"id": next(iter(fake_api.runs)), "agent_id": AGENT, "status": "running"}
     fake_api.before = lambda seen: (200, {"data": [item], "total": 1})
@@ -187,16 +191,18 @@ def test_runs_without_a_time_are_not_guessed_about(fake_api: FakeAPI, client: du
         found(client, "m")
 
 
-def test_a_run_that_is_gone_meanwhile_is_none(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_a_run_that_disappears_during_the_search_is_not_adopted(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     gone = begun(fake_api, "m")
     fake_api.before = lambda seen: (404, {}) if gone in seen.path else None
     assert found(client, "m") is None
 
 
-# Many at once
+# Several starts at a time
 
 
-def test_equal_starts_find_a_run_each_and_the_rest_none(
+def test_equal_starts_find_one_run_each_while_there_are_runs(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     runs = [begun(fake_api, "instructions", "m") for _ in range(2)]
@@ -206,7 +212,7 @@ def test_equal_starts_find_a_run_each_and_the_rest_none(
     assert answers[3] == Found(None, ())
 
 
-def test_the_list_is_read_once_for_all_and_each_candidate_once(
+def test_a_search_reads_the_list_once_and_each_candidate_once(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     for number in range(250):
@@ -219,10 +225,10 @@ def test_the_list_is_read_once_for_all_and_each_candidate_once(
     assert fake_api.count("GET", "/messages") == 20
 
 
-# What is not certain
+# Uncertain outcomes
 
 
-def test_a_start_without_a_message_takes_the_only_run_that_possibly_fits(
+def test_a_start_without_a_message_adopts_the_only_run_that_may_fit(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     begun(fake_api, "instructions", "with a message")
@@ -234,7 +240,7 @@ def test_a_start_without_a_message_takes_the_only_run_that_possibly_fits(
     assert all(one.state for one in both)
 
 
-def test_a_run_that_several_starts_possibly_made_is_nobodys(
+def test_a_run_that_several_starts_may_have_made_is_not_adopted(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     begun(fake_api, speaks=False, status="failed")
@@ -243,7 +249,7 @@ def test_a_run_that_several_starts_possibly_made_is_nobodys(
     assert found(client, "m") == next(iter(fake_api.runs))
 
 
-def test_a_conversation_that_is_empty_yet_is_looked_at_again(
+def test_a_conversation_that_is_still_empty_is_read_again(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start("pending")
@@ -269,7 +275,7 @@ def test_a_run_that_appears_late_is_found(
     assert len(clock.sleeps) == 1
 
 
-def test_while_a_run_does_not_tell_the_outcome_stays_unknown(
+def test_the_outcome_stays_unknown_while_a_candidate_says_nothing(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     silent = fake_api.start("pending")
@@ -279,7 +285,7 @@ def test_while_a_run_does_not_tell_the_outcome_stays_unknown(
     assert sum(clock.sleeps) == 3
 
 
-def test_without_anything_found_it_looks_until_the_deadline_and_no_longer(
+def test_a_search_without_candidates_ends_at_the_deadline(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     assert found(client, "m", deadline=Deadline(clock, 4)) is None

@@ -40,7 +40,7 @@ def simulated(runs: list[SimulatedRun]) -> tuple[duvo.Client, SimulatedAPI]:
     return client, server
 
 
-def test_a_run_costs_a_request_for_what_it_says_and_nothing_while_it_is_quiet() -> None:
+def test_watching_a_run_costs_a_request_for_each_message_and_none_while_it_is_quiet() -> None:
     runs = lives(150, every=300.0, ends=(300.0, 600.0), seed=1)
     client, server = simulated(runs)
     with client:
@@ -48,27 +48,27 @@ def test_a_run_costs_a_request_for_what_it_says_and_nothing_while_it_is_quiet() 
     said = sum(len(one.says) for one in runs)
     assert sum(one.type == "message" for one in events) == said
     sent = kinds(server.paths)
-    # Each is read once at the beginning; and a run may speak between the list and the read.
+    # Each run is read once at the beginning, and may speak between the list and the read.
     assert sent["messages"] <= 150 + said + sent["run"]
-    # What the list may not tell is looked for every other second at most.
+    # Changes that the list may not show are looked for every two seconds at most.
     assert sent["run"] <= 300
-    # Two pages a round, and a round a second at most.
+    # A round reads two pages, and there is at most one round a second.
     assert sent["list"] <= 2 * 600
 
 
-def test_ends_alone_cost_pages_of_the_list() -> None:
+def test_watching_for_ends_alone_reads_only_the_list() -> None:
     runs = lives(250, every=30.0, ends=(100.0, 200.0), seed=2)
     client, server = simulated(runs)
     with client:
         events = list(client.runs.watch([one.id for one in runs]))
     assert sum(one.type == "finished" for one in events) == 250
-    # By time of creation from the first round on; the first knows ids alone.
+    # The first round knows only ids; later rounds also know creation times.
     assert set(kinds(server.paths)) == {"list"}
     assert len(server.paths) <= 3 * 200
 
 
 @pytest.mark.parametrize("reports_messages", [True, False])
-def test_watching_under_a_limit_is_sooner_than_reading_in_turn(reports_messages: bool) -> None:
+def test_watching_under_a_rate_limit_is_faster_than_reading_in_turn(reports_messages: bool) -> None:
     # As dense as 1,000 runs that say something every five minutes.
     ours, theirs = compare(400, every=120.0, minutes=10.0, reports_messages=reports_messages)
     assert ours.refused == 0
@@ -76,14 +76,14 @@ def test_watching_under_a_limit_is_sooner_than_reading_in_turn(reports_messages:
     assert ours.message < theirs.message * (0.3 if reports_messages else 0.9)
 
 
-def test_more_than_can_be_read_keeps_no_end_waiting() -> None:
+def test_ends_are_prompt_when_there_are_more_messages_than_can_be_read() -> None:
     ours, theirs = compare(400, every=20.0, minutes=10.0)
     assert ours.message < theirs.message
     assert ours.finish < 10.0
     assert ours.refused == 0
 
 
-def test_an_input_costs_its_start_its_answer_and_a_share_of_the_list(
+def test_an_input_costs_two_requests_and_a_share_of_the_list(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     count = 60
@@ -91,7 +91,7 @@ def test_an_input_costs_its_start_its_answer_and_a_share_of_the_list(
     fake_api.requests.clear()
 
     def end_all(seen: ReceivedRequest) -> None:
-        # Not before all were started: then one round tells of all of them.
+        # Only once all have started, so that one round reports all of them.
         if seen.method == "GET" and fake_api.count("POST", "/runs") == count:
             for run_id in list(fake_api.runs):
                 fake_api.end(run_id)
@@ -109,7 +109,7 @@ def messages_alive() -> int:
     return sum(isinstance(one, Message) for one in gc.get_objects())
 
 
-def test_messages_are_freed_once_watched() -> None:
+def test_watched_messages_are_freed() -> None:
     now = StoppedClock().now()
     says = [[now + 0.01 * number for number in range(4000)] for _ in range(3)]
     runs = [
@@ -127,7 +127,7 @@ def test_messages_are_freed_once_watched() -> None:
     assert max(alive) < 200
 
 
-def test_runs_that_were_handed_out_are_let_go(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_yielded_runs_are_freed(fake_api: FakeAPI, client: duvo.Client) -> None:
     fake_api.headers["duvo-long-poll"] = "30"
 
     def end(seen: ReceivedRequest) -> None:
@@ -146,7 +146,7 @@ def test_runs_that_were_handed_out_are_let_go(fake_api: FakeAPI, client: duvo.Cl
             gc.collect()
             alive.append(sum(isinstance(one, runs) for one in gc.get_objects()) - before)
     assert len(alive) == 6
-    # Those at work, those that have ended and wait to be handed out, and the one in hand.
+    # Running ones, ended ones that are not yet yielded, and the current one.
     assert max(alive) <= 20 + 20 + 1
 
 
@@ -175,7 +175,7 @@ def ending(fake_api: FakeAPI) -> Iterator[FakeAPI]:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_what_is_not_needed_is_not_loaded(ending: FakeAPI, name: str) -> None:
+def test_waiting_for_many_runs_loads_only_the_modules_it_needs(ending: FakeAPI, name: str) -> None:
     program = (
         "import json, sys, duvo\n"
         "client = duvo.Client()\n"

@@ -41,7 +41,7 @@ def keys(*values: str) -> list[str]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where a journal may be made."""
+    """The path of a journal."""
     return tmp_path / "invoices.duvo-journal"
 
 
@@ -63,21 +63,21 @@ def again(file: Path, inputs: list[str]) -> list[Row]:
         return journal.take(inputs)
 
 
-# Names
+# Names of inputs
 
 
-def test_the_order_of_fields_is_no_part_of_a_content() -> None:
+def test_a_fingerprint_ignores_the_order_of_fields() -> None:
     assert fingerprints.fingerprint({"a": 1, "b": [2]}) == fingerprints.fingerprint(
         {"b": [2], "a": 1}
     )
 
 
-def test_what_is_not_the_same_json_has_another_name() -> None:
+def test_different_json_values_have_different_fingerprints() -> None:
     values: list[Any] = [1, 1.0, True, "1", None, "", [], {}, [1], {"1": 1}, "é", "\ud800"]
     assert len({fingerprints.fingerprint(value) for value in values}) == len(values)
 
 
-def test_a_key_is_never_taken_for_a_content() -> None:
+def test_a_key_never_has_the_name_of_a_content() -> None:
     name = fingerprints.fingerprint("x")
     assert fingerprints.of_key(name) != name
     assert fingerprints.is_key(fingerprints.of_key("c:x")) and not fingerprints.is_key(name)
@@ -103,14 +103,14 @@ def endless() -> list[Any]:
     ],
     ids=["nan", "inf", "set", "bytes", "object", "mixed", "endless", "tuple"],
 )
-def test_what_is_no_json_is_told_in_one_line(value: Any) -> None:
+def test_an_input_that_is_not_json_is_refused_in_one_line(value: Any) -> None:
     with pytest.raises(duvo.ConfigError, match="an input is not JSON") as caught:
         fingerprints.fingerprint(value)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 250
 
 
 @pytest.mark.parametrize("key", [7, None, ["x"], "\udcff"])
-def test_a_key_is_text_that_can_be_written(key: object) -> None:
+def test_a_key_that_is_not_encodable_text_is_refused(key: object) -> None:
     with pytest.raises(duvo.ConfigError, match="the key of an input"):
         fingerprints.of_key(key)
 
@@ -118,7 +118,7 @@ def test_a_key_is_text_that_can_be_written(key: object) -> None:
 # Rows
 
 
-def test_a_row_goes_its_way(journal: Journal) -> None:
+def test_a_row_passes_through_its_states(journal: Journal) -> None:
     (row,) = journal.take(contents("a"))
     assert (row.state, row.run_id, row.result, row.delivered) == ("new", None, None, False)
     assert len(row.idempotency_key) == 36
@@ -130,7 +130,7 @@ def test_a_row_goes_its_way(journal: Journal) -> None:
     journal.delivered([row])
 
 
-def test_each_state_is_there_in_the_next_pass(file: Path) -> None:
+def test_every_state_of_a_row_is_kept_for_the_next_pass(file: Path) -> None:
     inputs = contents(*"abcde")
     with opened(file) as journal:
         rows = journal.take(inputs)
@@ -147,7 +147,7 @@ def test_each_state_is_there_in_the_next_pass(file: Path) -> None:
     assert [row.idempotency_key for row in later] == [row.idempotency_key for row in rows]
 
 
-def test_equal_contents_are_inputs_of_their_own_and_a_file_that_grew_starts_its_new_ones_alone(
+def test_equal_contents_are_separate_rows_also_when_inputs_are_added(
     file: Path,
 ) -> None:
     with opened(file) as journal:
@@ -164,7 +164,7 @@ def test_equal_contents_are_inputs_of_their_own_and_a_file_that_grew_starts_its_
     ]
 
 
-def test_a_key_that_is_met_again_is_the_same_input(file: Path) -> None:
+def test_inputs_with_the_same_key_are_one_row(file: Path) -> None:
     with opened(file) as journal:
         rows = journal.take(keys("INV-1", "INV-2", "INV-1"))
         assert [row.repeated for row in rows] == [False, False, True]
@@ -175,7 +175,7 @@ def test_a_key_that_is_met_again_is_the_same_input(file: Path) -> None:
     assert [row.repeated for row in again(file, keys("INV-1", "INV-1"))] == [False, True]
 
 
-def test_a_pass_that_died_in_the_middle_begins_again_from_the_first_input(file: Path) -> None:
+def test_the_pass_after_an_interrupted_one_begins_at_the_first_input(file: Path) -> None:
     inputs = contents("a", "a", "a")
     with opened(file) as journal:
         rows = journal.take(inputs[:2])
@@ -184,7 +184,7 @@ def test_a_pass_that_died_in_the_middle_begins_again_from_the_first_input(file: 
     assert [row.id for row in later[:2]] == [row.id for row in rows]
 
 
-def test_given_up_is_new_again_with_the_same_key(file: Path) -> None:
+def test_a_start_that_was_given_up_is_new_again_with_the_same_idempotency_key(file: Path) -> None:
     with opened(file) as journal:
         (row,) = journal.take(contents("a"))
         journal.sending([row])
@@ -194,7 +194,7 @@ def test_given_up_is_new_again_with_the_same_key(file: Path) -> None:
     assert later.idempotency_key == row.idempotency_key
 
 
-def test_sending_again_keeps_the_moment_of_the_first_time(file: Path) -> None:
+def test_a_row_in_doubt_keeps_the_time_at_which_it_was_sent(file: Path) -> None:
     with opened(file) as journal:
         journal.sending(journal.take(contents("a")))
     with opened(file) as journal:
@@ -203,7 +203,7 @@ def test_sending_again_keeps_the_moment_of_the_first_time(file: Path) -> None:
     assert again(file, contents("a"))[0].sent_at == row.sent_at is not None
 
 
-def test_an_order_that_cannot_be_is_refused_and_changes_nothing(journal: Journal) -> None:
+def test_an_impossible_change_of_state_is_refused_and_changes_nothing(journal: Journal) -> None:
     new, sending = journal.take(contents("new", "sending"))
     journal.sending([sending])
     with pytest.raises(duvo.JournalError, match="contradicts"):
@@ -228,13 +228,13 @@ def test_two_rows_never_share_a_run(journal: Journal) -> None:
         journal.started([(rows[1], "run-1")])
 
 
-def test_nothing_to_note_is_no_error(journal: Journal) -> None:
+def test_empty_lists_of_rows_are_accepted(journal: Journal) -> None:
     assert journal.take([]) == []
     journal.sending([])
     journal.delivered([])
 
 
-def test_a_mark_is_kept_once(file: Path) -> None:
+def test_only_the_first_mark_is_kept(file: Path) -> None:
     with opened(file) as journal:
         assert journal.read_mark() is None
         journal.set_mark({"ids": ["é"]})
@@ -243,7 +243,7 @@ def test_a_mark_is_kept_once(file: Path) -> None:
         assert journal.read_mark() == {"ids": ["é"]}
 
 
-def test_inputs_are_compared_without_a_change(file: Path) -> None:
+def test_comparing_inputs_leaves_the_file_unchanged(file: Path) -> None:
     with opened(file) as journal:
         journal.take(contents("a", "a", "b", "gone") + keys("k1", "k2"))
     before = file.read_bytes()
@@ -276,7 +276,7 @@ def test_inputs_that_were_sent_with_another_message_are_counted(file: Path) -> N
 RULES = [fingerprints.BY_CONTENT, fingerprints.BY_FUNCTION, *map(fingerprints.by_field, "ab")]
 
 
-def test_a_journal_is_continued_only_by_the_rule_that_named_its_inputs(file: Path) -> None:
+def test_a_journal_is_continued_only_with_the_rule_that_named_its_inputs(file: Path) -> None:
     for given in RULES:
         with opened(file, named_by=given):
             pass
@@ -338,7 +338,7 @@ def finished(file: Path, results: dict[str, str]) -> None:
         journal.delivered(rows)
 
 
-def test_only_rows_of_failed_and_stopped_runs_become_new_again(file: Path) -> None:
+def test_retrying_makes_only_rows_of_failed_and_stopped_runs_new(file: Path) -> None:
     finished(file, {"a": COMPLETED, "b": FAILED, "c": STOPPED})
     names = contents("a", "b", "c", "d")
     with opened(file) as journal:
@@ -353,7 +353,7 @@ def test_only_rows_of_failed_and_stopped_runs_become_new_again(file: Path) -> No
         assert row.idempotency_key != old.idempotency_key
 
 
-def test_runs_of_earlier_attempts_are_remembered(file: Path) -> None:
+def test_a_journal_remembers_the_runs_of_earlier_attempts(file: Path) -> None:
     finished(file, {"a": FAILED})
     for attempt in range(2):
         with opened(file) as journal:
@@ -366,7 +366,7 @@ def test_runs_of_earlier_attempts_are_remembered(file: Path) -> None:
         assert [journal.has_run(run_id) for run_id in known] == [True, False, True, True]
 
 
-def test_a_key_that_occurs_twice_is_started_again_once(file: Path) -> None:
+def test_a_key_that_occurs_twice_is_retried_once(file: Path) -> None:
     with opened(file) as journal:
         (row,) = journal.take(keys("a"))
         journal.sending([row])
@@ -380,7 +380,7 @@ def test_a_key_that_occurs_twice_is_started_again_once(file: Path) -> None:
 # The file
 
 
-def test_inputs_are_not_in_the_file_and_it_is_its_owners_alone(file: Path) -> None:
+def test_a_journal_is_private_and_contains_no_input(file: Path) -> None:
     with opened(file) as journal:
         (row,) = journal.take(contents("a very secret invoice"))
         finish(journal, row, "run-1")
@@ -392,7 +392,7 @@ def test_inputs_are_not_in_the_file_and_it_is_its_owners_alone(file: Path) -> No
     assert list(file.parent.glob(file.name + "*")) == [file]
 
 
-def test_a_journal_that_others_could_read_is_taken_from_them(file: Path) -> None:
+def test_a_journal_that_others_can_read_is_made_private(file: Path) -> None:
     with opened(file):
         pass
     file.chmod(0o644)
@@ -402,7 +402,7 @@ def test_a_journal_that_others_could_read_is_taken_from_them(file: Path) -> None
             assert stat.S_IMODE(one.stat().st_mode) == 0o600
 
 
-def test_a_second_journal_on_the_file_is_refused_until_the_first_is_closed(file: Path) -> None:
+def test_a_journal_file_can_be_opened_only_once_at_a_time(file: Path) -> None:
     with opened(file) as journal:
         (row,) = journal.take(contents("a"))
         with pytest.raises(duvo.JournalError, match="in use") as caught:
@@ -413,7 +413,7 @@ def test_a_second_journal_on_the_file_is_refused_until_the_first_is_closed(file:
 
 
 @pytest.mark.parametrize("what", list(OWNER))
-def test_another_batchs_journal_is_refused(file: Path, what: str) -> None:
+def test_the_journal_of_another_batch_is_refused(file: Path, what: str) -> None:
     with opened(file):
         pass
     with pytest.raises(duvo.JournalError, match=f"belongs to .*{OWNER[what]}, not to other"):
@@ -422,7 +422,7 @@ def test_another_batchs_journal_is_refused(file: Path, what: str) -> None:
         pass
 
 
-def test_files_that_are_no_journals_are_refused_and_left_alone(file: Path) -> None:
+def test_files_that_are_not_journals_are_refused_and_unchanged(file: Path) -> None:
     file.write_text("number,supplier\n" * 100)
     with pytest.raises(duvo.JournalError, match="is not a journal"):
         Journal(file, **OWNER)
@@ -438,7 +438,7 @@ def test_files_that_are_no_journals_are_refused_and_left_alone(file: Path) -> No
     assert stat.S_IMODE(file.stat().st_mode) == 0o644
 
 
-def test_a_newer_versions_journal_is_refused(file: Path) -> None:
+def test_a_journal_of_a_newer_version_is_refused(file: Path) -> None:
     with opened(file):
         pass
     with closing(sqlite3.connect(file)) as newer:
@@ -452,7 +452,7 @@ def test_an_empty_file_becomes_a_journal(file: Path) -> None:
     assert again(file, contents("a"))[0].state == "new"
 
 
-def test_places_where_no_file_can_be_are_told_in_one_line(tmp_path: Path) -> None:
+def test_an_impossible_path_of_a_journal_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(duvo.JournalError, match=r"the directory .*/missing does not exist"):
         Journal(tmp_path / "missing" / "journal", **OWNER)
     with pytest.raises(duvo.JournalError, match="is a directory"):
@@ -461,7 +461,7 @@ def test_places_where_no_file_can_be_are_told_in_one_line(tmp_path: Path) -> Non
         Journal("a\0b", **OWNER)
 
 
-def test_a_name_that_sqlite_would_take_for_memory_is_a_file(
+def test_a_name_that_means_memory_to_sqlite_is_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -473,7 +473,7 @@ def test_a_name_that_sqlite_would_take_for_memory_is_a_file(
 
 @pytest.fixture
 def nobody() -> Iterator[None]:
-    """Without root's rights, which no mode keeps out."""
+    """Run without root's rights, which file modes do not limit."""
     if os.geteuid() != 0:
         yield
         return
@@ -484,7 +484,7 @@ def nobody() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_a_folder_or_a_file_that_may_not_be_written_to_is_told(nobody: None) -> None:
+def test_a_journal_that_cannot_be_written_is_refused(nobody: None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "journal"
         with opened(file):
@@ -500,7 +500,7 @@ def test_a_folder_or_a_file_that_may_not_be_written_to_is_told(nobody: None) -> 
         Path(folder).chmod(0o700)
 
 
-def test_a_disk_that_is_full_is_a_journal_error_and_what_was_noted_stays(file: Path) -> None:
+def test_a_full_disk_is_a_journal_error_and_loses_no_recorded_state(file: Path) -> None:
     with opened(file) as journal:
         rows = journal.take(contents("a", "b"))
         journal.sending(rows)
@@ -513,7 +513,7 @@ def test_a_disk_that_is_full_is_a_journal_error_and_what_was_noted_stays(file: P
     assert [row.state for row in again(file, contents("a", "b"))] == ["started", "finished"]
 
 
-def test_a_closed_journal_says_so(journal: Journal) -> None:
+def test_using_a_closed_journal_is_an_error(journal: Journal) -> None:
     journal.close()
     journal.close()
     with pytest.raises(duvo.JournalError, match="cannot be used any more"):
@@ -543,7 +543,7 @@ def holder(file: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_of_processes_that_open_it_at_the_same_moment_one_holds_it_until_it_is_killed(
+def test_one_of_several_processes_holds_a_journal_until_it_is_killed(
     file: Path,
 ) -> None:
     processes = [holder(file) for _ in range(4)]

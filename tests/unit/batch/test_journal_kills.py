@@ -17,7 +17,7 @@ from duvo._batch.journal import Journal
 
 INPUTS = 200
 
-# Each line that it writes is a promise: what was noted before it is in the file.
+# Each printed line is a promise that the file already has what it says.
 WORK = """
 import itertools, sys
 from duvo._batch import fingerprints
@@ -50,15 +50,15 @@ sys.stdin.read()
 STATES = ["taken", "sending", "started", "finished", "delivered"]
 
 
-def noted(row: Row) -> int:
-    """How far the file says that the row came."""
+def passed(row: Row) -> int:
+    """Return the number of states that the row has passed, by the file."""
     if row.delivered:
         return 4
     return ["new", "sending", "started", "finished"].index(row.state)
 
 
 @pytest.mark.seeds(quick=2, full=4)
-def test_a_kill_loses_nothing_that_was_noted(tmp_path: Path, seed: int) -> None:
+def test_a_kill_loses_no_recorded_state(tmp_path: Path, seed: int) -> None:
     moments = random.Random(seed)
     file = tmp_path / "journal"
     inputs = [fingerprints.fingerprint(index % 7) for index in range(INPUTS)]
@@ -74,7 +74,7 @@ def test_a_kill_loses_nothing_that_was_noted(tmp_path: Path, seed: int) -> None:
         promised: dict[int, int] = {}
         last = moments.randrange(600)
         with process:
-            # What it says until it is dead is a promise, up to a line that was cut.
+            # Every whole line printed before the kill is a promise.
             for number, line in enumerate(process.stdout):
                 if number == last or line == "end\n":
                     process.kill()
@@ -89,7 +89,7 @@ def test_a_kill_loses_nothing_that_was_noted(tmp_path: Path, seed: int) -> None:
             assert len({row.id for row in rows}) == INPUTS
             for row in rows:
                 assert keys.setdefault(row.id, row.idempotency_key) == row.idempotency_key
-                assert noted(row) >= promised.get(row.id, 0)
+                assert passed(row) >= promised.get(row.id, 0)
                 if row.run_id is not None:
                     assert row.run_id == f"run-of-{row.idempotency_key}"
                 if row.state == "finished":

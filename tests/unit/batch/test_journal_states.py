@@ -1,4 +1,4 @@
-"""Any order of what can happen to a journal, beside a model of what must then be true."""
+"""Any sequence of changes to a journal, compared with a model of its rows."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ OWNER = {"server": "s", "team_id": "t", "agent_id": "a"}
 CONTENTS = [fingerprints.fingerprint(value) for value in ("a", "b", {"n": 1})]
 KEYS = [fingerprints.of_key(value) for value in ("k1", "k2")]
 NAMES = st.lists(st.sampled_from(CONTENTS + KEYS), min_size=1, max_size=4)
-ORDERS = ["sending", "given_up", "started", "finished", "delivered"]
+CHANGES = ["sending", "given_up", "started", "finished", "delivered"]
 
-# From which states an order leads where.
+# The states in which a change is allowed, and the state after it.
 ALLOWED = {
     "sending": ({"new", "sending"}, "sending"),
     "given_up": ({"sending"}, "new"),
@@ -61,7 +61,7 @@ class Known:
 
 
 class Batches(RuleBasedStateMachine):
-    """One journal file, in which pass after pass is begun, worked at, and broken off."""
+    """One journal file and its passes, each of which may be interrupted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,13 +82,13 @@ class Batches(RuleBasedStateMachine):
         self.journal = Journal(self.file, **OWNER)
 
     @rule()
-    def close_and_go_on(self) -> None:
+    def close_and_continue(self) -> None:
         self.journal.close()
         self.begin_a_pass()
 
     @rule()
-    def kill_and_go_on(self) -> None:
-        # What a killed process leaves behind is what stands in its files at that moment.
+    def kill_and_continue(self) -> None:
+        # A killed process leaves its files as they are at that moment.
         copy = self.folder / f"journal-{next(self.numbers) + 1}"
         for end in ("", "-wal"):
             source = Path(f"{self.file}{end}")
@@ -114,31 +114,31 @@ class Batches(RuleBasedStateMachine):
             self.rows.append(row)
 
     @precondition(lambda self: self.rows)
-    @rule(order=st.sampled_from(ORDERS), data=st.data())
-    def note(self, order: str, data: st.DataObject) -> None:
+    @rule(change=st.sampled_from(CHANGES), data=st.data())
+    def record(self, change: str, data: st.DataObject) -> None:
         rows = data.draw(
             st.lists(
                 st.sampled_from(self.rows), min_size=1, max_size=3, unique_by=lambda row: row.id
             )
         )
         known = [self.known[row.name, row.occurrence] for row in rows]
-        before, after = ALLOWED[order]
-        words = [f"{order}-{next(self.numbers)}" for _ in rows]
+        before, after = ALLOWED[change]
+        words = [f"{change}-{next(self.numbers)}" for _ in rows]
         values: list[Any] = list(rows)
-        if order == "finished":
+        if change == "finished":
             words = [result(data.draw(st.sampled_from(["completed", "failed"]))) for _ in rows]
-        if order in ("started", "finished"):
+        if change in ("started", "finished"):
             values = list(zip(rows, words, strict=True))
         if not all(one.state in before for one in known):
             with pytest.raises(duvo.JournalError):
-                getattr(self.journal, order)(values)
+                getattr(self.journal, change)(values)
             return
-        getattr(self.journal, order)(values)
+        getattr(self.journal, change)(values)
         for one, word in zip(known, words, strict=True):
             one.state = after
-            one.run_id = word if order == "started" else one.run_id
-            one.result = word if order == "finished" else one.result
-            one.delivered = one.delivered or order == "delivered"
+            one.run_id = word if change == "started" else one.run_id
+            one.result = word if change == "finished" else one.result
+            one.delivered = one.delivered or change == "delivered"
 
     @precondition(lambda self: self.rows)
     @rule(data=st.data())

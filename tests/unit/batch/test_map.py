@@ -1,4 +1,4 @@
-"""A run for each input: what is started, when, and what comes of it."""
+"""`map`: a run for each input, when runs start, and their results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_an_agent_may_be_given_by_its_name(client: duvo.Client, agent: Agent) ->
     assert len(list(client.runs.map("Invoice approver", ["one"]))) == 1
 
 
-def test_there_may_be_no_inputs(client: duvo.Client, fake_api: FakeAPI) -> None:
+def test_a_map_without_inputs_starts_nothing(client: duvo.Client, fake_api: FakeAPI) -> None:
     assert list(client.runs.map(AGENT, [])) == []
     assert fake_api.count("POST", "/runs") == 0
 
@@ -43,7 +43,7 @@ def test_there_may_be_no_inputs(client: duvo.Client, fake_api: FakeAPI) -> None:
 @pytest.mark.parametrize(
     "given", [{"number": "INV-1", "größe": 2}, ["a", 1], 7, 1.5, None, True, "", "Größe"]
 )
-def test_text_is_the_start_message_and_anything_else_is_it_as_json(
+def test_a_text_input_is_the_start_message_and_any_other_input_is_sent_as_json(
     client: duvo.Client, agent: Agent, given: Any
 ) -> None:
     ((back, _),) = client.runs.map(AGENT, [given])
@@ -52,21 +52,21 @@ def test_text_is_the_start_message_and_anything_else_is_it_as_json(
     assert (message if isinstance(given, str) else json.loads(message)) == given
 
 
-def test_messages_are_made_by_the_caller(client: duvo.Client, agent: Agent) -> None:
+def test_the_callers_function_makes_the_start_messages(client: duvo.Client, agent: Agent) -> None:
     rows = [{"number": 1}, {"number": 2}]
     results = client.runs.map(AGENT, rows, message=lambda row: f"Process {row['number']}")
     assert [one.input for one in sorted(results, key=lambda one: one.index)] == rows
     assert sorted(agent.messages) == ["Process 1", "Process 2"]
 
 
-def test_equal_inputs_are_as_many_runs(client: duvo.Client, agent: Agent) -> None:
+def test_equal_inputs_have_separate_runs(client: duvo.Client, agent: Agent) -> None:
     results = list(client.runs.map(AGENT, ["same", "same"]))
     assert len({one.run.id for one in results}) == 2
     assert agent.messages == ["same", "same"]
 
 
 @pytest.mark.parametrize("key", ["number", lambda row: f"number {row['number']}"])
-def test_inputs_of_one_key_are_one_input(client: duvo.Client, agent: Agent, key: Any) -> None:
+def test_inputs_with_the_same_key_have_one_run(client: duvo.Client, agent: Agent, key: Any) -> None:
     rows = [{"number": 1, "try": 1}, {"number": 2, "try": 1}, {"number": 1, "try": 2}]
     results = list(client.runs.map(AGENT, rows, key=key))
     assert sorted(one.index for one in results) == [0, 1]
@@ -76,7 +76,7 @@ def test_inputs_of_one_key_are_one_input(client: duvo.Client, agent: Agent, key:
     assert len(agent.messages) == 2
 
 
-def test_results_come_in_the_order_of_the_ends(client: duvo.Client, agent: Agent) -> None:
+def test_results_come_in_the_order_in_which_runs_end(client: duvo.Client, agent: Agent) -> None:
     ended: list[str] = []
     agent.does = lambda message: "completed" if message in ended else "work"
     results = client.runs.map(AGENT, ["first", "second", "third"])
@@ -86,7 +86,7 @@ def test_results_come_in_the_order_of_the_ends(client: duvo.Client, agent: Agent
     assert list(results) == []
 
 
-def test_inputs_are_taken_as_there_is_room(client: duvo.Client, agent: Agent) -> None:
+def test_inputs_are_taken_only_as_runs_can_start(client: duvo.Client, agent: Agent) -> None:
     taken = 0
     given_back = 0
 
@@ -94,7 +94,7 @@ def test_inputs_are_taken_as_there_is_room(client: duvo.Client, agent: Agent) ->
         nonlocal taken
         for number in range(20):
             taken += 1
-            # As many as may be at work, and as many that ended since and come next.
+            # At most as many as may run, and as many ended ones that are not yet yielded.
             assert taken <= given_back + 8
             yield str(number)
 
@@ -106,7 +106,7 @@ def test_inputs_are_taken_as_there_is_room(client: duvo.Client, agent: Agent) ->
     assert agent.most <= 4
 
 
-def test_no_more_runs_than_allowed_are_at_work(client: duvo.Client, agent: Agent) -> None:
+def test_concurrency_limits_the_number_of_running_runs(client: duvo.Client, agent: Agent) -> None:
     released: list[str] = []
     agent.does = lambda message: "completed" if message in released else "work"
     inputs = [str(number) for number in range(12)]
@@ -122,9 +122,7 @@ def test_no_more_runs_than_allowed_are_at_work(client: duvo.Client, agent: Agent
     assert (len(seen), agent.most) == (12, 3)
 
 
-def test_an_input_that_is_long_in_coming_does_not_hold_up_the_one_before(
-    client: duvo.Client, agent: Agent
-) -> None:
+def test_a_slow_input_does_not_delay_the_one_before(client: duvo.Client, agent: Agent) -> None:
     def inputs() -> Iterator[str]:
         yield "one"
         wait_for(lambda: agent.messages == ["one"])
@@ -133,7 +131,7 @@ def test_an_input_that_is_long_in_coming_does_not_hold_up_the_one_before(
     assert len(list(client.runs.map(AGENT, inputs()))) == 2
 
 
-def test_progress_is_told_to_any_thread(client: duvo.Client, agent: Agent) -> None:
+def test_progress_can_be_read_in_any_thread(client: duvo.Client, agent: Agent) -> None:
     ends = {"a": "completed", "b": "failed", "c": "interrupted"}
     agent.does = lambda message: ends.get(message, "ask" if message == "d" else "work")
     results = client.runs.map(AGENT, ["a", "b", "c", "d", "e"])
@@ -147,7 +145,7 @@ def test_progress_is_told_to_any_thread(client: duvo.Client, agent: Agent) -> No
     assert not thread.is_alive()
 
 
-def test_a_run_that_did_not_complete_is_a_result_too(client: duvo.Client, agent: Agent) -> None:
+def test_failed_and_stopped_runs_are_results(client: duvo.Client, agent: Agent) -> None:
     agent.does = lambda message: "failed"
     (result,) = client.runs.map(AGENT, ["one"])
     assert (result.run.status, result.run.answer) == ("failed", "did one")
@@ -157,7 +155,7 @@ def test_a_run_that_did_not_complete_is_a_result_too(client: duvo.Client, agent:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "text"),
     [
         ({"concurrency": 0}, "concurrency must be 1 or more"),
         ({"concurrency": True}, "concurrency must be 1 or more"),
@@ -167,16 +165,18 @@ def test_a_run_that_did_not_complete_is_a_result_too(client: duvo.Client, agent:
         ({"inputs": 5}, "inputs must be a list or another iterable"),
     ],
 )
-def test_what_cannot_work_is_refused_at_once(
-    client: duvo.Client, fake_api: FakeAPI, arguments: Any, told: str
+def test_invalid_arguments_of_map_are_refused_at_once(
+    client: duvo.Client, fake_api: FakeAPI, arguments: Any, text: str
 ) -> None:
-    with pytest.raises(duvo.ConfigError, match=told):
+    with pytest.raises(duvo.ConfigError, match=text):
         client.runs.map(AGENT, **{"inputs": ["one"], **arguments})
     assert fake_api.requests == []
 
 
 @pytest.mark.blocking_only
-def test_what_is_no_executor_is_refused_at_once(client: duvo.Client, fake_api: FakeAPI) -> None:
+def test_an_executor_of_another_type_is_refused_at_once(
+    client: duvo.Client, fake_api: FakeAPI
+) -> None:
     executor: Any = 3
     with pytest.raises(duvo.ConfigError, match="executor must be an Executor, not 3"):
         client.runs.map(AGENT, ["one"], executor=executor)
@@ -184,6 +184,6 @@ def test_what_is_no_executor_is_refused_at_once(client: duvo.Client, fake_api: F
 
 
 @pytest.mark.blocking_only
-def test_an_agent_that_is_not_there_is_told_at_once(client: duvo.Client) -> None:
+def test_an_unknown_agent_of_a_map_is_reported_at_once(client: duvo.Client) -> None:
     with pytest.raises(duvo.NotFound, match="no agent is called 'Nobody'"):
         client.runs.map("Nobody", ["one"])

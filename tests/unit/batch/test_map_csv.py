@@ -14,7 +14,7 @@ from tests.unit.batch.conftest import Agent
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the results are."""
+    """The path of the results."""
     return tmp_path / "results.csv"
 
 
@@ -77,7 +77,7 @@ def test_inputs_whose_runs_wait_for_a_human_have_that_status(
     assert statuses(file) == [("a", "completed"), ("b", "waiting"), ("new", "not started")]
 
 
-def test_a_csv_does_not_change_what_is_started_later(
+def test_writing_a_csv_does_not_change_what_is_started_later(
     client: duvo.Client, agent: Agent, tmp_path: Path, file: Path
 ) -> None:
     journal = tmp_path / "journal"
@@ -90,7 +90,7 @@ def test_a_csv_does_not_change_what_is_started_later(
         assert again.compare(["a", "b", "c"]).new == 1
 
 
-def test_a_csv_needs_a_journal(client: duvo.Client, agent: Agent, file: Path) -> None:
+def test_a_csv_of_results_needs_a_journal(client: duvo.Client, agent: Agent, file: Path) -> None:
     results = client.runs.map(AGENT, ["a"])
     list(results)
     with pytest.raises(duvo.ConfigError, match="a CSV of results is made from a journal"):

@@ -1,4 +1,4 @@
-"""What goes wrong with one input, and what goes wrong with all."""
+"""Failures of one input, and failures that end a batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.unit.batch.conftest import Agent
 
 
 def refusing(fake_api: FakeAPI, agent: Agent, status: int, *messages: str) -> None:
-    """Starts with these messages are answered with that status."""
+    """Refuse starts with these messages with that status."""
 
     def before(seen: ReceivedRequest) -> Any:
         if (
@@ -33,7 +33,7 @@ def refusing(fake_api: FakeAPI, agent: Agent, status: int, *messages: str) -> No
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 422])
-def test_what_is_refused_of_one_input_is_told_when_all_others_are_done(
+def test_refused_inputs_are_reported_after_all_other_results(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, status: int
 ) -> None:
     refusing(fake_api, agent, status, "b", "d")
@@ -57,7 +57,7 @@ def test_what_is_refused_of_one_input_is_told_when_all_others_are_done(
     ("status", "kind"),
     [(401, duvo.AuthenticationError), (403, duvo.PermissionDenied), (404, duvo.NotFound)],
 )
-def test_what_is_refused_of_all_is_told_at_once_and_starts_again_as_new(
+def test_an_error_that_concerns_all_inputs_ends_the_batch_and_leaves_no_doubt(
     fake_api: FakeAPI,
     client: duvo.Client,
     agent: Agent,
@@ -74,7 +74,7 @@ def test_what_is_refused_of_all_is_told_at_once_and_starts_again_as_new(
     fake_api.before = agent.before
     lists = fake_api.count("GET", "/runs")
     assert len(list(client.runs.map(AGENT, inputs[:1], journal=journal))) == 1
-    # Nothing was in doubt, so that nothing was looked for.
+    # No start was in doubt, so no run was searched for.
     assert "since" not in fake_api.requests[lists].query
     assert agent.messages == ["0"]
 
@@ -98,7 +98,7 @@ def test_a_batch_may_begin_in_an_outage(fake_api: FakeAPI, agent: Agent) -> None
 
 @pytest.mark.parametrize("journal", [None, "journal"])
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "text"),
     [
         ({1, 2}, "not JSON"),
         (float("nan"), "not JSON"),
@@ -106,8 +106,8 @@ def test_a_batch_may_begin_in_an_outage(fake_api: FakeAPI, agent: Agent) -> None
         (ZeroDivisionError("while reading"), "while reading"),
     ],
 )
-def test_inputs_that_cannot_be_taken_end_the_taking_but_not_what_is_at_work(
-    client: duvo.Client, agent: Agent, tmp_path: Path, bad: Any, told: str, journal: str | None
+def test_a_bad_input_ends_the_batch_after_the_runs_before_it(
+    client: duvo.Client, agent: Agent, tmp_path: Path, bad: Any, text: str, journal: str | None
 ) -> None:
     def inputs() -> Iterator[Any]:
         yield "a"
@@ -120,7 +120,7 @@ def test_inputs_that_cannot_be_taken_end_the_taking_but_not_what_is_at_work(
     file = journal and tmp_path / journal
     results = client.runs.map(AGENT, inputs(), journal=file)
     seen = []
-    with pytest.raises((duvo.ConfigError, ZeroDivisionError), match=told):
+    with pytest.raises((duvo.ConfigError, ZeroDivisionError), match=text):
         for result in results:
             seen.append(result.input)
     assert sorted(seen) == ["a", "b"]
@@ -128,7 +128,7 @@ def test_inputs_that_cannot_be_taken_end_the_taking_but_not_what_is_at_work(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "text"),
     [
         ({"message": lambda given: given["nothing"]}, "nothing"),
         ({"message": lambda given: 7}, "the message of input 1 must be text, not 7"),
@@ -136,8 +136,8 @@ def test_inputs_that_cannot_be_taken_end_the_taking_but_not_what_is_at_work(
         ({"key": lambda given: None}, "the key of an input must be text, not None"),
     ],
 )
-def test_so_do_messages_and_keys_that_cannot_be_made(
-    client: duvo.Client, agent: Agent, arguments: Any, told: str
+def test_a_message_or_key_that_cannot_be_made_ends_the_batch_after_the_runs_before_it(
+    client: duvo.Client, agent: Agent, arguments: Any, text: str
 ) -> None:
     bad = {"message": arguments.get("message"), "key": arguments.get("key")}
     good = {"number": "1"}
@@ -149,11 +149,11 @@ def test_so_do_messages_and_keys_that_cannot_be_made(
 
     results = client.runs.map(AGENT, [good, {}], message=made("message"), key=made("key"))
     assert next(results).input is good
-    with pytest.raises((duvo.ConfigError, KeyError), match=told):
+    with pytest.raises((duvo.ConfigError, KeyError), match=text):
         next(results)
 
 
-def test_a_run_that_vanishes_is_told_at_the_end(
+def test_a_run_that_vanishes_is_reported_at_the_end(
     client: duvo.Client, agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watcher, "NEW_RUN_GRACE", 0.0)
@@ -164,7 +164,9 @@ def test_a_run_that_vanishes_is_told_at_the_end(
     assert (index, given, type(error)) == (1, "b", duvo.NotFound)
 
 
-def test_the_error_pickles_and_copies(fake_api: FakeAPI, client: duvo.Client, agent: Agent) -> None:
+def test_the_error_of_an_incomplete_map_can_be_pickled_and_copied(
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent
+) -> None:
     refusing(fake_api, agent, 422, "b")
     with pytest.raises(duvo.MapIncomplete) as caught:
         list(client.runs.map(AGENT, ["a", "b"]))

@@ -1,4 +1,4 @@
-"""A batch that goes on from its journal."""
+"""Continuing a batch from its journal."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from tests.unit.batch.conftest import Agent
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the journal is."""
+    """The path of the journal."""
     return tmp_path / "batch.duvo-journal"
 
 
-def test_what_is_finished_comes_again_and_is_not_started_again(
+def test_finished_inputs_are_yielded_again_and_not_started_again(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, file: Path
 ) -> None:
     agent.does = lambda message: "failed" if message == "b" else "completed"
@@ -41,17 +41,17 @@ def test_what_is_finished_comes_again_and_is_not_started_again(
     assert len(fake_api.requests) == requests
     assert [(one.index, one.input) for one in again] == list(enumerate(inputs))
 
-    def told(results: list[duvo.Result]) -> list[Any]:
+    def summary(results: list[duvo.Result]) -> list[Any]:
         return sorted(
             [one.index, one.run.to_dict(), one.run.answer, one.run.failure] for one in results
         )
 
-    assert told(again) == told(first)
+    assert summary(again) == summary(first)
     assert {one.delivered for one in again} == {True}
     assert {one.delivered for one in first} == {False}
 
 
-def test_what_was_started_is_taken_up(
+def test_runs_started_before_are_continued(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, file: Path
 ) -> None:
     agent.does = lambda message: "completed" if message == "a" else "work"
@@ -65,7 +65,7 @@ def test_what_was_started_is_taken_up(
     assert sorted(agent.messages) == inputs
 
 
-def test_no_more_than_allowed_are_at_work_when_it_goes_on(
+def test_concurrency_includes_the_runs_of_a_continued_batch(
     client: duvo.Client, agent: Agent, file: Path
 ) -> None:
     inputs = [str(number) for number in range(20)]
@@ -80,7 +80,7 @@ def test_no_more_than_allowed_are_at_work_when_it_goes_on(
 
 
 @pytest.mark.parametrize("key", [None, "number"])
-def test_only_new_inputs_are_started(
+def test_only_the_new_inputs_of_a_continued_batch_are_started(
     client: duvo.Client, agent: Agent, file: Path, key: str | None
 ) -> None:
     rows = [{"number": number} for number in (1, 2, 2, 3)]
@@ -89,15 +89,15 @@ def test_only_new_inputs_are_started(
     started = len(agent.messages)
     grown = [{"number": number} for number in (3, 2, 4, 1, 2, 5, 2)]
     results = client.runs.map(AGENT, grown, journal=file, key=key)
-    told = results.compare(grown)
-    assert (told.known, told.new, told.gone) == ((4, 3, 0) if key is None else (3, 2, 0))
+    changes = results.compare(grown)
+    assert (changes.known, changes.new, changes.gone) == ((4, 3, 0) if key is None else (3, 2, 0))
     new = [one for one in results if not one.delivered]
     assert len(agent.messages) == started + len(new)
     numbers = sorted(one.input["number"] for one in new)
     assert numbers == ([2, 4, 5] if key is None else [4, 5])
 
 
-def test_a_key_says_that_a_changed_input_is_the_same(
+def test_a_changed_input_with_the_same_key_is_not_started_again(
     client: duvo.Client, agent: Agent, file: Path
 ) -> None:
     list(client.runs.map(AGENT, [{"id": "a", "total": 1}], journal=file, key="id"))
@@ -107,7 +107,7 @@ def test_a_key_says_that_a_changed_input_is_the_same(
 
 
 @pytest.mark.parametrize("key", [None, "total", lambda row: row["id"]])
-def test_another_rule_for_keys_is_refused_before_anything_is_sent(
+def test_another_rule_for_keys_is_refused_and_starts_nothing(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, file: Path, key: Any
 ) -> None:
     rows = [{"id": "a", "total": "1"}]
@@ -148,7 +148,7 @@ def test_a_start_of_unknown_outcome_is_not_sent_again_with_another_message(
     assert agent.messages == ["a"]
 
 
-def test_what_failed_to_start_is_tried_again(
+def test_an_input_that_failed_to_start_is_started_in_the_next_batch(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, file: Path
 ) -> None:
     fake_api.before = lambda seen: (422, {}) if seen.method == "POST" else None
@@ -158,7 +158,7 @@ def test_what_failed_to_start_is_tried_again(
     assert len(list(client.runs.map(AGENT, ["a"], journal=file))) == 1
 
 
-def test_inputs_of_failed_and_stopped_runs_are_started_again_only_on_demand(
+def test_inputs_of_failed_and_stopped_runs_are_started_again_only_by_retry_failed(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, file: Path
 ) -> None:
     ends = {"a": "failed", "b": "interrupted", "c": "completed"}
@@ -208,7 +208,7 @@ def test_the_failed_run_of_an_input_is_not_adopted_by_its_next_start(
     assert run.id != failed.id
 
 
-def test_what_nothing_could_answer_goes_on_with_an_answer(
+def test_a_request_that_was_raised_can_be_answered_by_the_next_batch(
     client: duvo.Client, agent: Agent, file: Path
 ) -> None:
     agent.does = lambda message: "ask"
@@ -220,7 +220,9 @@ def test_what_nothing_could_answer_goes_on_with_an_answer(
 
 
 @pytest.mark.blocking_only
-def test_another_batch_is_refused(client: duvo.Client, agent: Agent, file: Path) -> None:
+def test_a_journal_of_another_agent_or_server_is_refused(
+    client: duvo.Client, agent: Agent, file: Path
+) -> None:
     list(client.runs.map(AGENT, ["a"], journal=file))
     with pytest.raises(duvo.JournalError, match="belongs to the agent"):
         client.runs.map("33333333-3333-4333-8333-333333333333", ["a"], journal=file)
@@ -233,7 +235,9 @@ def test_another_batch_is_refused(client: duvo.Client, agent: Agent, file: Path)
 
 
 @pytest.mark.blocking_only
-def test_two_at_once_are_refused_in_a_line(client: duvo.Client, agent: Agent, file: Path) -> None:
+def test_a_second_batch_with_the_same_journal_is_refused_in_one_line(
+    client: duvo.Client, agent: Agent, file: Path
+) -> None:
     with client.runs.map(AGENT, ["a"], journal=file) as results:
         with pytest.raises(duvo.JournalError, match="in use by another process") as caught:
             client.runs.map(AGENT, ["a"], journal=file)

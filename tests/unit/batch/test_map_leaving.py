@@ -1,4 +1,4 @@
-"""A batch that is left before its end: from wherever, and without a trace."""
+"""Leaving a batch before its end, in any way, loses no start and leaves no thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.unit.batch.conftest import Agent
 
 @pytest.fixture(autouse=True)
 def without_collector() -> Iterator[None]:
-    """What is left must be free at once, not when the garbage collector comes by."""
+    """Without the garbage collector, so that a batch that is left is freed at once."""
     gc.disable()
     yield
     gc.enable()
@@ -31,14 +31,14 @@ def without_collector() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
-    """All threads of a batch end soon after it."""
+    """Check that the threads of a batch end soon after it."""
     yield
     wait_for(lambda: not [one for one in threading.enumerate() if "duvo-map" in one.name])
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the journal is."""
+    """The path of the journal."""
     return tmp_path / "journal"
 
 
@@ -49,7 +49,7 @@ def rows(client: duvo.Client, file: Path, *inputs: str) -> list[Row]:
 
 
 class Gate:
-    """Starts wait in it, after they were carried out."""
+    """Holds the responses to starts until it opens."""
 
     def __init__(self, fake_api: FakeAPI, agent: Agent):
         self.opens = threading.Event()
@@ -64,7 +64,9 @@ class Gate:
             assert self.opens.wait(20)
 
 
-def test_before_anything_was_asked_for(client: duvo.Client, file: Path, agent: Agent) -> None:
+def test_a_batch_closed_before_its_first_result_starts_nothing(
+    client: duvo.Client, file: Path, agent: Agent
+) -> None:
     client.runs.map(AGENT, ["a"], journal=file).close()
     client.runs.map(AGENT, ["a"], journal=file)
     with client.runs.map(AGENT, ["a"], journal=file):
@@ -78,7 +80,9 @@ def test_before_anything_was_asked_for(client: duvo.Client, file: Path, agent: A
 
 
 @pytest.mark.blocking_only
-def test_between_two_results(client: duvo.Client, file: Path, agent: Agent) -> None:
+def test_a_batch_left_between_two_results_keeps_the_runs_that_ended(
+    client: duvo.Client, file: Path, agent: Agent
+) -> None:
     for _ in client.runs.map(AGENT, ["a", "b"], journal=file, concurrency=1):
         break
     assert [one.state for one in rows(client, file, "a", "b")] == ["finished", "new"]
@@ -96,7 +100,9 @@ def test_between_two_results(client: duvo.Client, file: Path, agent: Agent) -> N
     assert sorted(agent.messages) == ["a", "b"]
 
 
-def test_in_the_block_of_the_loop(client: duvo.Client, file: Path, agent: Agent) -> None:
+def test_a_batch_can_be_closed_inside_its_loop(
+    client: duvo.Client, file: Path, agent: Agent
+) -> None:
     results = client.runs.map(AGENT, ["a", "b", "c"], journal=file, concurrency=1)
     seen = []
     for result in results:
@@ -106,7 +112,9 @@ def test_in_the_block_of_the_loop(client: duvo.Client, file: Path, agent: Agent)
     assert seen == ["a"]
 
 
-def test_by_another_thread(client: duvo.Client, file: Path, agent: Agent) -> None:
+def test_a_batch_can_be_closed_by_another_thread(
+    client: duvo.Client, file: Path, agent: Agent
+) -> None:
     agent.does = lambda message: "work"
     results = client.runs.map(AGENT, ["a", "b"], journal=file)
     seen: list[duvo.Result] = []
@@ -120,7 +128,9 @@ def test_by_another_thread(client: duvo.Client, file: Path, agent: Agent) -> Non
     assert [one.state for one in rows(client, file, "a", "b")] == ["started", "started"]
 
 
-def test_by_many_threads_at_any_moment(client: duvo.Client, file: Path, agent: Agent) -> None:
+def test_closing_a_batch_in_many_threads_leaves_no_start_in_doubt(
+    client: duvo.Client, file: Path, agent: Agent
+) -> None:
     for number in range(30):
         results = client.runs.map(AGENT, [f"{number} {one}" for one in range(8)], journal=file)
         seen: list[duvo.Result] = []
@@ -134,11 +144,11 @@ def test_by_many_threads_at_any_moment(client: duvo.Client, file: Path, agent: A
         for thread in threads:
             thread.join(10)
             assert not thread.is_alive()
-        # Whoever comes next has the journal, and no start was lost sight of.
+        # The journal is free again, and no start is in doubt.
         assert "sending" not in {one.state for one in rows(client, file, *agent.messages)}
 
 
-def test_starts_on_their_way_are_noted(
+def test_starts_in_progress_are_recorded_when_a_batch_is_closed(
     fake_api: FakeAPI, client: duvo.Client, file: Path, agent: Agent
 ) -> None:
     gate = Gate(fake_api, agent)
@@ -158,7 +168,7 @@ def test_starts_on_their_way_are_noted(
 
 
 @pytest.mark.blocking_only
-def test_the_journal_stays_shut_while_a_start_is_on_its_way(
+def test_the_journal_stays_in_use_while_a_start_is_in_progress(
     fake_api: FakeAPI,
     client: duvo.Client,
     file: Path,
@@ -181,7 +191,7 @@ def test_the_journal_stays_shut_while_a_start_is_on_its_way(
     assert [one.state for one in rows(client, file, "a")] == ["started"]
 
 
-def test_starts_that_wait_for_the_rate_limit_are_not_sent_any_more(
+def test_starts_that_wait_for_the_rate_limit_are_not_sent_after_closing(
     fake_api: FakeAPI, client: duvo.Client, file: Path, agent: Agent
 ) -> None:
     refused = threading.Event()
@@ -208,7 +218,7 @@ def test_starts_that_wait_for_the_rate_limit_are_not_sent_any_more(
     assert fake_api.count("POST", "/runs") == starts <= 8
 
 
-def test_a_start_whose_answer_was_lost_stays_in_doubt(
+def test_a_start_whose_response_was_lost_stays_in_doubt_when_later_starts_are_refused(
     fake_api: FakeAPI, client: duvo.Client, file: Path, agent: Agent
 ) -> None:
     fake_api.headers = {"duvo-idempotency": "1"}
@@ -228,7 +238,7 @@ def test_a_start_whose_answer_was_lost_stays_in_doubt(
         return (403, {"error": "not today"}) if seen.method == "POST" else None
 
     fake_api.before = before
-    # Whoever is refused now learns nothing of what was sent before.
+    # A refusal says nothing about the start that was sent before.
     with pytest.raises(duvo.PermissionDenied):
         list(client.runs.map(AGENT, ["a"], journal=file))
     assert rows(client, file, "a") == [row]
@@ -264,7 +274,7 @@ print("left")
 
 
 @pytest.mark.parametrize("how", ["never", "break", "global", "close", "cycle", "end"])
-def test_the_interpreter_ends_without_a_word(
+def test_the_interpreter_exits_silently_after_a_batch_was_left(
     fake_api: FakeAPI, agent: Agent, file: Path, how: str
 ) -> None:
     ended = subprocess.run(
@@ -278,7 +288,7 @@ def test_the_interpreter_ends_without_a_word(
 
 # In an event loop, SystemExit ends the loop itself.
 @pytest.mark.blocking_only
-def test_a_callable_that_exits_ends_the_batch(
+def test_a_callback_that_exits_ends_the_batch(
     client: duvo.Client, file: Path, agent: Agent
 ) -> None:
     agent.does = lambda message: "ask"

@@ -16,7 +16,7 @@ from duvo._http.request import Request
 from duvo._run import polling
 from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 
-# Where memory is measured: by the first, the server holds as many runs as it ever does.
+# Results at which memory is measured: from the first on, the server holds its most runs.
 EARLY, LATE = range(200, 350, 10), range(1000, 1150, 10)
 COUNT = 1200
 _KEPT = 100
@@ -40,7 +40,7 @@ class Forgetful:
             return duvo.Response(status, {}, json.dumps(data).encode())
 
     def _end_all(self) -> None:
-        # What ended some rounds ago was told, and read.
+        # Runs that ended some rounds ago have been listed and read.
         for run_id in self._ended[:-_KEPT]:
             del self._fake_api.runs[run_id], self._fake_api.conversations[run_id]
         self._ended = self._ended[-_KEPT:]
@@ -62,7 +62,7 @@ def peak_of_csv(results: duvo.Results, file: Path, count: int) -> int:
 
 
 @pytest.mark.blocking_only
-def test_memory_does_not_grow_with_the_number_of_inputs_of_a_csv(
+def test_memory_for_a_csv_does_not_grow_with_the_number_of_inputs(
     client: duvo.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client._driver.transport, "send", Forgetful().send)
@@ -70,25 +70,25 @@ def test_memory_does_not_grow_with_the_number_of_inputs_of_a_csv(
     with client.runs.map(AGENT, [], journal=tmp_path / "journal") as results:
         first, few, many = (peak_of_csv(results, file, count) for count in (10, 1500, 6000))
     assert len(file.read_text().splitlines()) == 6001
-    # A row takes 1 kB and more while it is held.
+    # A row in memory takes 1 kB or more.
     assert many - few < 50 * 4500, (first, few, many)
 
 
 @pytest.mark.blocking_only
 @pytest.mark.parametrize("journal", [None, "journal"])
-def test_memory_does_not_grow_with_the_number_of_inputs(
+def test_memory_of_a_map_does_not_grow_with_the_number_of_inputs(
     client: duvo.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, journal: str | None
 ) -> None:
     monkeypatch.setattr(polling, "SHORTEST_PAUSE", 0.0)
     monkeypatch.setattr(polling, "LONGEST_PAUSE", 0.0)
     monkeypatch.setattr(client._driver.transport, "send", Forgetful().send)
-    # The rate limit remembers the times of its last requests: as many as it ever will.
+    # Fill the rate limit's record of its last requests.
     for second in range(10_000):
         client._driver.api.rate_limit._limit.send(float(second))
     results = client.runs.map(
         AGENT,
         (f"input {number}" for number in range(COUNT)),
-        # Few: how many runs are held at a moment is chance, and each takes 3 kB and more.
+        # Few, because the number of runs in memory varies, and each takes 3 kB or more.
         concurrency=10,
         journal=tmp_path / journal if journal else None,
     )
@@ -103,5 +103,5 @@ def test_memory_does_not_grow_with_the_number_of_inputs(
         tracemalloc.stop()
     assert count == COUNT
     early, late = (statistics.mean(held[at] for at in places) for places in (EARLY, LATE))
-    # A run takes 3 kB and more while it is held.
+    # A run in memory takes 3 kB or more.
     assert late - early < 50 * (LATE.start - EARLY.start), held

@@ -1,4 +1,4 @@
-"""Runs of a batch that ask a human."""
+"""Human requests of the runs of a batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.unit.batch.conftest import Agent
         ({"on_request": lambda request: request.type == "approval"}, {"approved": True}),
     ],
 )
-def test_approvals_are_decided(
+def test_approvals_of_a_batch_are_decided_by_on_request(
     client: duvo.Client, agent: Agent, arguments: Any, reply: dict[str, Any]
 ) -> None:
     agent.does = lambda message: "ask"
@@ -42,7 +42,9 @@ def test_approvals_are_decided(
         {"on_request": lambda request: {"Which?": "red"}},
     ],
 )
-def test_questions_are_answered(client: duvo.Client, agent: Agent, arguments: Any) -> None:
+def test_questions_of_a_batch_are_answered_by_on_request_or_answers(
+    client: duvo.Client, agent: Agent, arguments: Any
+) -> None:
     agent.does = lambda message: "question"
     (result,) = client.runs.map(AGENT, ["a"], **arguments)
     assert result.run.answer == "a: {'answers': {'Which?': 'red'}}"
@@ -57,7 +59,7 @@ def test_questions_are_answered(client: duvo.Client, agent: Agent, arguments: An
         ("question", {"on_request": lambda request: True}, duvo.InvalidReply),
     ],
 )
-def test_what_nothing_may_answer_is_told_at_the_end(
+def test_requests_that_cannot_be_answered_are_reported_at_the_end(
     client: duvo.Client, agent: Agent, what: str, arguments: Any, kind: type[duvo.DuvoError]
 ) -> None:
     agent.does = lambda message: what if message == "b" else "completed"
@@ -71,7 +73,7 @@ def test_what_nothing_may_answer_is_told_at_the_end(
     assert results.progress == duvo.Progress(completed=2, failed=1)
 
 
-def test_standing_answers_that_contradict_each_other_are_reported_once(
+def test_contradicting_standing_answers_of_a_batch_are_reported_once(
     client: duvo.Client, agent: Agent, caplog: pytest.LogCaptureFixture
 ) -> None:
     agent.does = lambda message: "question"
@@ -86,7 +88,7 @@ def test_standing_answers_that_contradict_each_other_are_reported_once(
 
 
 @pytest.mark.parametrize("choice", [None, "leave", lambda request: None])
-def test_what_is_left_waits_for_somebody_else_and_is_told_once(
+def test_a_request_that_is_left_open_is_reported_once_and_can_be_answered_elsewhere(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, caplog: Any, choice: Any
 ) -> None:
     agent.does = lambda message: "ask" if message == "b" else "completed"
@@ -108,7 +110,7 @@ def test_what_is_left_waits_for_somebody_else_and_is_told_once(
     assert KEY not in caplog.text
 
 
-def test_an_error_of_the_callers_own_function_is_the_callers(
+def test_an_exception_of_on_request_reaches_the_caller_of_map(
     client: duvo.Client, agent: Agent
 ) -> None:
     def decide(request: duvo.HumanRequest) -> bool:
@@ -120,7 +122,7 @@ def test_an_error_of_the_callers_own_function_is_the_callers(
 
 
 class Undecided(Executor):
-    """Decides nothing until it is told to, and reads answers at once."""
+    """Never decides, fails on demand, and reads answers at once."""
 
     def __init__(self, fake_api: FakeAPI):
         self._fake_api = fake_api
@@ -142,7 +144,7 @@ class Undecided(Executor):
 
 @pytest.mark.blocking_only
 @pytest.mark.parametrize("moment", ["as its end is read", "before its answer was read"])
-def test_a_run_that_ended_needs_no_reply_so_that_a_bad_one_spoils_nothing(
+def test_an_invalid_reply_to_a_run_that_has_ended_is_ignored(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, moment: str
 ) -> None:
     agent.does = lambda message: "ask"
@@ -159,7 +161,7 @@ def test_a_run_that_ended_needs_no_reply_so_that_a_bad_one_spoils_nothing(
     assert results.progress == duvo.Progress(completed=1)
 
 
-def test_a_run_that_ends_while_it_is_decided_on_is_a_result(
+def test_a_run_that_ends_while_on_request_decides_is_a_result(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent
 ) -> None:
     agent.does = lambda message: "ask"
@@ -177,7 +179,7 @@ def test_a_run_that_ends_while_it_is_decided_on_is_a_result(
     assert agent.replies == {}
 
 
-def test_a_reply_that_was_lost_on_its_way_is_sent_once(
+def test_a_reply_whose_response_was_lost_is_sent_once(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent
 ) -> None:
     agent.does = lambda message: "ask"
@@ -197,7 +199,7 @@ def test_a_reply_that_was_lost_on_its_way_is_sent_once(
 
 
 @pytest.mark.blocking_only
-def test_a_reply_that_reads_the_run_again_leaves_the_batchs_handle_alone(
+def test_a_reply_in_an_executor_does_not_change_the_batchs_run(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -211,16 +213,16 @@ def test_a_reply_that_reads_the_run_again_leaves_the_batchs_handle_alone(
             raise DropConnection
 
     fake_api.after = drop
-    # It finds the run at work by now; the batch may know already that it has ended.
+    # The reply reads a running run; the batch may already know that it has ended.
     assert tasks.reply_in_executor(run._driver, run._state, request, "approve", None)
     assert run.status == "waiting"
     assert fake_api.count("POST", "/respond") == 1
 
 
-def test_those_who_take_long_to_decide_hold_up_nothing_else(
+def test_slow_decisions_do_not_delay_other_runs(
     client: duvo.Client, agent: Agent, fake_api: FakeAPI
 ) -> None:
-    # As many ask as there are threads for them.
+    # As many runs ask as there are threads to decide.
     agent.does = lambda message: "ask" if int(message) < 8 else "completed"
     decided = threading.Event()
     results = client.runs.map(

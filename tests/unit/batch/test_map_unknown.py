@@ -1,4 +1,4 @@
-"""Starts of which nobody knows whether they made a run."""
+"""Starts of unknown outcome in a batch."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ INPUTS = [str(number) for number in range(24)]
 
 
 @pytest.fixture(autouse=True)
-def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run shows in the list at once."""
+def quick_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Expect a run to be listed at once."""
     monkeypatch.setattr(starts, "APPEARS_WITHIN", 0.05)
 
 
-def is_a_look(seen: ReceivedRequest) -> bool:
-    """Whether it asks what a run was started with."""
+def reads_opening(seen: ReceivedRequest) -> bool:
+    """Whether the request reads the beginning of a conversation."""
     return seen.path.endswith("/messages") and seen.query.get("limit") == "10"
 
 
 class Losing:
-    """Loses starts on their way there, and answers on their way back, each message once."""
+    """Loses the request or the response of some starts, at most once for each message."""
 
     def __init__(self, fake_api: FakeAPI, agent: Agent, seed: int):
         self._agent = agent
@@ -59,7 +59,7 @@ class Losing:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_each_input_has_one_run_whatever_is_lost(
+def test_each_input_has_one_run_when_requests_and_responses_are_lost(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, seed: int
 ) -> None:
     Losing(fake_api, agent, seed)
@@ -69,7 +69,9 @@ def test_each_input_has_one_run_whatever_is_lost(
     assert all(one.run.answer == f"did {one.input}" for one in results)
 
 
-def test_so_have_equal_inputs(fake_api: FakeAPI, client: duvo.Client, agent: Agent) -> None:
+def test_equal_inputs_have_one_run_each_when_responses_are_lost(
+    fake_api: FakeAPI, client: duvo.Client, agent: Agent
+) -> None:
     lost = 0
 
     def after(seen: ReceivedRequest) -> None:
@@ -84,7 +86,7 @@ def test_so_have_equal_inputs(fake_api: FakeAPI, client: duvo.Client, agent: Age
     assert len({one.run.id for one in results}) == len(results) == len(agent.messages) == 8
 
 
-def test_a_run_that_was_just_heard_of_is_nobody_elses(
+def test_a_run_that_has_just_been_started_is_not_adopted_for_another_input(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spawn, add = Workers._spawn, starts.Starts.add
@@ -125,7 +127,7 @@ def test_a_run_that_was_just_heard_of_is_nobody_elses(
     assert len({one.run.id for one in results}) == len(agent.messages) == 3
 
 
-def test_nothing_is_started_while_a_run_is_looked_for(
+def test_no_run_is_started_during_a_search(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen_so_far: list[str] = []
@@ -154,7 +156,7 @@ def test_nothing_is_started_while_a_run_is_looked_for(
 
 
 @pytest.mark.parametrize("honours", [True, False])
-def test_a_start_that_never_comes_through_is_told_and_others_go_on(
+def test_a_start_that_always_fails_is_reported_and_the_others_continue(
     fake_api: FakeAPI, agent: Agent, honours: bool
 ) -> None:
     fake_api.headers = {"duvo-idempotency": "1"} if honours else {}
@@ -179,7 +181,7 @@ def test_a_start_that_never_comes_through_is_told_and_others_go_on(
     assert len(agent.messages) == len(INPUTS) - 1
 
 
-def test_a_server_that_honours_keys_is_sent_the_same_one_again(
+def test_a_start_is_repeated_with_its_idempotency_key_if_the_server_honours_it(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent
 ) -> None:
     client._driver.api.clock = FastClock()
@@ -201,4 +203,4 @@ def test_a_server_that_honours_keys_is_sent_the_same_one_again(
     fake_api.before = before
     results = list(client.runs.map(AGENT, INPUTS, concurrency=8))
     assert len({one.run.id for one in results}) == len(agent.messages) == len(INPUTS)
-    assert not [one for one in fake_api.requests if is_a_look(one)]
+    assert not [one for one in fake_api.requests if reads_opening(one)]

@@ -1,4 +1,4 @@
-"""What a batch gives out: it can be kept, copied and sent elsewhere, and tells no key."""
+"""Objects of a batch can be pickled and copied, and never contain the key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WAYS: list[Callable[[Any], Any]] = [
 
 @pytest.mark.blocking_only
 @pytest.mark.parametrize("other", WAYS)
-def test_results_are_pairs_that_pickle_and_copy(
+def test_results_are_pairs_that_can_be_pickled_and_copied(
     client: duvo.Client, agent: Agent, other: Callable[[Any], Any]
 ) -> None:
     (result,) = client.runs.map(AGENT, [{"id": "a"}], key="id")
@@ -38,7 +38,7 @@ def test_results_are_pairs_that_pickle_and_copy(
 
 @pytest.mark.blocking_only
 @pytest.mark.parametrize("other", WAYS)
-def test_so_do_clients_events_and_progress(
+def test_clients_events_and_progress_can_be_pickled_and_copied(
     fake_api: FakeAPI, client: duvo.Client, other: Callable[[Any], Any]
 ) -> None:
     assert [one.id for one in other(client).teams.list()] == [one.id for one in client.teams.list()]
@@ -49,7 +49,7 @@ def test_so_do_clients_events_and_progress(
     assert other(progress) == progress
 
 
-def test_the_key_is_told_nowhere(
+def test_no_text_of_a_batch_contains_the_key(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, tmp_path: Path, caplog: Any
 ) -> None:
     agent.does = lambda message: "ask" if message == "b" else "completed"
@@ -65,13 +65,13 @@ def test_the_key_is_told_nowhere(
         results = client.runs.map(
             AGENT, ["a", "b", "c"], on_request="approve", journal=tmp_path / "journal"
         )
-        told = [repr(results), repr(results.progress), repr(client)]
+        texts = [repr(results), repr(results.progress), repr(client)]
         with pytest.raises(duvo.MapIncomplete) as caught:
             for result in results:
-                told += [repr(result), str(result), repr(result.run)]
-    told += [repr(caught.value), str(caught.value), repr(caught.value.failures), caplog.text]
-    assert len(told) == 3 + 6 + 4
-    assert KEY not in "".join(told)
+                texts += [repr(result), str(result), repr(result.run)]
+    texts += [repr(caught.value), str(caught.value), repr(caught.value.failures), caplog.text]
+    assert len(texts) == 3 + 6 + 4
+    assert KEY not in "".join(texts)
     assert "[key]" in str(caught.value)
     for one in tmp_path.glob("journal*"):
         assert KEY.encode() not in one.read_bytes()

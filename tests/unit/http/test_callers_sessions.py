@@ -1,4 +1,4 @@
-"""Sessions of the caller's with hooks and adapters of their own."""
+"""Sessions of the caller, with their hooks and adapters."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_hook_that_cannot_read_the_response_leaves_the_outcome_of_a_change_unk
 @pytest.mark.parametrize(
     "headers", [{"X-Mine": "a\nb"}, {"X-Mine": "“quoted”"}], ids=["line break", "not latin-1"]
 )
-def test_a_session_with_a_header_that_cannot_be_sent_is_a_wrong_setting(
+def test_a_session_with_a_header_that_cannot_be_sent_is_a_config_error(
     fake_api: FakeAPI, headers: dict[str, str]
 ) -> None:
     with requests.Session() as session, using(fake_api.base_url, session) as client:
@@ -128,7 +128,7 @@ class Canned(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""
 
 
 class Raw:

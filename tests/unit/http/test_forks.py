@@ -29,7 +29,7 @@ LONGEST = 20
 
 
 def succeeds_in_child(check: Callable[[], object]) -> bool:
-    """Whether a check raises nothing in a forked process."""
+    """Return whether a check raises nothing in a forked process."""
     pid = os.fork()
     if pid == 0:
         signal.alarm(LONGEST)

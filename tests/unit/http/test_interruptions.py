@@ -39,7 +39,7 @@ def test_the_team_is_found_after_an_interruption(
 
     with monkeypatch.context() as interrupted:
         interrupted.setattr(client._driver.transport, "send", interrupt)
-        # Its traceback keeps what was interrupted alive.
+        # The traceback keeps the interrupted flow alive.
         with pytest.raises(Interruption) as caught:
             call(client)
     assert client.team_id == TEAM
@@ -51,7 +51,7 @@ class SoftLimit(Exception):
 
 
 class Interrupted:
-    """A transport whose every other request is interrupted, before it is sent or after."""
+    """A transport that interrupts every other request, before or after sending it."""
 
     def __init__(self, client: duvo.Client, error: type[BaseException], *, sent: bool):
         self._transport = client._driver.transport
@@ -100,7 +100,7 @@ ITERATORS: dict[str, Callable[[duvo.Client, list[str]], Iterator[Any]]] = {
 @pytest.mark.parametrize("name", ITERATORS)
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SoftLimit])
 @pytest.mark.parametrize("sent", [False, True])
-def test_an_iterator_continues_after_each_interruption(
+def test_an_iterator_continues_after_every_interruption(
     fake_api: FakeAPI, client: duvo.Client, name: str, error: type[BaseException], sent: bool
 ) -> None:
     ids = [fake_api.start() for _ in range(3)]
@@ -167,7 +167,7 @@ def test_an_interruption_in_the_middle_of_a_flow_is_not_raised_again(
 
 
 @pytest.mark.blocking_only
-def test_a_second_thread_waits_for_the_first(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_two_threads_take_turns_on_one_iterator(fake_api: FakeAPI, client: duvo.Client) -> None:
     run_id = fake_api.start()
     for number in range(150):
         fake_api.say(run_id, str(number))
@@ -190,7 +190,7 @@ def test_a_second_thread_waits_for_the_first(fake_api: FakeAPI, client: duvo.Cli
 
 @pytest.mark.blocking_only
 @pytest.mark.parametrize("kind", ["messages", "as_completed"])
-def test_a_second_thread_waits_no_longer_than_the_timeout(
+def test_a_second_thread_on_an_iterator_waits_no_longer_than_its_timeout(
     fake_api: FakeAPI, client: duvo.Client, kind: str
 ) -> None:
     run_id = fake_api.start()

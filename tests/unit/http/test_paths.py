@@ -43,7 +43,7 @@ CALLS: dict[str, Callable[[duvo.Client, str], Any]] = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_what_cannot_be_a_segment_of_a_path_is_no_id_and_nothing_is_sent(
+def test_an_id_that_cannot_be_a_segment_of_a_path_is_refused_and_nothing_is_sent(
     fake_api: FakeAPI, connect: Connect, call: Callable[[duvo.Client, str], Any]
 ) -> None:
     # Without a team, which would have to be looked up.
@@ -55,13 +55,13 @@ def test_what_cannot_be_a_segment_of_a_path_is_no_id_and_nothing_is_sent(
 
 
 @pytest.mark.parametrize("no_id", NO_IDS)
-def test_what_cannot_be_a_segment_of_a_path_is_no_team(connect: Connect, no_id: str) -> None:
+def test_a_team_that_cannot_be_a_segment_of_a_path_is_refused(connect: Connect, no_id: str) -> None:
     with pytest.raises(duvo.ConfigError, match="team"):
         connect(api_key=KEY, team_id=no_id)
 
 
 @pytest.mark.parametrize("no_id", [".", ".."])
-def test_dots_are_no_team_in_the_environment_either(
+def test_dots_as_the_team_of_the_environment_are_refused(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, no_id: str
 ) -> None:
     monkeypatch.setenv("DUVO_TEAM_ID", no_id)

@@ -1,4 +1,4 @@
-"""What may be sent under a rate limit, and by whom first."""
+"""The client-side rate limit: how many requests may be sent, and which first."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ def sending(budget: RateLimit, kind: int, now: float) -> bool:
     return True
 
 
-def test_nothing_is_held_back_where_no_limit_is_told() -> None:
+def test_nothing_is_delayed_while_no_limit_is_known() -> None:
     budget = RateLimit()
     assert all(sending(budget, kind, 0.0) for kind in (POLL, READ, CHANGE) for _ in range(1000))
     assert budget.slot(5.0) == budget.slot(5.0) == 5.0
 
 
-def test_polls_are_spread_over_what_is_left_of_the_window() -> None:
+def test_polls_are_spread_over_the_rest_of_the_window() -> None:
     budget = RateLimit()
     budget.record(Quota(300, 215, 59), budget.send(100.0), 100.0)
     slots = [budget.slot(100.0) for _ in range(3)]
-    # 200 polls are left for 60 seconds, when 15 are kept for what is more urgent.
+    # 200 polls are left for 60 seconds: 15 requests are kept for reads and changes.
     assert slots == pytest.approx([100.0, 100.3, 100.6], abs=0.01)
 
 
-def test_a_change_goes_where_polls_and_reads_have_to_wait() -> None:
+def test_changes_go_ahead_of_reads_and_reads_ahead_of_polls() -> None:
     budget = RateLimit()
     budget.record(Quota(100, 5, 59), budget.send(0.0), 0.0)
     assert [budget.hold(kind, 0.0) for kind in (POLL, READ, CHANGE)] == [60.0, 0.0, 0.0]
@@ -58,13 +58,13 @@ def test_a_change_goes_where_polls_and_reads_have_to_wait() -> None:
     assert budget.hold(CHANGE, 60.0) == 0.0
 
 
-def test_what_was_sent_since_an_answer_is_counted_too() -> None:
+def test_requests_sent_since_the_last_response_are_counted() -> None:
     budget = RateLimit()
     budget.record(Quota(10, 3, 30), budget.send(0.0), 0.0)
     assert [sending(budget, CHANGE, 1.0) for _ in range(4)] == [True, True, True, False]
 
 
-def test_an_answer_that_was_overtaken_changes_nothing() -> None:
+def test_a_response_that_arrives_out_of_order_changes_nothing() -> None:
     budget = RateLimit()
     first, second = budget.send(0.0), budget.send(0.0)
     budget.record(Quota(10, 1, 30), second, 0.2)
@@ -79,15 +79,15 @@ def test_a_new_window_begins_with_all_of_the_limit() -> None:
     assert [sending(budget, CHANGE, 11.0) for _ in range(5)] == [True] * 4 + [False]
 
 
-def test_what_was_sent_as_a_window_ended_counts_in_the_next_too() -> None:
+def test_requests_at_the_end_of_a_window_also_count_in_the_next() -> None:
     budget = RateLimit()
     budget.record(Quota(5, 4, 9.5), budget.send(0.0), 0.0)
-    # The server's next window has begun by now, and its times are told in whole seconds.
+    # The server reports times in whole seconds, so its next window has begun.
     assert [sending(budget, CHANGE, 10.0) for _ in range(3)] == [True] * 3
     assert [sending(budget, CHANGE, 10.5) for _ in range(3)] == [True, True, False]
 
 
-def test_a_guessed_end_of_a_window_gives_way_to_a_told_one() -> None:
+def test_a_reported_end_of_a_window_replaces_an_estimated_one() -> None:
     budget = RateLimit()
     budget.record(Quota(1, 0, 10), budget.send(0.0), 0.0)
     assert budget.hold(CHANGE, 20.0) == 0.0
@@ -95,14 +95,14 @@ def test_a_guessed_end_of_a_window_gives_way_to_a_told_one() -> None:
     assert budget.hold(CHANGE, 80.5) == pytest.approx(0.5)
 
 
-def test_a_refusal_holds_everybody_back_for_as_long_as_it_says() -> None:
+def test_a_429_delays_all_requests_for_its_retry_after() -> None:
     budget = RateLimit()
     budget.record_429(7.0, 100.0)
     assert [budget.hold(kind, 100.0) for kind in (POLL, READ, CHANGE)] == [7.0, 7.0, 7.0]
     assert budget.hold(CHANGE, 107.0) == 0.0
 
 
-def test_a_server_that_tells_no_limit_is_measured_by_what_it_refused() -> None:
+def test_a_429_without_headers_gives_an_estimate_of_the_limit() -> None:
     budget = RateLimit()
     for number in range(300):
         budget.send(number * 0.1)
@@ -133,15 +133,15 @@ def test_a_server_that_tells_no_limit_is_measured_by_what_it_refused() -> None:
         ({}, None),
     ],
 )
-def test_headers_are_read_by_the_servers_clock(
+def test_rate_limit_headers_are_read_by_the_servers_clock(
     headers: dict[str, str], expected: tuple[float | None, float, float] | None
 ) -> None:
-    told = quota(headers, 1_800_000_005.0)
-    assert (told and (told.limit, told.remaining, told.seconds)) == expected
+    found = quota(headers, 1_800_000_005.0)
+    assert (found and (found.limit, found.remaining, found.seconds)) == expected
 
 
 class Limiter:
-    """Lets so many requests pass in each window, and says so."""
+    """Lets a number of requests pass in each window, and reports it in headers."""
 
     def __init__(self, limit: int, seconds: int, clock: Clock):
         self.limit, self.seconds, self.clock = limit, seconds, clock
@@ -166,7 +166,7 @@ class Limiter:
 def limited(fake_api: FakeAPI, limit: int, seconds: int, clock: Clock) -> Limiter:
     limiter = Limiter(limit, seconds, clock)
 
-    def tell(seen: ReceivedRequest) -> Any:
+    def respond(seen: ReceivedRequest) -> Any:
         status, body = fake_api.answer(seen)
         with limiter._lock:
             return (
@@ -179,7 +179,7 @@ def limited(fake_api: FakeAPI, limit: int, seconds: int, clock: Clock) -> Limite
                 },
             )
 
-    fake_api.before = lambda seen: limiter(seen) or tell(seen)
+    fake_api.before = lambda seen: limiter(seen) or respond(seen)
     return limiter
 
 
@@ -191,12 +191,12 @@ def test_fifty_followers_in_fifty_threads_stay_under_the_limit(fake_api: FakeAPI
     errors: list[BaseException] = []
 
     def follow(run_id: str) -> None:
-        # Clients of their own: what they share is the key and the process.
+        # A client for each follower; they share the key and the process.
         with duvo.Client(KEY, fake_api.base_url, TEAM) as client:
             client._driver.api.clock = clock
             try:
-                told = client.runs.run(run_id).messages(follow=True, timeout=60)
-                heard[run_id] = [one.content for one in told]
+                messages = client.runs.run(run_id).messages(follow=True, timeout=60)
+                heard[run_id] = [one.content for one in messages]
             except BaseException as error:
                 errors.append(error)
             finally:
@@ -205,7 +205,7 @@ def test_fifty_followers_in_fifty_threads_stay_under_the_limit(fake_api: FakeAPI
     threads = [threading.Thread(target=follow, args=(run_id,)) for run_id in runs]
     with duvo.Client(KEY, fake_api.base_url, TEAM) as client:
         client._driver.api.clock = clock
-        # The limit is known from the first answer on; before it nothing can be kept.
+        # The first response makes the limit known.
         client.runs.get(runs[0])
         for thread in threads:
             thread.start()
@@ -239,12 +239,12 @@ def test_a_start_goes_ahead_of_polls_that_wait(fake_api: FakeAPI) -> None:
             one.close()
         for thread in threads:
             thread.join(20)
-    # What was on its way already may arrive before it, what waited does not.
+    # Only polls that had been sent may arrive before the start.
     assert at - before <= 2
     assert limiter.refused == 0
 
 
-def test_a_poll_does_not_wait_beyond_its_deadline(
+def test_a_poll_that_waits_for_the_rate_limit_ends_at_its_deadline(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -256,7 +256,7 @@ def test_a_poll_does_not_wait_beyond_its_deadline(
     assert clock.time == pytest.approx(1020.0)
 
 
-def test_waiting_for_the_budget_is_told(
+def test_a_long_wait_for_the_rate_limit_is_logged(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "duvo")
@@ -270,7 +270,7 @@ def test_waiting_for_the_budget_is_told(
     assert any("rate limit" in one.getMessage() for one in caplog.records)
 
 
-def test_the_budget_is_that_of_the_key_and_the_server() -> None:
+def test_clients_of_the_same_key_and_server_share_a_rate_limit() -> None:
     first = shared("http://one", "key")
     assert shared("http://one", "key") is first
     assert shared("http://two", "key") is not first
@@ -278,7 +278,7 @@ def test_the_budget_is_that_of_the_key_and_the_server() -> None:
     assert "key" not in repr(first)
 
 
-def test_a_single_call_is_not_made_to_sleep_for_long() -> None:
+def test_a_change_does_not_wait_as_long_for_the_rate_limit_as_a_poll() -> None:
     budget = shared("http://patience", "key")
     clock = StoppedClock()
     budget.record_429(90.0, clock)
@@ -287,7 +287,7 @@ def test_a_single_call_is_not_made_to_sleep_for_long() -> None:
 
 
 def slept(limit: SharedRateLimit, kind: int, clock: StoppedClock) -> list[float]:
-    """The sleeps before a request of that kind may be sent."""
+    """Return the sleeps before a request of that kind may be sent."""
     sleeps: list[float] = []
 
     def perform(step: Any) -> None:

@@ -1,4 +1,4 @@
-"""The budget of requests, in any order of what clients send and a server with a limit tells."""
+"""The client-side rate limit against a server with a limit, in any order of events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONGEST_ASKED = 90.0
 
 
 class Limit:
-    """A server that takes so many requests in a window, and tells of it in headers."""
+    """A server that accepts a number of requests in each window, and reports it in headers."""
 
     def __init__(self, limit: int, began: float, skew: float, unix: bool):
         self.limit = limit
@@ -43,8 +43,8 @@ class Limit:
         self.count += 1
         return self.count <= self.limit
 
-    def told(self, now: float, here: float) -> Quota | None:
-        """What an answer of this moment tells, by the names that servers use."""
+    def reported(self, now: float, here: float) -> Quota | None:
+        """Return what the headers of a response at this moment report."""
         headers = {
             "ratelimit-limit": str(self.limit),
             "ratelimit-remaining": str(max(0, self.limit - self.count)),
@@ -61,7 +61,7 @@ class Limit:
 
 
 class Budgets(RuleBasedStateMachine):
-    """One budget, through which everything goes that is sent to one server."""
+    """One rate limit for all requests to one server."""
 
     @initialize(
         limit=st.sampled_from((1, 2, 5, 30, 300)),
@@ -73,61 +73,63 @@ class Budgets(RuleBasedStateMachine):
         self.now = 1_800_000_000.25
         self.budget = RateLimit()
         self.server = Limit(limit, self.now - into, skew, unix)
-        # Answers that are on their way: the request's number, and what it tells.
-        self.coming: list[tuple[int, Quota | None]] = []
+        # Responses in transit: the request's number, and the reported quota.
+        self.in_transit: list[tuple[int, Quota | None]] = []
         self.refusal_until = 0.0
 
-        self.is_told = False
+        self.is_known = False
 
     @rule(seconds=SOON)
     def time_passes(self, seconds: float) -> None:
-        # An answer is on its way for a second at most.
+        # A response is in transit for a second at most.
         if seconds > 0.5:
-            while self.coming:
-                self.an_answer_comes(0)
+            while self.in_transit:
+                self.a_response_arrives(0)
         self.now += seconds
 
     @rule(kind=st.sampled_from(KINDS), count=st.sampled_from((1, 1, 3, 40)))
     def requests_are_sent(self, kind: int, count: int) -> None:
         for _ in range(count):
-            # Who knows nothing yet waits for the first answer.
-            if not self.is_told and self.coming:
-                self.an_answer_comes(0)
+            # While no limit is known, requests wait for the first response.
+            if not self.is_known and self.in_transit:
+                self.a_response_arrives(0)
             if self.budget.hold(kind, self.now) > 0:
                 return
             number = self.budget.send(self.now)
             assert self.server.take(self.now), (
                 f"request {self.server.count} of {self.server.limit} was let through"
             )
-            self.coming.append((number, self.server.told(self.now, self.now)))
+            self.in_transit.append((number, self.server.reported(self.now, self.now)))
 
-    @precondition(lambda self: self.coming)
+    @precondition(lambda self: self.in_transit)
     @rule(place=st.integers(0, 50))
-    def an_answer_comes(self, place: int) -> None:
-        number, told = self.coming.pop(place % len(self.coming))
-        if told is not None:
-            self.budget.record(told, number, self.now)
-            self.is_told = True
+    def a_response_arrives(self, place: int) -> None:
+        number, reported = self.in_transit.pop(place % len(self.in_transit))
+        if reported is not None:
+            self.budget.record(reported, number, self.now)
+            self.is_known = True
 
     @rule(seconds=st.sampled_from((None, 0.0, 1.0, 20.0, LONGEST_ASKED)))
-    def the_server_refuses_one_all_the_same(self, seconds: float | None) -> None:
+    def the_server_refuses_a_request(self, seconds: float | None) -> None:
         self.budget.record_429(seconds, self.now)
 
     @invariant()
-    def what_is_urgent_never_waits_while_the_rest_goes(self) -> None:
+    def changes_never_wait_while_polls_may_be_sent(self) -> None:
         if hasattr(self, "budget"):
             change, read, poll = (self.budget.hold(kind, self.now) for kind in KINDS)
             assert change <= read <= poll
 
     @rule(kind=st.sampled_from(KINDS), others=st.sampled_from((0, 50)))
-    def nobody_waits_for_ever(self, kind: int, others: int) -> None:
-        """Whoever comes now, even behind many that poll, is let through in the end."""
+    def every_request_is_let_through(self, kind: int, others: int) -> None:
+        """Every request is let through in the end, even behind many polls."""
         began = self.now
         for _ in range(others):
             self.budget.slot(self.now)
         slot: float | None = None
         while True:
-            assert self.now - began <= LONGEST_ASKED + 2 * WINDOW + 10, "it waits and waits"
+            assert self.now - began <= LONGEST_ASKED + 2 * WINDOW + 10, (
+                "the request waits without end"
+            )
             seconds = self.budget.hold(kind, self.now)
             if seconds > 0:
                 slot = None

@@ -1,4 +1,4 @@
-"""What is sent again, and what never is."""
+"""Retries: which requests are sent again, and which never are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def starts(fake_api: FakeAPI) -> list[ReceivedRequest]:
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_read_is_sent_again_after_a_passing_fault(
+def test_a_read_is_retried_after_a_temporary_error(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, status: int
 ) -> None:
     run_id = fake_api.start()
@@ -35,7 +35,7 @@ def test_a_read_is_sent_again_after_a_passing_fault(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
-def test_a_refusal_is_not_sent_again(
+def test_a_refused_request_is_not_retried(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, status: int
 ) -> None:
     fake_api.before = lambda seen: (status, {"error": "no", "message": "because"})
@@ -55,7 +55,7 @@ def test_a_read_that_keeps_failing_raises_after_max_retries(
 
 
 @pytest.mark.parametrize("cut", ["dropped", "short body", "cut json", "html", "empty"])
-def test_a_broken_answer_to_a_read_is_a_dropped_connection(
+def test_a_read_whose_response_is_broken_is_retried(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, cut: str
 ) -> None:
     run_id = fake_api.start()
@@ -79,7 +79,7 @@ def test_a_broken_answer_to_a_read_is_a_dropped_connection(
     assert len(fake_api.requests) == 2
 
 
-def test_html_that_stays_is_told_clearly(
+def test_html_in_every_response_is_an_error_that_names_the_server_and_a_proxy(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     fake_api.before = lambda seen: (200, b"<html>sign in</html>", {"content-type": "text/html"})
@@ -104,7 +104,7 @@ def test_a_start_whose_connection_drops_is_never_sent_twice(
 
 
 @pytest.mark.parametrize("status", [500, 502, 504, 503])
-def test_a_start_that_met_a_server_fault_has_an_unknown_outcome(
+def test_a_start_that_ends_in_a_server_error_has_an_unknown_outcome(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, status: int
 ) -> None:
     fake_api.before = lambda seen: (status, {"error": "x"})
@@ -115,7 +115,7 @@ def test_a_start_that_met_a_server_fault_has_an_unknown_outcome(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_start_that_was_surely_not_done_is_sent_again_with_the_same_key_and_body(
+def test_a_start_that_was_certainly_not_carried_out_is_retried_with_the_same_key_and_body(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, status: int
 ) -> None:
     answers = itertools.count()
@@ -131,7 +131,7 @@ def test_a_start_that_was_surely_not_done_is_sent_again_with_the_same_key_and_bo
     assert starts(fake_api)[2].headers["idempotency-key"] != first.headers["idempotency-key"]
 
 
-def test_a_start_goes_again_when_nothing_listened(connect: Connect) -> None:
+def test_a_start_is_retried_when_nothing_listens(connect: Connect) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         base_url = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -143,7 +143,7 @@ def test_a_start_goes_again_when_nothing_listened(connect: Connect) -> None:
     assert len(clock.sleeps) == 3
 
 
-def test_a_server_that_honours_the_key_is_sent_a_dropped_start_again(
+def test_a_dropped_start_is_retried_if_the_server_honours_idempotency_keys(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     fake_api.headers["duvo-idempotency"] = "honoured"
@@ -160,7 +160,7 @@ def test_a_server_that_honours_the_key_is_sent_a_dropped_start_again(
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
 
 
-def test_a_start_that_may_have_happened_stays_unknown_whatever_comes_after(
+def test_a_start_that_may_have_happened_stays_unknown_after_later_refusals(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     fake_api.headers["duvo-idempotency"] = "honoured"
@@ -178,7 +178,7 @@ def test_a_start_that_may_have_happened_stays_unknown_whatever_comes_after(
     assert len(starts(fake_api)) == 4
 
 
-def test_a_start_that_was_dropped_is_not_taken_for_the_refused_one_before_it(
+def test_a_dropped_start_inside_the_handling_of_another_error_has_an_unknown_outcome(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, connect: Connect
 ) -> None:
     def drop(seen: ReceivedRequest) -> None:
@@ -192,14 +192,14 @@ def test_a_start_that_was_dropped_is_not_taken_for_the_refused_one_before_it(
             try:
                 other.runs.get(AGENT)
             except duvo.ConnectionError:
-                # It is what is being handled while the next one fails.
+                # Still being handled while the start fails.
                 with pytest.raises(duvo.OutcomeUnknown):
                     client.runs.start(AGENT)
     assert len(starts(fake_api)) == 1
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_start_that_may_have_happened_is_not_said_to_be_refused(
+def test_a_refused_retry_of_a_start_that_may_have_happened_has_an_unknown_outcome(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, status: int
 ) -> None:
     fake_api.headers["duvo-idempotency"] = "honoured"
@@ -217,7 +217,7 @@ def test_a_start_that_may_have_happened_is_not_said_to_be_refused(
     assert len(starts(fake_api)) == 2
 
 
-def test_a_stop_is_sent_again_since_twice_is_once(
+def test_a_stop_is_retried_because_it_is_idempotent(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -231,7 +231,7 @@ def test_a_stop_is_sent_again_since_twice_is_once(
     assert client.runs.run(run_id).stop().status == "stopped"
 
 
-def test_a_call_that_is_told_to_wait_long_raises_at_once(
+def test_a_retry_after_of_more_than_a_minute_is_raised_at_once(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     fake_api.before = lambda seen: (429, {"error": "slow down"}, {"retry-after": "61"})
@@ -312,7 +312,7 @@ def test_a_date_that_cannot_be_read_is_ignored(date: str) -> None:
     assert retries.retry_after({"retry-after": later, "date": date}, 1_800_000_000.0) == 30
 
 
-def test_a_long_pause_is_told_at_info(
+def test_a_long_pause_before_a_retry_is_logged_at_info(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "duvo")
@@ -324,7 +324,7 @@ def test_a_long_pause_is_told_at_info(
     assert ["20 s" in one.getMessage() for one in caplog.records] == [True]
 
 
-def test_a_conversation_read_once_through_fails_as_a_single_call_does(
+def test_reading_a_conversation_without_follow_fails_after_max_retries(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     fake_api.before = lambda seen: (502, {"error": "x"})

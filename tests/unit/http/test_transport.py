@@ -1,4 +1,4 @@
-"""How requests go out: the key, redirects, proxies, trust, and what is logged."""
+"""The blocking transport: the key, redirects, sessions, and what is logged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.clients import Connect
 
 
 @pytest.mark.blocking_only
-def test_a_key_in_netrc_does_not_replace_ours(
+def test_a_password_in_netrc_does_not_replace_the_key(
     fake_api: FakeAPI, client: duvo.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -89,7 +89,7 @@ def test_the_key_never_goes_to_another_host(fake_api: FakeAPI, client: duvo.Clie
         assert other.requests == []
 
 
-def test_redirects_without_end_are_given_up(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_endless_redirects_are_an_error(fake_api: FakeAPI, client: duvo.Client) -> None:
     fake_api.before = lambda seen: (308, b"", {"location": "/again"})
     with pytest.raises(duvo.ConfigError, match="more than 5 times"):
         client.runs.get(fake_api.start())
@@ -114,7 +114,7 @@ def test_a_callers_session_is_used_and_left_as_it_was(fake_api: FakeAPI) -> None
 
 
 @responses.activate
-def test_it_can_be_tested_with_mocked_answers() -> None:
+def test_a_program_can_be_tested_with_mocked_responses() -> None:
     responses.get("https://api.duvo.ai/v2/teams", json={"teams": []})
     with duvo.Client(api_key="dv_x") as client:
         assert client.teams.list() == []
@@ -164,7 +164,7 @@ def test_threads_share_a_client(fake_api: FakeAPI, client: duvo.Client) -> None:
     assert got == ["running"] * 8
 
 
-def test_the_team_is_asked_for_once(fake_api: FakeAPI, connect: Connect) -> None:
+def test_the_team_is_read_once(fake_api: FakeAPI, connect: Connect) -> None:
     client = connect(api_key=KEY, base_url=fake_api.base_url)
     threads = [threading.Thread(target=lambda: client.team_id) for _ in range(6)]
     for thread in threads:
@@ -175,7 +175,9 @@ def test_the_team_is_asked_for_once(fake_api: FakeAPI, connect: Connect) -> None
     assert len(fake_api.requests) == 1
 
 
-def test_several_teams_are_listed_for_choosing(fake_api: FakeAPI, connect: Connect) -> None:
+def test_a_choice_of_several_teams_is_an_error_that_lists_them(
+    fake_api: FakeAPI, connect: Connect
+) -> None:
     fake_api.teams.append({"id": "other", "name": "Sales", "organization_id": None})
     client = connect(api_key=KEY, base_url=fake_api.base_url)
     with pytest.raises(duvo.ConfigError, match=r"2 teams.*Finance.*Sales"):
@@ -201,7 +203,7 @@ def test_requests_are_logged_without_the_key(
 
 
 @pytest.mark.blocking_only
-def test_clients_runs_and_models_pickle(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_runs_and_messages_can_be_pickled(fake_api: FakeAPI, client: duvo.Client) -> None:
     run_id = fake_api.start()
     fake_api.say(run_id, "hello")
     fake_api.ask(run_id)
@@ -223,7 +225,7 @@ def test_a_copy_of_a_run_does_not_change_with_it(fake_api: FakeAPI, client: duvo
     assert (run.refresh().status, before.status) == ("completed", "running")
 
 
-def test_a_run_that_has_not_been_read_says_so_and_nothing_about_it_sends(
+def test_attributes_of_a_run_that_has_not_been_read_raise_and_send_nothing(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -249,16 +251,14 @@ def test_a_run_that_has_not_been_read_says_so_and_nothing_about_it_sends(
         ("https://api.duvo.ai:port", "is not a URL"),
     ],
 )
-def test_a_base_url_that_cannot_work_is_told_at_once(
-    connect: Connect, base_url: str, says: str
-) -> None:
+def test_an_invalid_base_url_is_refused_at_once(connect: Connect, base_url: str, says: str) -> None:
     with pytest.raises(duvo.ConfigError, match=says) as caught:
         connect(api_key="x", base_url=base_url)
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("api_key", ["a b", "line\nbreak", "ключ", "  "])
-def test_a_key_that_cannot_be_sent_is_told_without_showing_it(
+def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(
     connect: Connect, api_key: str
 ) -> None:
     with pytest.raises(duvo.ConfigError) as caught:
@@ -267,24 +267,28 @@ def test_a_key_that_cannot_be_sent_is_told_without_showing_it(
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan")])
-def test_no_request_is_without_a_finite_timeout(connect: Connect, timeout: float) -> None:
+def test_a_timeout_that_is_not_positive_and_finite_is_refused(
+    connect: Connect, timeout: float
+) -> None:
     with pytest.raises(duvo.ConfigError, match="timeout"):
         connect(api_key="x", timeout=timeout)
 
 
-def test_a_null_run_is_a_missing_run(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_a_null_run_is_not_found(fake_api: FakeAPI, client: duvo.Client) -> None:
     fake_api.before = lambda seen: (200, {"run": None})
     with pytest.raises(duvo.NotFound, match="another team"):
         client.runs.get(fake_api.start())
 
 
-def test_an_id_that_is_none_is_not_found(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_an_id_that_is_not_a_uuid_is_not_found(fake_api: FakeAPI, client: duvo.Client) -> None:
     with pytest.raises(duvo.NotFound, match="'abc' is not a run id"):
         client.runs.get("abc")
 
 
 @pytest.mark.blocking_only
-def test_it_works_where_a_loop_is_running(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_the_blocking_client_works_inside_a_running_event_loop(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     run_id = fake_api.start()
     fake_api.say(run_id, "hello")
     fake_api.end(run_id)

@@ -1,4 +1,4 @@
-"""What the server sends, made ours: names added, strange things carried through or told clearly."""
+"""The server's JSON: names that are added, broken fields kept or reported."""
 
 from __future__ import annotations
 
@@ -44,9 +44,7 @@ from tests.support.clocks import StoppedClock
         ({"type": "text", "role": "assistant", "content": "given"}, "assistant", "given"),
     ],
 )
-def test_every_message_has_content_and_a_role_that_tells(
-    raw: dict[str, Any], role: str, content: str
-) -> None:
+def test_every_message_has_content_and_a_role(raw: dict[str, Any], role: str, content: str) -> None:
     given = {"id": "1", **raw}
     before = dict(given)
     ours = wire.message(given)
@@ -76,7 +74,7 @@ def test_a_message_of_an_unknown_type_is_carried_through(
         ({"run": {"id": "r", "status": 7}}, "the number 7 at run.status"),
     ],
 )
-def test_an_answer_about_a_run_that_is_none_is_told_with_its_place(
+def test_a_response_without_a_valid_run_is_an_error_that_names_the_field(
     fake_api: FakeAPI, client: duvo.Client, body: Any, says: str
 ) -> None:
     fake_api.before = lambda seen: (200, body)
@@ -92,7 +90,7 @@ def test_an_answer_about_a_run_that_is_none_is_told_with_its_place(
         ({"messages": [{"type": "text"}], "total": 1}, r"nothing at messages\[0\].id"),
     ],
 )
-def test_a_page_that_is_none_is_told_with_its_place(
+def test_an_invalid_page_of_messages_is_an_error_that_names_the_field(
     fake_api: FakeAPI, client: duvo.Client, body: Any, says: str
 ) -> None:
     run_id = fake_api.start()
@@ -173,7 +171,7 @@ def test_a_message_with_a_broken_field_is_carried_through_with_one_warning(
         *(fields for fields, _, _ in BROKEN),
     ],
 )
-def test_a_message_is_what_cattrs_would_make_of_it(fields: dict[str, Any]) -> None:
+def test_a_message_is_built_as_cattrs_would_build_it(fields: dict[str, Any]) -> None:
     raw = {"id": "1", "type": "text", "role": "user", "text_content": "hi", **fields}
     ours = wire.message(raw)
     request = ours.get("human_request")
@@ -186,7 +184,7 @@ def test_a_message_is_what_cattrs_would_make_of_it(fields: dict[str, Any]) -> No
     assert hash(built) == hash(build(duvo.Message, converted, raw))
 
 
-def test_an_error_of_a_tool_that_is_an_object_is_the_failure_of_the_run(
+def test_a_tool_error_that_is_an_object_is_the_failure_of_the_run(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -200,7 +198,7 @@ def test_an_error_of_a_tool_that_is_an_object_is_the_failure_of_the_run(
     ("fields", "names"),
     [({"name": None}, ""), ({"name": 7}, "7"), ({"team_id": []}, "Broken"), ({"name": {}}, "{}")],
 )
-def test_an_agent_with_a_broken_field_does_not_keep_the_others_from_being_started(
+def test_an_agent_with_a_broken_field_does_not_prevent_starts_of_others(
     fake_api: FakeAPI,
     client: duvo.Client,
     caplog: pytest.LogCaptureFixture,
@@ -234,7 +232,7 @@ def test_a_request_with_broken_fields_is_carried_through(
     assert client.runs.run(run_id).respond(approve=True).run_id == run_id
 
 
-def test_a_reply_with_a_broken_field_is_no_unknown_outcome(
+def test_a_reply_whose_response_has_a_broken_field_succeeds(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run = client.runs.run(fake_api.start())
@@ -302,7 +300,7 @@ def test_a_page_without_a_total_is_read_to_its_end(fake_api: FakeAPI, client: du
     assert run.wait().answer == "119"
 
 
-def test_a_total_that_promises_too_much_ends_no_less(
+def test_a_total_that_is_too_large_does_not_keep_reading_from_ending(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -331,7 +329,7 @@ def test_run_data_is_typed_and_unknown_fields_are_kept(
     assert run.raw["run"]["mood"] == "good"
 
 
-def test_to_dict_has_our_word_for_the_status_and_raw_the_servers(
+def test_to_dict_has_the_sdks_status_and_raw_the_servers(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start("interrupted")

@@ -42,7 +42,7 @@ def refuse_the_old_agent(fake_api: FakeAPI) -> None:
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_a_name_whose_agent_is_gone_is_looked_up_again(
+def test_a_name_whose_agent_is_not_found_is_looked_up_again(
     fake_api: FakeAPI, client: duvo.Client, use: Callable[[duvo.Client], Any]
 ) -> None:
     refuse_the_old_agent(fake_api)
@@ -54,12 +54,12 @@ def test_a_name_whose_agent_is_gone_is_looked_up_again(
     lookups = [one for one in fake_api.requests[first:] if one.path.endswith("/agents")]
     assert len(lookups) == 1
     starts = [one for one in fake_api.requests[first:] if one.method == "POST"]
-    # Another agent's run is not the same call.
+    # A start for another agent is another call.
     assert len({one.headers["idempotency-key"] for one in starts}) == len(starts)
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_a_name_whose_agent_is_gone_for_good_says_that_no_agent_is_called_so(
+def test_a_name_whose_agent_was_deleted_is_reported_as_unknown(
     fake_api: FakeAPI, client: duvo.Client, use: Callable[[duvo.Client], Any]
 ) -> None:
     refuse_the_old_agent(fake_api)
@@ -70,7 +70,7 @@ def test_a_name_whose_agent_is_gone_for_good_says_that_no_agent_is_called_so(
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_a_start_that_is_not_found_for_another_reason_is_sent_once(
+def test_a_start_refused_with_404_for_another_reason_is_sent_once(
     fake_api: FakeAPI, client: duvo.Client, known: bool
 ) -> None:
     if known:

@@ -63,7 +63,7 @@ class ShiftingList:
 
 @pytest.mark.parametrize("is_ordered", [True, False])
 @pytest.mark.parametrize("newest_first", [True, False])
-def test_whatever_stays_in_a_shifting_list_is_given_once(
+def test_items_that_stay_in_a_shifting_list_are_yielded_once(
     newest_first: bool, is_ordered: bool
 ) -> None:
     for seed in range(400):
@@ -87,7 +87,7 @@ def test_whatever_stays_in_a_shifting_list_is_given_once(
         assert len(given) == len(set(given)), seed
 
 
-def test_a_list_that_does_not_shift_costs_one_item_more_a_page() -> None:
+def test_pages_of_an_unchanged_list_overlap_by_one_item() -> None:
     items = [item(number) for number in range(250)][::-1]
     cursor = ListCursor(newest_first=True)
     offsets = []
@@ -97,14 +97,14 @@ def test_a_list_that_does_not_shift_costs_one_item_more_a_page() -> None:
     assert offsets == [0, 99, 198]
 
 
-def test_an_empty_page_at_the_beginning_is_the_end() -> None:
+def test_an_empty_first_page_ends_the_list() -> None:
     cursor = ListCursor()
     assert cursor.record([], asked=100, total=7) == []
     assert cursor.is_done
 
 
 @pytest.mark.parametrize("items", [[1, 1, 1, 1, 1], [{"name": "a"}] * 5])
-def test_items_without_an_id_are_given_as_they_come(items: list[Any]) -> None:
+def test_items_without_an_id_are_yielded_as_they_come(items: list[Any]) -> None:
     cursor = ListCursor()
     given = []
     while not cursor.is_done:
@@ -113,7 +113,7 @@ def test_items_without_an_id_are_given_as_they_come(items: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("spoil", ["order", "time"])
-def test_a_list_in_another_order_than_asked_for_is_given_whole(spoil: str) -> None:
+def test_a_list_in_another_order_than_requested_is_yielded_whole(spoil: str) -> None:
     items = [item(number) for number in range(50)]
     if spoil == "time":
         items = [{**one, "created_at": None} for one in items]

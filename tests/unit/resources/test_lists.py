@@ -28,7 +28,7 @@ def local_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None
     time.tzset()
 
 
-def test_a_list_reads_pages_only_as_they_are_wanted(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_a_list_reads_pages_only_as_they_are_needed(fake_api: FakeAPI, client: duvo.Client) -> None:
     for _ in range(250):
         fake_api.start()
     runs = client.runs.list()
@@ -40,7 +40,9 @@ def test_a_list_reads_pages_only_as_they_are_wanted(fake_api: FakeAPI, client: d
     assert len(fake_api.requests) == 3
 
 
-def test_a_limit_cuts_the_list_and_says_so(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_a_limit_cuts_a_list_and_sets_its_attribute_more(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     for _ in range(5):
         fake_api.start()
     cut = client.runs.list(limit=3)
@@ -51,7 +53,7 @@ def test_a_limit_cuts_the_list_and_says_so(fake_api: FakeAPI, client: duvo.Clien
     assert not whole.more
 
 
-def test_runs_that_start_while_a_list_is_read_repeat_none(
+def test_runs_that_start_while_a_list_is_read_cause_no_repetition(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     for _ in range(150):
@@ -136,7 +138,7 @@ def test_paginate_loses_nothing_of_a_list_that_shifts(
     assert {run["id"] for run in whole["data"]} >= set(run_ids[:90] + run_ids[120:])
 
 
-def test_filters_are_sent_as_the_api_wants_them(
+def test_filters_are_sent_in_the_form_of_the_api(
     fake_api: FakeAPI, client: duvo.Client, local_zone: Callable[[str], None]
 ) -> None:
     local_zone("UTC")
@@ -166,7 +168,7 @@ def test_filters_are_sent_as_the_api_wants_them(
 
 
 @pytest.mark.parametrize("refused", [None, "stopped", "interrupted"])
-def test_stopped_runs_are_found_by_whichever_word_the_server_has(
+def test_stopped_runs_are_found_by_either_word_of_the_server(
     fake_api: FakeAPI, client: duvo.Client, refused: str | None
 ) -> None:
     word = "interrupted" if refused != "interrupted" else "stopped"
@@ -185,7 +187,7 @@ def test_stopped_runs_are_found_by_whichever_word_the_server_has(
     assert [run.id for run in client.runs.list(status="stopped", offset=1, limit=1)] == [stopped[1]]
 
 
-def test_stopped_runs_that_both_words_find_are_counted_once(
+def test_stopped_runs_that_are_found_by_both_words_are_listed_once(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     stopped = [fake_api.start("interrupted") for _ in range(3)]
@@ -199,7 +201,7 @@ def test_stopped_runs_that_both_words_find_are_counted_once(
     assert runs.total == 3
 
 
-def test_many_stopped_runs_of_one_moment_are_listed_once(
+def test_many_stopped_runs_created_at_one_moment_are_listed_once(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     at_once = fake_api.now()
@@ -227,7 +229,7 @@ def test_many_stopped_runs_of_one_moment_are_listed_once(
         ("2026-07-01T12:00:00Z", "2026-07-01T12:00:00Z"),
     ],
 )
-def test_a_time_of_the_user_without_a_zone_is_local(
+def test_a_time_filter_without_a_zone_is_local(
     fake_api: FakeAPI,
     client: duvo.Client,
     local_zone: Callable[[str], None],
@@ -244,7 +246,7 @@ def test_a_time_of_the_user_without_a_zone_is_local(
     assert query["since"] == query["until"] == sent
 
 
-def test_a_time_of_the_server_without_a_zone_is_in_utc(
+def test_a_time_in_a_response_without_a_zone_is_in_utc(
     fake_api: FakeAPI, client: duvo.Client, local_zone: Callable[[str], None]
 ) -> None:
     local_zone("America/New_York")
@@ -254,7 +256,7 @@ def test_a_time_of_the_server_without_a_zone_is_in_utc(
 
 
 @pytest.mark.parametrize("bad", ["yesterday", "", 5, "2026-99-99", "0001-01-01"])
-def test_what_is_not_a_time_is_refused(
+def test_a_time_filter_that_is_not_a_time_is_refused(
     client: duvo.Client, local_zone: Callable[[str], None], bad: Any
 ) -> None:
     local_zone("Asia/Tokyo")
@@ -292,7 +294,7 @@ def test_runs_created_since_a_time_are_cut_by_offset_and_limit_in_any_order(
     is_whole = end is None or end >= len(wanted)
     assert found.more == (not is_whole)
     assert found.total == (len(wanted) if is_whole else None)
-    # Not the whole list, and never by the time of completion.
+    # Neither the whole list nor the filter by completion.
     assert len(fake_api.requests) <= 3 * (2 if status else 1)
     assert "since" not in fake_api.requests[-1].query
 
@@ -320,7 +322,7 @@ def test_runs_that_appear_in_the_list_late_do_not_end_it(
     def with_a_late_run(seen: ReceivedRequest) -> tuple[int, Any]:
         status, body = answer(seen)
         if seen.query["offset"] == "0":
-            # Older than the time that is asked for, among newer runs.
+            # Older than the requested time, among newer runs.
             body["data"].insert(10, late)
         return status, body
 
@@ -421,7 +423,7 @@ def test_runs_completed_between_two_times_are_listed(
     assert found.total == 3
 
 
-def test_a_waiting_run_of_a_list_says_that_its_request_is_not_known(
+def test_a_waiting_run_of_a_list_has_no_loaded_request(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -433,7 +435,9 @@ def test_a_waiting_run_of_a_list_says_that_its_request_is_not_known(
     assert run.refresh().pending_request is not None
 
 
-def test_an_agent_is_found_by_its_exact_name_once(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_an_agent_is_found_by_its_exact_name_and_remembered(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     fake_api.agents += [
         {"id": f"{n:08d}-0000-4000-8000-000000000000", "name": f"n{n}"} for n in range(130)
     ]
@@ -453,7 +457,9 @@ def test_a_name_that_several_agents_share_lists_them(
     assert not [one for one in fake_api.requests if one.method == "POST"]
 
 
-def test_an_unknown_name_says_where_to_look(client: duvo.Client) -> None:
+def test_an_unknown_name_of_an_agent_is_an_error_with_the_command_that_lists_agents(
+    client: duvo.Client,
+) -> None:
     with pytest.raises(duvo.NotFound, match=r"no agent is called 'Nobody'.*agents list"):
         client.runs.start("Nobody")
 
@@ -475,13 +481,13 @@ def test_paginate_joins_all_pages_into_one_document(
     assert [one["text_content"] for one in whole["messages"]] == [str(n) for n in range(count)]
 
 
-def test_paginate_gives_an_answer_that_is_no_list_as_it_is(
+def test_paginate_returns_a_response_without_a_list_unchanged(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     assert client.paginate("/v2/teams")["teams"] == fake_api.teams
 
 
-def test_a_request_of_any_kind_knows_the_team(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_client_request_fills_in_the_team(fake_api: FakeAPI, client: duvo.Client) -> None:
     fake_api.start()
     answer = client.request("get", "v2/teams/{teamId}/runs", params={"limit": "1"})
     assert answer.status == 200
@@ -490,7 +496,7 @@ def test_a_request_of_any_kind_knows_the_team(fake_api: FakeAPI, client: duvo.Cl
         client.request("GET", "https://elsewhere.example/v2/teams")
 
 
-def test_whoami_tells_person_and_team(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_whoami_returns_user_and_team(fake_api: FakeAPI, client: duvo.Client) -> None:
     me = client.whoami()
     assert me.profile.email == "ada@example.com"
     assert [team.name for team in me.teams] == ["Finance"]

@@ -26,10 +26,10 @@ def read_on(cursor: Cursor, conversation: list[str], limit: int) -> list[str]:
 
 
 @pytest.mark.seeds(quick=50, full=200)
-def test_nothing_is_lost_repeated_or_reordered(seed: int) -> None:
+def test_no_message_is_lost_repeated_or_reordered_while_pages_shift(seed: int) -> None:
     chance = random.Random(seed)
-    # A message that comes in while another goes away leaves every place as it was:
-    # no reader that keeps only its place could tell, so a schedule has one or the other.
+    # An insertion and a removal together leave every offset unchanged, which no cursor
+    # could notice. A schedule therefore has one or the other.
     shift = ("in", "out")[seed % 2]
     conversation: list[str] = []
     lagging: list[str] = []
@@ -49,12 +49,12 @@ def test_nothing_is_lost_repeated_or_reordered(seed: int) -> None:
             conversation.insert(at, f"late-{step}")
             late.add(f"late-{step}")
         elif action < 0.7 and len(given) > 10 and shift == "out":
-            # Only what was handed out already goes away: the rest is not ours to tell.
+            # Only yielded messages are removed; the loss of others could not be noticed.
             victim = chance.choice(given[-40:])
             if victim in conversation:
                 conversation.remove(victim)
                 gone.add(victim)
-        # Now and then a replica answers that is behind.
+        # Sometimes a replica that lags behind responds.
         source = lagging if chance.random() < 0.1 and len(lagging) > len(conversation) / 2 else None
         try:
             given += read_on(cursor, source or conversation, chance.choice((3, PAGE)))
@@ -73,7 +73,7 @@ def test_nothing_is_lost_repeated_or_reordered(seed: int) -> None:
     assert in_order == sorted(in_order, key=int)
 
 
-def test_a_conversation_that_is_another_one_is_told() -> None:
+def test_a_page_of_another_conversation_is_an_error() -> None:
     cursor = Cursor()
     read_on(cursor, [f"a{number}" for number in range(60)], PAGE)
     other = [f"b{number}" for number in range(60)]
@@ -82,7 +82,7 @@ def test_a_conversation_that_is_another_one_is_told() -> None:
             read_on(cursor, other, PAGE)
 
 
-def test_a_place_costs_one_message_read_twice_and_none_where_pages_never_shift() -> None:
+def test_pages_overlap_by_one_message_unless_they_never_shift() -> None:
     conversation = [str(number) for number in range(120)]
     cursor = Cursor()
     read_on(cursor, conversation, PAGE)
@@ -91,13 +91,13 @@ def test_a_place_costs_one_message_read_twice_and_none_where_pages_never_shift()
     assert cursor.next_offset == PAGE
 
 
-def test_a_place_that_was_lost_on_the_way_back_is_found_again_from_the_end() -> None:
+def test_a_cursor_that_went_back_too_far_finds_its_place_from_the_end() -> None:
     conversation = [str(number) for number in range(130)]
     cursor = Cursor()
     given = [one for _ in range(140) for one in read_on(cursor, conversation, 2)]
     assert given == conversation
     read_on(cursor, conversation[:-1], 2)
-    # Two pages that begin elsewhere than they say lead far away from the end.
+    # Two pages with a wrong offset lead far away from the end.
     for places in (60, 2):
         offset = cursor.next_offset
         shifted = [f"?{number}" for number in range(places)] + conversation
@@ -108,7 +108,7 @@ def test_a_place_that_was_lost_on_the_way_back_is_found_again_from_the_end() -> 
     assert given == conversation
 
 
-def test_one_that_began_in_the_middle_gives_nothing_from_before_when_pages_shift() -> None:
+def test_a_cursor_placed_in_the_middle_yields_no_earlier_message_when_pages_shift() -> None:
     conversation = [str(number) for number in range(30)]
     cursor = Cursor()
     cursor.place_after("9", 9)

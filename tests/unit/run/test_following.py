@@ -1,4 +1,4 @@
-"""Following a run: nothing lost, nothing twice, nothing out of order, and an end that is proven."""
+"""Following a run: every message once and in order, until the run has certainly ended."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def contents(messages: Any) -> list[str]:
     return [message.content for message in messages]
 
 
-def test_it_gives_every_message_of_many_pages_once(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_messages_of_many_pages_are_yielded_once(fake_api: FakeAPI, client: duvo.Client) -> None:
     run_id = fake_api.start()
     for number in range(173):
         fake_api.say(run_id, str(number))
@@ -30,7 +30,7 @@ def test_it_gives_every_message_of_many_pages_once(fake_api: FakeAPI, client: du
     assert contents(client.runs.run(run_id).messages(follow=True)) == [str(n) for n in range(173)]
 
 
-def test_it_goes_on_with_what_comes_until_the_run_ends(
+def test_a_follow_yields_new_messages_until_the_run_ends(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -46,7 +46,7 @@ def test_it_goes_on_with_what_comes_until_the_run_ends(
     assert contents(client.runs.run(run_id).messages(follow=True)) == [str(n) for n in range(121)]
 
 
-def test_messages_that_arrive_after_the_status_turned_final_are_given(
+def test_messages_that_arrive_with_the_final_status_are_yielded(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -61,7 +61,7 @@ def test_messages_that_arrive_after_the_status_turned_final_are_given(
     assert contents(client.runs.run(run_id).messages(follow=True)) == ["first", "said as it ended"]
 
 
-def test_a_pending_request_stands_in_the_conversation_once_and_following_goes_on_when_answered(
+def test_a_pending_request_is_yielded_once_and_the_follow_continues_when_it_is_answered(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -89,7 +89,7 @@ def test_a_pending_request_stands_in_the_conversation_once_and_following_goes_on
     assert messages[1].request.type == "approval"
 
 
-def test_messages_said_just_before_a_request_come_before_it(
+def test_messages_before_a_request_are_yielded_before_it(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -104,7 +104,7 @@ def test_messages_said_just_before_a_request_come_before_it(
     assert [next(messages).type, next(messages).type] == ["text", "human_request"]
 
 
-def test_a_server_that_sends_requests_as_messages_does_not_get_them_doubled(
+def test_a_request_that_the_server_sends_as_a_message_is_yielded_once(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -115,7 +115,7 @@ def test_a_server_that_sends_requests_as_messages_does_not_get_them_doubled(
     assert messages[0].is_pending_request
 
 
-def test_it_replies_while_it_follows(
+def test_a_follow_with_on_request_replies(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -157,7 +157,7 @@ def test_pages_that_shift_lose_and_repeat_nothing(
     assert got.count("came late") == (1 if shift == "inserted" else 0)
 
 
-def test_a_page_that_was_not_asked_for_is_asked_again(
+def test_a_page_of_another_offset_is_read_again(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -178,10 +178,10 @@ def test_a_page_that_was_not_asked_for_is_asked_again(
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_normal_end_means_that_the_final_status_was_read(
+def test_a_follow_ends_only_after_the_final_status_was_read(
     fake_api: FakeAPI, client: duvo.Client, seed: int
 ) -> None:
-    """Every second answer is cut at some byte, and the run never ends by itself."""
+    """Every second response is cut at some byte, and the run never ends by itself."""
     run_id = fake_api.start()
     for number in range(70):
         fake_api.say(run_id, str(number))
@@ -212,7 +212,7 @@ def test_a_normal_end_means_that_the_final_status_was_read(
     assert got == [str(n) for n in range(71)]
 
 
-def test_an_outage_of_a_minute_ends_nothing_doubles_nothing_and_is_told_once(
+def test_an_outage_of_a_minute_loses_and_repeats_nothing_and_is_logged_once(
     fake_api: FakeAPI,
     client: duvo.Client,
     clock: StoppedClock,
@@ -236,14 +236,14 @@ def test_an_outage_of_a_minute_ends_nothing_doubles_nothing_and_is_told_once(
     clock.on_sleep = work
     run = client.runs.run(run_id)
     assert contents(run.messages(follow=True)) == ["before", "after"]
-    told = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
-    assert len(told) == 2
-    assert "cannot be read, still trying" in told[0]
-    assert "502" in told[0]
-    assert "can be read again" in told[1]
+    warnings = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert len(warnings) == 2
+    assert "cannot be read, still trying" in warnings[0]
+    assert "502" in warnings[0]
+    assert "can be read again" in warnings[1]
 
 
-def test_an_outage_beyond_the_limit_raises_what_went_wrong(
+def test_an_outage_beyond_the_limit_raises_the_last_error(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -255,7 +255,7 @@ def test_an_outage_beyond_the_limit_raises_what_went_wrong(
 
 
 @pytest.mark.parametrize("given", ["message", "id"])
-def test_after_goes_on_behind_a_message(fake_api: FakeAPI, client: duvo.Client, given: str) -> None:
+def test_after_resumes_behind_a_message(fake_api: FakeAPI, client: duvo.Client, given: str) -> None:
     run_id = fake_api.start()
     for number in range(130):
         fake_api.say(run_id, str(number))
@@ -266,7 +266,9 @@ def test_after_goes_on_behind_a_message(fake_api: FakeAPI, client: duvo.Client, 
     assert got == [str(n) for n in range(8, 130)]
 
 
-def test_an_id_is_looked_for_from_the_end_backwards(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_the_message_of_after_is_searched_from_the_end(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     run_id = fake_api.start()
     ids = [fake_api.say(run_id, str(number)) for number in range(5000)]
     fake_api.end(run_id)
@@ -277,7 +279,7 @@ def test_an_id_is_looked_for_from_the_end_backwards(fake_api: FakeAPI, client: d
     assert len(fake_api.requests) < 8
 
 
-def test_an_id_is_found_where_pages_are_smaller_than_asked_for(
+def test_the_message_of_after_is_found_in_pages_smaller_than_requested(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -288,7 +290,7 @@ def test_an_id_is_found_where_pages_are_smaller_than_asked_for(
 
 
 @pytest.mark.parametrize("size", [20, 2])
-def test_pages_that_are_small_and_shift_lose_and_repeat_nothing(
+def test_small_pages_that_shift_lose_and_repeat_nothing(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, size: int
 ) -> None:
     run_id = fake_api.start()
@@ -308,14 +310,16 @@ def test_pages_that_are_small_and_shift_lose_and_repeat_nothing(
     assert got == [str(number) for number in range(90)]
 
 
-def test_an_unknown_id_is_said_to_be_unknown(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_an_unknown_message_of_after_is_an_error(fake_api: FakeAPI, client: duvo.Client) -> None:
     run_id = fake_api.start()
     fake_api.say(run_id, "one")
     with pytest.raises(duvo.NotFound, match="has no message 'nonsense'"):
         next(client.runs.run(run_id).messages(after="nonsense"))
 
 
-def test_last_begins_with_the_last_messages(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_last_limits_a_conversation_to_its_last_messages(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     run_id = fake_api.start()
     for number in range(75):
         fake_api.say(run_id, str(number))
@@ -323,7 +327,7 @@ def test_last_begins_with_the_last_messages(fake_api: FakeAPI, client: duvo.Clie
     assert contents(client.runs.run(run_id).messages(last=300)) == [str(n) for n in range(75)]
 
 
-def test_a_limit_stops_in_the_middle_and_shows_the_request_only_at_the_end(
+def test_limit_omits_the_pending_request_unless_the_end_is_reached(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -359,7 +363,9 @@ def test_the_offset_of_the_first_message_is_known_wherever_reading_begins(
         assert messages.offset == offset
 
 
-def test_the_time_given_is_the_time_in_all(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_the_timeout_of_a_follow_limits_its_whole_duration(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     run_id = fake_api.start()
     release = threading.Event()
     fake_api.before = lambda seen: release.wait(10) and None
@@ -372,7 +378,7 @@ def test_the_time_given_is_the_time_in_all(fake_api: FakeAPI, client: duvo.Clien
         release.set()
 
 
-def test_a_run_that_was_just_started_may_be_unknown_for_a_moment(
+def test_a_run_that_was_just_started_may_be_not_found_at_first(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run = client.runs.start("Invoice approver", message="go")
@@ -381,7 +387,7 @@ def test_a_run_that_was_just_started_may_be_unknown_for_a_moment(
     assert contents(run.messages(follow=True)) == ["go"]
 
 
-def test_after_a_message_only_an_end_newer_than_it_counts(
+def test_a_final_status_from_before_a_sent_message_does_not_end_a_follow(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -403,7 +409,7 @@ def test_after_a_message_only_an_end_newer_than_it_counts(
     assert contents(run.messages(follow=True)) == ["once more", "done"]
 
 
-def test_an_end_that_does_not_move_counts_after_a_while(
+def test_an_unchanged_final_status_ends_a_follow_after_some_seconds(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -417,7 +423,9 @@ def test_an_end_that_does_not_move_counts_after_a_while(
     assert 10 <= clock.time - began < 25
 
 
-def test_closing_from_another_thread_ends_a_wait(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_closing_a_follow_from_another_thread_ends_its_wait(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     run_id = fake_api.start()
     messages = client.runs.run(run_id).messages(follow=True)
     fake_api.before = lambda seen: (
@@ -428,7 +436,7 @@ def test_closing_from_another_thread_ends_a_wait(fake_api: FakeAPI, client: duvo
     assert time.monotonic() - began < 1
 
 
-def test_a_long_poll_is_asked_for_only_where_it_is_offered(
+def test_long_polls_are_used_only_if_the_server_offers_them(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -453,7 +461,7 @@ def test_a_long_poll_is_asked_for_only_where_it_is_offered(
     assert holds == ["25.0", "25.0", "25.0"]
 
 
-def test_a_server_without_long_poll_never_sees_its_parameters(
+def test_a_server_without_long_polls_gets_no_wait_parameter(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -465,7 +473,7 @@ def test_a_server_without_long_poll_never_sees_its_parameters(
     assert {name for one in fake_api.requests for name in one.query} == {"limit", "offset"}
 
 
-def test_a_dropped_connection_in_the_middle_is_read_again(
+def test_a_page_whose_connection_drops_is_read_again(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -483,7 +491,7 @@ def test_a_dropped_connection_in_the_middle_is_read_again(
 
 
 @pytest.mark.blocking_only
-def test_following_a_million_messages_takes_no_more_memory_than_a_thousand(
+def test_memory_of_a_follow_does_not_grow_with_the_number_of_messages(
     client: duvo.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from duvo._http.request import Request
@@ -522,7 +530,7 @@ def test_following_a_million_messages_takes_no_more_memory_than_a_thousand(
         tracemalloc.stop()
 
 
-def test_a_conversation_followed_from_its_beginning_tells_the_answer(
+def test_a_run_followed_from_its_beginning_has_its_answer(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -538,7 +546,7 @@ def test_a_conversation_followed_from_its_beginning_tells_the_answer(
         _ = partly.answer
 
 
-def test_a_request_that_is_pending_already_is_shown_before_anything_is_held(
+def test_a_request_that_is_already_pending_is_yielded_before_any_long_poll(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()

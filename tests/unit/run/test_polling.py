@@ -1,4 +1,4 @@
-"""When the next read is made."""
+"""Pauses between polls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from duvo._run.polling import next_pause
 from tests.benchmarks.pace import BURSTS, TRICKLE, compare
 
 
-def test_waits_grow_while_nothing_comes_and_fall_back_on_activity() -> None:
+def test_pauses_grow_while_nothing_changes_and_shrink_on_activity() -> None:
     waits = [0.0]
     for _ in range(12):
         waits.append(next_pause(waits[-1], activity=False))
@@ -27,6 +27,6 @@ def test_waits_grow_while_nothing_comes_and_fall_back_on_activity() -> None:
     assert next_pause(8.0, activity=True) == 1.0
 
 
-def test_the_schedule_beats_fixed_polling_on_bursts_and_loses_little_on_a_trickle() -> None:
+def test_polling_costs_less_than_fixed_polling_on_bursts_and_little_more_on_a_trickle() -> None:
     assert compare(BURSTS) <= 0.65
     assert compare(TRICKLE) <= 1.5

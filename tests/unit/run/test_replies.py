@@ -1,4 +1,4 @@
-"""Replies: what fits is sent as the API wants it, what does not fit is not sent."""
+"""Replies: valid ones are sent in the API's form, others are refused and not sent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def replied(fake_api: FakeAPI) -> list[Any]:
 
 
 @pytest.mark.parametrize("approve", [True, False])
-def test_an_approval_takes_a_decision(
+def test_respond_sends_the_decision_on_an_approval(
     fake_api: FakeAPI, client: duvo.Client, approve: bool
 ) -> None:
     run_id = fake_api.start()
@@ -51,7 +51,7 @@ bool_.__module__ = "numpy"
 
 
 @pytest.mark.parametrize("value", [True, False])
-def test_an_approval_takes_a_bool_of_numpy(
+def test_a_bool_of_numpy_decides_an_approval(
     fake_api: FakeAPI, client: duvo.Client, value: bool
 ) -> None:
     run = client.runs.run(fake_api.start())
@@ -65,7 +65,7 @@ def test_an_approval_takes_a_bool_of_numpy(
 
 
 @pytest.mark.parametrize("approve", ["no", "false", "", [], 0, 1, 1.0, b"", {"a": 1}, object()])
-def test_an_approval_takes_nothing_but_a_bool(
+def test_a_decision_that_is_not_a_bool_is_refused(
     fake_api: FakeAPI, client: duvo.Client, approve: Any
 ) -> None:
     run_id = fake_api.start()
@@ -76,7 +76,7 @@ def test_an_approval_takes_nothing_but_a_bool(
 
 
 @pytest.mark.parametrize("decision", ["no", [], 0, 1, {}])
-def test_what_on_request_returns_for_an_approval_is_a_bool_or_an_error(
+def test_on_request_must_return_a_bool_for_an_approval(
     fake_api: FakeAPI, client: duvo.Client, decision: Any
 ) -> None:
     run_id = fake_api.start()
@@ -96,7 +96,7 @@ def test_what_on_request_returns_for_an_approval_is_a_bool_or_an_error(
         ["1=A", "2=yes"],
     ],
 )
-def test_questions_take_answers_by_any_of_their_names(
+def test_answers_may_use_any_name_of_a_question(
     fake_api: FakeAPI, client: duvo.Client, answers: Any
 ) -> None:
     run_id = fake_api.start()
@@ -150,7 +150,7 @@ def test_two_answers_to_a_question_that_takes_one_are_refused(
     assert replied(fake_api) == []
 
 
-def test_a_question_is_also_named_by_its_id(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_the_id_of_a_question_is_its_key(fake_api: FakeAPI, client: duvo.Client) -> None:
     run_id = fake_api.start()
     fake_api.ask(run_id, type="question", questions=[{"id": "q-7", "question": "Why?"}])
     request = client.runs.get(run_id).pending_request
@@ -185,7 +185,9 @@ def test_a_reply_that_does_not_fit_is_refused_and_not_sent(
     assert not replied(fake_api)
 
 
-def test_nothing_pending_is_said(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_a_reply_to_a_run_without_a_pending_request_is_refused(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     with pytest.raises(duvo.InvalidReply, match="no pending request"):
         client.runs.run(fake_api.start()).respond(approve=True)
     assert not replied(fake_api)
@@ -196,7 +198,7 @@ def test_an_error_about_a_request_carries_the_run_of_a_follow(
 ) -> None:
     run_id = fake_api.start()
     fake_api.ask(run_id)
-    # Nothing but the iterator refers to the run.
+    # Only the iterator refers to the run.
     with pytest.raises(duvo.HumanRequestPending) as caught:
         list(client.runs.run(run_id).messages(follow=True, on_request="raise"))
     assert caught.value.run == client.runs.run(run_id)

@@ -1,4 +1,4 @@
-"""Waiting for a run, and what happens when it asks a human meanwhile."""
+"""Waiting for a run, and human requests in the meantime."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUESTION = {
 }
 
 
-def test_it_returns_the_finished_run_with_its_answer(
+def test_wait_returns_the_finished_run_with_its_answer(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -50,7 +50,7 @@ def test_the_answer_is_found_behind_pages_of_tool_calls(
     assert client.runs.run(run_id).wait().answer == "step 199"
 
 
-def test_a_failed_run_tells_why_and_raises_only_when_checked(
+def test_a_failed_run_has_its_reason_and_raises_only_with_check(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -94,7 +94,9 @@ def test_an_unknown_status_never_ends_a_wait(
     assert caught.value.timeout == 100
 
 
-def test_the_time_given_is_the_time_in_all(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_the_timeout_of_a_wait_limits_its_whole_duration(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     run_id = fake_api.start()
     release = threading.Event()
     fake_api.before = lambda seen: release.wait(10) and None
@@ -129,7 +131,7 @@ Wait = Callable[[duvo.Client, str, float], object]
 
 @pytest.mark.parametrize("wait", WAITS)
 @pytest.mark.parametrize("answer", [(502, {"error": "x"}), (429, {"error": "x"}), (200, b"<html>")])
-def test_a_wait_that_read_nothing_says_it_with_the_last_failure_as_its_cause(
+def test_the_error_of_a_wait_that_read_nothing_has_the_last_failure_as_its_cause(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, wait: Wait, answer: Any
 ) -> None:
     run_id = fake_api.start()
@@ -143,7 +145,7 @@ def test_a_wait_that_read_nothing_says_it_with_the_last_failure_as_its_cause(
 
 @pytest.mark.parametrize("wait", WAITS)
 @pytest.mark.parametrize("timeout", [0, 30])
-def test_a_wait_for_a_run_that_waits_for_a_human_says_so(
+def test_the_error_of_a_wait_mentions_that_the_run_waits_for_a_human(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, wait: Wait, timeout: int
 ) -> None:
     run_id = fake_api.start()
@@ -155,7 +157,7 @@ def test_a_wait_for_a_run_that_waits_for_a_human_says_so(
 
 
 @pytest.mark.parametrize("wait", WAITS)
-def test_a_wait_that_ends_in_an_outage_says_it(
+def test_the_error_of_a_wait_that_ends_in_an_outage_mentions_the_outage(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, wait: Wait
 ) -> None:
     run_id = fake_api.start()
@@ -168,7 +170,7 @@ def test_a_wait_that_ends_in_an_outage_says_it(
 
 @pytest.mark.parametrize("wait", WAITS)
 @pytest.mark.parametrize("hold", ["25", ""])
-def test_a_timeout_of_zero_looks_once(
+def test_a_timeout_of_zero_reads_once(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, wait: Wait, hold: str
 ) -> None:
     fake_api.headers["duvo-long-poll"] = hold
@@ -199,7 +201,7 @@ def test_a_timeout_of_zero_sends_a_failed_read_once(
     assert clock.sleeps == []
 
 
-def test_a_conversation_that_may_not_be_read_does_not_spoil_the_wait(
+def test_a_wait_succeeds_although_the_conversation_may_not_be_read(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -213,21 +215,21 @@ def test_a_conversation_that_may_not_be_read_does_not_spoil_the_wait(
         _ = run.answer
 
 
-def test_a_pending_request_is_told_once_with_how_to_answer_it_and_waiting_goes_on(
+def test_a_pending_request_is_logged_once_with_the_command_that_answers_it_while_waiting_continues(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_id = fake_api.start()
     fake_api.ask(run_id)
     clock.on_sleep = lambda now: fake_api.end(run_id) if now > 1100 else None
     assert client.runs.run(run_id).wait().status == "completed"
-    told = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
-    assert len(told) == 1
-    assert "Post INV-1042?" in told[0]
-    assert f"duvo runs respond {run_id} --approve" in told[0]
+    warnings = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert "Post INV-1042?" in warnings[0]
+    assert f"duvo runs respond {run_id} --approve" in warnings[0]
 
 
 @pytest.mark.parametrize(("word", "sent"), [("approve", True), ("deny", False)])
-def test_a_word_replies_to_an_approval(
+def test_on_request_approve_and_deny_decide_approvals(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, word: Any, sent: bool
 ) -> None:
     run_id = fake_api.start()
@@ -238,7 +240,9 @@ def test_a_word_replies_to_an_approval(
 
 
 @pytest.mark.parametrize("word", ["approve", "deny", "raise"])
-def test_a_word_never_invents_an_answer(fake_api: FakeAPI, client: duvo.Client, word: Any) -> None:
+def test_on_request_words_never_answer_a_question(
+    fake_api: FakeAPI, client: duvo.Client, word: Any
+) -> None:
     run_id = fake_api.start()
     fake_api.ask(run_id, **QUESTION)
     with pytest.raises(duvo.HumanRequestPending, match="Which cost centre") as caught:
@@ -249,7 +253,7 @@ def test_a_word_never_invents_an_answer(fake_api: FakeAPI, client: duvo.Client, 
 
 
 @pytest.mark.parametrize("answers", [{"centre": "A"}, ["centre=A"], {"1": "A", "other": "x"}])
-def test_standing_answers_answer_questions(
+def test_standing_answers_are_sent_to_questions(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, answers: Any
 ) -> None:
     run_id = fake_api.start()
@@ -309,7 +313,7 @@ def test_standing_answers_that_contradict_each_other_leave_a_request_open(
     ]
 
 
-def test_a_callable_is_asked_once_for_each_request_and_may_leave_it(
+def test_on_request_is_called_once_for_each_request_and_may_leave_it_open(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -333,7 +337,7 @@ def test_a_callable_is_asked_once_for_each_request_and_may_leave_it(
     assert asked == ["Post INV-1042?", "And INV-1043?"]
 
 
-def test_a_request_that_was_answered_elsewhere_does_not_spoil_the_wait(
+def test_a_wait_continues_after_a_request_was_answered_elsewhere(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -365,7 +369,7 @@ def test_a_reply_that_may_have_arrived_is_not_sent_again_while_the_run_cannot_be
     assert fake_api.count("POST", "/respond") == 1
 
 
-def test_the_last_words_are_found_where_pages_are_smaller_than_asked_for(
+def test_the_answer_is_found_in_pages_smaller_than_requested(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -379,7 +383,7 @@ def test_the_last_words_are_found_where_pages_are_smaller_than_asked_for(
     assert client.runs.run(run_id).wait().answer == "step 99"
 
 
-def test_nonsense_for_on_request_is_refused_before_anything_is_sent(
+def test_an_invalid_on_request_is_refused_before_anything_is_sent(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     with pytest.raises(duvo.ConfigError, match="approve, deny, raise, leave"):
@@ -387,7 +391,7 @@ def test_nonsense_for_on_request_is_refused_before_anything_is_sent(
     assert not fake_api.requests
 
 
-def test_ask_starts_waits_and_returns_the_run_with_its_answer(
+def test_ask_starts_a_run_and_returns_it_with_its_answer(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     def work(now: float) -> None:
@@ -399,7 +403,7 @@ def test_ask_starts_waits_and_returns_the_run_with_its_answer(
     assert client.runs.ask("Invoice approver", "How many?").answer == "42"
 
 
-def test_the_last_end_counts_after_a_message_was_sent(
+def test_a_wait_after_a_sent_message_ignores_the_earlier_end(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
@@ -426,31 +430,31 @@ def test_the_last_end_counts_after_a_message_was_sent(
 
 
 @pytest.mark.parametrize(
-    ("choice", "asked", "told"),
+    ("choice", "asked", "text"),
     [
         ("approve", {"title": "Post it?"}, "approved 'Post it?'"),
         ("deny", {"title": "Post it?"}, "denied 'Post it?'"),
         ("leave", QUESTION, "answered 'Which cost centre?' ('Which cost centre?': 'A')"),
     ],
 )
-def test_a_reply_is_told_in_words(
+def test_replies_are_logged(
     fake_api: FakeAPI,
     client: duvo.Client,
     clock: StoppedClock,
     caplog: pytest.LogCaptureFixture,
     choice: Any,
     asked: dict[str, Any],
-    told: str,
+    text: str,
 ) -> None:
     caplog.set_level(logging.INFO, "duvo")
     run_id = fake_api.start()
     fake_api.ask(run_id, **asked)
     clock.on_sleep = lambda now: fake_api.end(run_id)
     client.runs.run(run_id).wait(on_request=choice, answers={"centre": "A"})
-    assert f"run {run_id}: {told}" in caplog.messages
+    assert f"run {run_id}: {text}" in caplog.messages
 
 
-def test_a_rate_limit_is_waited_out(
+def test_a_wait_continues_after_a_429(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "duvo")
@@ -464,14 +468,14 @@ def test_a_rate_limit_is_waited_out(
     assert any(one.levelno == logging.INFO and "90 s" in one.getMessage() for one in caplog.records)
 
 
-def test_followers_ask_less_often_when_the_budget_runs_low(
+def test_polls_are_less_frequent_when_little_of_the_rate_limit_is_left(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     run_id = fake_api.start()
     used = itertools.count(1)
 
     def limits(seen: Any) -> None:
-        # Fifty others use up what is left: 100 requests between two of ours.
+        # Fifty other clients send 100 requests between two of this one.
         left = max(0, 300 - 100 * next(used))
         fake_api.headers.update(
             {

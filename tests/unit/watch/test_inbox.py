@@ -1,4 +1,4 @@
-"""What waits for a human, across runs."""
+"""Pending human requests across runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 OTHER_AGENT = "33333333-3333-4333-8333-333333333333"
 
 
-def test_the_request_that_waits_longest_comes_first(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_the_request_that_has_waited_longest_comes_first(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     runs = [fake_api.start() for _ in range(4)]
     for run_id in (runs[2], runs[0], runs[3], runs[1]):
         fake_api.ask(run_id)
@@ -18,7 +20,7 @@ def test_the_request_that_waits_longest_comes_first(fake_api: FakeAPI, client: d
     assert [request and request.title for request in requests] == ["Post INV-1042?"] * 4
 
 
-def test_a_request_is_given_before_newer_runs_are_read(
+def test_a_request_is_yielded_before_newer_runs_are_read(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     runs = []
@@ -32,7 +34,7 @@ def test_a_request_is_given_before_newer_runs_are_read(
     assert [fake_api.count("GET", run_id) for run_id in runs] == [1, 1, 1]
 
 
-def test_what_is_answered_or_gone_meanwhile_is_left_out(
+def test_the_inbox_omits_runs_that_were_answered_or_deleted_meanwhile(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     runs = [fake_api.start() for _ in range(3)]
@@ -65,7 +67,7 @@ def test_no_request_is_lost_while_others_are_answered_elsewhere(
     assert [run.id for run in client.runs.inbox()] == runs[:10] + runs[80:]
 
 
-def test_runs_of_another_agent_are_left_out_whatever_the_list_holds(
+def test_the_inbox_omits_runs_of_other_agents_if_the_server_ignores_the_filter(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     mine, others = fake_api.start(), fake_api.start(agent_id=OTHER_AGENT)
@@ -81,7 +83,7 @@ def test_runs_of_another_agent_are_left_out_whatever_the_list_holds(
     assert asked_for[0] == AGENT.upper()
 
 
-def test_a_time_that_is_missing_loses_nothing(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_requests_without_a_time_are_in_the_inbox(fake_api: FakeAPI, client: duvo.Client) -> None:
     first, second = fake_api.start(), fake_api.start()
     fake_api.ask(first)
     fake_api.ask(second, created_at=None)
@@ -92,7 +94,9 @@ def test_a_time_that_is_missing_loses_nothing(fake_api: FakeAPI, client: duvo.Cl
     assert {run.id for run in client.runs.inbox()} == {first, second}
 
 
-def test_what_only_the_list_tells_stays_known(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_runs_of_the_inbox_keep_the_fields_of_the_list(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
     fake_api.ask(fake_api.start())
     (run,) = client.runs.inbox()
     assert (run.agent_name, run.title) == ("Invoice approver", "Process today's queue")

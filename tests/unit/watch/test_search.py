@@ -39,11 +39,11 @@ def test_a_search_never_reads_more_pages_than_it_has_runs() -> None:
         created_at |= {f"elsewhere-{n}": None for n in range(chance.choice([0, 0, 1, 10]))}
         pages, missed = search(created_at, runs)
         assert pages <= len(created_at), seed
-        # With the runs that are then read by themselves, at most two requests for each.
+        # Including the reads of single runs, at most two requests for each run.
         assert pages + len(missed) <= 2 * len(created_at), seed
 
 
-def test_runs_that_are_among_the_newest_are_found_by_the_fewest_pages() -> None:
+def test_a_search_for_the_newest_runs_reads_the_fewest_pages() -> None:
     runs = listed(1000)
     assert search(dict(runs[:250]), runs) == (3, [])
     assert search({run_id: None for run_id, _ in runs[:100]}, runs) == (1, [])
@@ -55,7 +55,7 @@ def test_a_search_ends_at_its_oldest_run() -> None:
     assert search(watched, runs) == (1, ["elsewhere"])
 
 
-def test_a_single_old_run_is_given_up_after_a_page() -> None:
+def test_a_search_for_a_single_old_run_ends_after_a_page() -> None:
     runs = listed(1000)
     oldest, created = runs[-1]
     assert search({oldest: created}, runs) == (1, [oldest])

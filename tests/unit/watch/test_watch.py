@@ -1,4 +1,4 @@
-"""Watching many runs: what is told, and what it costs."""
+"""Watching many runs: the events, and the requests that it takes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI
 from tests.support.clocks import StoppedClock
 
 
-def told(events: list[Event], run_id: str) -> list[str]:
-    """What was told of one run, in order, in short."""
+def summary(events: list[Event], run_id: str) -> list[str]:
+    """Return the types of a run's events, in order, with the texts of messages."""
     return [
         f"{one.type} {one.message.content}" if one.message is not None else one.type
         for one in events
@@ -68,7 +68,7 @@ def test_events_of_many_runs_come_as_they_happen(
     ]
 
 
-def test_messages_come_in_order_and_all_of_them_before_the_end(
+def test_watched_messages_come_in_order_and_before_the_end(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     runs = [fake_api.start() for _ in range(5)]
@@ -88,12 +88,12 @@ def test_messages_come_in_order_and_all_of_them_before_the_end(
     events = list(client.runs.watch(runs, messages=True))
     for run_id in runs:
         messages = [f"message {number}" for number in range(said[run_id])]
-        kinds = [one for one in told(events, run_id) if one != "status"]
+        kinds = [one for one in summary(events, run_id) if one != "status"]
         assert kinds == [*messages, "finished"]
     assert all(one.run.answer for one in events if one.type == "finished")
 
 
-def test_quiet_runs_cost_a_page_for_each_hundred(
+def test_watching_quiet_runs_reads_a_page_for_each_hundred(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     runs = [client.runs.start(AGENT) for _ in range(250)]
@@ -109,11 +109,11 @@ def test_quiet_runs_cost_a_page_for_each_hundred(
 
     clock.on_sleep = work
     assert len([one for one in client.runs.watch(runs) if one.type == "finished"]) == 250
-    # Three pages a round, and not one request for a run.
+    # Three pages a round, and no request for a single run.
     assert requests_sent(fake_api) == {"list": 33}
 
 
-def test_runs_that_are_known_by_id_alone_are_looked_up_by_pages_too(
+def test_runs_that_are_known_only_by_id_are_searched_in_the_list(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     runs = [fake_api.start() for _ in range(150)]
@@ -122,7 +122,7 @@ def test_runs_that_are_known_by_id_alone_are_looked_up_by_pages_too(
     assert requests_sent(fake_api) == {"list": 4}
 
 
-def test_old_runs_among_many_others_cost_no_more_than_by_themselves(
+def test_watching_a_few_old_runs_among_many_others_soon_reads_only_those(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     watched = []
@@ -143,11 +143,11 @@ def test_old_runs_among_many_others_cost_no_more_than_by_themselves(
     runs = [client.runs.get(run_id) for run_id in watched]
     fake_api.requests.clear()
     assert {one.run.id for one in client.runs.watch(runs) if one.type == "finished"} == {*watched}
-    # The list is read for as long as it may save something, and then given up.
+    # The list is read only as long as that may save requests.
     assert rounds == [{"list": 3, "run": 2}, {"list": 1, "run": 3}, *[{"run": 3}] * 3]
 
 
-def test_a_round_ends_at_its_oldest_run(
+def test_a_round_reads_the_list_only_to_its_oldest_run(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     for _ in range(500):
@@ -160,7 +160,7 @@ def test_a_round_ends_at_its_oldest_run(
     assert requests_sent(fake_api) == {"list": 1, "run": 1}
 
 
-def test_old_runs_cost_pages_alone_on_a_server_that_lists_by_creation(
+def test_watching_old_runs_reads_only_pages_if_the_server_filters_by_creation(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     fake_api.headers["duvo-created-since"] = "honoured"
@@ -177,7 +177,7 @@ def test_old_runs_cost_pages_alone_on_a_server_that_lists_by_creation(
 
 
 @pytest.mark.parametrize("offered", [{}, {"duvo-created-since": "honoured"}])
-def test_completion_times_are_never_asked_for_while_watching(
+def test_watching_never_filters_by_completion(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, offered: dict[str, str]
 ) -> None:
     fake_api.headers |= offered
@@ -189,7 +189,7 @@ def test_completion_times_are_never_asked_for_while_watching(
     assert ("created_since" in names) == bool(offered)
 
 
-def test_a_run_that_the_list_does_not_show_is_read_by_itself(
+def test_a_watched_run_that_is_missing_in_the_list_is_read_individually(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     shown, hidden = fake_api.start(), fake_api.start()
@@ -204,10 +204,10 @@ def test_a_run_that_the_list_does_not_show_is_read_by_itself(
     fake_api.answer = hide  # type: ignore[method-assign]
     clock.on_sleep = lambda now: [fake_api.end(one) for one in (shown, hidden) if now > 1010]
     events = list(client.runs.watch([shown, hidden]))
-    assert told(events, hidden) == ["status", "status", "finished"]
+    assert summary(events, hidden) == ["status", "status", "finished"]
 
 
-def test_a_server_that_ignores_the_order_is_read_by_pages(
+def test_watching_reads_only_pages_if_the_server_ignores_the_order(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     runs = [fake_api.start() for _ in range(350)]
@@ -231,7 +231,7 @@ def test_a_server_that_ignores_the_order_is_read_by_pages(
 
 
 @pytest.mark.blocking_only
-def test_a_list_that_does_not_tell_of_messages_is_found_out(
+def test_a_list_that_does_not_show_new_messages_is_detected(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     fake_api.reports_updates = False
@@ -256,12 +256,12 @@ def test_a_list_that_does_not_tell_of_messages_is_found_out(
             delays.append(clock.time - spoken[event.message.content])
     assert heard == set(spoken)
     assert not client._driver.api.server.list_shows_changes
-    # From then on each run is read in each round, and no message waits for a sweep to come by.
+    # From then on every run is read in every round, so no message waits for a sweep.
     late = [delay for delay, text in zip(delays, spoken, strict=False) if float(text) > 1150]
     assert max(late) < 2
 
 
-def test_a_list_that_tells_all_is_not_suspected(
+def test_a_list_that_shows_new_messages_is_trusted(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     runs = [fake_api.start() for _ in range(5)]
@@ -277,7 +277,7 @@ def test_a_list_that_tells_all_is_not_suspected(
     assert client._driver.api.server.list_shows_changes
 
 
-def test_a_second_request_that_the_list_does_not_tell_is_found(
+def test_a_second_request_that_the_list_does_not_show_is_found(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     fake_api.reports_updates = False
@@ -289,14 +289,14 @@ def test_a_second_request_that_the_list_does_not_tell_is_found(
             asked.append(event.request.id)
             event.run.respond(approve=True)
             if len(asked) < 3:
-                # So quickly that no round of the list sees it work.
+                # At once, so that no round of the list shows it running.
                 fake_api.ask(run_id)
             else:
                 fake_api.end(run_id)
     assert len(set(asked)) == 3
 
 
-def test_runs_that_had_ended_are_told_at_once_and_cost_nothing(
+def test_events_of_runs_known_to_have_ended_come_at_once_without_a_request(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -304,18 +304,18 @@ def test_runs_that_had_ended_are_told_at_once_and_cost_nothing(
     run = client.runs.get(run_id)
     fake_api.requests.clear()
     events = list(client.runs.watch([run]))
-    assert told(events, run_id) == ["status", "finished"]
+    assert summary(events, run_id) == ["status", "finished"]
     assert events[-1].run.status == "stopped"
     assert fake_api.requests == []
 
 
-def test_a_run_that_is_not_there_is_an_error(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_watching_an_unknown_run_is_an_error(fake_api: FakeAPI, client: duvo.Client) -> None:
     missing = "99999999-9999-4999-8999-999999999999"
     with pytest.raises(duvo.NotFound, match=missing):
         list(client.runs.watch([fake_api.start(), missing]))
 
 
-def test_messages_that_may_not_be_read_spoil_nothing_else(
+def test_a_watch_continues_when_the_messages_of_one_run_may_not_be_read(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     closed, open_ = fake_api.start(), fake_api.start()
@@ -325,12 +325,12 @@ def test_messages_that_may_not_be_read_spoil_nothing_else(
     )
     clock.on_sleep = lambda now: [fake_api.end(one) for one in (closed, open_)]
     events = list(client.runs.watch([closed, open_], messages=True))
-    assert "message hello" in told(events, open_)
-    assert told(events, closed)[-1] == "finished"
+    assert "message hello" in summary(events, open_)
+    assert summary(events, closed)[-1] == "finished"
     assert sum("cannot be read" in one.getMessage() for one in caplog.records) == 1
 
 
-def test_an_outage_is_ridden_out_and_told_once(
+def test_a_watch_continues_after_an_outage_that_is_logged_once(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "duvo")
@@ -345,12 +345,12 @@ def test_an_outage_is_ridden_out_and_told_once(
 
     clock.on_sleep = work
     events = list(client.runs.watch(runs, messages=True))
-    assert [told(events, run_id)[-2:] for run_id in runs] == [["message hello", "finished"]] * 3
+    assert [summary(events, run_id)[-2:] for run_id in runs] == [["message hello", "finished"]] * 3
     assert caplog.records[0].getMessage().startswith("the runs cannot be read, still trying")
     assert len(caplog.records) == 2
 
 
-def test_the_time_is_that_of_the_whole_watch(
+def test_the_timeout_of_a_watch_limits_its_whole_duration(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     runs = [fake_api.start() for _ in range(2)]
@@ -359,7 +359,7 @@ def test_the_time_is_that_of_the_whole_watch(
     assert clock.time == pytest.approx(1030)
 
 
-def test_it_can_be_closed_from_another_thread(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_a_watch_can_be_closed_from_another_thread(fake_api: FakeAPI, client: duvo.Client) -> None:
     with client.runs.watch([fake_api.start()]) as watch:
         assert next(watch).type == "status"
         threading.Timer(0.1, watch.close).start()
@@ -374,18 +374,20 @@ def test_a_run_that_is_given_twice_is_watched_once(fake_api: FakeAPI, client: du
 
 
 @pytest.mark.parametrize("given", ["one-id", [7], [None]])
-def test_what_is_no_list_of_runs_is_refused(client: duvo.Client, given: Any) -> None:
+def test_an_argument_of_watch_that_is_not_a_list_of_runs_is_refused(
+    client: duvo.Client, given: Any
+) -> None:
     with pytest.raises(duvo.ConfigError):
         client.runs.watch(given)
 
 
-def test_nothing_to_watch_ends_at_once(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_a_watch_of_no_runs_ends_at_once(fake_api: FakeAPI, client: duvo.Client) -> None:
     assert list(client.runs.watch([])) == []
     assert fake_api.requests == []
 
 
 @pytest.mark.blocking_only
-def test_events_are_json_and_can_be_pickled(fake_api: FakeAPI, client: duvo.Client) -> None:
+def test_events_can_be_serialized_and_pickled(fake_api: FakeAPI, client: duvo.Client) -> None:
     run_id = fake_api.start()
     fake_api.say(run_id, "hello")
     fake_api.ask(run_id)
@@ -402,7 +404,7 @@ def test_events_are_json_and_can_be_pickled(fake_api: FakeAPI, client: duvo.Clie
             fake_api.end(run_id)
 
 
-def test_as_completed_gives_runs_as_they_end_with_their_answers(
+def test_as_completed_yields_runs_with_their_answers_as_they_end(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     slow, quick = fake_api.start(), fake_api.start()
@@ -421,7 +423,7 @@ def test_as_completed_gives_runs_as_they_end_with_their_answers(
     ]
 
 
-def test_requests_are_met_by_rule_while_many_are_waited_for(
+def test_on_request_of_wait_all_replies_to_every_request(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     runs = [fake_api.start() for _ in range(3)]
@@ -446,7 +448,7 @@ def test_requests_are_met_by_rule_while_many_are_waited_for(
     assert fake_api.count("POST", "/respond") == 6
 
 
-def test_a_request_that_nobody_answers_is_told_once_and_waited_for(
+def test_wait_all_logs_an_unanswered_request_once_and_waits(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     run_id = fake_api.start()
@@ -456,7 +458,7 @@ def test_a_request_that_nobody_answers_is_told_once_and_waited_for(
     assert sum("waits for a human" in one.getMessage() for one in caplog.records) == 1
 
 
-def test_a_request_is_raised_where_that_was_asked_for(
+def test_wait_all_raises_a_request_with_on_request_raise(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     run_id = fake_api.start()
@@ -481,14 +483,14 @@ def test_wait_all_keeps_the_order_and_checks_at_the_end(
         client.runs.wait_all(runs, check=True)
 
 
-def test_wait_all_ends_with_its_time(
+def test_wait_all_ends_at_its_timeout(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
     with pytest.raises(duvo.WaitTimeout):
         client.runs.wait_all([fake_api.start()], timeout=12)
 
 
-def test_a_run_that_had_ended_is_returned_before_the_list_is_read(
+def test_as_completed_yields_a_run_known_to_have_ended_before_it_reads_the_list(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     ended = fake_api.start()
