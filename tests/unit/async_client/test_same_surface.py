@@ -20,6 +20,14 @@ RENAMED = {"close": "aclose", "team_id": "find_team_id"}
 BLOCKING_ONLY = {("map", "executor")}
 """Arguments, by method, that only the blocking client has."""
 
+PROTOCOLS = {
+    "__iter__": "__aiter__",
+    "__next__": "__anext__",
+    "__enter__": "__aenter__",
+    "__exit__": "__aexit__",
+}
+"""Methods that statements without `await` call, and those of statements with it."""
+
 ASYNC_NAMES = sorted(name for name in duvo.__all__ if name.startswith("Async"))
 
 CLASSES = [
@@ -49,6 +57,19 @@ def test_every_class_of_the_client_is_compared() -> None:
 def test_both_clients_have_the_same_public_names(blocking: type, asynchronous: type) -> None:
     expected = {RENAMED.get(name, name) for name in public(blocking)}
     assert public(asynchronous) == expected
+
+
+@pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS)
+def test_no_class_can_be_used_both_with_and_without_await(
+    blocking: type, asynchronous: type
+) -> None:
+    with_await = {name for name in dir(asynchronous) if name in PROTOCOLS.values()}
+    without = {name for name in dir(blocking) if name in PROTOCOLS}
+    assert {PROTOCOLS[name] for name in without} == with_await
+    assert not with_await & set(dir(blocking))
+    assert not without & set(dir(asynchronous))
+    for method in public(blocking) & public(asynchronous):
+        assert not inspect.iscoroutinefunction(getattr(blocking, method)), method
 
 
 @pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS)
