@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import shtab
 
@@ -20,8 +21,8 @@ FILES = {"duvo.bash": "bash", "_duvo": "zsh", "duvo.fish": "fish"}
 sys.path.insert(0, str(ROOT))
 
 from duvo_cli.help.overview import TOPICS  # noqa: E402
-from duvo_cli.parser import whole_tree  # noqa: E402
-from duvo_cli.registry import GROUPS, commands_of  # noqa: E402
+from duvo_cli.parser import Parser, parser_of  # noqa: E402
+from duvo_cli.registry import COMMANDS, GROUPS, commands_of, sentence  # noqa: E402
 
 # Names in the help of values that are looked up, and of files.
 _LOOKED_UP = {"RUN": "runs", "AGENT": "agents", "NAME": "profiles"}
@@ -109,7 +110,7 @@ _PREAMBLES = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 def script(shell: str) -> str:
     """Return the script for a shell."""
-    tree = whole_tree()
+    tree = tree_of_commands()
     for action in _all_actions(tree):
         if action.metavar in _FILES:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
@@ -127,6 +128,34 @@ def script(shell: str) -> str:
         # For --option=value as well.
         return re.sub(r'^(  "\*?--[a-z-]+)(\[.*\]:)', r"\1=\2", text, flags=re.MULTILINE)
     return text
+
+
+def tree_of_commands() -> Parser:
+    """Return the parsers of all commands in one tree."""
+    tree = Parser("")
+    tree.add_argument("--version", action="store_true", help="print the version")
+    tree.add_common()
+    _add_branches(tree, {**GROUPS, **commands_of("")})
+    return tree
+
+
+def _branch(*, prog: str, **_: Any) -> Parser:
+    name = prog.removeprefix("duvo ")
+    if name in COMMANDS:
+        return parser_of(name)
+    group = Parser(name)
+    group.description = sentence(GROUPS[name])
+    group.add_common()
+    _add_branches(group, commands_of(name))
+    return group
+
+
+def _add_branches(tree: Parser, abouts: dict[str, str]) -> None:
+    # argparse accepts any callable that makes a parser, but its types ask for a class.
+    make: Any = _branch
+    branches = tree.add_subparsers(prog=tree.prog, parser_class=make, metavar="COMMAND")
+    for word, about in abouts.items():
+        branches.add_parser(word, help=about)
 
 
 def _from_api(kind: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import argparse
 from importlib import import_module
 
 from .errors import UsageError
-from .registry import COMMANDS, GROUPS, commands_of, module_of, sentence
+from .registry import COMMANDS, module_of, sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,34 +163,6 @@ def parser_of(command: str) -> Parser:
     module_for(command).register(parser)
     parser.add_common()
     return parser
-
-
-def whole_tree() -> Parser:
-    """All commands in one tree of parsers, to be inspected rather than parsed with."""
-    tree = Parser("")
-    tree.add_argument("--version", action="store_true", help="print the version")
-    tree.add_common()
-    _add_branches(tree, {**GROUPS, **commands_of("")})
-    return tree
-
-
-def _branch(*, prog: str, **_: Any) -> Parser:
-    name = prog.removeprefix("duvo ")
-    if name in COMMANDS:
-        return parser_of(name)
-    group = Parser(name)
-    group.description = sentence(GROUPS[name])
-    group.add_common()
-    _add_branches(group, commands_of(name))
-    return group
-
-
-def _add_branches(tree: Parser, abouts: dict[str, str]) -> None:
-    # argparse accepts any callable that makes a parser, but its types ask for a class.
-    make: Any = _branch
-    branches = tree.add_subparsers(prog=tree.prog, parser_class=make, metavar="COMMAND")
-    for word, about in abouts.items():
-        branches.add_parser(word, help=about)
 
 
 def identifier(text: str) -> str:

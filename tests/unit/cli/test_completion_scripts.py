@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from duvo_cli.parser import parser_of
 from duvo_cli.registry import COMMANDS
 from tests.unit.cli.test_loading import loaded_by
 
@@ -35,6 +36,15 @@ def generator() -> Any:
 @pytest.mark.parametrize("shell", SCRIPTS)
 def test_the_script_of_a_shell_is_up_to_date(shell: str, generator: Any) -> None:
     assert script(shell) == generator.script(shell), "stale: run `python docs/completions.py`"
+
+
+def test_scripts_are_made_from_the_parser_of_every_command(generator: Any) -> None:
+    for command in COMMANDS:
+        branch = generator.tree_of_commands()
+        for word in command.split():
+            (branches,) = (action for action in branch._actions if isinstance(action.choices, dict))
+            branch = branches.choices[word]
+        assert branch.format_help() == parser_of(command).format_help()
 
 
 @pytest.mark.parametrize("shell", SCRIPTS)

@@ -97,16 +97,6 @@ def test_commands_and_modules_correspond():
     assert modules == {registry.module_of(command) for command in commands}
 
 
-def test_the_whole_tree_has_the_parser_of_every_command():
-    tree = parser.whole_tree()
-    for command in registry.COMMANDS:
-        branch = tree
-        for word in command.split():
-            (branches,) = (action for action in branch._actions if isinstance(action.choices, dict))
-            branch = branches.choices[word]
-        assert branch.format_help() == parser.parser_of(command).format_help()
-
-
 @pytest.mark.parametrize("command", registry.COMMANDS)
 def test_every_command_has_the_common_options(command):
     command_parser = parser.parser_of(command)
