@@ -16,27 +16,26 @@ from ..output import json, run_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
-
     from duvo._tables.results_file import ResultsFile
     from duvo._tables.table import Table
 
-    class Output(Protocol):
-        """A place for results.
 
-        Attributes:
-            name: the place, for messages.
-            is_stdout: whether a reader may leave.
-        """
+class Output:
+    """A place for results.
 
-        name: str
-        is_stdout: bool
+    Attributes:
+        name: the place, for messages.
+        is_stdout: whether a reader may leave.
+    """
 
-        def write(self, result: duvo.Result) -> None:
-            """Write a result, unless it is there already."""
+    name: str
+    is_stdout = False
 
-        def complete(self, results: duvo.Results) -> None:
-            """Write what is written at the end."""
+    def write(self, result: duvo.Result) -> None:
+        """Write a result, unless it is there already."""
+
+    def complete(self, results: duvo.Results) -> None:
+        """Write what can only be written when no more results will come."""
 
 
 def output_name(text: str) -> str:
@@ -78,7 +77,7 @@ def open_output(name: str | None, table: Table, journal: Path) -> Iterator[Outpu
             yield _Lines(name, file)
 
 
-class _Stdout:
+class _Stdout(Output):
     name = "stdout"
     is_stdout = True
 
@@ -86,13 +85,8 @@ class _Stdout:
         if not result.delivered:
             json.print_row(_document(result))
 
-    def complete(self, results: duvo.Results) -> None:
-        pass
 
-
-class _Lines:
-    is_stdout = False
-
+class _Lines(Output):
     def __init__(self, name: str, file: ResultsFile):
         self.name = repr(name)
         self._file = file
@@ -101,22 +95,14 @@ class _Lines:
         if not self._file.has(result.run.id):
             self._file.write(_document(result))
 
-    def complete(self, results: duvo.Results) -> None:
-        pass
 
-
-class _CSV:
+class _CSV(Output):
     """Written at the end, from the input and the journal, in which each result is."""
-
-    is_stdout = False
 
     def __init__(self, name: str, table: Table):
         self.name = repr(name)
         self._file = name
         self._table = table
-
-    def write(self, result: duvo.Result) -> None:
-        pass
 
     def complete(self, results: duvo.Results) -> None:
         kind, delimiter = self._table.format.kind, self._table.format.delimiter
