@@ -1,4 +1,4 @@
-"""Forks of the process: what another thread held at that moment is made new in the child."""
+"""Forks of the process: the child renews what another thread of its parent may have held."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _renew_all() -> None:
 
 
 def load_before_fork(*names: str, if_begun: tuple[str, ...] = ()) -> None:
-    """Load these modules, which are else loaded when they are needed, before each fork.
+    """Load these modules before each fork. Otherwise they are loaded when they are needed.
 
     A module that another thread is loading could never be loaded in the child. Those of
     `if_begun` are loaded only in this case: they begin to watch forks themselves, which

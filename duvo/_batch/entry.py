@@ -161,7 +161,7 @@ def restored(run_id: str, text: str) -> RunState:
 
 
 def outcome(row: Row | None) -> Outcome:
-    """Return what became of an input, by its row in the journal."""
+    """Return the outcome of an input, by its row in the journal."""
     from .._tables.results_csv import Outcome
 
     if row is None or row.run_id is None or row.result is None:

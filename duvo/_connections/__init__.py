@@ -1,1 +1,1 @@
-"""The connections below HTTP: proxies and CA files, what was sent, what belongs to a response."""
+"""Connections below HTTP: proxies, CA files, whether a request was sent, stray responses."""

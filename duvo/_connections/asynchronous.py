@@ -31,7 +31,7 @@ class Sending:
             # A proxy's CONNECT comes before the request.
             self.has_begun = request.method != b"CONNECT"
             if self.has_begun:
-                # Whatever comes now but the failure of this is not needed, and takes time.
+                # Of the later events only a failure to write matters; tracing all takes time.
                 request.extensions.pop("trace", None)
         elif event.endswith(".send_request_headers.failed"):
             import httpcore2

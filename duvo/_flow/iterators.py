@@ -269,7 +269,7 @@ class AsyncClosableIterator(_Items[T]):
             await self._driver.finish()
 
     def _abandon(self) -> None:
-        """End the iteration in the background: nobody will."""
+        """End the iteration in the background, because it was dropped without being closed."""
         if not self._is_finished:
             self._is_finished = True
             self._closed.set()

@@ -88,7 +88,7 @@ class HttpxTransport:
                         redirects.url,
                         content=request.content,
                         headers={**self._headers, **request.headers},
-                        # A callable beats both ~/.netrc and what the session itself has.
+                        # A callable takes precedence over ~/.netrc and the session's auth.
                         auth=self._authorize,
                         timeout=request.seconds(self._timeout),
                         follow_redirects=False,

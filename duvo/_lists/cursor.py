@@ -46,7 +46,7 @@ class Seen:
         return bool(page) and self._is_before(self.place(page[0]))
 
     def add(self, page: Sequence[Any]) -> list[Any]:
-        """Return the items that were not seen before; now they were."""
+        """Return the items that were not seen before, and remember them."""
         places = [self.place(item) for item in page]
         if not _are_sorted(places):
             self._newest_first = self._last = None
@@ -64,7 +64,7 @@ class Seen:
         return new
 
     def place(self, item: Any) -> timedelta | None:
-        """Return what increases along the list, or None if that is unknown."""
+        """Return a value that increases along the list, or None if it is unknown."""
         if self._newest_first is None:
             return None
         created_at = timestamp(item.get("created_at"))

@@ -25,7 +25,7 @@ _SAMPLE = 64 * 1024
 
 
 class Outcome(NamedTuple):
-    """What became of an input: a status, and more once its run has ended."""
+    """The outcome of an input: a status, and more once its run has ended."""
 
     status: str
     answer: str = ""

@@ -20,7 +20,7 @@ _LOOK_EVERY = 1.0
 
 
 def leave(request: duvo.HumanRequest) -> None:
-    """Leave the request without a word; can be the SDK's `on_request`."""
+    """Leave the request unanswered, without logging it; can be the SDK's `on_request`."""
 
 
 class Notices:

@@ -1,4 +1,4 @@
-"""What `duvo dev` and `duvo serve` log: events of runs, and what becomes of the server."""
+"""The log of `duvo dev` and `duvo serve`: events of runs and of the server."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ POLL_EVERY = 2.0
 
 
 class _AnsweredElsewhere(Exception):
-    """The prompt has become useless."""
+    """The request was answered elsewhere: the prompt ends."""
 
 
 class _LeftOpen(Exception):

@@ -24,7 +24,7 @@ _postgresql: weakref.WeakSet[Any] = weakref.WeakSet()
 
 _KEEPALIVE = {
     "connect_timeout": 10,
-    # Otherwise a machine that vanished is waited for for hours.
+    # By default a connection to a machine that vanished would wait for hours.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,

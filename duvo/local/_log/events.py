@@ -1,4 +1,4 @@
-"""What happens to runs, logged as it happens.
+"""The log of events of runs.
 
 Each event is a record of the logger `duvo.local.runs`. Its attribute `event` has the same as
 JSON values, and `traceback` the traceback of a failure.

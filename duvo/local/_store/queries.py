@@ -73,7 +73,7 @@ def page(connection: sa.Connection, run_id: str, offset: int, limit: int) -> Vie
 
 @attrs.frozen
 class Filters:
-    """The filters of a list of runs; times in Unix milliseconds, `nothing` matches no run.
+    """The filters of a list of runs. Times are Unix milliseconds; with `nothing`, none match.
 
     The filters by time of completion leave out runs that have not ended.
     """
