@@ -19,9 +19,9 @@ from duvo.local import Server
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-# The programs of these pages need a web server, a notebook or pytest: test_async_docs.py and
-# test_testing_kit.py run them.
-WITHOUT_SCRIPTS = ("async.md", "testing-agents.md")
+# The programs of these pages need a web server, a chat, a notebook or pytest: test_async_docs.py,
+# test_recipe_chat.py and test_testing_kit.py run them.
+WITHOUT_SCRIPTS = ("async.md", "recipes.md", "testing-agents.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
