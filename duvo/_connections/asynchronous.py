@@ -23,6 +23,7 @@ class Sending:
     def __init__(self, *, is_callers: bool) -> None:
         self.has_begun: bool | None = None
         self._is_callers = is_callers
+        self._connected: Any = None
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Record an event of the connection."""
@@ -41,10 +42,22 @@ class Sending:
                 self.has_begun = False
         elif self.has_begun is None:
             self.has_begun = False
-        if not self._is_callers and event.endswith(
-            (".connect_tcp.complete", ".start_tls.complete")
-        ):
-            _Received(info["return_value"])
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self._connected = info["return_value"]
+            if not self._is_callers:
+                _Received(self._connected)
+        elif event.endswith(".setup_socks5_connection.failed"):
+            # httpcore2 leaves it open, and does not expect every response.
+            await self._connected.aclose()
+            _check_socks(info["exception"])
+
+
+def _check_socks(error: BaseException) -> None:
+    import httpcore2
+
+    known = (httpcore2.ProxyError, httpcore2.TimeoutException, httpcore2.NetworkError)
+    if isinstance(error, Exception) and not isinstance(error, known):
+        raise httpcore2.ProxyError("its response is not SOCKS 5") from error
 
 
 class _Received:

@@ -82,6 +82,13 @@ class Environment:
             raise ConfigError(f"{subject} is not a usable CA file: {error}") from None
 
 
+def needs(package: str) -> ConfigError:
+    """Return the error for a SOCKS proxy without the package that connects through it."""
+    return ConfigError(
+        f"a SOCKS proxy needs the package {package}: install it with `pip install 'duvo[socks]'`"
+    )
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine, by its name or address."""
     import ipaddress

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from .request import Request
 
 
+_SOCKS_REFUSAL = re.compile("authentication|username/password|not allowed by ruleset", re.I)
+"""Why a SOCKS proxy refuses, in the words of PySocks and httpx2; it would refuse again."""
+
+
 class Destination:
     """The server that requests go to, for the texts of errors. They never contain the key.
 
@@ -51,11 +55,12 @@ class Destination:
     def not_through_proxy(self, request: Request, reason: str) -> _errors.ConnectionError:
         """Return the error for a proxy that did not connect to the server."""
         status = re.search(r"(?:^|failed: )([1-5]\d\d)\b", reason)
+        is_refusal = int(status[1]) not in TRANSIENT if status else _SOCKS_REFUSAL.search(reason)
         return request.error(
             _errors.ConnectionError,
             f": the proxy did not connect to {self.host} ({reason}); see HTTPS_PROXY and NO_PROXY",
             arrived=False,
-            may_pass=status is None or int(status[1]) in TRANSIENT,
+            may_pass=not is_refusal,
         )
 
     def unreachable(self, request: Request, reason: str) -> _errors.ConnectionError:

@@ -6,7 +6,7 @@ import contextlib
 import ssl
 from collections import deque
 
-from .._connections.environment import Environment
+from .._connections.environment import Environment, needs
 from .._connections.idle import LONGEST_IDLE, IdleTime
 from .._errors import ConfigError
 
@@ -56,7 +56,9 @@ class HttpxSessions:
             raise ConfigError(
                 "AsyncClient needs the package httpx2: install it with `pip install 'duvo[async]'`"
             ) from None
-        except (ImportError, ValueError) as error:
+        except ImportError:
+            raise needs("socksio") from None
+        except ValueError as error:
             raise ConfigError(
                 f"the proxy cannot be used: {error}; see HTTPS_PROXY and NO_PROXY"
             ) from None
@@ -66,6 +68,8 @@ class HttpxSessions:
 
         proxy = None
         if (proxy_url := self.environment.proxy) is not None:
+            if proxy_url.lower().startswith("socks4"):
+                raise ValueError("AsyncClient supports socks5:// and socks5h://, not SOCKS 4")
             has_tls = proxy_url.lower().startswith("https:")
             context = self.environment.context if has_tls else None
             proxy = httpx2.Proxy(proxy_url, ssl_context=context)

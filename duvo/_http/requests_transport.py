@@ -180,6 +180,7 @@ class RequestsTransport:
         import urllib3
 
         from .._connections.blocking import was_never_sent
+        from .._connections.environment import needs
 
         causes = causes_of(error)
         destination = self._destination
@@ -203,8 +204,12 @@ class RequestsTransport:
             trust = "the caller's session" if environment is None else environment.trust
             return destination.untrusted(request, untrusted, trust)
         reason = destination.reason(causes)
-        has_proxy = isinstance(error, requests.exceptions.ProxyError) or (
-            environment is not None and environment.proxy is not None
+        if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in reason:
+            return needs("PySocks")
+        has_proxy = (
+            isinstance(error, requests.exceptions.ProxyError)
+            or (environment is not None and environment.proxy is not None)
+            or any("SOCKS" in type(getattr(cause, "conn", None)).__name__ for cause in causes)
         )
         # A connection that breaks later is a ProxyError too.
         if has_proxy and not arrived:

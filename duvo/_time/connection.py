@@ -13,6 +13,7 @@ from .names import addresses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from .exchange import Exchange
@@ -30,7 +31,7 @@ class TimedConnection(HTTPConnection):
         if exchange is None or not exchange.is_limited:
             return super()._new_conn()
         try:
-            sock = _connect(self, exchange)
+            sock = self._connect(exchange)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
@@ -39,6 +40,27 @@ class TimedConnection(HTTPConnection):
             raise NewConnectionError(self, f"cannot connect to {self.host}: {error}") from error
         exchange.use(sock)
         return sock
+
+    def _connect(self, exchange: Exchange) -> socket.socket:
+        if (options := getattr(self, "_socks_options", None)) is not None:
+            from .socks_proxy import SocksProxy
+
+            proxy = SocksProxy(self, options, exchange)
+            return _dial(self, exchange, proxy.host, proxy.port, proxy.connect)
+        connect: Any = super()._new_conn
+        if connect.__func__ is not HTTPConnection._new_conn:
+            # It may lead through a proxy: that counts more than the division of the time.
+            sock: socket.socket = connect()
+            return sock
+        return _dial(self, exchange, self.host.strip("[]"), self.port, self._connect_directly)
+
+    def _connect_directly(self, address: str, seconds: float) -> socket.socket:
+        return sockets.create_connection(
+            (address, self.port),
+            seconds,
+            source_address=self.source_address,
+            socket_options=self.socket_options,
+        )
 
     def connect(self) -> None:
         """Connect, as urllib3 does."""
@@ -59,9 +81,15 @@ class TimedConnection(HTTPConnection):
         super().request(*args, **kwargs)
 
 
-def _connect(connection: HTTPConnection, exchange: Exchange) -> socket.socket:
-    host = connection.host.strip("[]")
-    left = list(addresses(host, connection.port, sockets.allowed_gai_family(), exchange.left))
+def _dial(
+    connection: HTTPConnection,
+    exchange: Exchange,
+    host: str,
+    port: int,
+    connect: Callable[[str, float], socket.socket],
+) -> socket.socket:
+    """Connect to the first address of a host that can be reached in its share of the time."""
+    left = list(addresses(host, port, sockets.allowed_gai_family(), exchange.left))
     failure: OSError = OSError("the name has no address")
     while left:
         # The others have their share of the time that an address does not need.
@@ -69,12 +97,7 @@ def _connect(connection: HTTPConnection, exchange: Exchange) -> socket.socket:
         if connection.timeout is not None:
             share = min(share, connection.timeout)
         try:
-            sock = sockets.create_connection(
-                (left.pop(0), connection.port),
-                max(0.001, share),
-                source_address=connection.source_address,
-                socket_options=connection.socket_options,
-            )
+            sock = connect(left.pop(0), max(0.001, share))
         except OSError as error:
             failure = error
         else:

@@ -49,7 +49,7 @@ Environment
   DUVO_STATE_DIR     the directory of the files of `duvo dev` and `duvo serve`
   DUVO_DEBUG         1 is the same as --debug
   NO_COLOR           if not empty, no colours
-  HTTPS_PROXY, HTTP_PROXY, NO_PROXY
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
                      the proxy, and the hosts to reach without it; loopback always is
   SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE
                      the file of certificates to trust

@@ -165,16 +165,6 @@ def test_a_proxy_that_is_not_there_is_named(
     assert not no.value.arrived
 
 
-def test_a_proxy_of_another_kind_is_refused_in_a_line(
-    teams: Teams, fake_api_over_tls: FakeAPI, ca_file: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", ca_file)
-    monkeypatch.setenv("HTTPS_PROXY", "socks5://ada:secret@127.0.0.1:1")
-    with pytest.raises(duvo.ConfigError, match="SOCKS") as caught:
-        teams(elsewhere(fake_api_over_tls.base_url))
-    assert "secret" not in str(caught.value)
-
-
 def test_a_callers_session_beats_the_environment(
     fake_api_over_tls: FakeAPI, ca_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

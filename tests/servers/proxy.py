@@ -79,9 +79,9 @@ def _pass_on(near: socket.socket, proxy: Proxy) -> None:
     else:
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         far.sendall(f"{method} {path} {version}\r\n".encode() + rest)
-    back = threading.Thread(target=_copy, args=(far, near), daemon=True)
+    back = threading.Thread(target=copy, args=(far, near), daemon=True)
     back.start()
-    _copy(near, far)
+    copy(near, far)
     back.join()
     far.close()
 
@@ -91,7 +91,8 @@ def _address(host: str) -> str:
     return "127.0.0.1" if host.endswith(".test") else host
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def copy(source: socket.socket, target: socket.socket) -> None:
+    """Pass on what a connection receives, until it ends."""
     with contextlib.suppress(OSError):
         while piece := source.recv(65536):
             target.sendall(piece)

@@ -14,10 +14,6 @@ SHARED = ("batch", "http", "models", "resources", "run", "watch")
 """The folders whose tests are run with both clients."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "blocking_only: about the blocking client alone")
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if Path(metafunc.module.__file__ or "").parent.name in SHARED:
         use_both_clients(metafunc)
