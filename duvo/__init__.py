@@ -25,7 +25,7 @@ _HOME = {
     "_async.teams": ("AsyncTeams",),
     "_batch.entry": ("Changes", "Progress"),
     "_client": ("Client",),
-    "_config": ("Settings",),
+    "_settings.settings": ("Settings",),
     "_flow.iterators": ("AsyncClosableIterator", "ClosableIterator"),
     "_http.response": ("Response",),
     "_models.human_requests": ("HumanRequest", "Option", "Question", "Reply"),
@@ -130,7 +130,6 @@ if TYPE_CHECKING:
     from ._async.teams import AsyncTeams
     from ._batch.entry import Changes, Progress
     from ._client import Client
-    from ._config import Settings
     from ._errors import (
         AmbiguousAgent,
         AmbiguousRun,
@@ -175,6 +174,7 @@ if TYPE_CHECKING:
     from ._resources.run_list import RunList
     from ._resources.runs import Runs
     from ._resources.teams import Team, Teams, UserProfile, WhoAmI
+    from ._settings.settings import Settings
     from ._version import __version__
 else:
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT
 from ._resources.connection import Connection
+from ._settings.settings import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     import requests
 
-    from ._config import Settings
     from ._http.response import Response
     from ._resources.agents import Agents
     from ._resources.runs import Runs
     from ._resources.teams import Teams, WhoAmI
+    from ._settings.settings import Settings
 
 
 class Client:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from ._credentials import DEFAULT_BASE_URL, checked_base_url, checked_id, checked_key
 from ._errors import ConfigError
-from ._profile_file import LocalEngine, Profile, Profiles, load, locked, path, save
+from ._settings.credentials import DEFAULT_BASE_URL, checked_base_url, checked_id, checked_key
+from ._settings.profile_file import LocalEngine, Profile, Profiles, load, locked, path, save
 
 __all__ = [
     "HOSTED",

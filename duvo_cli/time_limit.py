@@ -21,7 +21,7 @@ def ends_at(deadline: float | None, failure: str) -> Iterator[None]:
     """End a block when a time on `time.monotonic` has come, with this failure.
 
     For requests that take no timeout of their own. Does nothing without a deadline,
-    or where there are no alarms: on Windows, and in other threads.
+    or where an alarm cannot be set: on Windows, and in other threads.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if deadline is None or not is_main or not hasattr(signal, "setitimer"):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .._config import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT
 from .._resources.async_connection import AsyncConnection
+from .._settings.settings import DEFAULT_MAX_RETRIES, DEFAULT_TIMEOUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from .._config import Settings
     from .._http.response import Response
     from .._resources.teams import WhoAmI
+    from .._settings.settings import Settings
     from .agents import AsyncAgents
     from .runs import AsyncRuns
     from .teams import AsyncTeams

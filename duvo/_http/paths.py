@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote, unquote_to_bytes
 
-from .._credentials import checked_id
 from .._errors import ConfigError
+from .._settings.credentials import checked_id
 
 TEAMS = "/v2/teams"
 PROFILE = "/v2/profile"

@@ -8,7 +8,6 @@ from typing import Any
 from attrs import field, frozen
 
 from .. import _errors
-from .._credentials import checked_id
 from .._flow.drivers import convert
 from .._flow.iterators import ClosableIterator
 from .._flow.steps import Give
@@ -18,6 +17,7 @@ from .._lists.pages import Pages
 from .._lists.read_items import ReadItems
 from .._models.build import build
 from .._models.checks import expect_field, request_context
+from .._settings.credentials import checked_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

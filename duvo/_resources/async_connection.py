@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from functools import partial
 
-from .. import _config
 from .._errors import NotLoaded
 from .._flow.perform_async import AsyncDriver
 from .._http.api import Api
 from .._http.httpx_transport import HttpxTransport
+from .._settings.settings import Settings, check_options, needs_file, resolve
 from .._time.clock import Clock
 from .connection import configure
 
@@ -38,26 +38,26 @@ class AsyncConnection:
         session: httpx2.AsyncClient | None,
         user_agent: str | None,
     ):
-        _config.check_options(timeout, max_retries, user_agent)
+        check_options(timeout, max_retries, user_agent)
         self._timeout = timeout
         self._session = session
         self._user_agent = user_agent
-        self._settings: _config.Settings | None = None
+        self._settings: Settings | None = None
         environ = {name: value for name, value in os.environ.items() if name.startswith(_OURS)}
-        self._resolve = partial(_config.resolve, api_key, base_url, team_id, profile, environ)
+        self._resolve = partial(resolve, api_key, base_url, team_id, profile, environ)
         api = Api(max_retries=max_retries, timeout=timeout, clock=Clock(), may_hold=True)
         self.driver = AsyncDriver(api, self._connect)
-        if not _config.needs_file(api_key, base_url, profile, environ):
+        if not needs_file(api_key, base_url, profile, environ):
             self._settle()
 
     @property
-    def settings(self) -> _config.Settings:
+    def settings(self) -> Settings:
         """The settings; `NotLoaded` until the profile file has been read."""
         if self._settings is None:
             raise NotLoaded("the profile file has not been read yet: send a request first")
         return self._settings
 
-    def _settle(self) -> _config.Settings:
+    def _settle(self) -> Settings:
         if self._settings is None:
             self._settings = self._resolve()
             configure(self.driver.api, self._settings)

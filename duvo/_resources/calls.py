@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from .. import _errors
-from .._config import team_of_profile
 from .._flow.steps import block
 from .._http import paths
 from .._http.request import Request
 from .._http.sender import send
 from .._run import actions
+from .._settings.settings import team_of_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeAlias
 
-    from .._config import Settings
     from .._flow.steps import Flow
     from .._http.api import Api
     from .._http.response import Response
     from .._run.state import RunState
+    from .._settings.settings import Settings
     from .._time.clock import Deadline
 
     Query: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .. import _config
 from .._flow.perform import Driver
 from .._forks import load_before_fork
 from .._http.api import Api
 from .._http.requests_transport import RequestsTransport
+from .._settings.settings import check_options, resolve
 from .._time.clock import Clock
 
 TYPE_CHECKING = False
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     import requests
 
-    from .._config import Settings
     from .._flow.steps import Flow
+    from .._settings.settings import Settings
     from .._time.clock import Deadline
 
 
@@ -34,8 +34,8 @@ class Connection:
         session: requests.Session | None,
         user_agent: str | None,
     ):
-        _config.check_options(timeout, max_retries, user_agent)
-        self.settings = _config.resolve(api_key, base_url, team_id, profile)
+        check_options(timeout, max_retries, user_agent)
+        self.settings = resolve(api_key, base_url, team_id, profile)
         self.driver = _connect(self.settings, timeout, max_retries, session, user_agent)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .._credentials import checked_id
 from .._errors import ConfigError
 from .._flow.iterators import ClosableIterator
 from .._models.messages import Message
 from .._run.following import Beginning, MessageReader
 from .._run.on_request import Responder
+from .._settings.credentials import checked_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

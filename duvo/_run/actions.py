@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .. import _errors
-from .._credentials import checked_id
 from .._http import paths
 from .._http.sender import get, post
 from .._models import wire
 from .._models.checks import expect_field, request_context
+from .._settings.credentials import checked_id
 from . import replies
 from .state import Resumed, RunState
 

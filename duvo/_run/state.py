@@ -5,10 +5,10 @@ from __future__ import annotations
 import weakref
 
 from .. import _errors
-from .._credentials import checked_id
 from .._http import paths
 from .._models import times, wire
 from .._models.checks import request_context
+from .._settings.credentials import checked_id
 from .answer import FinalAnswer
 
 TYPE_CHECKING = False

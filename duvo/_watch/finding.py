@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .. import _errors
-from .._credentials import checked_id
 from .._http import paths
 from .._lists.pages import Pages
 from .._models import wire
 from .._run.state import RunState
+from .._settings.credentials import checked_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from .. import _errors
-from .._credentials import checked_id
 from .._flow.steps import Give
 from .._http import paths
 from .._lists.pages import Pages
 from .._models import wire
 from .._models.times import api_text, users_time
 from .._run.state import RunState
+from .._settings.credentials import checked_id
 from .merging import Merged, Reversed
 
 TYPE_CHECKING = False

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import duvo
-from duvo import _config, profiles
+from duvo import profiles
+from duvo._settings import settings
 from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI
 from tests.support.clients import Connect
 from tests.support.clocks import StoppedClock
@@ -158,12 +159,12 @@ def test_a_login_page_leaves_the_outcome_of_a_change_unknown_and_names_the_base_
 
 def test_the_source_of_a_base_url_is_known() -> None:
     url = {"DUVO_API_BASE_URL": "https://a.example", "DUVO_API_KEY": KEY}
-    assert _config.resolve(environ=url).base_url_source == "DUVO_API_BASE_URL"
-    given = _config.resolve(base_url="https://b.example", environ=url)
+    assert settings.resolve(environ=url).base_url_source == "DUVO_API_BASE_URL"
+    given = settings.resolve(base_url="https://b.example", environ=url)
     assert given.base_url_source == "an argument"
-    assert _config.resolve(KEY, environ={}).base_url_source == "the default"
+    assert settings.resolve(KEY, environ={}).base_url_source == "the default"
     profiles.add("work", KEY, base_url="https://c.example")
-    by_name = _config.resolve(profile="work", environ=url)
+    by_name = settings.resolve(profile="work", environ=url)
     assert by_name.base_url_source == "the profile 'work'"
 
 

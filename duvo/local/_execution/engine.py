@@ -31,7 +31,7 @@ from .workflows import Workflows
 T = TypeVar("T")
 
 _CLEANUP_INTERVAL = 60.0
-"""Seconds between two deletions of records that are no longer needed."""
+"""Seconds between two deletions of expired records."""
 
 _START_TIMEOUT = 5.0
 """Seconds that a server has to start a turn it accepted, before any other may start it."""

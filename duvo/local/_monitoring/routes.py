@@ -39,7 +39,7 @@ class Monitoring:
 
     def measured(self, app: ASGIApp, routes: Iterable[Route]) -> ASGIApp:
         """Return the application with its requests counted by route."""
-        # Not by path: there is no limit to the number of paths.
+        # Not by path: the number of paths is unlimited.
         templates: dict[object, str] = {route.endpoint: route.path for route in routes}
 
         async def measured_app(scope: Scope, receive: Receive, send: Send) -> None:

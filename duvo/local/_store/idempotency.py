@@ -52,5 +52,5 @@ def once(
 
 
 def delete_expired(connection: sa.Connection) -> None:
-    """Delete the keys that are no longer remembered."""
+    """Delete expired keys."""
     connection.execute(table.delete().where(table.c.created_at < unix_ms() - _KEPT_MS))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from attrs import asdict, field, frozen
 
-from ._errors import ConfigError, UnknownProfile
+from .._errors import ConfigError, UnknownProfile
 
 if sys.version_info >= (3, 11):
     import tomllib

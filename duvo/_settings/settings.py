@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 
-from ._credentials import DEFAULT_BASE_URL, checked_base_url, checked_id, checked_key
-from ._errors import ConfigError, MissingCredential
+from .._errors import ConfigError, MissingCredential
+from .credentials import DEFAULT_BASE_URL, checked_base_url, checked_id, checked_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._profile_file import Profile
+    from .profile_file import Profile
 
 logger = logging.getLogger("duvo")
 
@@ -94,7 +94,7 @@ def resolve(
     A profile given here is an argument: its key, base URL and team are used
     together and override the environment, so that a key is never sent to the
     host of another profile. So are those of a local engine's profile, which counts
-    as the default if there is no other setting. White space around a setting is ignored.
+    as the default without any other setting. White space around a setting is ignored.
     """
     api_key, base_url, team_id, profile = (
         _argument(name, value)
@@ -170,7 +170,7 @@ def team_of_profile(environ: Mapping[str, str] = os.environ) -> str | None:
 
 
 def _profile(name: str) -> Profile:
-    from ._profile_file import load
+    from .profile_file import load
 
     return load().named(name)
 
@@ -179,7 +179,7 @@ def _profile_in_force(
     environ: Mapping[str, str], given: Mapping[str, str | None]
 ) -> Profile | None:
     """Return the profile that completes the settings that were given, or None."""
-    from ._profile_file import load
+    from .profile_file import load
 
     known = load()
     chosen = _variable("DUVO_PROFILE", environ)

@@ -1,0 +1,1 @@
+"""Settings of a client, their checks, and the file of profiles."""
