@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
@@ -31,7 +32,17 @@ class TimedConnection(HTTPConnection):
         if exchange is None or not exchange.is_limited:
             return super()._new_conn()
         try:
-            sock = self._connect(exchange)
+            if (options := getattr(self, "_socks_options", None)) is not None:
+                from .socks_proxy import SocksProxy
+
+                proxy = SocksProxy(self, options, exchange)
+                sock = _dial(self, exchange, proxy.host, proxy.port, proxy.connect)
+            elif _dials_directly(self):
+                host, connect = self.host.strip("[]"), partial(_connect, self)
+                sock = _dial(self, exchange, host, self.port, connect)
+            else:
+                # It may lead through a proxy: that counts more than the division of the time.
+                sock = super()._new_conn()
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
@@ -40,27 +51,6 @@ class TimedConnection(HTTPConnection):
             raise NewConnectionError(self, f"cannot connect to {self.host}: {error}") from error
         exchange.use(sock)
         return sock
-
-    def _connect(self, exchange: Exchange) -> socket.socket:
-        if (options := getattr(self, "_socks_options", None)) is not None:
-            from .socks_proxy import SocksProxy
-
-            proxy = SocksProxy(self, options, exchange)
-            return _dial(self, exchange, proxy.host, proxy.port, proxy.connect)
-        connect: Any = super()._new_conn
-        if connect.__func__ is not HTTPConnection._new_conn:
-            # It may lead through a proxy: that counts more than the division of the time.
-            sock: socket.socket = connect()
-            return sock
-        return _dial(self, exchange, self.host.strip("[]"), self.port, self._connect_directly)
-
-    def _connect_directly(self, address: str, seconds: float) -> socket.socket:
-        return sockets.create_connection(
-            (address, self.port),
-            seconds,
-            source_address=self.source_address,
-            socket_options=self.socket_options,
-        )
 
     def connect(self) -> None:
         """Connect, as urllib3 does."""
@@ -79,6 +69,22 @@ class TimedConnection(HTTPConnection):
                 exchange.use(self.sock)
             exchange.has_begun_to_send = True
         super().request(*args, **kwargs)
+
+
+def _dials_directly(connection: TimedConnection) -> bool:
+    """Whether urllib3 itself would connect to the host of a connection, or to its HTTP proxy."""
+    kinds = type(connection).__mro__
+    replaced = kinds[kinds.index(TimedConnection) + 1 :]
+    return next(kind for kind in replaced if "_new_conn" in vars(kind)) is HTTPConnection
+
+
+def _connect(connection: HTTPConnection, address: str, seconds: float) -> socket.socket:
+    return sockets.create_connection(
+        (address, connection.port),
+        seconds,
+        source_address=connection.source_address,
+        socket_options=connection.socket_options,
+    )
 
 
 def _dial(

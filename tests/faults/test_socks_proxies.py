@@ -17,8 +17,11 @@ from typing import Any
 import pytest
 import requests
 import trustme
+from urllib3.connection import HTTPConnection
 
 import duvo
+from duvo._time.connection import TimedConnection
+from duvo._time.exchange import Exchange
 from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, serving
 from tests.servers.raw_server import raw_server
 from tests.servers.socks_proxy import SocksProxy, running_socks_proxy
@@ -387,3 +390,22 @@ def test_socks4_is_used_by_the_blocking_client_and_refused_by_the_async_one(
     expected = "not SOCKS 4" if isinstance(client, FacadeClient) else "the proxy did not connect"
     assert expected in text
     assert "ada" not in text
+
+
+def test_a_connection_of_another_kind_connects_in_its_own_way_within_a_timeout() -> None:
+    near, far = socket.socketpair()
+
+    class Tunnel(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return near
+
+    class TimedTunnel(TimedConnection, Tunnel):
+        pass
+
+    with near, far, Exchange(30) as exchange:
+        connection = TimedTunnel("127.0.0.1", 1)
+        connection.connect()
+        assert connection.sock is near
+        exchange.end()
+        assert far.recv(1) == b""
+        connection.close()
