@@ -20,8 +20,10 @@ from duvo.local import Server
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # The programs of these pages need a web server, a chat, a notebook or pytest: test_async_docs.py,
-# test_recipe_chat.py and test_testing_kit.py run them.
-WITHOUT_SCRIPTS = ("async.md", "recipes.md", "testing-agents.md")
+# test_recipe_chat.py, test_testing_kit.py and test_tutorial.py run them.
+WITHOUT_SCRIPTS = ("async.md", "recipes.md", "testing-agents.md", "tutorial.md")
+# Its commands belong together: test_tutorial.py runs them in order.
+WITHOUT_COMMANDS = ("tutorial.md",)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -40,7 +42,7 @@ def commands() -> Iterator[object]:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for found in BLOCK.finditer(text):
-            if found[1] == "console":
+            if found[1] == "console" and page.name not in WITHOUT_COMMANDS:
                 first = text.count("\n", 0, found.start()) + 2
                 for number, line in enumerate(found[2].splitlines(), first):
                     if line.startswith("$ "):
