@@ -66,6 +66,8 @@ TEXTS = [
     ("return self.run(run_id).refresh()", "return await self.run(run_id).refresh()"),
     ("return run.wait(left,", "return await run.wait(left,"),
     ("for _ in self.as_completed(", "async for _ in self.as_completed("),
+    ("for message in followed:", "async for message in followed:"),
+    ("for result in self:", "async for result in self:"),
     # Signatures
     (
         "    @property\n    def team_id(self) -> str:\n"
@@ -102,6 +104,11 @@ TEXTS = [
     ("also from another thread", "also from another task"),
     (", from any thread.", "."),
     ("early, or ended by Ctrl-C, unfinished", "early, unfinished"),
+    ("After Ctrl-C the run is", "After a cancellation the run is"),
+    (
+        "After Ctrl-C in an\n        interactive session, it can be called again, and continues.",
+        "After a\n        cancellation, it can be called again, and continues.",
+    ),
     (
         "A callable is\n                called in one of at most 8 threads, or in the executor.\n",
         "A callable may\n                be a coroutine function.\n",

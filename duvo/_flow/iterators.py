@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -83,12 +84,17 @@ class _Items(Generic[T]):
         if isinstance(error, step.enters):
             self._drive.fail(error)
             return
-        if not self._is_resumable:
+        if not self._is_resumable and not _is_interactive():
             self._end = DuvoError(
                 f"{type(error).__name__} ended the iteration; the runs are still running, and with "
                 "a journal the same call continues them"
             )
         raise error
+
+
+def _is_interactive() -> bool:
+    """Whether Ctrl-C ends a statement or a notebook cell, and not the process."""
+    return hasattr(sys, "ps1")
 
 
 class ClosableIterator(_Items[T]):

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 COLUMNS = ("Time", "Role", "Message")
 
 
-def of_messages(messages: Iterable[Message], caption: str = "") -> str:
-    """Return a table of messages."""
-    rows = [cells(message) for message in messages]
-    return _html.table(COLUMNS, rows, caption, _html.LONGEST_TEXT)
+def of_messages(
+    messages: Iterable[Message], caption: str = "", longest: int = _html.LONGEST_TEXT
+) -> str:
+    """Return a table of messages, each with at most so many characters."""
+    return _html.table(COLUMNS, map(cells, messages), caption, longest)
 
 
 def of_request(request: HumanRequest) -> str:

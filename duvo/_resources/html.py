@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 
 from .. import _html
 from .._errors import NotLoaded
-from .._models.html import cells, request_text
+from .._lists.read_items import SHOWN
+from .._models.html import cells, of_messages, request_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +17,13 @@ if TYPE_CHECKING:
 
     from .._batch.entry import Progress
     from .._lists.read_items import ReadItems
+    from .._models.messages import Message
     from .agents import Agent
     from .events import Event, Result
+
+_LONGEST_LINE = 200
+_LONGEST_SHOWN = 2_000
+"""Maximum number of characters of a result as a line, and of a message that `show` shows."""
 
 _RUN_COLUMNS = ("Run", "Status", "Agent", "Title", "Created", "Ended")
 _RESULT_COLUMNS = ("Index", "Input", "Run", "Status", "Answer or failure")
@@ -82,6 +89,33 @@ def of_event(event: Event[Any]) -> str:
     return _html.fields(f"event {event.type}", pairs)
 
 
+class Conversation:
+    """A run and its latest messages, as `Run.show` displays them."""
+
+    def __init__(self, run: Any):
+        self._run = run
+        self._latest: deque[Message] = deque(maxlen=SHOWN)
+
+    def add(self, message: Message) -> str:
+        """Add a message, and return it as lines of text."""
+        self._latest.append(message)
+        _, role, text = cells(message)
+        return f"{role}: {text}"
+
+    def describe(self) -> str:
+        """Return the run's id, its status, and why it failed."""
+        run = self._run
+        failure = known(run, "failure")
+        status = known(run, "status") or "not read yet"
+        return f"run {run.id} {status}" + (f": {failure}" if failure else "")
+
+    def __repr__(self) -> str:
+        return repr(self._run)
+
+    def _repr_html_(self) -> str:
+        return of_messages(tuple(self._latest), self.describe(), _LONGEST_SHOWN)
+
+
 def of_result(result: Result[Any]) -> str:
     """Return a table of the fields of a result: the input, and its run."""
     pairs = [
@@ -107,6 +141,13 @@ def result_cells(result: Result[Any]) -> tuple[str, str, str, str, str]:
     run = result.run
     text = known(run, "failure") or known(run, "answer") or ""
     return str(result.index), input_text(result.input), run.id, run.status, text
+
+
+def result_line(result: Result[Any]) -> str:
+    """Return a result as a line of text."""
+    index, _, run_id, status, text = result_cells(result)
+    name = index if result.key is None else f"{index} ({result.key})"
+    return _html.cut(" ".join(f"{name}: run {run_id} {status}: {text}".split()), _LONGEST_LINE)
 
 
 def input_text(value: object) -> str:

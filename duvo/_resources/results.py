@@ -39,12 +39,38 @@ class Results(ClosableIterator[Result[Run]]):
 
         super().__init__(convert(batch.give_finished(), results), workers)
         self._batch = batch
+        self._shown: list[Result[Run]] = []
         self._is_resumable = False  # sync
 
     @property
     def progress(self) -> Progress:
         """The progress of the batch, from any thread."""
         return self._batch.progress
+
+    def show(self) -> list[Result[Run]]:
+        """Iterate to the end, and show the progress and the results as they come.
+
+        In a notebook it is one output, updated at most four times a second, with the latest
+        20 results; elsewhere, a line is printed for each result. After Ctrl-C in an
+        interactive session, it can be called again, and continues.
+
+        Returns:
+            All results that were shown, by earlier calls too.
+
+        Raises:
+            MapIncomplete: at the end: some inputs have no finished run.
+            DuvoError: runs cannot be started or read.
+        """
+        from .._live import Live
+        from .html import result_line
+
+        shown = self._shown
+        with Live(self) as live:
+            for result in self:
+                shown.append(result)
+                live.add(result_line(result))
+            live.add(self.progress.describe())
+        return shown
 
     def compare(self, inputs: Iterable[Any]) -> Changes:
         """Compare inputs with the journal. Sends nothing.

@@ -265,6 +265,39 @@ class Run:
             answers=answers,
         )
 
+    def show(
+        self,
+        timeout: float | None = None,
+        on_request: OnRequest = None,
+        answers: Answers | None = None,
+    ) -> None:
+        """Follow the run, and show its conversation, until it has ended.
+
+        In a notebook it is one output, updated at most four times a second, with the latest
+        100 messages; elsewhere, lines are printed. Reads as `messages(follow=True)` does.
+        After Ctrl-C the run is still running, and can be shown again.
+
+        Args:
+            timeout: seconds in all; None for no deadline, 0 to look once.
+            on_request: as in `wait`; None shows human requests and leaves them.
+            answers: as in `wait`.
+
+        Raises:
+            WaitTimeout: time is up.
+            DuvoError: the conversation cannot be read.
+        """
+        from .._live import Live
+        from .html import Conversation
+
+        followed = self.messages(
+            follow=True, timeout=timeout, on_request=on_request, answers=answers
+        )
+        shown = Conversation(self)
+        with Live(shown) as live:
+            for message in followed:
+                live.add(shown.add(message))
+            live.add(shown.describe())
+
     def send_message(self, text: str) -> Message:
         """Post a message; a completed, waiting or stopped run resumes with it.
 
