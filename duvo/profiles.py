@@ -57,13 +57,14 @@ def add(
     Raises:
         ConfigError: a setting is invalid, or the file cannot be written.
     """
-    if not name or not name.isprintable() or name != name.strip():
+    name = name.strip()
+    if not name or not name.isprintable():
         raise ConfigError("a profile's name must be printable and not empty")
     profile = Profile(
         name,
         checked_key(api_key),
-        checked_base_url(base_url) if base_url else None,
-        None if team_id is None else checked_id(team_id, "team"),
+        None if base_url is None else checked_base_url(base_url),
+        None if team_id is None else checked_id(team_id.strip(), "team"),
     )
     with locked() as known:
         own = [profile for profile in known.profiles.values() if profile.engine is None]
@@ -119,8 +120,7 @@ def use(name: str) -> None:
         ConfigError: the file cannot be written.
     """
     with locked() as known:
-        known.named(name)
-        save(evolve(known, default=name))
+        save(evolve(known, default=known.named(name).name))
 
 
 def remove(name: str) -> None:
@@ -131,6 +131,6 @@ def remove(name: str) -> None:
         ConfigError: the file cannot be written.
     """
     with locked() as known:
-        known.named(name)
+        name = known.named(name).name
         rest = {key: profile for key, profile in known.profiles.items() if key != name}
         save(Profiles(None if known.default == name else known.default, rest))

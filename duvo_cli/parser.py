@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from importlib import import_module
 
 from .errors import UsageError
@@ -73,9 +74,12 @@ class Parser(argparse.ArgumentParser):
         """Parse the command's arguments; options and values may come in any order."""
         args = self.parse_intermixed_args(self._with_values_attached(argv))
         for action in self._actions:
-            if action.metavar in _NAMES and getattr(args, action.dest, None) == "":
+            value = getattr(args, action.dest, None)
+            if action.metavar in _NAMES and value is not None and not value.strip():
                 name = action.option_strings[0] if action.option_strings else action.metavar
                 self.error(f"{name} is empty: is the variable set?")
+            if value is not None and str(action.metavar).startswith("FILE"):
+                setattr(args, action.dest, _expanded(value))
         args.json = args.json or args.jq is not None
         if args.json and getattr(args, "ids_only", False):
             self.error("-q does not go with --json")
@@ -140,6 +144,13 @@ class _StoreOnce(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+def _expanded(value: str | list[str]) -> str | list[str]:
+    """A path or several, with the home directory for `~`: no shell reads `--input=~/x`."""
+    if isinstance(value, list):
+        return [os.path.expanduser(path) for path in value]  # noqa: PTH111
+    return os.path.expanduser(value)  # noqa: PTH111  without a home directory, it stays as it is
+
+
 def _split(word: str) -> tuple[str, bool, str]:
     """The option in a word, whether a value is attached to it, and the value."""
     if word.startswith("--"):
@@ -167,7 +178,7 @@ def parser_of(command: str) -> Parser:
 
 def identifier(text: str) -> str:
     """An argument type: an id or a name, which is not empty."""
-    if not text:
+    if not text.strip():
         raise argparse.ArgumentTypeError("empty: is the variable set?")
     return text
 

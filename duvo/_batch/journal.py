@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -59,7 +60,8 @@ class Journal:
         named_by: str = fingerprints.BY_CONTENT,
     ):
         owner = (server, team_id, agent_id)
-        self._file = None if path is None else Path(path).absolute()
+        # Without a home directory, `~` stays as it is.
+        self._file = None if path is None else Path(os.path.expanduser(path)).absolute()  # noqa: PTH111
         self._open = partial(_open, self._file, owner, named_by)
         self._use(self._open())
         self._pass: int | None = None

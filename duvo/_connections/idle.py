@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-LONGEST_IDLE = 4.0
+LONGEST_IDLE = 2.0
 """Seconds after which a connection is not used for a change, whose outcome would be
-unknown if the connection were dead. Many servers close idle connections after 5 s."""
+unknown if the connection were dead. Many servers close idle connections after 5 s, and
+some after little more than 2 s."""
 
 
 class IdleTime:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .._time.clock import Deadline
 
 _MOST_REPEATED = 3
+_PLACE = ("limit", "offset")
 
 
 class Pages:
@@ -143,13 +144,21 @@ def joined(api: Api, path: str, params: Sequence[tuple[str, str]], size: int) ->
     A response without a list of items is returned unchanged.
 
     Args:
-        params: the query; its limit is the page size, its offset the beginning.
-        size: the page size if `params` has no limit.
+        params: the query, beside that of the path; its limit is the page size, its offset
+            the beginning.
+        size: the page size if there is no limit.
+
+    Raises:
+        ConfigError: limit or offset is given twice, or is not a whole number.
     """
+    path, in_path = _without_place(path)
+    params = [*in_path, *params]
     values = dict(params)
+    if twice := [name for name in _PLACE if [key for key, _ in params].count(name) > 1]:
+        raise ConfigError(f"the {twice[0]} is given twice")
     size = _whole_number("limit", values.get("limit", str(size)))
     cursor = ListCursor(_whole_number("offset", values.get("offset", "0")))
-    rest = [pair for pair in params if pair[0] not in ("limit", "offset")]
+    rest = [pair for pair in params if pair[0] not in _PLACE]
     whole: dict[str, Any] | None = None
     while True:
         query = [*rest, ("limit", str(size)), ("offset", str(cursor.offset))]
@@ -163,6 +172,19 @@ def joined(api: Api, path: str, params: Sequence[tuple[str, str]], size: int) ->
         whole[name] += cursor.record(data[name], asked=size, total=data["total"])
         if cursor.is_done or cursor.repeated == _MOST_REPEATED:
             return whole
+
+
+def _without_place(path: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return a path without limit and offset in its query, and these."""
+    path, _, query = path.partition("?")
+    place, rest = [], []
+    for part in filter(None, query.split("&")):
+        name, _, value = part.partition("=")
+        if name in _PLACE:
+            place.append((name, value))
+        else:
+            rest.append(part)
+    return f"{path}?{'&'.join(rest)}" if rest else path, place
 
 
 def _name_of_items(data: Any) -> str | None:

@@ -16,7 +16,9 @@ def checked_key(api_key: str) -> str:
         ConfigError: the key has a character that a header must not have.
     """
     key = api_key.strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
+    if not key:
+        raise ConfigError("the API key is empty: is the variable set?")
+    if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError(
             "the API key has a character that cannot be sent (a space, a line break, or not "
             "ASCII): copy it again"
@@ -31,6 +33,8 @@ def checked_base_url(base_url: str) -> str:
         ConfigError: the base URL is not an http(s) origin.
     """
     url = base_url.strip().rstrip("/")
+    if not url:
+        raise ConfigError("the base URL is empty: is the variable set?")
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018  raises if the port is not a number

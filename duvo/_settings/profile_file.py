@@ -20,6 +20,9 @@ else:
     import tomli as tomllib
 
 
+_SETTINGS = ("api_key", "base_url", "team_id")
+
+
 @frozen
 class LocalEngine:
     """The engine on this machine that a profile is of.
@@ -83,7 +86,7 @@ class Profiles:
             UnknownProfile: the file does not have it.
         """
         try:
-            return self.profiles[name]
+            return self.profiles[name.strip()]
         except KeyError:
             known = ", ".join(sorted(self.profiles)) or "none yet"
             raise UnknownProfile(
@@ -146,25 +149,19 @@ def _from_toml(data: dict[str, object], file: Path) -> Profiles:
         raise ConfigError(f"the profile file {file} has no valid `default` or [profiles.NAME]")
     profiles = {}
     for name, entry in entries.items():
-        settings = entry if isinstance(entry, dict) else {}
-        wrong = [
-            key
-            for key in ("api_key", "base_url", "team_id")
-            if not isinstance(settings.get(key, "" if key != "api_key" else None), str)
-        ]
-        if wrong:
+        given = {"api_key": None, **(entry if isinstance(entry, dict) else {})}
+        settings = {key: _text(given[key]) for key in _SETTINGS if key in given}
+        # An empty base URL must not turn into the default host.
+        if wrong := [key for key, text in settings.items() if not text]:
             raise ConfigError(
-                f"the profile {name!r} in {file} needs text for {', '.join(wrong)}; "
-                f"`duvo profiles add {name}` replaces it"
+                f"the profile {name!r} in {file} needs text for {', '.join(wrong)}; edit the file"
             )
-        profiles[name] = Profile(
-            name,
-            settings["api_key"],
-            settings.get("base_url") or None,
-            settings.get("team_id") or None,
-            _engine(settings.get("engine")),
-        )
-    return Profiles(default, profiles)
+        profiles[name] = Profile(name, **settings, engine=_engine(given.get("engine")))
+    return Profiles(_text(default) or None, profiles)
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _engine(entry: object) -> LocalEngine | None:

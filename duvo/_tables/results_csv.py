@@ -57,7 +57,7 @@ def write_csv(
     The columns are the fields of all inputs, then those of an outcome, which are
     renamed where an input has a field of the same name.
     """
-    file = Path(path).resolve()
+    file = Path(os.path.expanduser(path)).resolve()  # noqa: PTH111
     part = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
     # The columns are known at the end. The inputs may be too many for memory.
     with tempfile.TemporaryFile("w+", encoding="ascii") as rows:

@@ -251,7 +251,7 @@ class Server:
             resources.callback(database.close)
             if location.file is not None:
                 resources.enter_context(noted_owner(location.file, endpoint.port))
-            self.key_file = Path(self._keys_file or location.key_file)
+            self.key_file = endpoint.keys_file or location.key_file
             if self._keys_file is None:
                 self.api_key = read_or_create_key(location.key_file)
                 endpoint.keys.replace((self.api_key,))

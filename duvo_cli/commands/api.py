@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import parse_qsl
 
 import duvo
 
@@ -61,12 +62,13 @@ def run(args: Namespace) -> int:
     reads = method in ("GET", "HEAD")
     if args.paginate and (method != "GET" or args.include):
         raise UsageError("--paginate goes with GET, and without --include", "api")
+    sends_query = reads or args.input is not None
     try:
-        fields.check(args.fields)
+        fields.check([*(_in_query(args.path) if sends_query else ()), *args.fields])
     except ValueError as error:
         raise UsageError(str(error), "api") from None
     body = _body(args, reads=reads)
-    params = fields.query(args.fields) if reads or args.input is not None else []
+    params = fields.query(args.fields) if sends_query else []
     with client_of(args) as client, _printing_refusals():
         if args.paginate:
             json.print_document(client.paginate(args.path, params=params))
@@ -84,6 +86,11 @@ def run(args: Namespace) -> int:
         sys.stdout.buffer.write(response.content)
         sys.stdout.buffer.flush()
     return 0
+
+
+def _in_query(path: str) -> list[tuple[str, str]]:
+    """The fields in the query of a path. A list of them is one field."""
+    return list(dict(parse_qsl(path.partition("?")[2], keep_blank_values=True)).items())
 
 
 @contextmanager

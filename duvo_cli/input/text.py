@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 from pathlib import Path
 
@@ -32,9 +33,9 @@ def text_of(argument: str) -> str:
 
 
 def read_file(name: str) -> bytes:
-    """Read a file."""
+    """Read a file. A shell does not expand the `~` of `@~/FILE`."""
     try:
-        return Path(name).read_bytes()
+        return Path(os.path.expanduser(name)).read_bytes()  # noqa: PTH111
     except OSError as error:
         raise CommandFailed(
             f"cannot read {name!r}: {error.strerror}; text that begins with @ is written @@…"

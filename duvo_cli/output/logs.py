@@ -33,7 +33,7 @@ def show(*, debug: bool, handler: logging.Handler | None = None) -> None:
         handler: writes the records in another form.
     """
     logger = logging.getLogger("duvo")
-    if debug or os.environ.get("DUVO_DEBUG", "0") not in ("", "0"):
+    if debug or os.environ.get("DUVO_DEBUG", "").strip() not in ("", "0"):
         logger.setLevel(logging.DEBUG)
     else:
         logger.setLevel(logging.INFO if terminal.is_terminal(sys.stderr) else logging.WARNING)

@@ -400,7 +400,12 @@ def test_texts_of_fields_and_templates_come_from_files_and_stdin(
 def test_api_refuses_a_field_that_is_given_twice(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    for words in ("GET /v2/x -f a=1 -f a=1", "POST /v2/x -f a=1 -F a[]=2"):
+    for words in (
+        "GET /v2/x -f a=1 -f a=1",
+        "POST /v2/x -f a=1 -F a[]=2",
+        "GET /v2/x?b=1&a=1 -f a=2",
+        "GET /v2/x?a=1&a=2 -f a[]=2 --paginate",
+    ):
         done = run_duvo_with_fake_api("api", *words.split())
         assert (done.stdout, done.returncode) == ("", 1)
         assert done.stderr.startswith("duvo: the field 'a' is given twice; a[] collects an array;")
@@ -439,7 +444,7 @@ def test_get_of_a_run_that_cannot_be_read_says_why(run_duvo_unconfigured: Comman
     run_id = "33333333-3333-4333-8333-333333333333"
     settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": "http://127.0.0.1:9"}
     for arguments in ([run_id], [run_id, "--json"]):
-        done = run_duvo_unconfigured("runs", "get", *arguments, "--timeout", "1", **settings)
+        done = run_duvo_unconfigured("runs", "get", *arguments, **settings)
         assert done.returncode == 1
         (line,) = done.stderr.splitlines()
         assert "nothing listens at 127.0.0.1:9" in line

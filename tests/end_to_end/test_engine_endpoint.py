@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import requests
+import trustme
 
 from duvo.local import EngineError, MissingExtra, Server
 from tests.servers.serve_process import KEY, OTHER
@@ -33,6 +35,22 @@ def test_keys_of_a_file_are_accepted_and_no_key_is_created(tmp_path: Path, keys_
         assert requests.get(f"{server.base_url}/health").status_code == 401
         assert requests.get(f"{server.base_url}/metrics").status_code == 401
     assert not (tmp_path / "runs.sqlite.key").exists()
+
+
+def test_paths_of_keys_and_certificates_may_begin_with_a_tilde(
+    keys_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    shutil.copy2(keys_file, tmp_path / "accepted")
+    files = {"keys_file": "~/accepted", "tls_cert": "~/cert.pem", "tls_key": Path("~/key.pem")}
+    with Server(port=0, **files) as server:  # type: ignore[arg-type]
+        assert server.key_file == tmp_path / "accepted"
+        assert server.base_url.startswith("https://")
+        server.read_again()
 
 
 def test_the_engine_listens_on_the_given_host() -> None:

@@ -111,10 +111,10 @@ def test_a_change_never_uses_a_connection_that_was_long_idle(
     # The wall clock also moves while the machine sleeps.
     now = getattr(idle.time, clock)
     send(client, "POST", 0)
-    monkeypatch.setattr(idle.time, clock, lambda: now() + 4.9)
+    monkeypatch.setattr(idle.time, clock, lambda: now() + 2.5)
     send(client, "GET", 1)
     assert server.connections == 1
-    monkeypatch.setattr(idle.time, clock, lambda: now() + 9.9)
+    monkeypatch.setattr(idle.time, clock, lambda: now() + 5.0)
     send(client, "POST", 2)
     assert server.connections == 2
 

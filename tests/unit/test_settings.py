@@ -126,7 +126,11 @@ def test_the_repr_of_a_profile_does_not_show_its_key(work: None) -> None:
         ("profiles = [", "not valid TOML"),
         ("profiles = 3", "no valid"),
         ("[profiles.x]\nbase_url = 'https://x.example'", "'x'.*needs text for api_key"),
-        ("[profiles.x]\napi_key = 3", "needs text for api_key"),
+        ("[profiles.x]\napi_key = 3", "needs text for api_key; edit the file"),
+        ("[profiles.x]\napi_key = ' '", "needs text for api_key"),
+        # Not the default host.
+        ("[profiles.x]\napi_key = 'k'\nbase_url = ''", "needs text for base_url"),
+        ("[profiles.x]\napi_key = 'k'\nteam_id = ' '", "needs text for team_id"),
     ],
 )
 def test_a_damaged_profile_file_is_an_error_that_names_it(text: str, says: str) -> None:
@@ -178,6 +182,37 @@ def test_white_space_around_settings_is_ignored(
     assert settings(duvo.Client()) == ("dv_env", "https://env.example", "team-env")
     given = duvo.Client(" dv_arg", "https://arg.example ", "team-arg\n")
     assert settings(given) == ("dv_arg", "https://arg.example", "team-arg")
+
+
+def test_white_space_around_the_settings_of_profiles_is_ignored() -> None:
+    profiles.path().parent.mkdir()
+    profiles.path().write_text(
+        "default = 'work '\n[profiles.work]\napi_key = ' dv_work'\n"
+        "base_url = 'https://work.example/ '\nteam_id = 'team-work '\n"
+    )
+    work = ("dv_work", "https://work.example", "team-work")
+    assert settings(duvo.Client()) == work
+    profiles.add("other\n", "dv_other\n", " https://other.example\n", "team-other\r")
+    profiles.use("other ")
+    assert settings(duvo.Client()) == ("dv_other", "https://other.example", "team-other")
+    profiles.remove(" other")
+    assert settings(duvo.Client(profile="work")) == work
+
+
+@pytest.mark.parametrize(
+    ("empty", "says"),
+    [
+        ({"name": " "}, "name must be printable and not empty"),
+        ({"api_key": " "}, "the API key is empty"),
+        ({"base_url": ""}, "the base URL is empty"),
+        ({"base_url": "\n"}, "the base URL is empty"),
+        ({"team_id": " "}, "the id of the team is empty"),
+    ],
+)
+def test_an_empty_setting_is_not_saved_in_a_profile(empty: dict[str, str], says: str) -> None:
+    with pytest.raises(duvo.ConfigError, match=says):
+        profiles.add(**{"name": "work", "api_key": "dv_work", **empty})
+    assert profiles.load() == profiles.Profiles()
 
 
 def test_the_config_directory_may_begin_with_a_tilde_and_end_with_a_line_break(

@@ -29,9 +29,9 @@ class Endpoint:
         tls_key: AnyPath | None,
         insecure: bool,
     ):
-        self._keys_file = None if keys_file is None else Path(keys_file)
-        self.keys = AcceptedKeys(read_keys_file(self._keys_file) if self._keys_file else ())
-        self._certificate = [os.fspath(path) for path in (tls_cert, tls_key) if path is not None]
+        self.keys_file = None if keys_file is None else Path(_expanded(keys_file))
+        self.keys = AcceptedKeys(read_keys_file(self.keys_file) if self.keys_file else ())
+        self._certificate = [_expanded(path) for path in (tls_cert, tls_key) if path is not None]
         if len(self._certificate) == 1:
             raise EngineError("a certificate and its key go together: --tls-cert and --tls-key")
         self.tls = _new_context(*self._certificate) if self._certificate else None
@@ -51,7 +51,7 @@ class Endpoint:
 
     def reload(self) -> None:
         """Use the keys and the certificate that the files hold now; all, or none if one is bad."""
-        keys = read_keys_file(self._keys_file, _PIPE_TIMEOUT) if self._keys_file else None
+        keys = read_keys_file(self.keys_file, _PIPE_TIMEOUT) if self.keys_file else None
         if self.tls is not None:
             # Tried in a new context first: a bad pair would replace half of the good one.
             _new_context(*self._certificate)
@@ -61,6 +61,10 @@ class Endpoint:
 
     def close(self) -> None:
         self.listening.close()
+
+
+def _expanded(path: AnyPath) -> str:
+    return os.path.expanduser(os.fspath(path))  # noqa: PTH111  no error without a home directory
 
 
 def _new_context(cert: str, key: str) -> ssl.SSLContext:

@@ -51,7 +51,8 @@ class AgentFiles:
     """
 
     def __init__(self, paths: Iterable[str | os.PathLike[str]]):
-        self._paths = list(paths)
+        # A path may begin with `~`. Without a home directory, it stays as it is.
+        self._paths = [os.path.expanduser(path) for path in paths]  # noqa: PTH111
         self._files = [Path(path).absolute() for path in self._paths]
         # After a load that failed: the versions that it read, and the Python files that existed.
         self._versions: dict[Path, modules.Version | None] | None = None

@@ -118,6 +118,12 @@ def test_a_key_that_is_not_encodable_text_is_refused(key: object) -> None:
 # Rows
 
 
+def test_a_path_may_begin_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with opened(Path("~/journal")):
+        assert (tmp_path / "journal").is_file()
+
+
 def test_a_row_passes_through_its_states(journal: Journal) -> None:
     (row,) = journal.take(contents("a"))
     assert (row.state, row.run_id, row.result, row.delivered) == ("new", None, None, False)

@@ -132,6 +132,14 @@ def test_a_typed_field_reads_json_from_a_file(tmp_path):
         fields.typed_field("k=@nowhere.json")
 
 
+def test_a_file_of_a_text_may_begin_with_a_tilde(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "x.json").write_text("[1]")
+    assert fields.text_field("k=@~/x.json") == ("k", "[1]")
+    assert fields.typed_field("k=@~/x.json") == ("k", [1])
+    assert key_and_text("k=@~/x.json") == "k=[1]"
+
+
 def test_a_text_field_reads_a_file_without_its_byte_order_mark(tmp_path):
     file = tmp_path / "x.txt"
     for mark, encoding in (("", "utf-8"), ("\ufeff", "utf-8"), ("\ufeff", "utf-16-le")):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
-from itertools import takewhile
+from itertools import product, takewhile
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,25 @@ def test_an_option_with_two_values_is_refused(line):
         parser.parser_of(name).parse(arguments)
 
 
+def options_with_a_value() -> list[tuple[str, str, str]]:
+    """Command, and two names of one option, for each option that may not be repeated."""
+    return [
+        (command, *names)
+        for command in registry.COMMANDS
+        for action in parser.parser_of(command)._actions
+        if action.nargs is None and not isinstance(action, argparse._AppendAction)
+        for names in product(action.option_strings, repeat=2)
+    ]
+
+
+def test_no_option_of_any_command_has_two_values():
+    cases = options_with_a_value()
+    assert len(cases) > 100
+    for command, first, second in cases:
+        with pytest.raises(UsageError, match="is given twice, with '1' and '2'"):
+            parser.parser_of(command).parse([first, "1", second, "2"])
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -234,6 +254,8 @@ def test_a_limit_is_a_whole_number(text):
         "agents get ''",
         "agents list --team ''",
         "profiles add work --team-id ''",
+        "runs stop ' '",
+        "runs start --agent ' '",
     ],
 )
 def test_an_empty_id_is_a_usage_error(line):
@@ -252,12 +274,35 @@ def test_an_empty_id_is_a_usage_error(line):
         "profiles add ''",
         "dev --database=''",
         "serve a.py --keys-file ''",
+        "serve a.py --keys-file ' '",
+        "runs list --base-url ' '",
     ],
 )
 def test_a_setting_that_is_empty_is_a_usage_error(line):
     command, _, arguments = registry.find(shlex.split(line))
     with pytest.raises(UsageError, match="is empty: is the variable set"):
         parser.parser_of(command).parse(arguments)
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("serve ~/x.csv --keys-file k", "files"),
+        ("serve a.py --keys-file=~/x.csv", "keys_file"),
+        ("serve a.py --keys-file k --tls-cert ~/x.csv", "tls_cert"),
+        ("serve a.py --keys-file k --tls-key ~/x.csv", "tls_key"),
+        ("dev --database ~/x.csv", "database"),
+        ("runs start-many --agent A --input ~/x.csv", "input"),
+        ("runs start-many --agent A --input i --journal=~/x.csv", "journal"),
+        ("runs start-many --agent A --input i --output ~/x.csv", "output"),
+        ("api POST /v2/x --input ~/x.csv", "input"),
+    ],
+)
+def test_a_path_may_begin_with_a_tilde(monkeypatch, line, name):
+    monkeypatch.setenv("HOME", "/home/ada")
+    command, _, arguments = registry.find(line.split())
+    value = getattr(parser.parser_of(command).parse(arguments), name)
+    assert value in ("/home/ada/x.csv", ["/home/ada/x.csv"])
 
 
 @pytest.mark.parametrize("line", ["runs list -q", "agents list -q", "runs start --agent A -q"])

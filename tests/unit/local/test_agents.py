@@ -55,6 +55,21 @@ def test_a_sync_function_and_a_bad_name_are_refused_by_the_decorator() -> None:
             agent(name)
 
 
+def test_a_path_of_agents_may_begin_with_a_tilde(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(
+        """
+        from duvo.local import agent
+
+        @agent("One")
+        async def one(run): ...
+        """
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert [one.name for one in load_agents(f"~/{Path(path).relative_to(tmp_path)}")] == ["One"]
+
+
 def test_a_files_agents_are_loaded_in_order(write: Write) -> None:
     path = write(
         """

@@ -481,6 +481,20 @@ def test_paginate_joins_all_pages_into_one_document(
     assert [one["text_content"] for one in whole["messages"]] == [str(n) for n in range(count)]
 
 
+def test_paginate_begins_at_the_offset_of_the_path(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
+    for number in range(9):
+        fake_api.say(run_id, str(number))
+    whole = client.paginate(f"/v2/runs/{run_id}/messages?limit=3&offset=2&x=%C3%A4")
+    assert [one["text_content"] for one in whole["messages"]] == [str(n) for n in range(2, 9)]
+    assert {request.query["limit"] for request in fake_api.requests} == {"3"}
+    assert {request.query["x"] for request in fake_api.requests} == {"ä"}
+    sent = len(fake_api.requests)
+    with pytest.raises(duvo.ConfigError, match="the limit is given twice"):
+        client.paginate("/v2/teams/{teamId}/runs?limit=3", params={"limit": "5"})
+    assert len(fake_api.requests) == sent
+
+
 def test_paginate_returns_a_response_without_a_list_unchanged(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:

@@ -37,6 +37,12 @@ def test_the_columns_are_those_of_all_inputs_then_those_of_the_results(tmp_path:
     ]
 
 
+def test_a_path_may_begin_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_csv("~/results.csv", [({"a": "1"}, DONE)])
+    assert read(tmp_path / "results.csv")[1] == ["1", *DONE]
+
+
 def test_numbers_keep_their_digits(tmp_path: Path) -> None:
     file = tmp_path / "results.csv"
     write_csv(file, [(parse('{"a": 12.10, "b": [1e2], "c": true}'), DONE)])
