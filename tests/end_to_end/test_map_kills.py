@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -161,10 +163,19 @@ async def worker(run: RunContext) -> None:
     await run.say(f"did {run.message}")
 
 
+RELEASED = threading.Event()
+
+
+@agent("Held worker")
+async def held_worker(run: RunContext) -> None:
+    await asyncio.to_thread(RELEASED.wait)
+    await run.say(f"did {run.message}")
+
+
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Server]:
-    """An engine with the agent."""
-    with Server([worker], port=0, examples=False) as server:
+    """An engine with these agents."""
+    with Server([worker, held_worker], port=0, examples=False) as server:
         yield server
 
 
@@ -216,17 +227,21 @@ def test_batches_killed_at_random_moments_have_one_run_for_each_input_on_the_eng
 def test_a_second_process_with_the_same_journal_is_refused_in_one_line(
     engine: Server, settings: dict[str, str], known: set[str], tmp_path: Path
 ) -> None:
-    batch = Batch(settings, "Worker", tmp_path / "journal")
+    batch = Batch(settings, "Held worker", tmp_path / "journal")
     first = batch.start()
     assert first.stderr
     assert first.stderr.readline() == "begin\n"
-    second = batch.start()
-    out, errors = second.communicate(timeout=60)
-    if first.poll() is None:
-        assert (second.returncode, out) == (1, "")
-        assert errors.splitlines()[-1].startswith("duvo._errors.JournalError: the journal ")
-        assert "is in use by another process" in errors
+    try:
+        # The first holds the journal: none of its runs has ended.
+        second = batch.start()
+        out, errors = second.communicate(timeout=60)
+        assert first.poll() is None
+    finally:
+        RELEASED.set()
     assert batch.wait(first) == 0
+    assert (second.returncode, out) == (1, "")
+    assert errors.splitlines()[-1].startswith("duvo._errors.JournalError: the journal ")
+    assert "is in use by another process" in errors
     batch.check(messages(engine, known))
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -38,8 +38,11 @@ class HoldingServer:
         ready.set()
         await self._stopped.wait()
         server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
+        exchanges = asyncio.all_tasks() - {asyncio.current_task()}
+        for exchange in exchanges:
+            exchange.cancel()
+        # A connection that is not closed before its loop warns when it is collected.
+        await asyncio.gather(*exchanges, return_exceptions=True)
 
     async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -53,6 +56,8 @@ class HoldingServer:
             pass
         finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _answer(self, target: str) -> dict[str, Any]:
         parts = urlsplit(target)
@@ -103,4 +108,4 @@ def holding() -> Iterator[HoldingServer]:
         yield server
     finally:
         server.stop()
-        thread.join(20)
+        thread.join()
