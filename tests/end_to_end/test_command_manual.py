@@ -1,8 +1,9 @@
-"""The manual pages of an installed wheel."""
+"""The manual pages and the description of an installed wheel."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("duvo", "duvo_cli"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, source / name, ignore=ignored)
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     wheels = tmp_path_factory.mktemp("wheels")
     prefix = tmp_path_factory.mktemp("prefix")
@@ -72,3 +73,15 @@ def test_a_command_has_its_own_page(prefix: Path) -> None:
 def test_the_installed_command_is_built_from_these_sources(prefix: Path) -> None:
     (package,) = prefix.rglob("duvo_cli/__main__.py")
     assert package.read_bytes() == (ROOT / "duvo_cli" / "__main__.py").read_bytes()
+
+
+def test_the_description_of_the_package_has_no_link_to_a_file_beside_it(prefix: Path) -> None:
+    (metadata,) = prefix.rglob("duvo-*.dist-info/METADATA")
+    headers, _, description = metadata.read_text(encoding="utf-8").partition("\n\n")
+    assert "Description-Content-Type: text/markdown" in headers.splitlines()
+    assert description.startswith("# duvo\n")
+    assert "`docs/quick-start.md`" in description
+    assert "docs/terminal.svg" not in description
+    targets = re.findall(r"\]\(([^)]*)\)", description)
+    assert targets
+    assert all(target.startswith("https://") for target in targets)

@@ -26,6 +26,7 @@ class PseudoTerminal:
 
     Attributes:
         seen: what was shown since the last match of `expect`.
+        shown: all that was shown.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class PseudoTerminal:
         term: str = "xterm-256color",
     ):
         self.seen = ""
+        self.shown = ""
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
         self.process = subprocess.Popen(
@@ -92,5 +94,7 @@ class PseudoTerminal:
             piece = os.read(self._ours, 65536)
         except OSError:
             return False
-        self.seen += piece.decode(errors="replace")
+        text = piece.decode(errors="replace")
+        self.seen += text
+        self.shown += text
         return bool(piece)
