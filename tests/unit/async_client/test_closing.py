@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import duvo
-from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI
+from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, ReceivedRequest
 from tests.unit.async_client.conftest import Held, connections, until
 
 pytestmark = pytest.mark.anyio
@@ -153,6 +153,35 @@ async def test_a_batch_without_references_ends_its_work(
     while not await is_free():
         await asyncio.sleep(0.01)
     assert len(fake_api.runs) == 2
+
+
+@pytest.mark.usefixtures("quick_pace")
+async def test_a_batch_without_references_cancels_its_pending_decisions(
+    fake_api: FakeAPI, client: duvo.AsyncClient
+) -> None:
+    asked, cancelled = asyncio.Event(), asyncio.Event()
+
+    def work(seen: ReceivedRequest) -> None:
+        for run_id, run in list(fake_api.runs.items()):
+            if run["status"] == "pending" and fake_api.conversations[run_id]:
+                if fake_api.conversations[run_id][0]["text_content"] == "asks":
+                    fake_api.ask(run_id)
+                elif asked.is_set():
+                    fake_api.end(run_id)
+
+    async def decide(request: duvo.HumanRequest) -> bool:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        return True
+
+    fake_api.before = work
+    async for result in client.runs.map(AGENT, ["ends", "asks"], on_request=decide):
+        assert result.input == "ends"
+        break
+    await asyncio.wait_for(cancelled.wait(), 20)
 
 
 LEFT = """

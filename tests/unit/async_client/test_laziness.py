@@ -84,16 +84,21 @@ async def test_a_profile_is_read_by_the_first_request(fake_api: FakeAPI) -> None
         assert await items(client.runs.list()) == []
 
 
+@pytest.mark.parametrize("needs_profile", [False, True])
 async def test_an_async_client_reads_the_environment_at_once(
-    fake_api: FakeAPI, monkeypatch: pytest.MonkeyPatch
+    fake_api: FakeAPI, monkeypatch: pytest.MonkeyPatch, needs_profile: bool
 ) -> None:
     monkeypatch.setenv("DUVO_API_KEY", KEY)
-    monkeypatch.setenv("DUVO_API_BASE_URL", fake_api.base_url)
+    if needs_profile:
+        profiles.add("work", "dv_work", fake_api.base_url)
+    else:
+        monkeypatch.setenv("DUVO_API_BASE_URL", fake_api.base_url)
     client = duvo.AsyncClient()
     monkeypatch.setenv("DUVO_API_KEY", "dv_another")
     async with client:
-        assert client.base_url == fake_api.base_url
         assert await client.find_team_id() == TEAM
+    assert client.base_url == fake_api.base_url
+    assert fake_api.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 async def test_the_team_of_a_profile_goes_with_a_key_of_the_environment(
