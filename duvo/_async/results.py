@@ -67,7 +67,7 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
         with Live(self) as live:
             async for result in self:
                 shown.append(result)
-                live.add(result_line(result))
+                live.add(result_line(result.index, result.key, result.run))
             live.add(self.progress.describe())
         return shown
 
@@ -108,7 +108,8 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
     def _repr_html_(self) -> str:
         from .._resources.html import of_results
 
-        return of_results(self.progress, tuple(self._latest))
+        latest = [(result.index, result.input, result.run) for result in tuple(self._latest)]
+        return of_results(self.progress, latest)
 
     def __del__(self) -> None:
         if hasattr(self, "_batch"):

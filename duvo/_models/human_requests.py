@@ -70,9 +70,16 @@ class HumanRequest:
     raw: dict[str, Any] = field(repr=False, eq=False, factory=dict)
 
     def _repr_html_(self) -> str:
-        from .html import of_request
+        from .. import _html
 
-        return of_request(self)
+        pairs = [
+            ("title", self.title),
+            ("description", self.description),
+            *((f"question {one.key}", question_text(one)) for one in self.questions),
+            ("run", self.run_id),
+            ("created", self.created_at),
+        ]
+        return _html.fields(f"{self.type} {self.id}", pairs)
 
 
 @frozen(kw_only=True)
@@ -94,6 +101,18 @@ class Reply:
     response: str | None = None
     responded_at: datetime | None = None
     raw: dict[str, Any] = field(repr=False, eq=False, factory=dict)
+
+
+def request_text(request: HumanRequest) -> str:
+    """Return a human request as lines of text."""
+    questions = [f"{question.key}: {question_text(question)}" for question in request.questions]
+    return "\n".join(filter(None, [request.title, request.description, *questions]))
+
+
+def question_text(question: Question) -> str:
+    """Return a question with its options."""
+    options = ", ".join(option.label for option in question.options)
+    return f"{question.question} ({options})" if options else question.question
 
 
 def human_request(raw: dict[str, Any], run_id: str) -> HumanRequest:

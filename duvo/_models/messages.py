@@ -10,8 +10,11 @@ from attrs import field, frozen
 
 from . import wire
 from .build import build
-from .human_requests import HumanRequest, human_request_fields
+from .human_requests import HumanRequest, human_request_fields, request_text
 from .times import timestamp
+
+COLUMNS = ("Time", "Role", "Message")
+"""The head of a table of messages, whose rows are their `cells`."""
 
 
 @frozen(kw_only=True)
@@ -84,9 +87,24 @@ class Message:
         return wire.message(self.raw)
 
     def _repr_html_(self) -> str:
-        from .html import of_messages
+        from .. import _html
 
-        return of_messages([self])
+        return _html.table(COLUMNS, [cells(self)], longest=_html.LONGEST_TEXT)
+
+
+def cells(message: Message) -> tuple[object, str, str]:
+    """Return the time, the role and the text of a message, for a row of a table."""
+    if message.request is not None and message.is_pending_request:
+        return message.timestamp, "request", request_text(message.request)
+    if message.tool_call is not None:
+        return message.timestamp, "tool", f"→ {message.tool_call.name} {message.content}"
+    if message.tool_result is not None:
+        sign = "✗" if message.tool_result.error else "←"
+        return message.timestamp, "tool", f"{sign} {message.content}"
+    text = message.content
+    if not text and message.type != "text":
+        text = message.type.replace("_", " ")
+    return message.timestamp, message.role, text
 
 
 def message(

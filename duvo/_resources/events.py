@@ -52,7 +52,7 @@ class Event(Generic[R]):
     def _repr_html_(self) -> str:
         from .html import of_event
 
-        return of_event(self)
+        return of_event(self.type, self.run, self.message, self.request)
 
 
 class Result(tuple[Any, R], Generic[R]):
@@ -92,4 +92,4 @@ class Result(tuple[Any, R], Generic[R]):
     def _repr_html_(self) -> str:
         from .html import of_result
 
-        return of_result(self)
+        return of_result(self.index, self.key, self.input, self.run)

@@ -8,7 +8,8 @@ from collections import deque
 from .. import _html
 from .._errors import NotLoaded
 from .._lists.read_items import SHOWN
-from .._models.html import cells, of_messages, request_text
+from .._models.human_requests import request_text
+from .._models.messages import COLUMNS, cells
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
 
     from .._batch.entry import Progress
     from .._lists.read_items import ReadItems
+    from .._models.human_requests import HumanRequest
     from .._models.messages import Message
-    from .agents import Agent
-    from .events import Event, Result
 
 _LONGEST_LINE = 200
 _LONGEST_SHOWN = 2_000
@@ -70,23 +70,19 @@ def of_runs(read: ReadItems, total: int | None) -> str:
 
 def of_agents(read: ReadItems, total: int | None) -> str:
     """Return a table of the agents of a list."""
-    agents: list[Agent] = read.items
-    rows = [(agent.name, agent.id, agent.last_run_at) for agent in agents]
+    rows = [(agent.name, agent.id, agent.last_run_at) for agent in read.items]
     return _html.table(_AGENT_COLUMNS, rows, read.caption(total))
 
 
-def of_event(event: Event[Any]) -> str:
+def of_event(kind: str, run: Any, message: Message | None, request: HumanRequest | None) -> str:
     """Return a table of the fields of an event."""
-    pairs: list[tuple[str, object]] = [
-        ("run", event.run.id),
-        ("status", known(event.run, "status")),
-    ]
-    if event.message is not None:
-        _, role, text = cells(event.message)
+    pairs: list[tuple[str, object]] = [("run", run.id), ("status", known(run, "status"))]
+    if message is not None:
+        _, role, text = cells(message)
         pairs.append((role, text))
-    if event.request is not None:
-        pairs.append(("request", request_text(event.request)))
-    return _html.fields(f"event {event.type}", pairs)
+    if request is not None:
+        pairs.append(("request", request_text(request)))
+    return _html.fields(f"event {kind}", pairs)
 
 
 class Conversation:
@@ -113,41 +109,41 @@ class Conversation:
         return repr(self._run)
 
     def _repr_html_(self) -> str:
-        return of_messages(tuple(self._latest), self.describe(), _LONGEST_SHOWN)
+        rows = map(cells, tuple(self._latest))
+        return _html.table(COLUMNS, rows, self.describe(), _LONGEST_SHOWN)
 
 
-def of_result(result: Result[Any]) -> str:
+def of_result(index: int, key: str | None, value: object, run: Any) -> str:
     """Return a table of the fields of a result: the input, and its run."""
-    pairs = [
-        ("key", result.key),
-        ("input", input_text(result.input)),
-        ("run", result.run.id),
-        *run_fields(result.run),
-    ]
-    return _html.fields(f"result {result.index}", pairs)
+    pairs = [("key", key), ("input", input_text(value)), ("run", run.id), *run_fields(run)]
+    return _html.fields(f"result {index}", pairs)
 
 
-def of_results(progress: Progress, latest: Sequence[Result[Any]]) -> str:
-    """Return the progress of a batch, and a table of its latest results."""
+def of_results(progress: Progress, latest: Sequence[tuple[int, object, Any]]) -> str:
+    """Return the progress of a batch, and a table of its latest results.
+
+    A result is given by its index, its input and its run.
+    """
     caption = progress.describe()
     count = progress.completed + progress.failed + progress.stopped
     if count > len(latest) > 0:
         caption += f"; the latest {len(latest)} results:"
-    return _html.table(_RESULT_COLUMNS, map(result_cells, latest), caption)
+    rows = [
+        (str(index), input_text(value), run.id, run.status, _end_of(run))
+        for index, value, run in latest
+    ]
+    return _html.table(_RESULT_COLUMNS, rows, caption)
 
 
-def result_cells(result: Result[Any]) -> tuple[str, str, str, str, str]:
-    """Return the cells of a result: its index, input, run, status, and answer or failure."""
-    run = result.run
-    text = known(run, "failure") or known(run, "answer") or ""
-    return str(result.index), input_text(result.input), run.id, run.status, text
-
-
-def result_line(result: Result[Any]) -> str:
+def result_line(index: int, key: str | None, run: Any) -> str:
     """Return a result as a line of text."""
-    index, _, run_id, status, text = result_cells(result)
-    name = index if result.key is None else f"{index} ({result.key})"
-    return _html.cut(" ".join(f"{name}: run {run_id} {status}: {text}".split()), _LONGEST_LINE)
+    name = str(index) if key is None else f"{index} ({key})"
+    text = f"{name}: run {run.id} {run.status}: {_end_of(run)}"
+    return _html.cut(" ".join(text.split()), _LONGEST_LINE)
+
+
+def _end_of(run: Any) -> str:
+    return known(run, "failure") or known(run, "answer") or ""
 
 
 def input_text(value: object) -> str:

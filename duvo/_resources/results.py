@@ -68,7 +68,7 @@ class Results(ClosableIterator[Result[Run]]):
         with Live(self) as live:
             for result in self:
                 shown.append(result)
-                live.add(result_line(result))
+                live.add(result_line(result.index, result.key, result.run))
             live.add(self.progress.describe())
         return shown
 
@@ -109,7 +109,8 @@ class Results(ClosableIterator[Result[Run]]):
     def _repr_html_(self) -> str:
         from .html import of_results
 
-        return of_results(self.progress, tuple(self._latest))
+        latest = [(result.index, result.input, result.run) for result in tuple(self._latest)]
+        return of_results(self.progress, latest)
 
     def __del__(self) -> None:
         if hasattr(self, "_batch"):
