@@ -259,7 +259,8 @@ def with_await(text: str) -> str:
 def write_all(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "__init__.py").write_text(
-        '"""The public classes of the async client, made by docs/async_classes.py."""\n'
+        '"""The public classes of the async client, made by docs/async_classes.py."""\n',
+        encoding="utf-8",
     )
     for name in CLASSES:
         file = folder / f"{name.split('/')[-1].lstrip('_')}.py"
@@ -283,7 +284,7 @@ def main() -> int:
             for name in sorted(names)
             if not (fresh / name).exists()
             or not (TARGET / name).exists()
-            or (fresh / name).read_text() != (TARGET / name).read_text()
+            or (fresh / name).read_bytes() != (TARGET / name).read_bytes()
         ]
     for name in stale:
         print(f"duvo/_async/{name} is stale: run `python docs/async_classes.py`", file=sys.stderr)

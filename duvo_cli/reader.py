@@ -12,14 +12,14 @@ from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 
     class Closable(Protocol):
         def close(self) -> None: ...
 
 
-def register(poll: select.poll) -> None:
-    """Make `poll` also return when the reader of stdout has gone."""
+def register(poll: Any) -> None:
+    """Make a `select.poll` also return when the reader of stdout has gone."""
     if _has_reader():
         poll.register(sys.stdout, 0)
 
@@ -38,7 +38,7 @@ def needed(iterator: Closable) -> Iterator[None]:
     gone = threading.Event()
 
     def watch() -> None:
-        poll = select.poll()
+        poll: Any = select.poll()  # type: ignore[attr-defined, unused-ignore]
         register(poll)
         poll.register(over, 0)
         if any(descriptor != over for descriptor, _ in poll.poll()):
@@ -58,7 +58,8 @@ def needed(iterator: Closable) -> Iterator[None]:
 
 
 def _has_reader() -> bool:
-    if sys.stdout is None:
+    if sys.stdout is None or not hasattr(select, "poll"):
+        # On Windows, the next write notices.
         return False
     try:
         mode = os.fstat(sys.stdout.fileno()).st_mode

@@ -24,21 +24,22 @@ def ends_at(deadline: float | None, failure: str) -> Iterator[None]:
     or where an alarm cannot be set: on Windows, and in other threads.
     """
     is_main = threading.current_thread() is threading.main_thread()
-    if deadline is None or not is_main or not hasattr(signal, "setitimer"):
+    alarms: Any = signal  # types know its alarms on POSIX alone
+    if deadline is None or not is_main or not hasattr(alarms, "setitimer"):
         yield
         return
 
     def ring(*_: Any) -> None:
         raise _OutOfTime
 
-    before = signal.signal(signal.SIGALRM, ring)
+    before = signal.signal(alarms.SIGALRM, ring)
     try:
         try:
-            signal.setitimer(signal.ITIMER_REAL, max(0.001, deadline - time.monotonic()))
+            alarms.setitimer(alarms.ITIMER_REAL, max(0.001, deadline - time.monotonic()))
             yield
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            alarms.setitimer(alarms.ITIMER_REAL, 0)
     except _OutOfTime:
         raise CommandFailed(failure, TIMED_OUT) from None
     finally:
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(alarms.SIGALRM, before)

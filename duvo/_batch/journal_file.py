@@ -136,7 +136,9 @@ def _opened(file: Path, owner: tuple[str, str, str], named_by: str) -> sqlite3.C
 def _make_private(file: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         found = file.stat()
-        if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+        # Windows has no owners of this kind: its files inherit their directory's permissions.
+        is_ours = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+        if is_ours and found.st_mode & 0o077:
             file.chmod(_OWNER_ALONE)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from attrs import asdict, field, frozen
 
 from .._errors import ConfigError, UnknownProfile
+from . import locks, processes
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,13 +38,7 @@ class LocalEngine:
     @property
     def may_be_running(self) -> bool:
         """Whether there is a process with its number."""
-        try:
-            os.kill(self.pid, 0)
-        except PermissionError:
-            return True
-        except (OSError, OverflowError):
-            return False
-        return True
+        return processes.is_running(self.pid)
 
 
 @frozen
@@ -187,18 +181,14 @@ def _is_out_of_reach(file: Path) -> bool:
 def locked() -> Iterator[Profiles]:
     """Load the profiles, and keep other processes from changing the file."""
     directory = _target().parent
-    try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(directory, os.O_RDONLY)
-    except OSError as error:
-        raise ConfigError(f"cannot write the profile file {path()}: {error.strerror}") from None
-    try:
-        # Some network file systems have no locks. The file is replaced in one step anyway.
-        with contextlib.suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as lock:
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Without a lock too, the file is replaced in one step.
+            lock.enter_context(locks.locked(directory))
+        except OSError as error:
+            raise ConfigError(f"cannot write the profile file {path()}: {error.strerror}") from None
         yield load()
-    finally:
-        os.close(lock)
 
 
 def _target() -> Path:

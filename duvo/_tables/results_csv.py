@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple, TextIO
+from typing import IO, Any, NamedTuple, TextIO
 
 from .._errors import ConfigError
 from .numbers import as_json
@@ -74,7 +74,7 @@ def write_csv(
             part.unlink(missing_ok=True)
 
 
-def _gather(results: Iterable[tuple[Any, Outcome]], rows: TextIO) -> list[str]:
+def _gather(results: Iterable[tuple[Any, Outcome]], rows: IO[str]) -> list[str]:
     """Write rows as JSON; return the columns, to which later rows may have added."""
     columns: dict[str, None] = {}
     for value, outcome in results:

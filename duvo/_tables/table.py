@@ -7,10 +7,11 @@ import io
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Collection, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from .._errors import ConfigError
 from .csv_rows import read_csv
@@ -53,7 +54,8 @@ class Table:
     ):
         self.name = path
         self.file = Path(path) if stream is None and Path(path).is_file() else None
-        self._copy: BinaryIO | None = None
+        self._copy: IO[bytes] | None = None
+        self._moving = threading.Lock()
         with contextlib.ExitStack() as on_failure:
             if self.file is None:
                 self._copy = on_failure.enter_context(tempfile.TemporaryFile())
@@ -114,7 +116,7 @@ class Table:
     def _open(self) -> BinaryIO:
         if self._copy is None:
             return self._open_file()
-        return io.BufferedReader(_FromTheStart(self._copy.fileno()))
+        return io.BufferedReader(_FromTheStart(self._copy.fileno(), self._moving))
 
     def _open_file(self) -> BinaryIO:
         try:
@@ -124,17 +126,21 @@ class Table:
 
 
 class _FromTheStart(io.RawIOBase):
-    """Reads an open file with a position of its own."""
+    """Reads an open file from a position of its own; `moving` is held while it sets the file's."""
 
-    def __init__(self, descriptor: int):
+    def __init__(self, descriptor: int, moving: threading.Lock):
         self._descriptor = descriptor
+        self._moving = moving
         self._at = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        piece = os.pread(self._descriptor, len(buffer), self._at)
+        # In place of os.pread, which Windows lacks.
+        with self._moving:
+            os.lseek(self._descriptor, self._at, os.SEEK_SET)
+            piece = os.read(self._descriptor, len(buffer))
         buffer[: len(piece)] = piece
         self._at += len(piece)
         return len(piece)

@@ -16,6 +16,7 @@ from ..errors import UsageError
 from ..parser import Parser, count
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
+_RELOADING = getattr(signal, "SIGHUP", None)
 
 
 def register(parser: Parser) -> None:
@@ -81,8 +82,9 @@ def _serve(args: Namespace) -> int:
             ("Keys", str(server.key_file)),
             ("Database", server.database),
         ]
-        show(args, server, facts, ["Ctrl-C stops it; SIGHUP reloads the keys."])
-        while signals.wait() == signal.SIGHUP:
+        reloads = "; SIGHUP reloads the keys" if _RELOADING is not None else ""
+        show(args, server, facts, [f"Ctrl-C stops it{reloads}."])
+        while signals.wait() == _RELOADING:
             _reload(server, "the keys and the certificate" if args.tls_cert else "the keys")
         if server.failure is not None:
             return 1

@@ -55,6 +55,9 @@ def run(program: Sequence[str], settings: Mapping[str, str], signals: Signals) -
 
 
 def _in_foreground() -> bool:
+    if sys.platform == "win32" or not hasattr(os, "tcgetpgrp"):
+        # On Windows, all programs of a console receive its Ctrl-C.
+        return True
     try:
         with Path("/dev/tty").open("rb") as tty:
             return os.tcgetpgrp(tty.fileno()) == os.getpgrp()

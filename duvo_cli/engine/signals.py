@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_HANGUP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
+ENDING: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM, *_HANGUP)
+"""The signals that end a command; SIGHUP where there is one, so not on Windows."""
 
 
 class Signals:
-    """Receives SIGINT, SIGTERM and SIGHUP from its creation to the end of the process.
+    """Receives the signals of `ENDING` from its creation to the end of the process.
 
     A signal that was ignored before, as by `nohup`, stays ignored. The handlers
     do nothing: they may run while the main thread holds any lock, and do not run
@@ -29,7 +31,8 @@ class Signals:
         self._handle: Callable[[int], object] = self._waiting.put
         self._lock = threading.Lock()
         reading, writing = os.pipe()
-        os.set_blocking(writing, False)
+        if hasattr(os, "set_blocking"):
+            os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         before: dict[int, Any] = {number: signal.getsignal(number) for number in ENDING}
         for number, handler in before.items():
@@ -117,6 +120,9 @@ def _do_nothing(number: int, frame: object) -> None:
 
 
 def _keep_from_forks(pipe: int, before: Mapping[int, Any]) -> None:
+    if sys.platform == "win32" or not hasattr(os, "register_at_fork"):
+        return
+
     # A forked process must neither write into this process's pipe nor be deaf to signals.
     def block() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)

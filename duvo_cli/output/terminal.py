@@ -73,6 +73,8 @@ def can_prompt() -> bool:
     """Whether somebody can be asked: stdin and stderr are terminals, and not of other jobs."""
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
         return False
+    if sys.platform == "win32" or not hasattr(os, "tcgetpgrp"):
+        return True
     try:
         # A job in the background would be stopped when it reads from the terminal.
         return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
@@ -82,7 +84,15 @@ def can_prompt() -> bool:
 
 def can_redraw(stream: TextIO | None) -> bool:
     """Whether the stream is a terminal that obeys escape sequences."""
-    return is_terminal(stream) and os.environ.get("TERM") not in ("dumb", "unknown")
+    if stream is None or not is_terminal(stream):
+        return False
+    if os.environ.get("TERM") in ("dumb", "unknown"):
+        return False
+    if sys.platform == "win32":
+        from .windows import make_obey_escapes
+
+        return make_obey_escapes(stream)
+    return True
 
 
 def size(stream: TextIO) -> os.terminal_size:

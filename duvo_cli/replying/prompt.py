@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import select
 import sys
-import termios
 import threading
-import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import duvo
 
-from .. import reader
 from ..errors import CommandFailed
 from ..output import human_request, terminal
-from . import typed
+from . import keyboard, typed
 from .inbox import can_be_answered, is_pending
 
 TYPE_CHECKING = False
@@ -28,10 +23,6 @@ if TYPE_CHECKING:
 
 POLL_EVERY = 2.0
 """Seconds between two checks whether the request was answered elsewhere."""
-
-
-class _AnsweredElsewhere(Exception):
-    """The request was answered elsewhere: the prompt ends."""
 
 
 class _LeftOpen(Exception):
@@ -76,13 +67,13 @@ class Prompt:
             if not can_be_answered(request):
                 return None
             if not self._can_leave:
-                _print(self._paint("Ctrl-D leaves the request open", "dim"))
+                _print(self._paint(f"{keyboard.END_KEYS} leaves the request open", "dim"))
             # What was typed before the request was shown is not a reply to it.
-            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+            keyboard.forget_typed()
             try:
-                with _answered_elsewhere(self._client, request) as answered:
-                    return self._reply(request, answered)
-            except _AnsweredElsewhere:
+                with _elsewhere(self._client, request) as elsewhere:
+                    return self._reply(request, elsewhere)
+            except keyboard.AnsweredElsewhere:
                 _print("", "duvo: the request was answered elsewhere")
             except _LeftOpen as why:
                 _print("", f"duvo: {why}; the request is still pending")
@@ -96,67 +87,55 @@ class Prompt:
             lines = [f"  {line}" for line in lines]
         _print(*lines)
 
-    def _reply(self, request: duvo.HumanRequest, answered: int) -> bool | dict[str, str]:
+    def _reply(
+        self, request: duvo.HumanRequest, elsewhere: keyboard.Elsewhere
+    ) -> bool | dict[str, str]:
         if not request.questions:
             decide: Callable[[str], bool] = typed.decision
             if self._can_leave:
                 decide = typed.unless_left(None, decide, first=True)
-            return self._until_valid(answered, "Approve? [y/n] ", decide)
+            return self._until_valid(elsewhere, "Approve? [y/n] ", decide)
         replies: dict[str, str] = {}
         for question in request.questions:
             parse = typed.answers_to(question)
             if self._can_leave:
                 parse = typed.unless_left(question, parse, first=not replies)
-            reply = self._until_valid(answered, typed.prompt(question), parse)
+            reply = self._until_valid(elsewhere, typed.prompt(question), parse)
             replies[question.question] = reply
         return replies
 
-    def _until_valid(self, answered: int, prompt: str, parse: Callable[[str], T]) -> T:
+    def _until_valid(
+        self, elsewhere: keyboard.Elsewhere, prompt: str, parse: Callable[[str], T]
+    ) -> T:
         while True:
             try:
-                return parse(self._line(answered, prompt).strip())
+                return parse(self._line(elsewhere, prompt).strip())
             except typed.NotUnderstood as why:
                 _print(str(why))
 
-    def _line(self, answered: int, prompt: str) -> str:
+    def _line(self, elsewhere: keyboard.Elsewhere, prompt: str) -> str:
         print(prompt, end="", file=sys.stderr, flush=True)
-        stdin = sys.stdin.fileno()
-        poll = select.poll()
-        poll.register(stdin, select.POLLIN)
-        poll.register(answered, 0)
-        reader.register(poll)
-        line = b""
-        while not line.endswith(b"\n"):
-            ready = {descriptor for descriptor, _ in poll.poll(self._milliseconds_left())}
-            if stdin in ready:
-                piece = os.read(stdin, 65536)
-                if not piece and self._can_leave:
-                    raise typed.Quit
-                if not piece:
-                    raise _LeftOpen("left unanswered")
-                line += piece
-            elif answered in ready:
-                raise _AnsweredElsewhere
-            elif ready:
-                _print("")
-                raise BrokenPipeError
-            elif self._milliseconds_left() == 0:
-                raise _LeftOpen("the time is up")
-        return line.decode(errors="replace")
-
-    def _milliseconds_left(self) -> float | None:
-        if self._deadline is None:
-            return None
-        return max(0.0, (self._deadline - time.monotonic()) * 1000)
+        try:
+            line = keyboard.typed_line(elsewhere, self._deadline)
+        except keyboard.TimeIsUp:
+            raise _LeftOpen("the time is up") from None
+        except BrokenPipeError:
+            _print("")
+            raise
+        if line.endswith(b"\n"):
+            return line.decode(errors="replace")
+        if self._can_leave:
+            raise typed.Quit
+        raise _LeftOpen("left unanswered")
 
 
 @contextmanager
-def _answered_elsewhere(client: duvo.Client, request: duvo.HumanRequest) -> Iterator[int]:
-    """A descriptor whose other end closes when the request is not pending any more.
+def _elsewhere(client: duvo.Client, request: duvo.HumanRequest) -> Iterator[keyboard.Elsewhere]:
+    """Report inside the block when the request is not pending any more.
 
     The run is read in a thread: a slow server delays neither what is typed nor the deadline.
     """
-    answered, is_open = os.pipe()
+    elsewhere = keyboard.Elsewhere()
     over = threading.Event()
 
     def watch() -> None:
@@ -164,14 +143,14 @@ def _answered_elsewhere(client: duvo.Client, request: duvo.HumanRequest) -> Iter
             while not over.wait(POLL_EVERY) and _is_pending(client, request):
                 pass
         finally:
-            os.close(is_open)
+            elsewhere.report()
 
     threading.Thread(target=watch, daemon=True).start()
     try:
-        yield answered
+        yield elsewhere
     finally:
         over.set()
-        os.close(answered)
+        elsewhere.close()
 
 
 def _is_pending(client: duvo.Client, request: duvo.HumanRequest) -> bool:

@@ -18,6 +18,8 @@ from .._text import os_reason
 from ..errors import EngineError
 
 _MIN_LENGTH = 16
+# Non-blocking, in case it is a pipe; Windows has none of this kind.
+_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 
 PIPE_TIMEOUT = 30.0
 """Seconds within which a pipe must deliver all keys."""
@@ -88,15 +90,13 @@ def _fault(key: str) -> str | None:
 
 def _read_private(file: Path, pipe_timeout: float) -> bytes:
     try:
-        # Non-blocking, in case it is a pipe; checked on the descriptor that is read.
-        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as opened:
+        # Checked on the descriptor that is read.
+        with FileIO(os.open(file, _READING)) as opened:
             status = os.fstat(opened.fileno())
             is_pipe = stat.S_ISFIFO(status.st_mode)
             if not (is_pipe or stat.S_ISREG(status.st_mode)):
                 raise EngineError(f"{file}: not a file; name the file of the keys")
-            # PostgreSQL's rule for key files: where platforms mount secrets, root owns them and
-            # the server's group reads them.
-            if status.st_mode & (0o037 if status.st_uid == 0 else 0o077):
+            if _others_may_read(status):
                 raise EngineError(
                     f"{file}: others may read the keys; run: chmod 600 {file} "
                     f"(for a Kubernetes secret, set defaultMode: 0440)"
@@ -104,6 +104,15 @@ def _read_private(file: Path, pipe_timeout: float) -> bytes:
             return _read_pipe(file, opened, pipe_timeout) if is_pipe else opened.read()
     except (OSError, ValueError) as error:
         raise EngineError(f"{file}: the keys cannot be read ({os_reason(error)})") from None
+
+
+def _others_may_read(status: os.stat_result) -> bool:
+    if not hasattr(os, "geteuid"):
+        # Windows: the mode does not show who may read a file.
+        return False
+    # PostgreSQL's rule for key files: where platforms mount secrets, root owns them and the
+    # server's group reads them.
+    return bool(status.st_mode & (0o037 if status.st_uid == 0 else 0o077))
 
 
 def _read_pipe(file: Path, pipe: FileIO, timeout: float) -> bytes:

@@ -77,8 +77,10 @@ def _bind(host: str, port: int) -> socket.socket:
     family, address = _resolve(host, port)
     # With the protocol named: asyncio sets TCP_NODELAY on such sockets only.
     opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    # Connections of an engine that was just closed must not block the port.
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name == "posix":
+        # Connections of an engine that was just closed must not block the port. On Windows they
+        # do not, and the option would let two programs listen on it.
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind(address)
         opened.listen(512)

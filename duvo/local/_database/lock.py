@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,7 +64,7 @@ def noted_owner(database: Path, port: int) -> Iterator[None]:
     note = _note(database)
     with contextlib.suppress(OSError):
         create_private(note)
-        note.write_text(f"{os.getpid()} {port}")
+        note.write_text(f"{os.getpid()} {port}", encoding="utf-8")
     try:
         yield
     finally:
@@ -78,8 +79,9 @@ def _note(database: Path) -> Path:
 def _owner(database: Path) -> str:
     """Return the port and process of the engine on this database, or "" if unknown."""
     try:
-        pid, port = map(int, _note(database).read_text().split())
-        os.kill(pid, 0)
+        pid, port = map(int, _note(database).read_text(encoding="utf-8").split())
+        if sys.platform != "win32":  # there, it would send Ctrl-C
+            os.kill(pid, 0)
     except PermissionError:
         pass
     except (OSError, ValueError, OverflowError):

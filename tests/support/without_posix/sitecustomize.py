@@ -1,0 +1,79 @@
+"""Takes away what Python has on POSIX alone; loaded at start, with this folder in PYTHONPATH.
+
+Left is what the standard library cannot do without on POSIX: AF_UNIX for socket pairs,
+`os.set_blocking` for a signal's pipe, and `sys.platform` and `os.name`, by which packages
+choose their code.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+from types import ModuleType
+from typing import Any
+
+MODULES = (
+    *("fcntl", "grp", "nis", "ossaudiodev", "pty", "pwd", "readline", "resource"),
+    *("spwd", "syslog", "termios", "tty"),
+)
+
+NAMES: dict[Any, str] = {
+    os: (
+        "O_ASYNC O_CLOEXEC O_DIRECT O_DIRECTORY O_DSYNC O_NOCTTY O_NOFOLLOW O_NONBLOCK O_SYNC "
+        "chown chroot confstr ctermid fchdir fchmod fchown fdatasync fork forkpty "
+        "getegid geteuid getgid getgroups getloadavg getpgid getpgrp getpriority getsid getuid "
+        "killpg lchown lockf mkfifo mknod nice openpty pipe2 posix_spawn posix_spawnp pread "
+        "preadv pwrite pwritev readv register_at_fork sched_getaffinity sched_setaffinity "
+        "sendfile setgid setpgid setsid setuid statvfs sync sysconf tcgetpgrp "
+        "tcsetpgrp ttyname uname wait wait3 wait4 waitid writev"
+    ),
+    select: "epoll kqueue poll",
+    signal: (
+        "ITIMER_PROF ITIMER_REAL ITIMER_VIRTUAL SIG_BLOCK SIG_SETMASK SIG_UNBLOCK alarm getitimer "
+        "pause pthread_kill pthread_sigmask setitimer siginterrupt sigpending sigtimedwait sigwait "
+        "sigwaitinfo"
+    ),
+    time: "clock_getres clock_gettime clock_settime pthread_getcpuclockid tzset",
+}
+
+SIGNALS = ("SIGABRT", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM", "SIG_DFL", "SIG_IGN")
+"""Names of signals that Windows has too."""
+
+
+def take_away() -> None:
+    """Take all of it away."""
+    for name in MODULES:
+        sys.modules[name] = None  # type: ignore[assignment]
+    for module, names in NAMES.items():
+        for name in names.split():
+            if hasattr(module, name):
+                delattr(module, name)
+    for name in [name for name in vars(signal) if name.startswith("SIG") and name.isupper()]:
+        if name not in SIGNALS:
+            delattr(signal, name)
+
+
+def msvcrt() -> ModuleType:
+    """Return a module in place of Windows' msvcrt: nothing is typed, and locks are written down."""
+    module: Any = ModuleType("msvcrt")
+    module.LK_LOCK = 1
+    module.kbhit = lambda: False
+    module.locking = _note_lock
+    return module  # type: ignore[no-any-return]
+
+
+def _note_lock(descriptor: int, mode: int, size: int) -> None:
+    os.fstat(descriptor)
+    if notes := os.environ.get("LOCKS_NOTED_IN"):
+        with open(notes, "a", encoding="utf-8") as file:  # noqa: PTH123  # loads no pathlib
+            file.write(f"{mode} {size}\n")
+
+
+# For what the standard library takes from these modules while it is loaded.
+import subprocess  # noqa: E402, F401
+
+take_away()
+sys.modules["msvcrt"] = msvcrt()
