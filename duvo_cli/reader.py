@@ -1,4 +1,4 @@
-"""Notices that nobody reads stdout any more, before the next line is written."""
+"""Notices that the reader of stdout has gone, before the next line is written."""
 
 from __future__ import annotations
 

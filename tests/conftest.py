@@ -57,7 +57,7 @@ def full(pytestconfig: pytest.Config) -> bool:
 
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Hide the settings, proxies, profiles and terminal size of whoever runs the tests."""
+    """Hide the settings, proxies, profiles and terminal size of the tests' environment."""
     for name in list(os.environ):
         if (
             name.startswith(("DUVO_", "SSL_CERT"))

@@ -1,4 +1,4 @@
-"""Connections of httpx2: whether a request was sent, and responses that nobody asked for."""
+"""Connections of httpx2: whether a request was sent, and data that follows a response."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _GRACE = 0.1
-"""Seconds by which a thread is left later than its time is up, since it knows what was sent."""
+"""Seconds after its deadline for which a thread is still waited for: it knows what was sent."""
 
 
 class CallersSession:

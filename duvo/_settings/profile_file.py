@@ -167,7 +167,7 @@ def _engine(entry: object) -> LocalEngine | None:
 
 
 def _is_out_of_reach(file: Path) -> bool:
-    """Whether the file is in a directory of somebody else's, as with another user's HOME."""
+    """Whether the file is in a directory of another user, as with another user's HOME."""
     try:
         file.stat()
     except PermissionError:

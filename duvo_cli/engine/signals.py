@@ -60,7 +60,7 @@ class Signals:
     def handled_by(self, function: Callable[[int], object]) -> Iterator[None]:
         """Inside the block, call the function in another thread with each signal's number.
 
-        It is first called with those that nobody waited for.
+        It is first called with the signals that `wait` has not returned.
         """
         with self._lock:
             received = list(iter(self.pending, None))

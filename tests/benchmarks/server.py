@@ -1,6 +1,6 @@
 """HTTP on asyncio alone, so cheap that the clients are what is measured.
 
-A module that serves calls `serve` with its `respond`; whoever measures opens
+A module that serves calls `serve` with its `respond`; a benchmark opens
 `serving` with the module's name.
 """
 

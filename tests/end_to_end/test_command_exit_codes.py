@@ -112,7 +112,7 @@ def test_an_error_is_one_line_and_an_exit_code(
         ),
     ],
 )
-def test_an_id_that_is_no_segment_of_a_path_is_refused_and_nothing_is_sent(
+def test_an_id_that_cannot_be_a_segment_of_a_path_is_refused_and_nothing_is_sent(
     arguments: tuple[str, ...], line: str, fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
     done = run_duvo_with_fake_api(*arguments)

@@ -31,7 +31,7 @@ def test_quiet_prints_ids_alone(fake_api: FakeAPI, run_duvo_with_fake_api: Comma
         (["api", "GET", "/v2/teams", "--jq", ".teams | length"], "1\n"),
     ],
 )
-def test_jq_implies_json_and_prints_what_it_makes_of_it(
+def test_jq_implies_json_and_prints_its_output(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command, arguments: list[str], printed: str
 ) -> None:
     for _ in range(2):

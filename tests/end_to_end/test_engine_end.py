@@ -49,7 +49,7 @@ async def beside_tools(run):
     # serve continues for a second.
     [("dev", signal.SIGINT, "0"), ("serve", signal.SIGTERM, "0.4")],
 )
-def test_what_a_signal_to_all_processes_interrupts_is_called_again(
+def test_a_tool_interrupted_by_a_signal_to_all_processes_is_called_again(
     how: str,
     number: int,
     delay: str,

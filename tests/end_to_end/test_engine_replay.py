@@ -211,7 +211,7 @@ def test_two_calls_at_once_are_refused(unfinished: tuple[Path, str]) -> None:
         play(two_at_once, unfinished)
 
 
-def test_what_the_engine_makes_of_the_code_is_what_was_found(
+def test_the_engine_fails_a_run_whose_changed_code_does_not_fit(
     unfinished: tuple[Path, str], tmp_path: Path
 ) -> None:
     copy = tmp_path / "runs.sqlite"
@@ -227,7 +227,7 @@ def test_what_the_engine_makes_of_the_code_is_what_was_found(
         play(unchanged, (copy, unfinished[1]))
 
 
-def test_a_function_that_never_comes_to_its_next_call_is_given_up(
+def test_replaying_a_function_that_makes_no_further_call_ends_with_an_error(
     unfinished: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("duvo.local.testing.replay._TIMEOUT", 0.1)
@@ -300,7 +300,7 @@ def test_a_later_turn_is_replayed_from_its_own_start(tmp_path: Path) -> None:
         ("Other", None, None, "is of agent 'Payer', not of 'Other'"),
     ],
 )
-def test_what_cannot_be_replayed_is_refused_with_the_reason(
+def test_a_run_that_cannot_be_replayed_is_refused_with_the_reason(
     name: str,
     database: str | None,
     run_id: str | None,

@@ -85,8 +85,8 @@ def _answer(run: duvo.Run) -> str | None:
     try:
         return run.answer
     except duvo.NotLoaded:
-        # The conversation of a run that has ended could not be read, by the hurried clock of
-        # all tasks together: the batch says so and gives the run all the same.
+        # The conversation of a run that has ended could not be read within the time of the fast
+        # clock, which all tasks share: the batch yields the run without its answer.
         return run.wait().answer
 
 

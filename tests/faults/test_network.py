@@ -165,7 +165,7 @@ def test_a_proxy_that_is_not_there_is_named(
     assert not no.value.arrived
 
 
-def test_a_callers_session_beats_the_environment(
+def test_a_callers_session_takes_precedence_over_the_environment(
     fake_api_over_tls: FakeAPI, ca_file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import requests

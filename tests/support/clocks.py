@@ -10,7 +10,7 @@ from duvo._time.clock import Clock
 
 
 class StoppedClock(Clock):
-    """Time passes only while somebody sleeps; `sleeps` records how long.
+    """Time passes only while a thread sleeps; `sleeps` records how long.
 
     Args:
         on_sleep: called after each sleep with the new time.

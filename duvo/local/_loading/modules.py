@@ -30,7 +30,7 @@ Version = tuple[int, int, int]
 def load(file: Path) -> tuple[ModuleType, list[Agent]]:
     """Return the module of a file, and the agents that it and its neighbours decorate.
 
-    A file that was loaded before is loaded anew, with its neighbours.
+    A file that was loaded before is reloaded, with its neighbours.
     """
     name, root = _name_and_root(file)
     with _lock:
@@ -94,7 +94,7 @@ class Folder:
         self._agents: dict[str, list[Agent]] = {}
         self._lock = threading.RLock()
         self._builtins = {**vars(builtins), "__import__": self._import}
-        # The program's own modules are never loaded anew.
+        # The program's own modules are never reloaded.
         self._kept: frozenset[str] = older._kept if older else frozenset(sys.modules)
         if older is not None:
             self._forget_imports_by_name()

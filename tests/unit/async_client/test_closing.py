@@ -252,7 +252,7 @@ def test_a_client_that_is_never_closed_gives_no_warning_but_pythons_own(
     # In dev mode asyncio reports slow steps, which depend on the machine.
     said = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
     warnings = [line for line in said if "Warning:" in line]
-    # A transport of asyncio and its socket: what Python says of any connection that is left.
+    # Python's own warnings about any connection that is not closed.
     own = ("ResourceWarning: unclosed transport", "ResourceWarning: unclosed <socket.socket")
     assert [line for line in warnings if not line.startswith(own)] == []
     for text in ("never retrieved", "never awaited", "destroyed", "duvo"):

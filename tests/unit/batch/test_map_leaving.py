@@ -23,7 +23,7 @@ from tests.unit.batch.conftest import Agent
 
 @pytest.fixture(autouse=True)
 def without_collector() -> Iterator[None]:
-    """Without the garbage collector, so that a batch that is left is freed at once."""
+    """Disable the garbage collector, so that only reference counts free a batch."""
     gc.disable()
     yield
     gc.enable()

@@ -156,7 +156,7 @@ def test_a_package_of_several_folders_is_imported_whole(
     assert call(agent) == ("mine", "theirs")
 
 
-def test_a_folder_of_modules_that_was_imported_by_name_is_loaded_anew(write: WriteAll) -> None:
+def test_a_folder_of_modules_that_was_imported_by_name_is_reloaded(write: WriteAll) -> None:
     path = write(
         agents=f"import importlib\n{AGENT}    importlib.import_module('folder.inner')\n"
         "    import folder.inner; return folder.inner.NAME\n",
@@ -231,7 +231,7 @@ def test_circular_imports_of_a_file_and_its_neighbour_work(write: WriteAll) -> N
     assert call(agent) == "mine"
 
 
-def test_what_a_file_defines_can_be_pickled_and_described(write: WriteAll) -> None:
+def test_definitions_of_an_agent_file_can_be_pickled_and_described(write: WriteAll) -> None:
     path = write(
         agents=f"""
             from __future__ import annotations

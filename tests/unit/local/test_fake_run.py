@@ -33,7 +33,7 @@ async def buyer(run: RunContext) -> None:
         await run.say(f"Ordered: {receipt['id']} in {answers['Which colour?']}")
 
 
-def test_what_an_agent_says_asks_and_calls_is_kept() -> None:
+def test_a_fake_run_records_what_its_agent_says_asks_and_calls() -> None:
     run = FakeRun(
         message="chairs",
         answers={"How many?": "2", "Which colour?": "red"},

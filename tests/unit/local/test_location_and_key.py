@@ -113,7 +113,7 @@ def test_an_impossible_location_is_refused_in_one_line_without_the_password(data
         ("postgres://one,two/runs", {"host": "one,two", "dbname": "runs"}),
     ],
 )
-def test_what_psql_accepts_as_a_database_is_understood(
+def test_a_database_may_be_given_in_every_form_that_psql_accepts(
     database: str, settings: dict[str, str | int]
 ) -> None:
     location = locate(database)
