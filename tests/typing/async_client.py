@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
 
 import httpx2
 
@@ -64,10 +66,37 @@ async def one_run(client: duvo.AsyncClient) -> None:
     stopped: duvo.AsyncRun = await run.stop()
     again: duvo.AsyncRun = await client.runs.get(run.id)
     by_id: duvo.AsyncRun = await client.runs.run(run.id).refresh()
+    by_prefix: duvo.AsyncRun = await client.runs.find(run.id[:8])
+    await run.show(timeout=60, on_request=decide)
+    offset: int | None = messages.offset
     pending: duvo.HumanRequest | None = run.pending_request
     as_dict: dict[str, object] = run.to_dict()
     answer: str | None = run.answer
-    print(newest, sent, stopped, again, by_id, pending, as_dict, answer, run.is_finished)
+    print(newest, sent, stopped, again, by_id, by_prefix, offset)
+    print(pending, as_dict, answer, run.is_finished)
+
+
+def fields_of_a_run(run: duvo.AsyncRun) -> None:
+    data: duvo.RunData = run.data
+    raw: dict[str, Any] = run.raw
+    number: int | None = run.run_number
+    texts: list[str | None] = [
+        run.failure,
+        run.title,
+        run.source,
+        run.agent_id,
+        run.agent_name,
+        run.build_id,
+        run.user_id,
+        run.sandbox_id,
+    ]
+    times: list[datetime | None] = [
+        run.created_at,
+        run.started_at,
+        run.updated_at,
+        run.completed_at,
+    ]
+    print(data, raw, number, texts, times)
 
 
 async def many_runs(client: duvo.AsyncClient) -> None:
@@ -91,6 +120,8 @@ async def many_runs(client: duvo.AsyncClient) -> None:
     async with results:
         async for result in results:
             print(result, results.progress)
+    shown: list[duvo.Result[duvo.AsyncRun]] = await results.show()
+    print(shown)
     changes: duvo.Changes = await results.compare([{"invoice": "INV-1042"}])
     print(changes)
     await results.to_csv("results.csv", [{"invoice": "INV-1042"}], delimiter=";")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,11 @@ RENAMED = {"close": "aclose", "team_id": "find_team_id"}
 
 BLOCKING_ONLY = {("map", "executor")}
 """Arguments, by method, that only the blocking client has."""
+
+PROGRAM = Path(__file__).parents[2] / "typing" / "async_client.py"
+
+CLOSING = {"aclose"}
+"""What `async with` calls."""
 
 PROTOCOLS = {
     "__iter__": "__aiter__",
@@ -47,6 +54,15 @@ def arguments(cls: type, method: str) -> dict[str, tuple[object, object]]:
     """The kind and the default of each argument."""
     parameters = inspect.signature(getattr(cls, method)).parameters
     return {name: (parameter.kind, parameter.default) for name, parameter in parameters.items()}
+
+
+@pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS)
+def test_the_type_checked_program_uses_every_public_name(
+    blocking: type, asynchronous: type
+) -> None:
+    program = ast.parse(PROGRAM.read_text())
+    used = {node.attr for node in ast.walk(program) if isinstance(node, ast.Attribute)}
+    assert public(asynchronous) - CLOSING <= used
 
 
 def test_every_class_of_the_client_is_compared() -> None:
