@@ -323,7 +323,7 @@ class Journal:
             with self._lock:
                 yield
         except sqlite3.Error as error:
-            raise JournalError(f"{self} cannot be used any more ({error})") from error
+            raise JournalError(f"{self} cannot be used any more ({error})") from None
 
     def __str__(self) -> str:
         return "the journal" if self._file is None else f"the journal {self._file}"

@@ -10,6 +10,7 @@ from .._errors import ConfigError, DuvoError
 from .._forks import renew_in_child
 from .drivers import Drive
 from .steps import Closed, Give
+from .surface import shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,6 +144,8 @@ class ClosableIterator(_Items[T]):
             self._thread = threading.get_ident()
             try:
                 return self._advance()
+            except DuvoError as error:
+                raise shorten(error)  # noqa: B904  # it is the same error
             finally:
                 self._thread = None
                 if self._has_ended or self._closed.is_set():
@@ -230,6 +233,8 @@ class AsyncClosableIterator(_Items[T]):
         self._thread = threading.get_ident()
         try:
             return await self._advance()
+        except DuvoError as error:
+            raise shorten(error)  # noqa: B904  # it is the same error
         finally:
             self._thread = None
             if self._has_ended or self._closed.is_set():

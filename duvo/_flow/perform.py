@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from .._errors import ConfigError
+from .._errors import ConfigError, DuvoError
 from .drivers import run
 from .steps import Block, Call, Closed, Send, Sleep
+from .surface import shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +56,10 @@ class Driver:
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow and return its result."""
-        return run(flow, self.perform)
+        try:
+            return run(flow, self.perform)
+        except DuvoError as error:
+            raise shorten(error)  # noqa: B904  # it is the same error
 
     def perform(self, step: Any, closed: threading.Event | None = None) -> Any:
         """Perform one step. It ends early with `Closed` when `closed` is set."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 
-from .._errors import ConfigError
+from .._errors import ConfigError, DuvoError
 from .asyncio_tasks import has_failed, in_thread, until
 from .drivers import run_async
 from .perform import begin, time_left
 from .steps import Block, Call, Closed, Send, Sleep
+from .surface import shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,8 +40,11 @@ class AsyncDriver:
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow and return its result."""
-        await self.prepare()
-        return await run_async(flow, self.perform)
+        try:
+            await self.prepare()
+            return await run_async(flow, self.perform)
+        except DuvoError as error:
+            raise shorten(error)  # noqa: B904  # it is the same error
 
     async def perform(self, step: Any, closed: asyncio.Event | None = None) -> Any:
         """Perform one step. It ends early with `Closed` when `closed` is set."""

@@ -70,7 +70,7 @@ class HttpxTransport:
             failure = self._explain(error, request, sending)
             if failure is None:
                 raise
-            raise failure from error
+            raise failure from None
         except BaseException:
             # A cancellation.
             request.may_be_sent = sending.has_begun is not False

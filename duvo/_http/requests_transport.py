@@ -77,13 +77,13 @@ class RequestsTransport:
             if self._callers is None or not exchange.is_limited:
                 return self._exchange(request, closed, exchange)
             return in_time(partial(self._exchange, request, closed, exchange), exchange.left)
-        except TimeoutError as error:
-            raise self._destination.timed_out(request, self._timeout, arrived=True) from error
+        except TimeoutError:
+            raise self._destination.timed_out(request, self._timeout, arrived=True) from None
         except (requests.RequestException, UnicodeError, ValueError) as error:
-            # The cause may be printed, and its request has the key in the headers.
+            # As the context of the error it is kept, and its request has the key in the headers.
             if isinstance(error, requests.RequestException):
                 error.request = None
-            raise self._explain(error, request, is_over=exchange.is_over) from error
+            raise self._explain(error, request, is_over=exchange.is_over) from None
         except BaseException:
             # From outside, such as Ctrl-C. A thread may still send it.
             is_in_thread = self._callers is not None and exchange.is_limited

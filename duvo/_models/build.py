@@ -72,11 +72,11 @@ def build(
     fields = {**ours, "raw": raw}
     try:
         return _fast.structure(fields, kind)
-    except Exception as fault:
+    except Exception:
         name = kind.__name__.removesuffix("Data").lower()
         where = _where(kind, fields)
         if not isinstance(fields.get("id"), str):
-            raise UnexpectedAnswer(f"the response has no valid {name}: {where}") from fault
+            raise UnexpectedAnswer(f"the response has no valid {name}: {where}") from None
     if warn is not None:
         warn(
             f"{name} {fields['id']} does not match the API, and was read as far as can be: {where}"

@@ -28,7 +28,7 @@ def request_context(method: str, path: str, find_out: str = "") -> Iterator[None
         if method == "GET":
             raise UnexpectedAnswer(
                 text, method=method, path=path, may_pass=error.may_pass
-            ) from error
+            ) from None
         raise OutcomeUnknown(
             f"{text}; the change has probably happened{'; ' + find_out if find_out else ''}",
             method=method,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 
 from .. import _errors
+from .._flow.surface import shorten
 from .._http import paths
 from .._run.state import RunState
 from .._time.clock import Deadline
@@ -227,9 +228,9 @@ class Runs:
         except _errors.DuvoError as error:
             if not deadline.passed:
                 raise
-            raise _errors.WaitTimeout(
-                f"no answer within {timeout:g} s: {error}", timeout=timeout
-            ) from error
+            late = _errors.WaitTimeout(f"no answer within {timeout:g} s: {error}", timeout=timeout)
+            late.__cause__ = error
+            raise shorten(late)  # noqa: B904  # with one cause
         left = None if timeout is None else max(0.001, deadline.left(timeout))
         return run.wait(left, on_request, answers, check)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 
 import duvo
 from tests.servers.fake_api import AGENT, KEY, DropConnection, FakeAPI, ReceivedRequest
@@ -363,8 +364,9 @@ def test_no_error_carries_the_key(
     client._driver.api.clock = StoppedClock()
     with pytest.raises(duvo.ConnectionError) as dropped:
         client.runs.get(fake_api.start())
-    cause = dropped.value.__cause__
-    assert KEY not in f"{vars(dropped.value)} {cause!r} {vars(cause)}"
+    failure = dropped.value.__context__
+    assert isinstance(failure, requests.RequestException)
+    assert KEY not in f"{vars(dropped.value)} {failure!r} {vars(failure)}"
 
 
 @pytest.mark.parametrize(

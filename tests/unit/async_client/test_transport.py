@@ -275,9 +275,9 @@ async def test_no_text_of_a_failed_request_contains_the_key(fake_api: FakeAPI) -
     async with duvo.AsyncClient(KEY, fake_api.base_url, TEAM, max_retries=0) as client:
         with pytest.raises(duvo.ConnectionError) as caught:
             await client.runs.get(fake_api.start())
-    cause = caught.value.__cause__
-    assert isinstance(cause, httpx2.RequestError)
-    assert KEY not in f"{vars(caught.value)} {cause!r} {vars(cause)}"
+    failure = caught.value.__context__
+    assert isinstance(failure, httpx2.RequestError)
+    assert KEY not in f"{vars(caught.value)} {failure!r} {vars(failure)}"
 
 
 async def test_the_rate_limit_is_shared_with_blocking_clients(
