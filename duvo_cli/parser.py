@@ -75,9 +75,12 @@ class Parser(argparse.ArgumentParser):
         args = self.parse_intermixed_args(self._with_values_attached(argv))
         for action in self._actions:
             value = getattr(args, action.dest, None)
-            if action.metavar in _NAMES and value is not None and not value.strip():
-                name = action.option_strings[0] if action.option_strings else action.metavar
-                self.error(f"{name} is empty: is the variable set?")
+            if action.metavar in _NAMES and value is not None:
+                value = value.strip()
+                setattr(args, action.dest, value)
+                if not value:
+                    name = action.option_strings[0] if action.option_strings else action.metavar
+                    self.error(f"{name} is empty: is the variable set?")
             if value is not None and str(action.metavar).startswith("FILE"):
                 setattr(args, action.dest, _expanded(value))
         args.json = args.json or args.jq is not None
@@ -180,7 +183,7 @@ def identifier(text: str) -> str:
     """An argument type: an id or a name, which is not empty."""
     if not text.strip():
         raise argparse.ArgumentTypeError("empty: is the variable set?")
-    return text
+    return text.strip()
 
 
 def words(text: str) -> list[str]:

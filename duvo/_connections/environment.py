@@ -28,15 +28,21 @@ class Environment:
 
     def __init__(self, base_url: str, environ: Mapping[str, str] = os.environ):
         self._base_url = base_url
-        self._ca = [(name, environ[name]) for name in _CA_VARIABLES if environ.get(name)]
+        named = [(name, environ.get(name, "").strip()) for name in _CA_VARIABLES]
+        # A `~` without a home directory is left, and is an error when the file is read.
+        self._ca = [(name, os.path.expanduser(file)) for name, file in named if file]  # noqa: PTH111
         self._context: ssl.SSLContext | None = None
         self.proxies: dict[str, str] = {}
         parts = urlsplit(base_url)
         if any(name in environ or name.lower() in environ for name in _PROXY_VARIABLES):
             import requests
 
-            if not is_loopback(parts.hostname or ""):
-                self.proxies = requests.utils.get_environ_proxies(base_url)
+            # White space around hosts is ignored by requests, but not around an asterisk.
+            no_proxy = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+            if no_proxy.strip() != "*" and not is_loopback(parts.hostname or ""):
+                found = requests.utils.get_environ_proxies(base_url)
+                cut = {scheme: proxy.strip() for scheme, proxy in found.items()}
+                self.proxies = {scheme: proxy for scheme, proxy in cut.items() if proxy}
                 _check(self)
         if parts.scheme == "https":
             _ = self.context  # an unusable CA file is an error at once

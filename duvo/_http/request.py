@@ -127,7 +127,7 @@ def default_headers(user_agent: str | None) -> dict[str, str]:
     ours = f"duvo-python/{__version__}"
     return {
         "Accept": "application/json",
-        "User-Agent": f"{user_agent} {ours}" if user_agent else ours,
+        "User-Agent": f"{user_agent.strip()} {ours}" if user_agent else ours,
     }
 
 

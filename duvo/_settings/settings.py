@@ -78,8 +78,11 @@ def check_options(timeout: float, max_retries: int, user_agent: str | None) -> N
         )
     if max_retries < 0:
         raise ConfigError(f"max_retries must not be negative, but is {max_retries}")
-    if user_agent is not None and not (user_agent.isascii() and user_agent.isprintable()):
-        raise ConfigError("user_agent must be printable ASCII")
+    if user_agent is not None:
+        if not user_agent.strip():
+            raise ConfigError("user_agent is empty: leave it out")
+        if not (user_agent.isascii() and user_agent.strip().isprintable()):
+            raise ConfigError("user_agent must be printable ASCII")
 
 
 def resolve(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from datetime import timedelta
 
 from .. import _errors
@@ -10,6 +10,7 @@ from .._lists.cursor import Seen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from .._flow.steps import Flow
@@ -19,27 +20,37 @@ if TYPE_CHECKING:
 class Merged:
     """Several lists, each in order of creation, merged.
 
+    Args:
+        lists: what is listed, and a list of it. The server may refuse all lists but
+            one of the same.
+
     Attributes:
         overlap: whether an item was in two lists; it is returned once.
     """
 
-    def __init__(self, lists: list[Pages], *, newest_first: bool):
+    def __init__(self, lists: Iterable[tuple[str, Pages]], *, newest_first: bool):
         self.overlap = False
         self._seen = Seen(newest_first)
-        self._queues: list[tuple[Pages, deque[dict[str, Any]]]] = [
-            (pages, deque()) for pages in lists
+        self._queues: list[tuple[str, Pages, deque[dict[str, Any]]]] = [
+            (name, pages, deque()) for name, pages in lists
         ]
+        self._not_refused = Counter(name for name, *_ in self._queues)
+        self._begun: set[Pages] = set()
 
     def next_page(self) -> Flow[list[dict[str, Any]] | None]:
         """Return the next items, as far as the pages reach that were read; None at the end."""
         for entry in list(self._queues):
-            pages, queue = entry
+            name, pages, queue = entry
             if not queue:
                 try:
                     items = yield from pages.next_page()
                 except _errors.InvalidRequest:
-                    # The server does not know this word.
+                    # The server may know another word for the same.
+                    self._not_refused[name] -= 1
+                    if pages in self._begun or not self._not_refused[name]:
+                        raise
                     items = None
+                self._begun.add(pages)
                 if items is None:
                     self._queues.remove(entry)
                 else:
@@ -47,8 +58,8 @@ class Merged:
         if not self._queues:
             return None
         merged = []
-        while all(queue for _, queue in self._queues):
-            first = min((queue for _, queue in self._queues), key=self._place)
+        while all(queue for *_, queue in self._queues):
+            first = min((queue for *_, queue in self._queues), key=self._place)
             merged.append(first.popleft())
         new = self._seen.add(merged)
         self.overlap = self.overlap or len(new) < len(merged)

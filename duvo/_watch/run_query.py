@@ -138,7 +138,9 @@ class RunQuery:
             for word in self._words
         ]
         if self._is_merged:
-            self._merged = Merged(self._pages, newest_first=order == "desc")
+            names = [_named(word) for word in self._words if word is not None]
+            lists = zip(names, self._pages, strict=True)
+            self._merged = Merged(lists, newest_first=order == "desc")
 
     def give(self, make_run: MakeRun) -> Flow[None]:
         """Give the runs, each as the user's object for it."""
@@ -177,8 +179,13 @@ class RunQuery:
 
     def _is_wanted(self, run: dict[str, Any]) -> bool:
         # A server may ignore a word that it does not know.
-        wanted = {"stopped" if status == "interrupted" else status for status in self._statuses}
+        wanted = {_named(status) for status in self._statuses}
         return not self._is_merged or "needs_attention" in wanted or run["status"] in wanted
+
+
+def _named(status: str) -> str:
+    """Return the SDK's name for a status."""
+    return "stopped" if status == "interrupted" else status
 
 
 def filters(

@@ -40,7 +40,7 @@ class Output:
 
 def output_name(text: str) -> str:
     """An argument type: a file of results, or `-`."""
-    path = Path(text)
+    path = Path(text.strip())
     is_other = path.exists() and not path.is_file()
     if text == "-" or is_other or path.suffix.lower() in (".csv", ".jsonl"):
         return text

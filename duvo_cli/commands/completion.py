@@ -47,7 +47,7 @@ def run(args: Namespace) -> int:
         terminal.write(script.rstrip("\n"))
         return 0
     try:
-        base = os.environ.get(variable) or Path("~", default)
+        base = os.environ.get(variable, "").strip() or Path("~", default)
         file = Path(base).expanduser() / place
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(script, encoding="utf-8")

@@ -122,6 +122,52 @@ def test_the_environment_names_the_ca_file(
     assert teams(fake_api_over_tls.base_url) == [TEAM]
 
 
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_the_ca_file_may_begin_with_a_tilde_and_have_white_space_around(
+    teams: Teams,
+    fake_api_over_tls: FakeAPI,
+    ca_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    monkeypatch.setenv("HOME", str(Path(ca_file).parent))
+    monkeypatch.setenv(name, " ~/ca.pem\r\n")
+    assert teams(fake_api_over_tls.base_url) == [TEAM]
+
+
+def test_a_ca_variable_of_white_space_counts_as_unset(
+    teams: Teams, fake_api_over_tls: FakeAPI, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", " \n")
+    monkeypatch.setenv("SSL_CERT_FILE", ca_file)
+    assert teams(fake_api_over_tls.base_url) == [TEAM]
+
+
+def test_white_space_around_a_proxy_is_ignored(
+    teams: Teams, fake_api: FakeAPI, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f" {proxy.url}\r\n")
+    assert teams(elsewhere(fake_api.base_url)) == [TEAM]
+    assert len(proxy.requests) == 1
+
+
+def test_a_proxy_of_white_space_counts_as_unset(
+    teams: Teams, fake_api: FakeAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", " ")
+    assert teams(fake_api.base_url.replace("127.0.0.1", "0.0.0.0")) == [TEAM]
+
+
+@pytest.mark.parametrize("hosts", ["* ", " *\n", " 0.0.0.0\n", "10.0.0.1, \t0.0.0.0 "])
+def test_white_space_around_the_hosts_without_a_proxy_is_ignored(
+    teams: Teams, fake_api: FakeAPI, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, hosts: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    monkeypatch.setenv("NO_PROXY", hosts)
+    assert teams(fake_api.base_url.replace("127.0.0.1", "0.0.0.0")) == [TEAM]
+    assert proxy.requests == []
+
+
 def test_the_environment_is_read_once_for_each_client(
     fake_api_over_tls: FakeAPI,
     ca_file: str,

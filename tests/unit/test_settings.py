@@ -215,6 +215,16 @@ def test_an_empty_setting_is_not_saved_in_a_profile(empty: dict[str, str], says:
     assert profiles.load() == profiles.Profiles()
 
 
+def test_white_space_around_the_user_agent_is_ignored_and_an_empty_one_refused(
+    fake_api: FakeAPI,
+) -> None:
+    with duvo.Client(KEY, fake_api.base_url, user_agent=" nightly/1\n") as client:
+        client.teams.list()
+    assert fake_api.requests[0].headers["user-agent"].startswith("nightly/1 duvo-python/")
+    with pytest.raises(duvo.ConfigError, match="user_agent is empty"):
+        duvo.Client(KEY, user_agent=" ")
+
+
 def test_the_config_directory_may_begin_with_a_tilde_and_end_with_a_line_break(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,7 +37,7 @@ class Location:
 
 def locate(database: str | os.PathLike[str]) -> Location:
     """Return the location of a file, a URL, or a connection string of PostgreSQL."""
-    text = os.fspath(database)
+    text = os.fspath(database).strip()
     if text == ":memory:":
         raise EngineError(
             "':memory:': the engine keeps its runs in a file; name one, or a PostgreSQL database"

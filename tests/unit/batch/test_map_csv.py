@@ -27,6 +27,17 @@ def statuses(file: Path) -> list[tuple[str, str]]:
     return [(row["input"], row["status"]) for row in read(file)]
 
 
+def test_the_files_of_a_batch_may_begin_with_a_tilde(
+    client: duvo.Client, agent: Agent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    results = client.runs.map(AGENT, ["1"], journal="~/journal")
+    assert len(list(results)) == 1
+    results.to_csv("~/results.csv", ["1"])
+    assert (tmp_path / "journal").is_file()
+    assert len(read(tmp_path / "results.csv")) == 1
+
+
 ROWS = [{"n": "3"}, {"n": "1"}, {"n": "3"}, {"n": "2"}]
 
 

@@ -305,6 +305,23 @@ def test_a_path_may_begin_with_a_tilde(monkeypatch, line, name):
     assert value in ("/home/ada/x.csv", ["/home/ada/x.csv"])
 
 
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("serve a.py --keys-file=' /k '", "keys_file", "/k"),
+        ("dev --database ' postgresql://me@db.example/runs'", "database", None),
+        ("runs start-many --agent A --input - --output=' o.csv '", "output", "o.csv"),
+        ("runs list --base-url ' https://x.example '", "base_url", None),
+        ("runs list --profile 'work\n'", "profile", None),
+        ("runs list --team ' t '", "team", None),
+    ],
+)
+def test_white_space_around_a_setting_is_ignored(line, name, value):
+    command, _, arguments = registry.find(shlex.split(line))
+    given = getattr(parser.parser_of(command).parse(arguments), name)
+    assert given == (value or given.strip())
+
+
 @pytest.mark.parametrize("line", ["runs list -q", "agents list -q", "runs start --agent A -q"])
 @pytest.mark.parametrize("option", ["--json", "--jq ."])
 def test_ids_alone_and_json_are_refused_before_anything_is_sent(line, option):

@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
+import trustme
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from duvo.local import EngineError
+from duvo.local._api.endpoint import Endpoint
 from duvo.local._api.keys import read_or_create_key
 from duvo.local._database.location import locate
 
@@ -56,6 +58,30 @@ def test_a_key_readable_by_others_is_made_private(tmp_path: Path) -> None:
     file.chmod(0o644)
     assert read_or_create_key(file) == key
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("database", [" ~/runs.sqlite", "~/runs.sqlite\n"])
+def test_a_database_may_begin_with_a_tilde_and_have_white_space_around(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert locate(database).file == tmp_path / "runs.sqlite"
+    assert locate(" postgresql://me@db.example/runs\n").url.database == "runs"
+
+
+def test_the_files_of_an_endpoint_may_begin_with_a_tilde(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "keys").write_text("k" * 40 + "\n")
+    (tmp_path / "keys").chmod(0o600)
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    issued.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    issued.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    endpoint = Endpoint("127.0.0.1", 0, "~/keys", "~/cert.pem", "~/key.pem", False)
+    endpoint.close()
+    assert endpoint.url.startswith("https://")
 
 
 @pytest.mark.parametrize(

@@ -530,3 +530,57 @@ def test_runs_of_several_statuses_are_one_list_in_order_of_creation(
         for run_id, run in list(fake_api.runs.items())[::-1]
         if run["status"] in ("failed", "waiting")
     ][:3]
+
+
+def refuse(*words: str, from_offset: int = 0) -> Callable[[ReceivedRequest], Any]:
+    """Make the server refuse lists of these statuses."""
+
+    def answer(seen: ReceivedRequest) -> Any:
+        query = seen.query
+        if query.get("status") in words and int(query["offset"]) >= from_offset:
+            return 400, {"error": f"unknown status {query['status']}"}
+        return None
+
+    return answer
+
+
+@pytest.mark.parametrize("statuses", [["bogus", "failed"], ["failed", "bogus"], ["bogus"]])
+def test_a_status_that_the_server_refuses_is_an_error_beside_others_too(
+    fake_api: FakeAPI, client: duvo.Client, statuses: list[str]
+) -> None:
+    fake_api.start("failed")
+    fake_api.before = refuse("bogus")
+    with pytest.raises(duvo.InvalidRequest, match="unknown status bogus"):
+        list(client.runs.list(status=statuses))
+
+
+@pytest.mark.parametrize("refused", ["interrupted", "stopped"])
+def test_stopped_runs_are_listed_by_the_word_that_the_server_knows(
+    fake_api: FakeAPI, client: duvo.Client, refused: str
+) -> None:
+    known = "stopped" if refused == "interrupted" else "interrupted"
+    wanted = {fake_api.start(known), fake_api.start("failed")}
+    fake_api.start("running")
+    fake_api.before = refuse(refused)
+    assert {run.id for run in client.runs.list(status=["stopped", "failed"])} == wanted
+
+
+def test_stopped_runs_are_an_error_where_the_server_knows_neither_word(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    fake_api.start("failed")
+    fake_api.before = refuse("stopped", "interrupted")
+    for status in ("stopped", ["failed", "stopped"]):
+        with pytest.raises(duvo.InvalidRequest, match="unknown status"):
+            list(client.runs.list(status=status))
+
+
+def test_a_later_page_that_the_server_refuses_does_not_end_a_list_of_several_statuses(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    for _ in range(150):
+        fake_api.start("failed")
+        fake_api.start("interrupted")
+    fake_api.before = refuse("interrupted", from_offset=50)
+    with pytest.raises(duvo.InvalidRequest):
+        list(client.runs.list(status=["failed", "stopped"]))
