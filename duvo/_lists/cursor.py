@@ -117,7 +117,7 @@ class ListCursor:
         Args:
             asked: maximum number of items that the page was to have.
             total: number of items in the list as reported, or None. It is only
-                used to tell a server's smaller pages from the last one.
+                used to distinguish a small page from the last one.
         """
         if self.overlap and self.offset > self._lowest and not self._seen.reaches(page):
             self.offset = max(self._lowest, self.offset - max(self._step, asked - 1))

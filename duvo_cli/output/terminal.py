@@ -89,7 +89,7 @@ def can_redraw(stream: TextIO | None) -> bool:
     if os.environ.get("TERM") in ("dumb", "unknown"):
         return False
     if sys.platform == "win32":
-        from .windows import make_obey_escapes
+        from ..windows import make_obey_escapes
 
         return make_obey_escapes(stream)
     return True

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from duvo._settings import locks, processes
-from duvo_cli.output import terminal, windows
+from duvo_cli import windows
+from duvo_cli.output import terminal
 from duvo_cli.replying import keyboard
 
 ROOT = Path(__file__).parents[2]
