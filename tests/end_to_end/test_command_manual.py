@@ -21,8 +21,9 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("duvo", "duvo_cli"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, source / name, ignore=ignored)
-    for name in ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
+    (source / "docs").mkdir()
+    for name in ("docs/packaging.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source / name)
     wheels = tmp_path_factory.mktemp("wheels")
     prefix = tmp_path_factory.mktemp("prefix")
     pip = (sys.executable, "-m", "pip")
