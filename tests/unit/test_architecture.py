@@ -1,13 +1,17 @@
-"""The page on the architecture matches the code."""
+"""The page on the architecture matches the code, and files and folders stay small."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+MOST_LINES = 400
+MOST_MODULES = 14
+A_FILE_FOR_EACH_NOUN = ("_resources", "_async")
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
@@ -33,3 +37,20 @@ def test_each_module_and_folder_of_a_package_has_one_layer(package: str) -> None
 )
 def test_a_path_on_the_page_exists(path: str) -> None:
     assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize("package", ["duvo", "duvo_cli"])
+def test_no_file_of_the_product_has_over_400_lines(package: str) -> None:
+    files = [file for file in (ROOT / package).rglob("*.py") if file.parent.name != "_async"]
+    lengths = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in files}
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
+
+
+@pytest.mark.parametrize("package", ["duvo", "duvo_cli"])
+def test_no_folder_of_the_product_has_over_14_modules(package: str) -> None:
+    counts = Counter(
+        file.parent.relative_to(ROOT).as_posix()
+        for file in (ROOT / package).rglob("*.py")
+        if file.name != "__init__.py" and file.parent.name not in A_FILE_FOR_EACH_NOUN
+    )
+    assert {folder: count for folder, count in counts.items() if count > MOST_MODULES} == {}
