@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 
@@ -25,3 +26,18 @@ def with_code_blocks(lines: Sequence[str]) -> list[str]:
             made += [".. code-block:: python", ""]
         made.append(line)
     return made
+
+
+def without_private_modules(text: str) -> str:
+    """Return a signature without the modules that users cannot import from."""
+    return re.sub(r"~?\bduvo(?:\.\w+)*\._\w+(?:\.\w+)*\.(?=[A-Za-z])", "", text)
+
+
+def without_modules(text: str) -> str:
+    """Return a type without the modules in which its names are defined."""
+    return re.sub(r"\b(?:duvo(?:\.\w+)*|datetime|collections\.abc)\.(?=[A-Za-z])", "", text)
+
+
+def has_private_names(text: str) -> bool:
+    """Whether a type or signature shows a private name, or the address of an object."""
+    return re.search(r"(?<!\w)_[A-Za-z]| at 0x", text) is not None

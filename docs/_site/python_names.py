@@ -25,6 +25,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension."""
     app.connect("autodoc-process-signature", _sign)
     app.connect("autodoc-process-docstring", _mend, priority=400)  # before napoleon's 500
+    app.connect("autodoc-process-docstring", _show_types, priority=600)
     app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True}
 
@@ -39,14 +40,34 @@ def _sign(
         return "", None
     if inspect.iscoroutinefunction(inspect.unwrap(obj)) and not inspect.iscoroutinefunction(obj):
         returns = f"Awaitable[{returns}]"
-    return _shown(signature), _shown(returns) if returns else None
+    signature, returns = _shown(signature), _shown(returns or "")
+    _refuse_private(name, signature + returns)
+    return signature, returns or None
 
 
 def _shown(signature: str) -> str:
     """Return a signature with names that a caller knows."""
     for ours, shown in _SHOWN.items():
         signature = signature.replace(ours, shown)
-    return signature
+    return docstrings.without_private_modules(signature)
+
+
+def _show_types(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Name the types of attributes as users import them."""
+    for number, line in enumerate(lines):
+        if line.lstrip().startswith(":type:"):
+            lines[number] = docstrings.without_modules(line)
+            _refuse_private(name, lines[number])
+
+
+def _refuse_private(name: str, text: str) -> None:
+    """Warn, which fails the build in CI, of names and values that no user can write."""
+    if docstrings.has_private_names(text):
+        from sphinx.util.logging import getLogger
+
+        getLogger(__name__).warning("%s shows what is private: %s", name, text)
 
 
 def _skip(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:

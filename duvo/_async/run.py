@@ -323,7 +323,7 @@ class AsyncRun:
         /v2/runs/{id}` and `POST /v2/runs/{id}/human-httpx2/{request}/respond`.
 
         Args:
-            approve: True or False, for an approval; nothing else is taken for either.
+            approve: True or False, for an approval; no other value is accepted.
             answers: for questions: answers by the question's id, text, header or
                 number.
             request_id: reply only if this is the pending request.

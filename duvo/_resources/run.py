@@ -322,7 +322,7 @@ class Run:
         /v2/runs/{id}` and `POST /v2/runs/{id}/human-requests/{request}/respond`.
 
         Args:
-            approve: True or False, for an approval; nothing else is taken for either.
+            approve: True or False, for an approval; no other value is accepted.
             answers: for questions: answers by the question's id, text, header or
                 number.
             request_id: reply only if this is the pending request.

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import duvo
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS))
@@ -120,3 +122,48 @@ def test_indented_code_of_a_docstring_becomes_a_code_block() -> None:
 def test_the_first_paragraph_of_a_docstring_ends_at_an_empty_line() -> None:
     assert docstrings.first_paragraph(["Read", "a run.", "", "Args:"]) == ["Read", "a run."]
     assert docstrings.first_paragraph(["Read."]) == ["Read."]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("tuple[duvo._models.messages.ToolCall, ...] | None", "tuple[ToolCall, ...] | None"),
+        ("datetime.datetime | None", "datetime | None"),
+        ("collections.abc.Mapping[str, Any]", "Mapping[str, Any]"),
+    ],
+)
+def test_types_are_shown_without_their_modules(text: str, shown: str) -> None:
+    assert docstrings.without_modules(text) == shown
+
+
+def test_a_signature_is_shown_without_private_modules() -> None:
+    signature = "(run: ~duvo._run.state.Run | ~duvo.local.agents.Agent) -> list[duvo._a.B]"
+    shown = "(run: Run | ~duvo.local.agents.Agent) -> list[B]"
+    assert docstrings.without_private_modules(signature) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["(run: _Run)", "(run: duvo._run.Run)", "(a=<object object at 0x7f01>)"]
+)
+def test_private_names_in_a_signature_are_found(text: str) -> None:
+    assert docstrings.has_private_names(text)
+    assert not docstrings.has_private_names("(run_id: str, *, key: str = 'a_b') -> Run")
+
+
+def test_the_tree_of_errors_has_each_error_below_its_base() -> None:
+    page = (DOCS / "python" / "errors.md").read_text("utf-8")
+    tree = page.split("```text\n")[1].split("```")[0]
+    path: list[str] = []
+    shown = {}
+    for line in tree.splitlines():
+        found = re.match(r"([│├└─ ]*)(\w+)", line)
+        assert found is not None
+        path = [*path[: len(found[1]) // 4], found[2]]
+        shown[found[2]] = path[-2] if len(path) > 1 else None
+    errors = [value for name in duvo.__all__ if isinstance(value := getattr(duvo, name), type)]
+    bases = {
+        error.__name__: None if error is duvo.DuvoError else error.__bases__[0].__name__
+        for error in errors
+        if issubclass(error, duvo.DuvoError)
+    }
+    assert shown == bases
