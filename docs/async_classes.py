@@ -61,8 +61,6 @@ TEXTS = [
     ),
     ("self.close()", "await self.aclose()"),
     ("def close(self)", "def aclose(self)"),
-    ("run = self._start(", "run = await self._start("),
-    ("return self._start(agent", "return await self._start(agent"),
     ("return self.run(run_id).refresh()", "return await self.run(run_id).refresh()"),
     ("return run.wait(left,", "return await run.wait(left,"),
     ("for _ in self.as_completed(", "async for _ in self.as_completed("),
@@ -103,7 +101,7 @@ TEXTS = [
     ),
     ("also from another thread", "also from another task"),
     (", from any thread.", "."),
-    ("early, or ended by Ctrl-C, unfinished", "early, unfinished"),
+    ("early,\n    or ended by Ctrl-C, unfinished", "early,\n    unfinished"),
     ("After Ctrl-C the run is", "After a cancellation the run is"),
     (
         "After Ctrl-C in an\n        interactive session, it can be called again, and continues.",
@@ -129,6 +127,9 @@ TEXTS = [
         "                taken as runs can be started.",
     ),
 ]
+
+found: set[str] = set()
+"""The texts that were replaced somewhere."""
 
 
 def source_of(name: str) -> Path:
@@ -209,6 +210,8 @@ def with_moved_imports(text: str, name: str) -> str:
 
 def replaced(text: str) -> str:
     for old, new in TEXTS:
+        if old in text:
+            found.add(old)
         text = text.replace(old, new)
     # An argument of the blocking client alone, in docstrings.
     return re.sub(
@@ -265,6 +268,8 @@ def write_all(folder: Path) -> None:
     for name in CLASSES:
         file = folder / f"{name.split('/')[-1].lstrip('_')}.py"
         file.write_text(made_from(name), encoding="utf-8")
+    if missing := [old for old, _ in TEXTS if old not in found]:
+        sys.exit(f"remove or change these texts, which no file has: {missing}")
     config = ["--config", str(ROOT / "pyproject.toml")]
     fix = ["check", "--quiet", "--fix", "--select", "F401,F811,I", *config, str(folder)]
     for arguments in (fix, ["format", "--quiet", *config, str(folder)]):

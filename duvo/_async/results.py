@@ -24,7 +24,7 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
     """The results of a batch as its runs end: an iterator of `(input, run)`.
 
     Runs are started and answered during the iteration. When it is closed early,
-    or ended by Ctrl-C, unfinished runs keep running.
+    unfinished runs keep running.
     """
 
     def __init__(self, batch: Batch, workers: AsyncWorkers):

@@ -57,17 +57,7 @@ class AsyncRuns:
             OutcomeUnknown: the run may or may not have been started.
             DuvoError: the request failed.
         """
-        return await self._start(agent, message, sandbox_id, webhook_url, None)
-
-    async def _start(
-        self,
-        agent: str,
-        message: str | None,
-        sandbox_id: str | None,
-        webhook_url: str | None,
-        deadline: Deadline | None,
-    ) -> AsyncRun:
-        flow = start_run(self._driver.api, agent, message, sandbox_id, webhook_url, deadline)
+        flow = start_run(self._driver.api, agent, message, sandbox_id, webhook_url, None)
         return AsyncRun(self._driver, await self._driver.run(flow))
 
     def run(self, run_id: str) -> AsyncRun:
@@ -220,8 +210,9 @@ class AsyncRuns:
         # Bad arguments are refused before a run is started.
         Responder(on_request, answers, warn=True, may_await=self._driver.may_await)
         deadline = Deadline(self._driver.api.clock, timeout)
+        flow = start_run(self._driver.api, agent, message, None, None, deadline)
         try:
-            run = await self._start(agent, message, None, None, deadline)
+            run = AsyncRun(self._driver, await self._driver.run(flow))
         except _errors.DuvoError as error:
             if not deadline.passed:
                 raise

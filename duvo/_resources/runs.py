@@ -58,17 +58,7 @@ class Runs:
             OutcomeUnknown: the run may or may not have been started.
             DuvoError: the request failed.
         """
-        return self._start(agent, message, sandbox_id, webhook_url, None)
-
-    def _start(
-        self,
-        agent: str,
-        message: str | None,
-        sandbox_id: str | None,
-        webhook_url: str | None,
-        deadline: Deadline | None,
-    ) -> Run:
-        flow = start_run(self._driver.api, agent, message, sandbox_id, webhook_url, deadline)
+        flow = start_run(self._driver.api, agent, message, sandbox_id, webhook_url, None)
         return Run(self._driver, self._driver.run(flow))
 
     def run(self, run_id: str) -> Run:
@@ -223,8 +213,9 @@ class Runs:
         # Bad arguments are refused before a run is started.
         Responder(on_request, answers, warn=True, may_await=self._driver.may_await)
         deadline = Deadline(self._driver.api.clock, timeout)
+        flow = start_run(self._driver.api, agent, message, None, None, deadline)
         try:
-            run = self._start(agent, message, None, None, deadline)
+            run = Run(self._driver, self._driver.run(flow))
         except _errors.DuvoError as error:
             if not deadline.passed:
                 raise
