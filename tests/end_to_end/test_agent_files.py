@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,6 +126,28 @@ def test_what_agents_print_while_serving_goes_to_stderr_at_once(
     assert lines == PRINTED
     code, _ = server.end()  # nothing more on stdout
     assert code == 0
+
+
+IN_A_PROGRAM = """
+import sys
+import duvo
+from duvo.local import Server, load_agents
+
+with Server(load_agents(sys.argv[1]), port=0) as server:
+    client = duvo.Client(server.api_key, server.base_url, server.team_id)
+    client.runs.start("Printing").wait(timeout=30)
+"""
+
+
+def test_what_agents_print_in_a_program_that_uses_a_server_goes_where_it_is_written(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "agents.py"
+    file.write_text(PRINTING)
+    command = [sys.executable, "-c", IN_A_PROGRAM, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(done.stdout.splitlines()) == PRINTED
 
 
 FAILING = """

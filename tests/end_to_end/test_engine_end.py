@@ -160,7 +160,7 @@ def test_agents_that_ignore_their_end_do_not_keep_a_program_from_its_end() -> No
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (7, "")
     # Five, and what a busy machine takes.
-    assert time.monotonic() - float(done.stdout) < 8
+    assert time.monotonic() - float(done.stdout) < 15
 
 
 CLOSED_BY_A_HANDLER = """

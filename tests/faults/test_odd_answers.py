@@ -6,8 +6,9 @@ import itertools
 import json
 import pickle
 import random
-import time
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ import duvo
 from tests.servers.fake_api import AGENT, KEY, DropConnection, FakeAPI, ReceivedRequest
 from tests.support.clients import Connect
 from tests.support.clocks import StoppedClock
+from tests.support.lateness import AT_MOST, lateness
 
 
 def contents(messages: Any) -> list[str]:
@@ -242,23 +244,42 @@ def test_a_reply_survives_an_outage_and_is_sent_once(
     assert next(done) == 1
 
 
+@contextmanager
+def held(fake_api: FakeAPI, ending: str) -> Iterator[None]:
+    """Hold requests whose path has an ending, to the end of a block."""
+    release = threading.Event()
+
+    def hold(seen: ReceivedRequest) -> None:
+        if seen.path.endswith(ending):
+            release.wait(60)
+
+    fake_api.before = hold
+    try:
+        yield
+    finally:
+        release.set()
+
+
 def test_a_reply_ends_at_the_timeout_of_its_wait(fake_api: FakeAPI, client: duvo.Client) -> None:
     run_id = fake_api.start()
     fake_api.ask(run_id)
-    fake_api.before = lambda seen: time.sleep(3) if seen.path.endswith("/respond") else None
-    began = time.monotonic()
-    with pytest.raises(duvo.WaitTimeout):
-        client.runs.run(run_id).wait(timeout=1, on_request="approve")
-    assert time.monotonic() - began < 1.5
+
+    def attempt() -> None:
+        with pytest.raises(duvo.WaitTimeout):
+            client.runs.run(run_id).wait(timeout=1, on_request="approve")
+
+    with held(fake_api, "/respond"):
+        assert lateness(1, attempt) <= AT_MOST
 
 
 @pytest.mark.parametrize("slow", ["/agents", "/runs"])
 def test_ask_ends_at_its_timeout(fake_api: FakeAPI, client: duvo.Client, slow: str) -> None:
-    fake_api.before = lambda seen: time.sleep(3) if seen.path.endswith(slow) else None
-    began = time.monotonic()
-    with pytest.raises(duvo.WaitTimeout, match="no answer within 1 s"):
-        client.runs.ask("Invoice approver", "go", timeout=1)
-    assert time.monotonic() - began < 1.5
+    def attempt() -> None:
+        with pytest.raises(duvo.WaitTimeout, match="no answer within 1 s"):
+            client.runs.ask("Invoice approver", "go", timeout=1)
+
+    with held(fake_api, slow):
+        assert lateness(1, attempt) <= AT_MOST
 
 
 @pytest.mark.parametrize("timeout", [-1, float("nan")])

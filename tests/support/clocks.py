@@ -73,6 +73,25 @@ class FastClock(Clock):
             self.on_sleep()
 
 
+class LongPauses(Clock):
+    """Real time, but a sleep lasts a minute or more unless something ends it.
+
+    Attributes:
+        is_asleep: set by a sleep that has begun.
+    """
+
+    def __init__(self) -> None:
+        self.is_asleep = threading.Event()
+
+    def sleep(self, seconds: float, closed: threading.Event | None = None) -> None:
+        self.is_asleep.set()
+        super().sleep(max(seconds, 60.0), closed)
+
+    async def sleep_async(self, seconds: float, closed: asyncio.Event | None = None) -> None:
+        self.is_asleep.set()
+        await super().sleep_async(max(seconds, 60.0), closed)
+
+
 class SharedClock(Clock):
     """One clock for several threads: time passes only while all of them sleep.
 

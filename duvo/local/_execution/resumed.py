@@ -113,7 +113,12 @@ class Resumed:
         progressed, self._progressed = sorted(self._progressed), set()
         for start in range(0, len(progressed), 500):
             run_ids = progressed[start : start + 500]
-            await self._transact(functools.partial(turns.reset_resumed, run_ids=run_ids))
+            try:
+                await self._transact(functools.partial(turns.reset_resumed, run_ids=run_ids))
+            except BaseException:
+                # To be recorded later, or by the clean end that cancels this.
+                self._progressed.update(progressed[start:])
+                raise
         # Not earlier: the next suspect may kill the server.
         if self._alone is not None and self._alone not in self._since:
             self._let_next()

