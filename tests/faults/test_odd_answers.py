@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx2
 import pytest
 import requests
 
@@ -385,9 +386,18 @@ def test_no_error_carries_the_key(
     client._driver.api.clock = StoppedClock()
     with pytest.raises(duvo.ConnectionError) as dropped:
         client.runs.get(fake_api.start())
-    failure = dropped.value.__context__
-    assert isinstance(failure, requests.RequestException)
-    assert KEY not in f"{vars(dropped.value)} {failure!r} {vars(failure)}"
+    failures = contexts(dropped.value)
+    assert any(isinstance(each, OF_TRANSPORTS) for each in failures)
+    for failure in failures:
+        assert KEY not in f"{failure!r} {vars(failure)}"
+
+
+OF_TRANSPORTS = (requests.RequestException, httpx2.RequestError)
+
+
+def contexts(error: BaseException) -> list[BaseException]:
+    """The error, and all that were being handled when it was raised."""
+    return [error, *(contexts(error.__context__) if error.__context__ else [])]
 
 
 @pytest.mark.parametrize(
