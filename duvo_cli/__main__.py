@@ -6,8 +6,16 @@ import gc
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from contextlib import AbstractContextManager
+
 _INTERRUPTED = 130
 _READER_GONE = 141
+
+_RUN_AGENTS = ("dev", "serve")
+"""Commands in whose process agents run: their authors read Python."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -70,8 +78,22 @@ def _dispatch(argv: list[str]) -> int:
         from .output import json
 
         json.filter_by(args.jq)
-    code: int = parser.module_for(command).run(args)
+    with _words_of(command, args):
+        code: int = parser.module_for(command).run(args)
     return code
+
+
+def _words_of(command: str, args: Namespace) -> AbstractContextManager[None]:
+    """Let the errors of the SDK advise commands while a command runs."""
+    if command in _RUN_AGENTS:
+        from contextlib import nullcontext
+
+        return nullcontext()
+    from duvo._advice import using
+
+    from .advice import CommandWords
+
+    return using(CommandWords(args))
 
 
 def _without_command(group: str, options: list[str]) -> int:

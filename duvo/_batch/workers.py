@@ -8,6 +8,7 @@ import threading
 from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor, wait
 from functools import partial
 
+from .._advice import words
 from .._errors import ConfigError, DuvoError
 from .._flow.drivers import run
 from .._flow.steps import Closed
@@ -122,7 +123,7 @@ class Workers:
         text = " ".join(str(error).replace(self._driver.api.api_key, "[key]").split())
         return ExecutorFailed(
             f"the executor failed ({type(error).__name__}: {text:.300}); the runs are still "
-            "running, and with a journal the same call continues them"
+            f"running, and {words().continue_batch()}"
         )
 
     def interrupt(self) -> None:

@@ -6,6 +6,7 @@ import sys
 import threading
 from typing import Any, Generic, Protocol, TypeVar
 
+from .._advice import words
 from .._errors import ConfigError, DuvoError
 from .._forks import renew_in_child
 from .drivers import Drive
@@ -87,8 +88,8 @@ class _Items(Generic[T]):
             return
         if not self._is_resumable and not _is_interactive():
             self._end = DuvoError(
-                f"{type(error).__name__} ended the iteration; the runs are still running, and with "
-                "a journal the same call continues them"
+                f"{type(error).__name__} ended the iteration; the runs are still running, and "
+                f"{words().continue_batch()}"
             )
         raise error
 

@@ -8,6 +8,7 @@ import ssl
 from urllib.parse import urlsplit
 
 from .. import _errors
+from .._advice import words
 from .._connections.environment import is_loopback
 from .retries import TRANSIENT
 
@@ -66,9 +67,9 @@ class Destination:
     def unreachable(self, request: Request, reason: str) -> _errors.ConnectionError:
         """Return the error for a connection that could not be made."""
         if self.engine:
-            text = f"the engine of profile {self.engine!r} is not running: start `duvo dev`"
+            text = f"the engine of profile {self.engine!r} is not running: {words().start_engine()}"
         elif self.is_local:
-            text = f"nothing listens at {self.host} ({reason}); `duvo dev` starts a local engine"
+            text = f"nothing listens at {self.host} ({reason}); {words().serve()}"
         else:
             text = f"cannot connect to {self.host} ({reason}); check the base URL"
         return request.error(_errors.ConnectionError, f": {text}", arrived=False)

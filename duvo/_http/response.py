@@ -7,6 +7,7 @@ import re
 from urllib.parse import unquote
 
 from .. import _errors
+from .._advice import words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,7 +81,6 @@ _DEEPEST = 50
 """Levels of an error's body that are kept: more could be neither printed nor pickled."""
 
 _ADVICE = {
-    401: "check the API key (DUVO_API_KEY, or `duvo profiles list`)",
     403: "this key may not do that",
     404: "check the id; it may also belong to another team",
     413: "send less",
@@ -118,8 +118,9 @@ def _error(
         text += f" {_text(str(details), secret)}"
     if retry_after is not None:
         text += f"; the server asks to wait {retry_after:g} s"
-    if status in _ADVICE:
-        text += f"; {_ADVICE[status]}"
+    advice = words().check_key() if status == 401 else _ADVICE.get(status)
+    if advice is not None:
+        text += f"; {advice}"
     if request_id:
         text += f" [request id {request_id}]"
     return request.error(

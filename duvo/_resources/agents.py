@@ -8,6 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from .. import _errors
+from .._advice import words
 from .._flow.drivers import convert
 from .._flow.iterators import ClosableIterator
 from .._flow.steps import Give
@@ -218,7 +219,7 @@ def _find_by_name(api: Api, name: str, deadline: Deadline | None) -> Flow[Agent]
         close = get_close_matches(name, [agent.name for agent in known], 1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise _errors.NotFound(
-            f"no agent is called {name!r}; {hint}`duvo agents list` lists the agents of the team",
+            f"no agent is called {name!r}; {hint}{words().list_agents()}",
             status=404,
         )
     if len(found) > 1:

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from .. import _errors
+from .._advice import words
 from .._http import paths
 from .._http.sender import get
 from .._models.build import build
@@ -131,10 +132,7 @@ def find_team(api: Api, deadline: Deadline | None = None) -> Flow[str]:
             "this key does not see any team; ask its creator which team it is for"
         )
     listed = ", ".join(f"{team['id']} ({team.get('name')})" for team in teams)
-    raise _errors.ConfigError(
-        f"this key sees {len(teams)} teams: name one with --team, team_id= or DUVO_TEAM_ID: "
-        + listed
-    )
+    raise _errors.ConfigError(f"this key sees {len(teams)} teams: {words().name_team()}: " + listed)
 
 
 def _read_teams(api: Api, deadline: Deadline | None = None) -> Flow[list[dict[str, Any]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import _errors
+from .._advice import words
 from .._http import paths
 from .._http.sender import get, post
 from .._models import wire
@@ -45,7 +46,7 @@ def start(
         "webhook_url": webhook_url,
     }
     path = paths.runs((yield from api.team_id(deadline)))
-    find_out = f"`duvo runs list --agent {agent_id} --since 5m` shows whether it was started"
+    find_out = words().find_start(agent_id)
     response = yield from post(
         api,
         path,
@@ -93,7 +94,7 @@ def poll(
 def send_message(api: Api, state: RunState, text: str) -> Flow[Message]:
     """Post a message to a run. Sends `POST /v2/runs/{id}/messages`."""
     path = paths.messages(state.id)
-    find_out = f"`duvo runs messages {state.id}` shows whether it arrived"
+    find_out = words().find_message(state.id)
     ended_before = state.completed_at
     response = yield from post(api, path, body={"message": text}, find_out=find_out)
     resumed = state.resumed = Resumed(None, api.clock.now(), ended_before)
@@ -143,7 +144,7 @@ def send_reply(
 ) -> Flow[Reply]:
     """Reply to a request. Sends `POST /v2/runs/{id}/human-requests/{request}/respond`."""
     path = paths.reply(state.id, request_id)
-    find_out = f"`duvo runs get {state.id}` shows whether the request is still pending"
+    find_out = words().find_reply(state.id)
     response = yield from post(
         api, path, body=body, find_out=find_out, deadline=deadline, retries=retries
     )

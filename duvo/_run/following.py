@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .._advice import words
 from .._errors import NotFound
 from .._models import wire
 from . import polling
@@ -134,7 +135,7 @@ class MessageReader:
         if not (yield from self._search_back(message_id, asked_at)):
             raise NotFound(
                 f"run {self._state.id} has no message {message_id!r} (once answered, a human "
-                "request is not a message: give the object, or the message before it)",
+                f"request is not a message: {words().name_message()})",
                 status=404,
             )
 

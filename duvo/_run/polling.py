@@ -6,6 +6,7 @@ import logging
 import threading
 
 from .. import _errors
+from .._advice import words
 from .._flow.steps import Sleep
 from .._http import retries
 from .._http.sender import get
@@ -78,7 +79,8 @@ class Poller:
         patient: bool = True,
     ):
         if timeout is not None and not timeout >= 0:
-            raise _errors.ConfigError(f"timeout must be seconds, 0 or more, not {timeout}")
+            name = words().argument("timeout")
+            raise _errors.ConfigError(f"{name} must be seconds, 0 or more, not {timeout}")
         self.api = api
         self.status = ""
         self.deadline = Deadline(api.clock, timeout)
@@ -243,9 +245,9 @@ class Poller:
         if self.status == "waiting":
             return (
                 f"run {self._run_id} waits for a human, and was not answered {within}: answer it "
-                f"(`duvo runs get {self._run_id}` shows how), and wait again"
+                f"({words().see_request(self._run_id)}), and wait again"
             )
         return (
             f"run {self._run_id} did not end {within}; it is still running: "
-            f"wait again, or stop it with `duvo runs stop {self._run_id}`"
+            f"wait again, or {words().stop_run(self._run_id)}"
         )

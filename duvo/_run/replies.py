@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._advice import words
 from .._errors import InvalidReply
 
 TYPE_CHECKING = False
@@ -112,13 +113,11 @@ def match(request: HumanRequest, answers: Answers) -> Given:
 
 
 def how_to_answer(request: HumanRequest) -> str:
-    """Return the `duvo` command that answers the request."""
-    run = request.run_id or "RUN"
+    """Return how to answer the request."""
     if request.questions:
-        words = " ".join(f'--answer "{question.key}=…"' for question in request.questions)
-        return f"duvo runs respond {run} {words}"
+        return words().answer(request.run_id, [question.key for question in request.questions])
     if request.type == "approval":
-        return f"duvo runs respond {run} --approve (or --deny)"
+        return words().approve(request.run_id)
     return "answer it in the web app"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from attrs import asdict, field, frozen
 
+from .._advice import words
 from .._errors import ConfigError, UnknownProfile
 from . import locks, processes
 
@@ -85,7 +86,7 @@ class Profiles:
             known = ", ".join(sorted(self.profiles)) or "none yet"
             raise UnknownProfile(
                 f"{path()} has no profile {name!r} (profiles: {known}); "
-                f"add it with `duvo profiles add {name}`"
+                + words().add_profile(name)
             ) from None
 
     def local(self) -> Profile | None:

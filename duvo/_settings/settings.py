@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
+from .._advice import words
 from .._errors import ConfigError, MissingCredential
 from .credentials import DEFAULT_BASE_URL, checked_base_url, checked_id, checked_key
 
@@ -74,7 +75,8 @@ def check_options(timeout: float, max_retries: int, user_agent: str | None) -> N
     """Check the arguments of a client that are not settings."""
     if not 0 < timeout <= _LONGEST_TIMEOUT:
         raise ConfigError(
-            f"timeout must be seconds above 0 and at most {_LONGEST_TIMEOUT:g}, not {timeout}"
+            f"{words().argument('timeout')} must be seconds above 0 and at most "
+            f"{_LONGEST_TIMEOUT:g}, not {timeout}"
         )
     if max_retries < 0:
         raise ConfigError(f"max_retries must not be negative, but is {max_retries}")
@@ -112,7 +114,7 @@ def resolve(
         checked_id(team_id, "team")
     named: Profile | None = None
     team_may_be_in_profile = False
-    source = "an argument" if base_url else None
+    source = f"the argument {words().argument('base_url')}" if base_url else None
     if profile is not None:
         named = _profile(profile)
         _warn_of_unused(profile, environ)
@@ -140,10 +142,7 @@ def resolve(
     if source is None:
         source = f"the profile {named.name!r}" if named and named.base_url else "the default"
     if api_key is None:
-        raise MissingCredential(
-            "no API key: set DUVO_API_KEY, or add a profile with `duvo profiles add NAME`; "
-            "without an account, `duvo dev` serves the API on this machine"
-        )
+        raise MissingCredential(f"no API key: {words().no_key()}")
     return Settings(
         checked_key(api_key),
         checked_base_url(base_url or DEFAULT_BASE_URL),
@@ -197,30 +196,38 @@ def _profile_in_force(
 
 
 def _refuse_beside_engine(profile: Profile, given: Mapping[str, str | None]) -> None:
-    if names := [name for name, value in given.items() if value]:
+    if names := [_shown(name) for name, value in given.items() if value]:
         raise ConfigError(
             f"profile {profile.name!r} is of a local engine, whose key, base URL and team are "
             f"only used together: leave out {' and '.join(names)}, or the profile"
         )
 
 
+def _shown(setting: str) -> str:
+    """Return the name of a setting that was given: of an argument, or of a variable."""
+    is_argument = setting in ("api_key", "base_url", "team_id")
+    return words().argument(setting) if is_argument else setting
+
+
 def _argument(name: str, value: str | None) -> str | None:
     if value is None or value.strip():
         return value and value.strip()
-    raise _empty(name, "leave it out to use the environment and the profile file")
+    raise _empty(
+        name, words().argument(name), "leave it out to use the environment and the profile file"
+    )
 
 
 def _variable(name: str, environ: Mapping[str, str]) -> str | None:
     value = environ.get(name)
     # An unset secret of a CI system must not turn into another key or another host.
     if value is not None and not value.strip() and name in ("DUVO_API_KEY", "DUVO_API_BASE_URL"):
-        raise _empty(name, "unset it, or give it a value")
+        raise _empty(name, name, "unset it, or give it a value")
     return (value or "").strip() or None
 
 
-def _empty(name: str, remedy: str) -> ConfigError:
+def _empty(name: str, shown: str, remedy: str) -> ConfigError:
     error = MissingCredential if name.lower().endswith("api_key") else ConfigError
-    return error(f"{name} is empty: {remedy}")
+    return error(f"{shown} is empty: {remedy}")
 
 
 def _warn_of_unused(profile: str, environ: Mapping[str, str]) -> None:

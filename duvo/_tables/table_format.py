@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any, Literal, NamedTuple
 
+from .._advice import words
 from .._errors import ConfigError
 from .json_rows import WHITE_SPACE
 
@@ -156,9 +157,10 @@ def _delimiter(lines: Sequence[str]) -> str:
     if max(best) <= 0.5 or ("," in likely and best < (1.0, 1.0)):
         return ","
     if len(likely) > 1:
-        words = " or ".join(_DELIMITERS[delimiter] for delimiter in likely)
+        names = " or ".join(_DELIMITERS[delimiter] for delimiter in likely)
+        option = words().argument("delimiter")
         raise ConfigError(
-            f"the columns may be separated by {words}: give --delimiter, or begin the file with "
+            f"the columns may be separated by {names}: give {option}, or begin the file with "
             f"the line sep={likely[0]} or sep={likely[1]}"
         )
     return likely[0]

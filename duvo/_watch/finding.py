@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import _errors
+from .._advice import words
 from .._http import paths
 from .._lists.pages import Pages
 from .._models import wire
@@ -40,7 +41,7 @@ def find_run(api: Api, prefix: str) -> Flow[RunState]:
     if not found:
         raise _errors.NotFound(
             f"none of the newest {NEWEST} runs has an id that begins with {prefix!r}; "
-            "list runs with `duvo runs list`, or give the whole id",
+            f"{words().list_runs()}, or give the whole id",
             status=404,
         )
     if len(found) > 1:

@@ -111,6 +111,6 @@ def _reload(server: local.Server, what: str) -> None:
     try:
         server.read_again()
     except local.EngineError as error:
-        log.server.warning("%s; keeping %s as before", error, what)
+        log.server.warning("%s; keeping %s as before", log.text_of(error), what)
     else:
         log.server.info("reloaded %s", what)

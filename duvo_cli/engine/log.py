@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from datetime import datetime, timezone
 
@@ -12,6 +13,8 @@ from duvo import local
 from ..output import logs, terminal, times
 
 FORMATS = ("text", "json")
+
+_ARGUMENT = re.compile(r"\b(port|host|database|tls_cert|tls_key|insecure)=(?:True\b)?")
 
 server = logging.getLogger("duvo.server")
 """Of the server itself: its start, its end, and what it reads again."""
@@ -31,6 +34,11 @@ def show(*, debug: bool, quiet: bool, timed: str | None = None) -> None:
     logging.getLogger("duvo").propagate = False
     server.setLevel(logging.INFO)
     logging.getLogger("duvo.local.runs").setLevel(logging.ERROR if quiet else logging.INFO)
+
+
+def text_of(error: local.EngineError) -> str:
+    """Return the text of an error, with the names of flags in place of arguments of `Server`."""
+    return _ARGUMENT.sub(lambda found: f"--{found[1].replace('_', '-')}", str(error))
 
 
 def report(error: local.EngineError) -> None:

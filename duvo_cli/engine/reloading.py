@@ -57,7 +57,7 @@ def _reload(files: local.AgentFiles, server: local.Server, changed: Iterable[Pat
         remaining = server.replace_agents(files.load())
     except local.EngineError as error:
         log.report(error)
-        log.server.warning("%s; the agents stay as they were", error)
+        log.server.warning("%s; the agents stay as they were", log.text_of(error))
         return
     turns = "1 turn ends" if remaining == 1 else f"{remaining} turns end"
     on_old_code = f"; {turns} on the old code" if remaining else ""

@@ -45,7 +45,7 @@ def serving(
             server.start()
     except local.EngineError as error:
         log.report(error)
-        raise CommandFailed(str(error)) from None
+        raise CommandFailed(log.text_of(error)) from None
     try:
         threading.Thread(target=_end_with, args=(server, signals), daemon=True).start()
         yield server
@@ -72,7 +72,7 @@ def default_database(command: str) -> str:
     try:
         return str(local.default_database(command))
     except local.EngineError as error:
-        raise CommandFailed(str(error)) from None
+        raise CommandFailed(log.text_of(error)) from None
     except ImportError as error:
         raise CommandFailed(
             f"the engine needs packages that are missing ({error.name}); "

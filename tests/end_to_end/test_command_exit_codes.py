@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.fake_api import KEY, TEAM, FakeAPI
+from tests.servers.fake_api import KEY, TEAM, DropConnection, FakeAPI, ReceivedRequest
 from tests.support.command import Command
 
 NOWHERE = "99999999-9999-4999-8999-999999999999"
@@ -117,6 +117,39 @@ def test_an_id_that_cannot_be_a_segment_of_a_path_is_refused_and_nothing_is_sent
 ) -> None:
     done = run_duvo_with_fake_api(*arguments)
     assert (done.returncode, done.stderr, fake_api.requests) == (1, f"{line}\n", [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "advice"),
+    [
+        ("whoami", {"DUVO_API_KEY": "wrong"}, "or `duvo profiles list`"),
+        ("whoami --profile none", {}, "add it with `duvo profiles add none`"),
+        ("whoami --base-url=", {}, "--base-url is empty"),
+        ("runs start --agent Nobody", {}, "`duvo agents list` lists the agents"),
+        ("runs get abcdef", {}, "list runs with `duvo runs list`"),
+        ("runs respond {waiting} --answer x=y", {}, "duvo runs respond {waiting} --approve"),
+        ("runs send-message {run} --message hello", {}, "`duvo runs messages {run}` shows whether"),
+    ],
+)
+def test_an_error_advises_commands(
+    arguments: str,
+    settings: dict[str, str],
+    advice: str,
+    fake_api: FakeAPI,
+    run_duvo_with_fake_api: Command,
+) -> None:
+    ids = {"run": fake_api.start(), "waiting": fake_api.start("waiting")}
+    fake_api.ask(ids["waiting"])
+
+    def drop_changes(seen: ReceivedRequest) -> None:
+        if seen.method == "POST":
+            raise DropConnection
+
+    fake_api.before = drop_changes
+    done = run_duvo_with_fake_api(*arguments.format(**ids).split(), **settings)
+    assert advice.format(**ids) in done.stderr
+    assert "client." not in done.stderr
+    assert "=," not in done.stderr
 
 
 def test_a_failing_server_is_one_line(fake_api: FakeAPI, run_duvo_with_fake_api: Command) -> None:

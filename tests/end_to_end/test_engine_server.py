@@ -364,7 +364,7 @@ def test_a_second_engine_in_a_process_is_refused() -> None:
 def test_a_port_in_use_is_refused_and_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(PortInUse, match=rf"port {port} is in use .* --port"):
+        with pytest.raises(PortInUse, match=rf"port {port} is in use .* port="):
             Server(port=port).start()
     with Server(port=port) as server:
         assert server.port == port

@@ -67,7 +67,7 @@ def test_a_login_page_ends_every_call_within_seconds_and_names_the_base_url(
         (WAITS | READS)[name](client, run_id)
     assert caught.value.from_elsewhere
     assert login_page.base_url in str(caught.value)
-    assert "the base URL comes from an argument" in str(caught.value)
+    assert "the base URL comes from the argument base_url" in str(caught.value)
     assert 2 < clock.time - began < 6
 
 
@@ -161,7 +161,7 @@ def test_the_source_of_a_base_url_is_known() -> None:
     url = {"DUVO_API_BASE_URL": "https://a.example", "DUVO_API_KEY": KEY}
     assert settings.resolve(environ=url).base_url_source == "DUVO_API_BASE_URL"
     given = settings.resolve(base_url="https://b.example", environ=url)
-    assert given.base_url_source == "an argument"
+    assert given.base_url_source == "the argument base_url"
     assert settings.resolve(KEY, environ={}).base_url_source == "the default"
     profiles.add("work", KEY, base_url="https://c.example")
     by_name = settings.resolve(profile="work", environ=url)

@@ -77,7 +77,9 @@ def test_the_team_of_the_profile_is_used_where_the_environment_names_none(
 
 
 def test_a_missing_key_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(duvo.MissingCredential, match=r"DUVO_API_KEY.*profiles add.*duvo dev"):
+    with pytest.raises(
+        duvo.MissingCredential, match=r"DUVO_API_KEY.*duvo.profiles.add.*duvo.local.Server"
+    ):
         duvo.Client()
 
 

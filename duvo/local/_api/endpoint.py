@@ -33,7 +33,7 @@ class Endpoint:
         self.keys = AcceptedKeys(read_keys_file(self.keys_file) if self.keys_file else ())
         self._certificate = [_expanded(path) for path in (tls_cert, tls_key) if path is not None]
         if len(self._certificate) == 1:
-            raise EngineError("a certificate and its key go together: --tls-cert and --tls-key")
+            raise EngineError("a certificate and its key go together: tls_cert= and tls_key=")
         self.tls = _new_context(*self._certificate) if self._certificate else None
         self.listening = ports.listen(host, port)
         # Requests name the host in lower case or as an address.
@@ -45,8 +45,8 @@ class Endpoint:
         if not (self.is_loopback or self.tls or insecure):
             self.close()
             raise EngineError(
-                f"keys would cross the network unencrypted to {host}; give --tls-cert and "
-                f"--tls-key, or --insecure if something in front of it encrypts"
+                f"keys would cross the network unencrypted to {host}; give tls_cert= and "
+                f"tls_key=, or insecure=True if something in front of it encrypts"
             )
 
     def reload(self) -> None:

@@ -29,7 +29,7 @@ def listen(host: str, port: int | None) -> socket.socket:
     for candidate in range(DEFAULT_PORT, DEFAULT_PORT + _MAX_TRIED):
         with contextlib.suppress(PortInUse):
             return _bind(host, candidate)
-    raise PortInUse(f"ports {DEFAULT_PORT} to {candidate} are all in use; name one with --port")
+    raise PortInUse(f"ports {DEFAULT_PORT} to {candidate} are all in use; name one with port=")
 
 
 def address_of(listening: socket.socket) -> tuple[IPAddress, int]:
@@ -88,12 +88,12 @@ def _bind(host: str, port: int) -> socket.socket:
         opened.close()
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(
-                f"port {port} is in use by another program on {host}; name another with --port"
+                f"port {port} is in use by another program on {host}; name another with port="
             ) from None
         if error.errno == errno.EADDRNOTAVAIL:
             raise _unknown_address(host) from None
         raise EngineError(
-            f"port {port} of {host} cannot be used ({error.strerror}); name another with --port"
+            f"port {port} of {host} cannot be used ({error.strerror}); name another with port="
         ) from None
     return opened
 
@@ -112,5 +112,5 @@ def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, Any]:
 
 def _unknown_address(host: str) -> EngineError:
     return EngineError(
-        f"{host!r} is not an address of this machine; name one with --host, or 0.0.0.0 for all"
+        f"{host!r} is not an address of this machine; name one with host=, or 0.0.0.0 for all"
     )

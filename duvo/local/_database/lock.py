@@ -92,5 +92,5 @@ def _owner(database: Path) -> str:
 def _already_held(database: Path) -> DatabaseLocked:
     return DatabaseLocked(
         f"{database}: another engine runs on this database{_owner(database)}; "
-        f"stop it, or name another with --database"
+        f"stop it, or name another with database="
     )

@@ -137,7 +137,7 @@ def test_a_start_is_retried_when_nothing_listens(connect: Connect) -> None:
         base_url = f"http://127.0.0.1:{unused.getsockname()[1]}"
     client = connect(KEY, base_url, TEAM)
     clock = client._driver.api.clock = StoppedClock()
-    with pytest.raises(duvo.ConnectionError, match=r"nothing listens.*`duvo dev`") as caught:
+    with pytest.raises(duvo.ConnectionError, match=r"nothing listens.*duvo.local.Server") as caught:
         client.runs.start(AGENT)
     assert not caught.value.arrived
     assert len(clock.sleeps) == 3

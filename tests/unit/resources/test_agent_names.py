@@ -135,5 +135,5 @@ def test_a_name_in_other_case_is_found_where_only_one_agent_has_it(
 def test_a_name_that_no_agent_has_suggests_a_similar_one(client: duvo.Client) -> None:
     with pytest.raises(duvo.NotFound, match=r"did you mean 'Invoice approver'\?"):
         client.agents.get("Invoice aprover")
-    with pytest.raises(duvo.NotFound, match="no agent is called 'Zebra'; `duvo agents list`"):
+    with pytest.raises(duvo.NotFound, match=r"no agent is called 'Zebra'; client\.agents\.list"):
         client.agents.get("Zebra")

@@ -227,7 +227,7 @@ def test_a_pending_request_is_logged_once_with_the_command_that_answers_it_while
     warnings = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
     assert len(warnings) == 1
     assert "Post INV-1042?" in warnings[0]
-    assert f"duvo runs respond {run_id} --approve" in warnings[0]
+    assert f"client.runs.run({run_id!r}).respond(approve=True)" in warnings[0]
 
 
 @pytest.mark.parametrize(("word", "sent"), [("approve", True), ("deny", False)])
