@@ -167,6 +167,15 @@ class AsyncRun:
         """
         return self._state.to_dict()
 
+    def to_row(self) -> dict[str, Any]:
+        """Return the run as a flat row of a table. What has not been read is None.
+
+        `pandas.DataFrame(run.to_row() for run in runs)` is a table of runs.
+        """
+        from .._resources.rows import of_run
+
+        return of_run(self)
+
     async def refresh(self) -> AsyncRun:
         """Read the run again, and return this object. Sends `GET /v2/runs/{id}`.
 

@@ -85,6 +85,15 @@ class Result(tuple[Any, R], Generic[R]):
         """The input's run, with `answer` and `failure`."""
         return self[1]
 
+    def to_row(self) -> dict[str, Any]:
+        """Return the result as a flat row of a table, with the columns of `Results.to_csv`.
+
+        `pandas.DataFrame(result.to_row() for result in results)` is a table of results.
+        """
+        from .rows import of_result
+
+        return of_result(self)
+
     def __repr__(self) -> str:
         key = "" if self.key is None else f", key={self.key!r}"
         return f"Result(input={self.input!r}, run={self.run!r}, index={self.index}{key})"

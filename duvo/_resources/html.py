@@ -6,10 +6,10 @@ import json
 from collections import deque
 
 from .. import _html
-from .._errors import NotLoaded
 from .._lists.read_items import SHOWN
 from .._models.human_requests import request_text
 from .._models.messages import COLUMNS, cells
+from .rows import known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,11 +154,3 @@ def input_text(value: object) -> str:
         return json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         return repr(value)
-
-
-def known(run: Any, name: str) -> Any:
-    """Return an attribute of a run, or None if its data has not been read yet."""
-    try:
-        return getattr(run, name)
-    except NotLoaded:
-        return None

@@ -167,6 +167,15 @@ class Run:
         """
         return self._state.to_dict()
 
+    def to_row(self) -> dict[str, Any]:
+        """Return the run as a flat row of a table. What has not been read is None.
+
+        `pandas.DataFrame(run.to_row() for run in runs)` is a table of runs.
+        """
+        from .rows import of_run
+
+        return of_run(self)
+
     def refresh(self) -> Run:
         """Read the run again, and return this object. Sends `GET /v2/runs/{id}`.
 

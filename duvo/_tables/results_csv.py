@@ -28,8 +28,8 @@ class Outcome(NamedTuple):
     """The outcome of an input: a status, and more once its run has ended."""
 
     status: str
-    answer: str = ""
-    failure: str = ""
+    answer: str | None = ""
+    failure: str | None = ""
     run_id: str = ""
 
 
@@ -78,8 +78,7 @@ def _gather(results: Iterable[tuple[Any, Outcome]], rows: IO[str]) -> list[str]:
     """Write rows as JSON; return the columns, to which later rows may have added."""
     columns: dict[str, None] = {}
     for value, outcome in results:
-        fields = value if isinstance(value, dict) else {_INPUT: value}
-        cells = {str(name): _cell(field) for name, field in fields.items()}
+        cells = {str(name): _cell(field) for name, field in input_fields(value).items()}
         columns.update(dict.fromkeys(cells))
         rows.write(json.dumps([[cells.get(name, "") for name in columns], outcome]) + "\n")
     return list(columns)
@@ -98,13 +97,19 @@ def _write(out: TextIO, columns: list[str], rows: Iterable[str], delimiter: str)
     # With this end of a line, a lone \r in a cell is quoted too; in the file a line ends in \n.
     lines = SimpleNamespace(write=lambda line: out.write(line.removesuffix("\r\n") + "\n"))
     writer = csv.writer(lines, delimiter=delimiter, lineterminator="\r\n")
-    writer.writerow([*columns, *_names_beside(columns)])
+    writer.writerow([*columns, *names_beside(columns)])
     for row in rows:
         cells, outcome = json.loads(row)
         writer.writerow([*cells, *[""] * (len(columns) - len(cells)), *outcome])
 
 
-def _names_beside(columns: Sequence[str]) -> list[str]:
+def input_fields(value: Any) -> dict[Any, Any]:
+    """Return the fields of an input, by the names of their columns."""
+    return value if isinstance(value, dict) else {_INPUT: value}
+
+
+def names_beside(columns: Sequence[str]) -> list[str]:
+    """Return the columns of an outcome, renamed where an input has a field of the same name."""
     names = []
     for name in Outcome._fields:
         while name in columns:

@@ -20,8 +20,8 @@ from duvo.local import Server
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # The programs of these pages need a web server, a chat, a notebook or pytest: test_async_docs.py,
-# test_recipe_chat.py, test_testing_kit.py and test_tutorial.py run them.
-WITHOUT_SCRIPTS = ("async.md", "recipes.md", "testing-agents.md", "tutorial.md")
+# test_notebook.py, test_recipe_chat.py, test_testing_kit.py and test_tutorial.py run them.
+WITHOUT_SCRIPTS = ("async.md", "notebooks.md", "recipes.md", "testing-agents.md", "tutorial.md")
 # Its commands belong together: test_tutorial.py runs them in order.
 WITHOUT_COMMANDS = ("tutorial.md",)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
