@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class Words:
@@ -96,20 +96,23 @@ def _run(run_id: str | None) -> str:
     return f"client.runs.run({run_id!r})" if run_id else "run"
 
 
-_used = Words()
+_make: Callable[[], Words] = Words
 
 
 def words() -> Words:
     """Return the words to use now."""
-    return _used
+    return _make()
 
 
 @contextmanager
-def using(other: Words) -> Iterator[None]:
-    """Use other words during a block, in all threads."""
-    global _used
-    before, _used = _used, other
+def using(make: Callable[[], Words]) -> Iterator[None]:
+    """Use the words that `make` returns during a block, in all threads.
+
+    It is called when there is advice to give: most programs never need any.
+    """
+    global _make
+    before, _make = _make, make
     try:
         yield
     finally:
-        _used = before
+        _make = before

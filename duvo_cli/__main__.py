@@ -89,11 +89,14 @@ def _words_of(command: str, args: Namespace) -> AbstractContextManager[None]:
         from contextlib import nullcontext
 
         return nullcontext()
-    from duvo._advice import using
+    from duvo._advice import Words, using
 
-    from .advice import CommandWords
+    def make() -> Words:
+        from .advice import CommandWords
 
-    return using(CommandWords(args))
+        return CommandWords(args)
+
+    return using(make)
 
 
 def _without_command(group: str, options: list[str]) -> int:

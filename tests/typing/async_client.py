@@ -71,9 +71,10 @@ async def one_run(client: duvo.AsyncClient) -> None:
     offset: int | None = messages.offset
     pending: duvo.HumanRequest | None = run.pending_request
     as_dict: dict[str, object] = run.to_dict()
+    as_row: dict[str, object] = run.to_row()
     answer: str | None = run.answer
     print(newest, sent, stopped, again, by_id, by_prefix, offset)
-    print(pending, as_dict, answer, run.is_finished)
+    print(pending, as_dict, as_row, answer, run.is_finished)
 
 
 def fields_of_a_run(run: duvo.AsyncRun) -> None:

@@ -46,7 +46,7 @@ def test_advice_of_the_command_repeats_its_settings() -> None:
 
 def test_words_are_used_during_a_block_alone() -> None:
     mine = CommandWords(ARGS)
-    with pytest.raises(KeyError), using(mine):
+    with pytest.raises(KeyError), using(lambda: mine):
         assert words() is mine
         raise KeyError
     assert type(words()) is Words

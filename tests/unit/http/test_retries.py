@@ -98,7 +98,7 @@ def test_a_start_whose_connection_drops_is_never_sent_twice(
         raise DropConnection
 
     setattr(fake_api, moment, drop)
-    with pytest.raises(duvo.OutcomeUnknown, match=f"runs list --agent {AGENT} --since"):
+    with pytest.raises(duvo.OutcomeUnknown, match=rf"runs\.list\(agent='{AGENT}'\)"):
         client.runs.start(AGENT, message="go")
     assert len(starts(fake_api)) == 1
 

@@ -457,10 +457,10 @@ def test_a_name_that_several_agents_share_lists_them(
     assert not [one for one in fake_api.requests if one.method == "POST"]
 
 
-def test_an_unknown_name_of_an_agent_is_an_error_with_the_command_that_lists_agents(
+def test_an_unknown_name_of_an_agent_is_an_error_with_the_call_that_lists_agents(
     client: duvo.Client,
 ) -> None:
-    with pytest.raises(duvo.NotFound, match=r"no agent is called 'Nobody'.*agents list"):
+    with pytest.raises(duvo.NotFound, match=r"no agent is called 'Nobody'.*agents\.list"):
         client.runs.start("Nobody")
 
 
