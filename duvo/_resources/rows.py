@@ -9,8 +9,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .events import Result
-
 _FIELDS = (
     "id",
     "status",
@@ -32,7 +30,7 @@ def of_run(run: Any) -> dict[str, Any]:
     return {name: known(run, name) for name in _FIELDS}
 
 
-def of_result(result: Result[Any]) -> dict[str, Any]:
+def of_result(result: Any) -> dict[str, Any]:
     """Return the fields of an input and of its run, with the names of `Results.to_csv`."""
     run = result.run
     fields = {str(name): value for name, value in input_fields(result.input).items()}
