@@ -60,7 +60,7 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
             MapIncomplete: at the end: some inputs have no finished run.
             DuvoError: runs cannot be started or read.
         """
-        from .._live import Live
+        from .._notebook.live import Live
         from .._resources.html import result_line
 
         shown = self._shown

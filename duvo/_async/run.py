@@ -296,7 +296,7 @@ class AsyncRun:
             WaitTimeout: time is up.
             DuvoError: the conversation cannot be read.
         """
-        from .._live import Live
+        from .._notebook.live import Live
         from .._resources.html import Conversation
 
         followed = self.messages(

@@ -125,7 +125,7 @@ class Progress:
         return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no runs"
 
     def _repr_html_(self) -> str:
-        from .._html import table
+        from .._notebook.html import table
 
         counts = asdict(self)
         return table([name.capitalize() for name in counts], [list(counts.values())])

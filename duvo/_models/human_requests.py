@@ -70,7 +70,7 @@ class HumanRequest:
     raw: dict[str, Any] = field(repr=False, eq=False, factory=dict)
 
     def _repr_html_(self) -> str:
-        from .. import _html
+        from .._notebook import html
 
         pairs = [
             ("title", self.title),
@@ -79,7 +79,7 @@ class HumanRequest:
             ("run", self.run_id),
             ("created", self.created_at),
         ]
-        return _html.fields(f"{self.type} {self.id}", pairs)
+        return html.fields(f"{self.type} {self.id}", pairs)
 
 
 @frozen(kw_only=True)

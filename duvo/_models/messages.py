@@ -87,9 +87,9 @@ class Message:
         return wire.message(self.raw)
 
     def _repr_html_(self) -> str:
-        from .. import _html
+        from .._notebook import html
 
-        return _html.table(COLUMNS, [cells(self)], longest=_html.LONGEST_TEXT)
+        return html.table(COLUMNS, [cells(self)], longest=html.LONGEST_TEXT)
 
 
 def cells(message: Message) -> tuple[object, str, str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections import deque
 
-from .. import _html
 from .._lists.read_items import SHOWN
 from .._models.human_requests import request_text
 from .._models.messages import COLUMNS, cells
+from .._notebook import html
 from .rows import known
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ _AGENT_COLUMNS = ("Agent", "Id", "Last run")
 
 def of_run(run: Any) -> str:
     """Return a table of the fields of a run, as far as they have been read."""
-    return _html.fields(f"run {run.id}", run_fields(run))
+    return html.fields(f"run {run.id}", run_fields(run))
 
 
 def run_fields(run: Any) -> list[tuple[str, object]]:
@@ -65,13 +65,13 @@ def of_runs(read: ReadItems, total: int | None) -> str:
         )
         for run in read.items
     ]
-    return _html.table(_RUN_COLUMNS, rows, read.caption(total))
+    return html.table(_RUN_COLUMNS, rows, read.caption(total))
 
 
 def of_agents(read: ReadItems, total: int | None) -> str:
     """Return a table of the agents of a list."""
     rows = [(agent.name, agent.id, agent.last_run_at) for agent in read.items]
-    return _html.table(_AGENT_COLUMNS, rows, read.caption(total))
+    return html.table(_AGENT_COLUMNS, rows, read.caption(total))
 
 
 def of_event(kind: str, run: Any, message: Message | None, request: HumanRequest | None) -> str:
@@ -82,7 +82,7 @@ def of_event(kind: str, run: Any, message: Message | None, request: HumanRequest
         pairs.append((role, text))
     if request is not None:
         pairs.append(("request", request_text(request)))
-    return _html.fields(f"event {kind}", pairs)
+    return html.fields(f"event {kind}", pairs)
 
 
 class Conversation:
@@ -110,13 +110,13 @@ class Conversation:
 
     def _repr_html_(self) -> str:
         rows = map(cells, tuple(self._latest))
-        return _html.table(COLUMNS, rows, self.describe(), _LONGEST_SHOWN)
+        return html.table(COLUMNS, rows, self.describe(), _LONGEST_SHOWN)
 
 
 def of_result(index: int, key: str | None, value: object, run: Any) -> str:
     """Return a table of the fields of a result: the input, and its run."""
     pairs = [("key", key), ("input", input_text(value)), ("run", run.id), *run_fields(run)]
-    return _html.fields(f"result {index}", pairs)
+    return html.fields(f"result {index}", pairs)
 
 
 def of_results(progress: Progress, latest: Sequence[tuple[int, object, Any]]) -> str:
@@ -132,14 +132,14 @@ def of_results(progress: Progress, latest: Sequence[tuple[int, object, Any]]) ->
         (str(index), input_text(value), run.id, run.status, _end_of(run))
         for index, value, run in latest
     ]
-    return _html.table(_RESULT_COLUMNS, rows, caption)
+    return html.table(_RESULT_COLUMNS, rows, caption)
 
 
 def result_line(index: int, key: str | None, run: Any) -> str:
     """Return a result as a line of text."""
     name = str(index) if key is None else f"{index} ({key})"
     text = f"{name}: run {run.id} {run.status}: {_end_of(run)}"
-    return _html.cut(" ".join(text.split()), _LONGEST_LINE)
+    return html.cut(" ".join(text.split()), _LONGEST_LINE)
 
 
 def _end_of(run: Any) -> str:

@@ -61,7 +61,7 @@ class Results(ClosableIterator[Result[Run]]):
             MapIncomplete: at the end: some inputs have no finished run.
             DuvoError: runs cannot be started or read.
         """
-        from .._live import Live
+        from .._notebook.live import Live
         from .html import result_line
 
         shown = self._shown

@@ -295,7 +295,7 @@ class Run:
             WaitTimeout: time is up.
             DuvoError: the conversation cannot be read.
         """
-        from .._live import Live
+        from .._notebook.live import Live
         from .html import Conversation
 
         followed = self.messages(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from duvo._live import Live
+from duvo._notebook.live import Live
 from tests.support.notebook import Notebook, View
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_a_process_without_stdout_shows_nothing(monkeypatch: pytest.MonkeyPatch)
 def test_showing_does_not_load_ipython() -> None:
     code = """
 import sys
-from duvo._live import Live
+from duvo._notebook.live import Live
 with Live(object()) as live:
     live.add("line")
 assert not [name for name in sys.modules if name.startswith(("IPython", "ipykernel"))]
@@ -153,4 +153,4 @@ def test_nothing_else_of_the_sdk_prints() -> None:
         if (isinstance(node, ast.Call) and ast.unparse(node.func) == "print")
         or (isinstance(node, ast.Attribute) and ast.unparse(node) in ("sys.stdout.write",))
     }
-    assert printing == {"_live.py"}
+    assert printing == {"_notebook/live.py"}

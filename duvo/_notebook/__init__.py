@@ -1,0 +1,1 @@
+"""What notebooks show: tables, and output that changes."""
