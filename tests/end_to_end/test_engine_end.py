@@ -158,7 +158,9 @@ sys.exit(7)
 def test_agents_that_ignore_their_end_do_not_keep_a_program_from_its_end() -> None:
     command = [sys.executable, "-c", SWALLOWING]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (7, "")
+    # Agents that call without a pause block the event loop, which is logged after five seconds.
+    errors = [line for line in done.stderr.splitlines() if "has blocked the engine" not in line]
+    assert (done.returncode, errors) == (7, [])
     # Five, and what a busy machine takes.
     assert time.monotonic() - float(done.stdout) < 15
 
