@@ -25,10 +25,13 @@ import asyncio, subprocess
 from duvo.local import agent
 
 # The first time, it fails at a signal, or some time later; the second time, it succeeds.
+# A shell does not wait for `wait` to end before it runs a trap.
 PROGRAM = '''
-    trap "sleep $DELAY; exit 1" INT TERM
+    trap 'kill $! 2> /dev/null; sleep $DELAY; exit 1' INT TERM
     echo >> $0
-    test $(wc -l < $0) = 2 || sleep 60
+    test $(wc -l < $0) = 2 && exit
+    sleep 60 > /dev/null 2>&1 &
+    wait
 '''
 
 def convert(file):
