@@ -16,7 +16,7 @@ LONGEST_TEXT = 10_000
 """Maximum number of characters in a field of a single thing."""
 
 _LEFT = "text-align: left; vertical-align: top"
-_TEXT = f"{_LEFT}; white-space: pre-wrap; overflow-wrap: anywhere"
+_TEXT = f"{_LEFT}; white-space: pre-wrap; overflow-wrap: break-word"
 
 
 def table(
