@@ -74,8 +74,11 @@ def _command(command: str) -> Iterator[str]:
     if parser.epilog:
         for part in parser.epilog.split("\n\n"):
             title, _, text = part.partition("\n")
-            if title == "examples:":
-                yield "```text\n" + "\n".join(line[2:] for line in text.splitlines()) + "\n```"
+            lines = text.splitlines()
+            if lines and all(line.startswith("  ") for line in lines):
+                if title != "examples:":
+                    yield f"{title[:1].upper()}{title[1:]}\n"
+                yield "```text\n" + "\n".join(line[2:] for line in lines) + "\n```"
             else:
                 yield part
             yield ""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, NoReturn
 
+    from .input.variables import Variables
+
 _NAMES = ("COLUMN", "FILE", "FILE|URL", "H", "ID", "NAME", "URL")
 """Metavars of options that take no empty text: it comes from a variable that is not set."""
 
@@ -42,6 +44,8 @@ class Parser(argparse.ArgumentParser):
         self.command = command
         self.timeout_help = ONE_REQUEST
         """Help of `--timeout`, whose meaning depends on the command."""
+        self.variables: Variables | None = None
+        """The variables by which options may be given."""
 
     def explain(self, text: str = "", *, examples: str = "", notes: str = "") -> None:
         """Extend the help: `text` follows its first line, examples and notes end it."""
@@ -49,6 +53,13 @@ class Parser(argparse.ArgumentParser):
             self.description = f"{self.description}\n\n{text}"
         parts = [f"examples:\n{_indented(examples)}" if examples else "", notes]
         self.epilog = "\n\n".join(part for part in parts if part)
+
+    def read_environment(self, prefix: str) -> None:
+        """Let the options that were added so far be given by variables with this prefix too."""
+        from .input.variables import Variables
+
+        options = [action for action in self._actions if action.option_strings]
+        self.variables = Variables(prefix, [one for one in options if one.dest != "help"])
 
     def error(self, message: str) -> NoReturn:
         """Raise argparse's error as a `UsageError`."""
@@ -72,7 +83,10 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv: list[str]) -> argparse.Namespace:
         """Parse the command's arguments; options and values may come in any order."""
-        args = self.parse_intermixed_args(self._with_values_attached(argv))
+        words = self._with_values_attached(argv)
+        variables = self._use_variables(words)
+        args = self.parse_intermixed_args(words)
+        args.variables = variables
         for action in self._actions:
             value = getattr(args, action.dest, None)
             if action.metavar in _NAMES and value is not None:
@@ -87,6 +101,14 @@ class Parser(argparse.ArgumentParser):
         if args.json and getattr(args, "ids_only", False):
             self.error("-q does not go with --json")
         return args
+
+    def _use_variables(self, words: list[str]) -> list[str]:
+        if self.variables is None:
+            return []
+        try:
+            return self.variables.use({word.partition("=")[0] for word in words})
+        except ValueError as error:
+            self.error(str(error))
 
     def _with_values_attached(self, argv: list[str]) -> list[str]:
         # argparse takes a value such as "-1=x" for an option unless it is attached, and

@@ -14,7 +14,7 @@ import duvo
 from duvo import local
 
 from ..engine import log, reloading
-from ..engine.server import check_port, default_database, say_stopping, serving, show
+from ..engine.server import default_database, port, say_stopping, serving, show
 from ..engine.signals import Signals
 from ..engine.stdout import kept_from_agents
 from ..errors import UsageError
@@ -26,7 +26,7 @@ def register(parser: Parser) -> None:
     parser.usage = "duvo dev [OPTION …] [FILE.py …] [-- COMMAND …]"
     parser.add_argument("files", nargs="*", metavar="FILE.py", help="a file with agents")
     parser.add_argument(
-        "--port", type=count, metavar="N", help="the port (7411, or the next free one)"
+        "--port", type=port, metavar="N", help="the port (7411, or the next free one)"
     )
     parser.add_argument("--database", metavar="FILE|URL", help="an SQLite file, or postgresql://…")
     parser.add_argument(
@@ -59,7 +59,6 @@ duvo dev agents.py -- pytest
 def run(args: Namespace) -> int:
     if args.program == []:
         raise UsageError("give a COMMAND after --", "dev")
-    check_port(args, "dev")
     # The program shows its runs itself.
     log.show(debug=args.debug, quiet=args.quiet or args.program is not None)
     with kept_from_agents():
@@ -91,8 +90,8 @@ def _run_program(args: Namespace, program: list[str]) -> int:
     clean_up = partial(shutil.rmtree, folder, ignore_errors=True)
     try:
         database = args.database or str(Path(folder) / "engine.sqlite")
-        port = 0 if args.port is None else args.port
-        make = partial(_make, args, local.AgentFiles(args.files), database, port)
+        free_port = 0 if args.port is None else args.port
+        make = partial(_make, args, local.AgentFiles(args.files), database, free_port)
         with serving(make, signals, clean_up) as server:
             settings = {
                 "DUVO_API_KEY": server.api_key,

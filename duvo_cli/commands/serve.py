@@ -9,11 +9,12 @@ from functools import partial
 from duvo import local
 
 from ..engine import log
-from ..engine.server import check_port, default_database, say_stopping, serving, show
+from ..engine.server import default_database, port, say_stopping, serving, show
+from ..engine.service import READY, STOPPING, ServiceManager
 from ..engine.signals import Signals
 from ..engine.stdout import kept_from_agents
-from ..errors import UsageError
-from ..parser import Parser, count
+from ..errors import CommandFailed, UsageError
+from ..parser import Parser
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 _RELOADING = getattr(signal, "SIGHUP", None)
@@ -32,7 +33,7 @@ def register(parser: Parser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="H", help="the address to listen on (127.0.0.1)"
     )
-    parser.add_argument("--port", type=count, metavar="N", help="the port (7411)")
+    parser.add_argument("--port", type=port, metavar="N", help="the port (7411)")
     parser.add_argument("--tls-cert", metavar="FILE", help="the certificate, in PEM format")
     parser.add_argument("--tls-key", metavar="FILE", help="the certificate's key, in PEM format")
     parser.add_argument(
@@ -47,6 +48,8 @@ def register(parser: Parser) -> None:
         default="text",
         help="the format of the log on stderr (text)",
     )
+    parser.read_environment("DUVO_SERVE_")
+    assert parser.variables is not None
     parser.explain(
         "Serves the agents of the files until SIGTERM or Ctrl-C. Unfinished runs\n"
         "continue at the next start. Several servers can share one PostgreSQL database\n"
@@ -62,19 +65,30 @@ duvo serve agents.py --keys-file keys.txt
 duvo serve agents.py --keys-file keys.txt --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
 duvo serve agents.py --keys-file keys.txt --database postgresql://duvo@db.internal/duvo
 """,
+        notes=f"options by environment variables:\n{parser.variables.help()}\n\n"
+        "An option on the command line takes precedence, and an empty variable counts as\n"
+        "not set. 1 stands for an option without a value, and 0 for its absence.\n\n"
+        "As a service of systemd with Type=notify, the server reports when it is ready.",
     )
 
 
 def run(args: Namespace) -> int:
-    check_port(args, "serve")
-    if (args.tls_cert is None) != (args.tls_key is None):
-        raise UsageError("--tls-cert and --tls-key go together", "serve")
-    log.show(debug=args.debug, quiet=args.quiet, timed=args.log_format)
-    with kept_from_agents():
-        return _serve(args)
+    # Before any program is started.
+    manager = ServiceManager()
+    try:
+        if (args.tls_cert is None) != (args.tls_key is None):
+            raise UsageError("--tls-cert and --tls-key go together", "serve")
+        log.show(debug=args.debug, quiet=args.quiet, timed=args.log_format)
+        with kept_from_agents():
+            return _serve(args, manager)
+    except CommandFailed as error:
+        if not args.variables:
+            raise
+        names = ", ".join(args.variables)
+        raise CommandFailed(f"{error} (set in the environment: {names})", error.code) from None
 
 
-def _serve(args: Namespace) -> int:
+def _serve(args: Namespace, manager: ServiceManager) -> int:
     signals = Signals()
     with serving(partial(_make, args), signals, ended_by=_ENDING) as server:
         facts = [
@@ -84,8 +98,10 @@ def _serve(args: Namespace) -> int:
         ]
         reloads = "; SIGHUP reloads the keys" if _RELOADING is not None else ""
         show(args, server, facts, [f"Ctrl-C stops it{reloads}."])
+        manager.report(READY)
         while signals.wait() == _RELOADING:
             _reload(server, "the keys and the certificate" if args.tls_cert else "the keys")
+        manager.report(STOPPING)
         if server.failure is not None:
             return 1
         say_stopping("unfinished runs stay as they are")

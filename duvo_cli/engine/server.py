@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from duvo import local
 
-from ..errors import CommandFailed, UsageError
+from ..errors import CommandFailed
 from ..output import json, terminal
+from ..parser import count
 from . import log
 from .signals import ENDING, Signals, end_within
 
@@ -19,10 +20,12 @@ _CLOSE_TIMEOUT = 4.0
 _END_TIMEOUT = 4.3
 
 
-def check_port(args: Namespace, command: str) -> None:
-    """Refuse a port above 65535."""
-    if args.port is not None and args.port > 65535:
-        raise UsageError(f"--port is at most 65535, not {args.port}", command)
+def port(text: str) -> int:
+    """An argument type: the number of a port, or 0."""
+    number = count(text)
+    if number > 65535:
+        raise ArgumentTypeError(f"{text!r} is above 65535")
+    return number
 
 
 @contextmanager

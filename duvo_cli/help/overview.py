@@ -47,6 +47,10 @@ Environment
   DUVO_PROFILE       the profile to use instead of the default
   DUVO_CONFIG_DIR    the directory of profiles.toml
   DUVO_STATE_DIR     the directory of the files of `duvo dev` and `duvo serve`
+  DUVO_SERVE_KEYS_FILE, DUVO_SERVE_DATABASE, DUVO_SERVE_HOST, DUVO_SERVE_PORT,
+  DUVO_SERVE_TLS_CERT, DUVO_SERVE_TLS_KEY, DUVO_SERVE_INSECURE, DUVO_SERVE_QUIET,
+  DUVO_SERVE_LOG_FORMAT
+                     the options of `duvo serve` of these names
   DUVO_DEBUG         1 is the same as --debug
   NO_COLOR           if not empty, no colours
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY

@@ -379,7 +379,7 @@ def test_an_unusable_address_is_one_line_that_names_it_and_the_flag(
     assert port in line
     assert "127.0.0.1" in line
     assert "--port" in line
-    assert "--port is at most 65535, not 70000" in error_of("--port", "70000")
+    assert "--port: '70000' is above 65535" in error_of("--port", "70000")
     assert "--keys-file" in refused(run_duvo_unconfigured("serve", agents_to_serve))
     assert "FILE.py" in refused(run_duvo_unconfigured("serve", "--keys-file", str(keys_file)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -104,6 +105,9 @@ def test_a_command_of_the_docs_runs(
         command = re.sub(r"\bRUN\b", waiting_run(engine), command)
     for file in re.findall(r"\b\w+\.py\b", command):
         (tmp_path / file).write_text(source_of(file))
+    for file in re.findall(r"'file:(\w+\.sqlite)\?", command):
+        # test_engine_backup.py runs it on the database of an engine at work.
+        sqlite3.connect(tmp_path / file).close()
     for file in re.findall(r"--input (\w+\.csv)\b", command):
         (tmp_path / file).write_text(rows_of(file))
     # The package is installed here already, in the version under test.

@@ -17,9 +17,11 @@ import yaml
 
 from duvo_cli import parser, registry
 from tests.servers.serve_process import ServeProcess
+from tests.support.command import DUVO
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "several-machines.md").read_text()
+UNIT = (DOCS / "duvo.service").read_text()
 
 
 @pytest.fixture
@@ -58,9 +60,24 @@ def test_the_commands_of_the_compose_file_are_accepted(
     ]
 
 
-def test_the_command_of_the_systemd_service_is_accepted() -> None:
-    (command,) = re.findall(r"^ExecStart=/opt/duvo/bin/(.*)$", PAGE, re.MULTILINE)
-    accepted(shlex.split(command))
+def test_the_systemd_unit_has_options_that_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for setting in re.findall(r"^Environment=(.*)$", UNIT, re.MULTILINE):
+        monkeypatch.setenv(*setting.split("=", 1))
+    (command,) = re.findall(r"^ExecStart=/opt/duvo/bin/(.*)$", UNIT, re.MULTILINE)
+    args = accepted(shlex.split(command))
+    named = set(re.findall(r"DUVO_SERVE_\w+", UNIT))
+    assert set(args.variables) == named
+    assert (args.host, args.database) == ("10.0.0.11", "postgresql://duvo@db.internal/duvo")
+
+
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd is not installed")
+    unit = tmp_path / "duvo.service"
+    unit.write_text(UNIT.replace("/opt/duvo/bin/duvo", DUVO))
+    done = subprocess.run([program, "verify", str(unit)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_the_secrets_that_the_page_creates_are_private(tmp_path: Path) -> None:
@@ -101,4 +118,5 @@ def test_the_metrics_of_the_page_are_those_that_are_served(
     served.health()
     names = {name[0] for name in served.metrics() if name[0].startswith("duvo_")}
     names = {re.sub("_(bucket|sum|count)$", "", name) for name in names if "_created" not in name}
-    assert set(re.findall(r"^\| `(duvo_\w+)` \|", PAGE, re.MULTILINE)) == names
+    page = (DOCS / "metrics.md").read_text()
+    assert set(re.findall(r"^\| `(duvo_\w+)` \|", page, re.MULTILINE)) == names
