@@ -147,6 +147,46 @@ def test_dev_loads_files_again_when_they_or_their_neighbours_change(tmp_path: Pa
         assert dev.process.wait(timeout=20) == 0
 
 
+SLOW = """
+import time
+from pathlib import Path
+
+here = Path(__file__).parent
+(here / "loading").touch()
+while not (here / "finish").exists():
+    time.sleep(0.01)
+GREETING = "two"
+"""
+
+
+def test_dev_serves_the_old_agents_while_a_changed_file_is_loading(tmp_path: Path) -> None:
+    file, helper = tmp_path / "agents.py", tmp_path / "helper.py"
+    file.write_text(AGENTS)
+    helper.write_text("GREETING = 'one'\n")
+    with running_dev(tmp_path, str(file), "--json") as dev:
+        api = dev.api()
+        helper.write_text(SLOW)
+        wait_for((tmp_path / "loading").exists)
+        assert answer(dev, api) == "one"
+        (tmp_path / "finish").touch()
+        wait_for(lambda: answer(dev, api) == "two")
+
+
+def test_without_the_package_watchfiles_dev_says_that_nothing_is_loaded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, packages = tmp_path / "agents.py", tmp_path / "packages"
+    file.write_text(AGENTS)
+    (tmp_path / "helper.py").write_text("GREETING = 'one'\n")
+    packages.mkdir()
+    (packages / "watchfiles.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", str(packages))
+    errors = tmp_path / "stderr.txt"
+    with running_dev(tmp_path, str(file), "--json") as dev:
+        wait_for(lambda: "watchfiles is missing; install it: pip install" in errors.read_text())
+        assert answer(dev, dev.api()) == "one"
+
+
 def test_dev_does_not_load_files_again_on_request(tmp_path: Path) -> None:
     file, helper = tmp_path / "agents.py", tmp_path / "helper.py"
     file.write_text(AGENTS)
