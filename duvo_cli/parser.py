@@ -99,7 +99,7 @@ class Parser(argparse.ArgumentParser):
                 setattr(args, action.dest, _expanded(value))
         args.json = args.json or args.jq is not None
         if args.json and getattr(args, "ids_only", False):
-            self.error("-q does not go with --json")
+            self.error("-q does not go with --json or --jq")
         return args
 
     def _use_variables(self, words: list[str]) -> list[str]:

@@ -44,9 +44,13 @@ _WORDS_OF_OTHERS = {
     **dict.fromkeys(("cancel", "kill"), "stop"),
     **dict.fromkeys(("show", "describe"), "get"),
     **dict.fromkeys(("new", "create", "run"), "start"),
-    "ls": "list",
+    **dict.fromkeys(("ls", "ps"), "list"),
+    **dict.fromkeys(("delete", "rm"), "remove"),
 }
 """Words of other tools for the last word of a command."""
+
+_WITHOUT_GROUP = {**dict.fromkeys(("login", "auth"), "profiles add"), "version": "--version"}
+"""What first words of other tools mean here."""
 
 OPTIONS_WITH_VALUE = frozenset({"--jq", "--profile", "--team", "--base-url", "--timeout"})
 
@@ -96,7 +100,16 @@ def _unknown(name: str, group: str, later: str) -> UsageError:
     from difflib import get_close_matches
 
     word = name.rpartition(" ")[2]
-    meant = f"{group or later} {_WORDS_OF_OTHERS.get(word, word)}".strip()
-    close = [meant] if meant in COMMANDS else get_close_matches(name, [*GROUPS, *COMMANDS], 1)
+    meant = f"{group or later or 'runs'} {_WORDS_OF_OTHERS.get(word, word)}"
+    if not group and word in _WITHOUT_GROUP:
+        close = [_WITHOUT_GROUP[word]]
+    elif not group and (near := get_close_matches(word, GROUPS, 1, 0.8)):
+        close = near
+    elif meant in COMMANDS:
+        close = [meant]
+    elif group:
+        close = [f"{group} {like}" for like in get_close_matches(word, commands_of(group), 1)]
+    else:
+        close = get_close_matches(word, [*GROUPS, *COMMANDS], 1)
     hint = f" (did you mean `duvo {close[0]}`?)" if close else ""
     return UsageError(f"unknown command {name!r}{hint}", group)

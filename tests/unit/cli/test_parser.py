@@ -41,6 +41,15 @@ def test_the_command_is_found_after_options(line, name, arguments):
         ("runs create", "runs start"),
         ("get runs", "runs get"),
         ("ls --json agents", "agents list"),
+        ("logs x", "runs messages"),
+        ("ps", "runs list"),
+        ("stop x", "runs stop"),
+        ("profiles delete x", "profiles remove"),
+        ("auth login", "profiles add"),
+        ("login", "profiles add"),
+        ("version", "--version"),
+        ("run list", "runs"),
+        ("agent list", "agents"),
     ],
 )
 def test_a_word_of_another_tool_suggests_the_command(line, meant):
@@ -74,6 +83,13 @@ def test_unknown_options_are_reported_before_missing_arguments(command, line, er
 def test_an_unknown_command_suggests_a_similar_one():
     with pytest.raises(UsageError, match="did you mean `duvo runs messages`"):
         registry.find(["runs", "mesages"])
+
+
+@pytest.mark.parametrize("line", ["runs delete x", "runs rm", "agents remove x", "nonsense"])
+def test_an_unknown_command_without_a_counterpart_suggests_nothing(line):
+    with pytest.raises(UsageError) as caught:
+        registry.find(line.split())
+    assert "did you mean" not in str(caught.value)
 
 
 def test_the_registry_knows_which_common_options_take_a_value():
@@ -326,5 +342,5 @@ def test_white_space_around_a_setting_is_ignored(line, name, value):
 @pytest.mark.parametrize("option", ["--json", "--jq ."])
 def test_ids_alone_and_json_are_refused_before_anything_is_sent(line, option):
     command, _, arguments = registry.find(shlex.split(f"{line} {option}"))
-    with pytest.raises(UsageError, match="-q does not go with --json"):
+    with pytest.raises(UsageError, match="-q does not go with --json or --jq"):
         parser.parser_of(command).parse(arguments)
