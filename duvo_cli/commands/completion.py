@@ -19,7 +19,8 @@ _SCRIPTS = {
 """For each shell the script, and where its users keep such: by a variable or in HOME."""
 
 _HINTS = {
-    "bash": "it needs the package bash-completion, and a new shell",
+    "bash": "with the package bash-completion, it works in every new shell; without it, add "
+    "`. {file}` to ~/.bashrc",
     "zsh": "add `fpath=({folder} $fpath)` to ~/.zshrc, before compinit, and start a new shell",
     "fish": "it works in every new shell",
 }
@@ -55,6 +56,6 @@ def run(args: Namespace) -> int:
         raise CommandFailed(f"there is no home directory: set {variable} to a directory") from None
     except OSError as error:
         raise CommandFailed(f"cannot write {file}: {error.strerror}") from None
-    hint = _HINTS[args.shell].format(folder=file.parent)
+    hint = _HINTS[args.shell].format(folder=file.parent, file=file)
     terminal.write(f"the completion script for {args.shell} is in {file}; {hint}")
     return 0

@@ -13,6 +13,9 @@ from . import human_request, terminal
 from .table import cut, displayed, wrapped
 from .terminal import Paint, harmless, in_one_line
 
+_ASKING = frozenset({"ask_question", "request_approval"})
+"""The tools of the engine that ask a human; the request shows their questions."""
+
 _COLOURS = {
     "user": "blue",
     "assistant": "green",
@@ -70,7 +73,8 @@ class Conversation:
             return "request", _COLOURS["request"], lines
         if message.tool_call is not None:
             name = in_one_line(message.tool_call.name)
-            return "tool", "dim", _shortened(f"→ {name} {harmless(message.content)}")
+            text = _asked(message.tool_call) or message.content
+            return "tool", "dim", _shortened(f"→ {name} {harmless(text)}")
         if message.tool_result is not None:
             if message.tool_result.error:
                 return "tool", "red", _shortened(f"✗ {harmless(message.content)}")
@@ -96,6 +100,15 @@ def printer(args: Namespace) -> Callable[[duvo.Message], None]:
     stdout = sys.stdout
     conversation = Conversation(args, terminal.paint_for(stdout), terminal.width(stdout))
     return lambda message: terminal.write("\n".join(conversation.lines(message)))
+
+
+def _asked(call: duvo.ToolCall) -> str:
+    """Title and description of a request, or "" for any other call."""
+    arguments = call.arguments
+    if call.name not in _ASKING or not isinstance(arguments, dict) or not arguments.get("title"):
+        return ""
+    parts = (arguments["title"], arguments.get("description"))
+    return "\n".join(str(part) for part in parts if part)
 
 
 def _shortened(text: str, most: int = _MOST_OF_A_TOOL) -> list[str]:

@@ -422,6 +422,8 @@ def test_a_script_is_installed_where_its_shell_looks(
     done = run_duvo_unconfigured("completion", shell, "--install", **{variable: str(tmp_path)})
     assert (done.returncode, done.stderr) == (0, "")
     assert str(tmp_path / place) in done.stdout
+    if shell == "bash":
+        assert f"`. {tmp_path / place}`" in done.stdout
     assert (tmp_path / place).read_text() == printed.stdout
     (tmp_path / "file").touch()
     blocked = {variable: str(tmp_path / "file")}

@@ -51,7 +51,8 @@ def test_inbox_as_json_is_one_document(fake_api: FakeAPI, run_duvo_with_fake_api
         "data": [],
         "total": 0,
     }
-    assert run_duvo_with_fake_api("runs", "inbox").stdout == "no pending human requests\n"
+    none = run_duvo_with_fake_api("runs", "inbox")
+    assert (none.stdout, none.stderr) == ("", "duvo: no pending human requests\n")
     (run_id,) = asking(fake_api)
     document = json.loads(run_duvo_with_fake_api("runs", "inbox", "--json").stdout)
     run, request = fake_api.runs[run_id], fake_api.pending[run_id]

@@ -130,6 +130,7 @@ def test_a_key_is_checked_before_it_is_saved(
     add = ("profiles", "add", "work", "--base-url", fake_api.base_url)
     refused = run_duvo_unconfigured(*add, input="dv_another_key")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
+    assert refused.stderr.startswith("duvo: profile work was not saved: ")
     assert json.loads(run_duvo_unconfigured("profiles", "list", "--json").stdout)["profiles"] == []
     saved = run_duvo_unconfigured(*add, input=KEY)
     assert saved.returncode == 0

@@ -42,6 +42,7 @@ def test_get_shows_the_run_and_its_pending_request(
     assert "Post INV-1042?" in done.stdout
     assert f"approve: duvo runs respond {run_id} --approve" in done.stdout
     assert "\x1b" not in done.stdout
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("place", ["before", "between", "after"])

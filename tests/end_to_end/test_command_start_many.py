@@ -612,6 +612,30 @@ def test_a_delimiter_that_is_given_is_not_looked_for(
 
 
 @pytest.mark.parametrize(
+    ("text", "given", "hinted"),
+    [
+        ("number~supplier\n1~ACME\n2~Bolt\n", (), True),
+        ("number~supplier\n1~A, B\n2~C, D\n", (), True),
+        ("number~supplier\n1~ACME\n2~Bolt\n", ("--delimiter", ";"), False),
+        ("numero,supplier\n1,ACME\n2,Bolt\n", (), False),
+    ],
+)
+def test_rows_whose_delimiter_was_not_found_out_are_refused_with_the_option_that_names_it(
+    text: str,
+    given: tuple[str, ...],
+    hinted: bool,
+    run_duvo_unconfigured: Command,
+    folder: Path,
+) -> None:
+    (folder / "rows.csv").write_text(text)
+    words = ["runs", "start-many", "--agent", "A", "--input", str(folder / "rows.csv"), "--dry-run"]
+    done = run_duvo_unconfigured(*words, "--message-template", "{number}", *given)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("nothing was started") is not hinted
+    assert ("--delimiter names it" in done.stderr) is hinted
+
+
+@pytest.mark.parametrize(
     ("name", "text", "message", "said"),
     [
         ("a.csv", "number;amount\r\n1;12,50\r\n;\r\n", "1: 12,50", "CSV separated by semicolons"),

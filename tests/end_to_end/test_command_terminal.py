@@ -339,6 +339,17 @@ def test_stop_asks_for_confirmation_in_a_terminal(
         assert tty.end() == 0
 
 
+def test_stop_names_a_run_once_whose_title_is_its_agents_name(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    run_id = fake_api.start()
+    fake_api.runs[run_id]["title"] = "Invoice approver"
+    with terminal(run_duvo_with_fake_api, "runs", "stop", run_id) as tty:
+        tty.expect(rf"Stop run {run_id[:8]} \(Invoice approver, running\)\? \[y/N\] ")
+        tty.type("n\n")
+        assert tty.end() == 1
+
+
 def test_stop_asks_once_for_several_runs(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:

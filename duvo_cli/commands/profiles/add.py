@@ -8,7 +8,7 @@ from argparse import Namespace
 import duvo
 
 from ...client import USER_AGENT
-from ...errors import CommandFailed, UsageError
+from ...errors import NO_ACCESS, CommandFailed, UsageError
 from ...input import text
 from ...output import details, terminal
 from ...parser import Parser, identifier
@@ -79,6 +79,9 @@ def _check(args: Namespace, key: str) -> None:
         client.teams.list()
     except (duvo.ConnectionError, duvo.TimeoutError, duvo.ServerError, duvo.RateLimited) as error:
         terminal.say(f"the key could not be checked: {error}")
+    except duvo.AuthenticationError as error:
+        name = terminal.in_one_line(args.name)
+        raise CommandFailed(f"profile {name} was not saved: {error}", NO_ACCESS) from None
 
 
 def _key(args: Namespace) -> str:

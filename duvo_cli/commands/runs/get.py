@@ -35,7 +35,9 @@ def _show(client: duvo.Client, found: duvo.Run, args: Namespace) -> int:
     else:
         # One look, which reads the answer of a run that has ended as well.
         try:
-            found.wait(timeout=0, on_request="leave")
+            # A pending request is shown below, and not logged.
+            with contextlib.suppress(duvo.HumanRequestPending):
+                found.wait(timeout=0, on_request="raise")
         except duvo.WaitTimeout as error:
             if not error.was_read:
                 raise (error.__cause__ or error) from None

@@ -62,7 +62,7 @@ def _show(client: duvo.Client, args: Namespace) -> int:
         data = [run.to_dict() for run in found]
         json.print_document({"data": data, "total": len(data)})
     elif not found:
-        terminal.write("no pending human requests")
+        terminal.say("no pending human requests")
     return 0
 
 

@@ -126,7 +126,7 @@ def run(args: Namespace) -> int:
     with Table(name, stream, columns=columns, delimiter=args.delimiter) as table:
         if not table.is_plain and args.delimiter is None:
             terminal.say(f"reading {table.name} as {table.format.description}")
-        total = _checked(table, message, key)
+        total = _checked(table, message, key, has_delimiter=args.delimiter is not None)
         if not total:
             terminal.say(f"{table.name} has no rows; nothing was started")
             return 0
@@ -156,8 +156,8 @@ def _message(args: Namespace) -> StartMessage:
         raise UsageError(f"--message-template: {error}", _COMMAND) from None
 
 
-def _checked(table: Table, message: StartMessage, key: Key | None) -> int:
-    """The number of runs that the rows make."""
+def _checked(table: Table, message: StartMessage, key: Key | None, *, has_delimiter: bool) -> int:
+    """The number of runs that the rows make; `has_delimiter`: by --delimiter."""
     from duvo._tables.check import BadRows, check
 
     try:
@@ -165,12 +165,23 @@ def _checked(table: Table, message: StartMessage, key: Key | None) -> int:
     except BadRows as error:
         for line in error.details:
             terminal.say(line)
-        raise CommandFailed(f"{error}; nothing was started") from None
+        hint = "" if has_delimiter else _hint(table)
+        raise CommandFailed(f"{error}; nothing was started{hint}") from None
     if runs < rows:
         terminal.say(
             f"{rows - runs} of {rows} rows repeat the key of an earlier row, and share its run"
         )
     return runs
+
+
+def _hint(table: Table) -> str:
+    """What to do about a CSV that seems to have a single column."""
+    from duvo._tables.rows import Row
+
+    row = next((row for row in table.rows() if isinstance(row, Row)), None)
+    if table.format.kind != "csv" or (row is not None and len(row.value) > 1):
+        return ""
+    return "; if another character separates its columns, --delimiter names it"
 
 
 def _journal(args: Namespace, table: Table) -> Path:

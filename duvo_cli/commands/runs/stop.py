@@ -73,7 +73,7 @@ def _described(client: duvo.Client, handle: duvo.Run) -> str:
             listed = next((run for run in newest if run.id == handle.id), handle)
         except duvo.DuvoError:
             pass
-    words = (listed.agent_name or handle.agent_id, listed.title)
+    words = dict.fromkeys((listed.agent_name or handle.agent_id, listed.title))
     names = "".join(f"{terminal.in_one_line(word)}, " for word in words if word)
     return f"run {handle.id[:8]} ({names}{handle.status})"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from datetime import datetime, timezone
 
 import pytest
@@ -82,6 +83,21 @@ def test_tool_calls_results_and_errors_have_different_marks():
     assert lines(message("boom", type="tool_result", tool_result=failed, **tool)) == [
         "          tool       ✗ boom"
     ]
+
+
+def test_a_call_that_asks_a_human_shows_what_the_request_does_not_repeat():
+    arguments = {"title": "2 questions", "questions": [{"question": "Where to?"}]}
+    arguments["description"] = "For March\nor April"
+    call = ToolCall(id="c", name="ask_question", arguments=arguments)
+    text = json.dumps(arguments)
+    assert lines(message(text, type="tool_call", role="tool", tool_call=call)) == [
+        "          tool       → ask_question 2 questions",
+        "                     For March",
+        "                     or April",
+    ]
+    other = ToolCall(id="c", name="ask_question", arguments={"question": "Where to?"})
+    (line,) = lines(message('{"a": 1}', type="tool_call", role="tool", tool_call=other))
+    assert line.endswith('→ ask_question {"a": 1}')
 
 
 def test_a_long_tool_result_is_shortened_with_a_note():
