@@ -14,7 +14,7 @@ from .table import cut, displayed, wrapped
 from .terminal import Paint, harmless, in_one_line
 
 _ASKING = frozenset({"ask_question", "request_approval"})
-"""The tools of the engine that ask a human; the request shows their questions."""
+"""The tools of the engine that ask a human; results of questions name them beside the answers."""
 
 _COLOURS = {
     "user": "blue",
@@ -73,8 +73,8 @@ class Conversation:
             return "request", _COLOURS["request"], lines
         if message.tool_call is not None:
             name = in_one_line(message.tool_call.name)
-            text = _asked(message.tool_call) or message.content
-            return "tool", "dim", _shortened(f"→ {name} {harmless(text)}")
+            text = harmless(_arguments(message.tool_call, message.content))
+            return "tool", "dim", _shortened(f"→ {name} {text}")
         if message.tool_result is not None:
             if message.tool_result.error:
                 return "tool", "red", _shortened(f"✗ {harmless(message.content)}")
@@ -102,13 +102,13 @@ def printer(args: Namespace) -> Callable[[duvo.Message], None]:
     return lambda message: terminal.write("\n".join(conversation.lines(message)))
 
 
-def _asked(call: duvo.ToolCall) -> str:
-    """Title and description of a request, or "" for any other call."""
+def _arguments(call: duvo.ToolCall, content: str) -> str:
+    """The arguments as JSON; of a call that asks, title and description without the questions."""
     arguments = call.arguments
     if call.name not in _ASKING or not isinstance(arguments, dict) or not arguments.get("title"):
-        return ""
-    parts = (arguments["title"], arguments.get("description"))
-    return "\n".join(str(part) for part in parts if part)
+        return content
+    title = "" if arguments.get("questions") else str(arguments["title"])
+    return "\n".join(part for part in (title, str(arguments.get("description") or "")) if part)
 
 
 def _shortened(text: str, most: int = _MOST_OF_A_TOOL) -> list[str]:

@@ -15,12 +15,22 @@ def lines(
 ) -> list[str]:
     """Title, description, questions with keys and options, and commands that answer.
 
-    With `prompted`, options are numbered, and no commands are given: a prompt follows.
+    A title that is the only question has its options below it. With `prompted`,
+    options are numbered, and no commands are given: a prompt follows.
     """
-    parts = [paint(in_one_line(request.title or request.type), "bold")]
-    parts += harmless(request.description or "").splitlines()
-    for number, question in enumerate(request.questions, 1):
-        parts += _question(number, question, paint, numbered=prompted)
+    title = paint(in_one_line(request.title or request.type), "bold")
+    description = harmless(request.description or "").splitlines()
+    if [question.question for question in request.questions] == [request.title]:
+        (question,) = request.questions
+        parts = [title + _several(question), *description]
+        parts += _options(question, paint, numbered=prompted)
+    else:
+        parts = [title, *description]
+        for number, question in enumerate(request.questions, 1):
+            key = paint(f"[{in_one_line(question.key)}]", "cyan")
+            text = in_one_line(question.question) + _several(question)
+            parts.append(f"{number}. {key} {text}")
+            parts += _options(question, paint, numbered=prompted)
     if prompted and (request.questions or request.type == "approval"):
         return parts
     return parts + how_to_answer(request, args, paint)
@@ -61,10 +71,12 @@ def _is_answered(request: duvo.HumanRequest, answers: object) -> bool:
     return True
 
 
-def _question(number: int, question: duvo.Question, paint: Paint, *, numbered: bool) -> list[str]:
-    key = in_one_line(question.key)
-    several = " (choose one or more, separated by commas)" if question.multi_select else ""
-    parts = [f"{number}. {paint(f'[{key}]', 'cyan')} {in_one_line(question.question)}{several}"]
+def _several(question: duvo.Question) -> str:
+    return " (choose one or more, separated by commas)" if question.multi_select else ""
+
+
+def _options(question: duvo.Question, paint: Paint, *, numbered: bool) -> list[str]:
+    parts = []
     for place, option in enumerate(question.options, 1):
         mark = f"{place})" if numbered else "-"
         more = f": {in_one_line(option.description)}" if option.description else ""

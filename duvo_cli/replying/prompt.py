@@ -96,11 +96,12 @@ class Prompt:
                 decide = typed.unless_left(None, decide, first=True)
             return self._until_valid(elsewhere, "Approve? [y/n] ", decide)
         replies: dict[str, str] = {}
+        is_only = len(request.questions) == 1
         for question in request.questions:
             parse = typed.answers_to(question)
             if self._can_leave:
                 parse = typed.unless_left(question, parse, first=not replies)
-            reply = self._until_valid(elsewhere, typed.prompt(question), parse)
+            reply = self._until_valid(elsewhere, typed.prompt(question, is_only=is_only), parse)
             replies[question.question] = reply
         return replies
 

@@ -36,13 +36,14 @@ def decision(text: str) -> bool:
     raise NotUnderstood("type y to approve or n to deny")
 
 
-def prompt(question: duvo.Question) -> str:
+def prompt(question: duvo.Question, *, is_only: bool) -> str:
     """The text after which the answer to a question, which was shown, is typed."""
     label = "Answer"
     if question.options:
         several = "Numbers or text, separated by commas"
         label = several if question.multi_select else "Number or text"
-    return f"[{in_one_line(question.key)}] {label}: "
+    key = "" if is_only else f"[{in_one_line(question.key)}] "
+    return f"{key}{label}: "
 
 
 def answers_to(question: duvo.Question) -> Callable[[str], str]:

@@ -105,10 +105,10 @@ def test_a_wait_for_several_runs_that_is_over_names_those_that_are_left(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
     done, running = fake_api.start("completed"), fake_api.start()
-    waited = run_duvo_with_fake_api("runs", "wait", done, running, "--timeout", "0.5")
+    waited = run_duvo_with_fake_api("runs", "wait", done, running, "--timeout", "3")
     assert waited.returncode == 124
     *_, line, again = waited.stderr.splitlines()
-    assert " of 2 runs did not end within 0.5 s and continue; wait again with:" in line
+    assert " of 2 runs did not end within 3 s and continue; wait again with:" in line
     assert again.startswith("  duvo runs wait ")
     assert again.endswith(running)
 

@@ -12,6 +12,7 @@ from duvo import HumanRequest, Message, Option, Question, ToolCall, ToolResult
 from duvo_cli.output import human_request, terminal
 from duvo_cli.output.conversation import Conversation
 from duvo_cli.output.table import displayed
+from duvo_cli.replying import typed
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=timezone.utc)
 SETTINGS = argparse.Namespace(profile=None, team=None, base_url=None)
@@ -85,15 +86,20 @@ def test_tool_calls_results_and_errors_have_different_marks():
     ]
 
 
-def test_a_call_that_asks_a_human_shows_what_the_request_does_not_repeat():
+def test_a_call_that_asks_a_human_shows_no_json_and_no_questions():
     arguments = {"title": "2 questions", "questions": [{"question": "Where to?"}]}
     arguments["description"] = "For March\nor April"
     call = ToolCall(id="c", name="ask_question", arguments=arguments)
     text = json.dumps(arguments)
     assert lines(message(text, type="tool_call", role="tool", tool_call=call)) == [
-        "          tool       → ask_question 2 questions",
-        "                     For March",
+        "          tool       → ask_question For March",
         "                     or April",
+    ]
+    arguments = {"title": "Pay?", "description": "12 EUR"}
+    approval = ToolCall(id="c", name="request_approval", arguments=arguments)
+    assert lines(message("{}", type="tool_call", role="tool", tool_call=approval)) == [
+        "          tool       → request_approval Pay?",
+        "                     12 EUR",
     ]
     other = ToolCall(id="c", name="ask_question", arguments={"question": "Where to?"})
     (line,) = lines(message('{"a": 1}', type="tool_call", role="tool", tool_call=other))
@@ -155,6 +161,27 @@ def test_a_request_before_a_prompt_has_numbered_options_and_no_commands():
     asked = [line.strip() for line in lines(pending, 80, on_request="ask")]
     assert asked == ["request    One", "1. [1] Which?", "1) A"]
     assert "answer: " in lines(pending, None, on_request="ask")[-1]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_title_that_is_the_only_question_is_not_repeated(several):
+    options = (Option(label="A"), Option(label="B"))
+    question = Question(question="Which?", key="1", options=options, multi_select=several)
+    request = HumanRequest(
+        id="q",
+        run_id="r",
+        type="question",
+        title="Which?",
+        description="Now",
+        questions=(question,),
+    )
+    head = "Which? (choose one or more, separated by commas)" if several else "Which?"
+    asked = human_request.lines(request, SETTINGS, plain, prompted=True)
+    assert [line.strip() for line in asked] == [head, "Now", "1) A", "2) B"]
+    *shown, command = human_request.lines(request, SETTINGS, plain)
+    assert [line.strip() for line in shown] == [head, "Now", "- A", "- B"]
+    assert command == "answer: duvo runs respond r --answer '1=…'"
+    assert typed.prompt(question, is_only=True).startswith("Number")
 
 
 def test_a_request_of_an_unknown_type_refers_to_the_web_app():
