@@ -31,6 +31,7 @@ _HOME = {
     "_models.human_requests": ("HumanRequest", "Option", "Question", "Reply"),
     "_models.messages": ("Message", "ToolCall", "ToolResult"),
     "_models.runs": ("RunData",),
+    "_models.types": ("Answers", "AsyncOnRequest", "Decision", "OnRequest", "RunStatus"),
     "_resources.agents": ("Agent", "AgentList", "Agents"),
     "_resources.events": ("Event", "Result"),
     "_resources.iterators": ("Completed", "Watch"),
@@ -50,12 +51,14 @@ __all__ = [
     "Agents",
     "AmbiguousAgent",
     "AmbiguousRun",
+    "Answers",
     "AsyncAgentList",
     "AsyncAgents",
     "AsyncClient",
     "AsyncClosableIterator",
     "AsyncCompleted",
     "AsyncMessages",
+    "AsyncOnRequest",
     "AsyncResults",
     "AsyncRun",
     "AsyncRunList",
@@ -70,6 +73,7 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "ConnectionError",
+    "Decision",
     "DuvoError",
     "Event",
     "HumanRequest",
@@ -83,6 +87,7 @@ __all__ = [
     "MissingCredential",
     "NotFound",
     "NotLoaded",
+    "OnRequest",
     "Option",
     "OutcomeUnknown",
     "PermissionDenied",
@@ -98,6 +103,7 @@ __all__ = [
     "RunError",
     "RunFailed",
     "RunList",
+    "RunStatus",
     "RunStopped",
     "Runs",
     "ServerError",
@@ -165,6 +171,7 @@ if TYPE_CHECKING:
     from ._models.human_requests import HumanRequest, Option, Question, Reply
     from ._models.messages import Message, ToolCall, ToolResult
     from ._models.runs import RunData
+    from ._models.types import Answers, AsyncOnRequest, Decision, OnRequest, RunStatus
     from ._resources.agents import Agent, AgentList, Agents
     from ._resources.events import Event, Result
     from ._resources.iterators import Completed, Watch

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .._flow.perform_async import AsyncDriver
-    from .._run.on_request import AsyncOnRequest
-    from .._run.replies import Answers
+    from .._models.types import Answers, AsyncOnRequest
     from .._watch.watched import RunEvent
 
 

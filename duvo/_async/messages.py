@@ -12,8 +12,7 @@ from .._settings.credentials import checked_id
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._flow.perform_async import AsyncDriver
-    from .._run.on_request import AsyncOnRequest
-    from .._run.replies import Answers
+    from .._models.types import Answers, AsyncOnRequest
     from .._run.state import RunState
 
 

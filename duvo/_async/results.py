@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any, Generic
 
 from .._batch.async_workers import AsyncWorkers
 from .._batch.batch import Batch
 from .._flow.drivers import convert
 from .._flow.iterators import AsyncClosableIterator
-from .._resources.events import Result
+from .._resources.events import Result, T
 from .run import AsyncRun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
-    from typing import Any
 
     from .._batch.entry import Changes, Entry, Progress
 
 
-class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
+class AsyncResults(AsyncClosableIterator[Result[T, AsyncRun]], Generic[T]):
     """The results of a batch as its runs end: an iterator of `(input, run)`.
 
     Runs are started and answered during the iteration. When it is closed early,
@@ -30,23 +30,23 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
     def __init__(self, batch: Batch, workers: AsyncWorkers):
         # To be shown. What the flow refers to does not refer to this object: it can be
         # collected, which closes the batch.
-        latest = self._latest = deque[Result[AsyncRun]](maxlen=20)
+        latest = self._latest = deque[Result[T, AsyncRun]](maxlen=20)
 
-        def results(entries: Sequence[Entry]) -> list[Result[AsyncRun]]:
+        def results(entries: Sequence[Entry]) -> list[Result[T, AsyncRun]]:
             new = _results(entries)
             latest.extend(new)
             return new
 
         super().__init__(convert(batch.give_finished(), results), workers)
         self._batch = batch
-        self._shown: list[Result[AsyncRun]] = []
+        self._shown: list[Result[T, AsyncRun]] = []
 
     @property
     def progress(self) -> Progress:
         """The progress of the batch."""
         return self._batch.progress
 
-    async def show(self) -> list[Result[AsyncRun]]:
+    async def show(self) -> list[Result[T, AsyncRun]]:
         """Iterate to the end, and show the progress and the results as they come.
 
         In a notebook it is one output, updated at most four times a second, with the latest
@@ -116,7 +116,7 @@ class AsyncResults(AsyncClosableIterator[Result[AsyncRun]]):
             self._abandon()
 
 
-def _results(entries: Sequence[Entry]) -> list[Result[AsyncRun]]:
+def _results(entries: Sequence[Entry]) -> list[Result[Any, AsyncRun]]:
     return [
         Result.of(
             entry.input.value,

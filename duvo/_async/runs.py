@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import os
     from collections.abc import AsyncIterable, Callable, Iterable, Sequence
     from datetime import date, datetime
-    from typing import Any, Literal
+    from typing import Literal
 
     from .._flow.perform_async import AsyncDriver
-    from .._run.on_request import AsyncOnRequest
-    from .._run.replies import Answers
+    from .._models.types import Answers, AsyncOnRequest
+    from .._resources.events import T
     from .iterators import AsyncCompleted, AsyncWatch
     from .results import AsyncResults
     from .run_list import AsyncRunList
@@ -317,16 +317,16 @@ class AsyncRuns:
     def map(
         self,
         agent: str,
-        inputs: Iterable[Any] | AsyncIterable[Any],
+        inputs: Iterable[T] | AsyncIterable[T],
         *,
         concurrency: int = 20,
         on_request: AsyncOnRequest = None,
         answers: Answers | None = None,
-        message: Callable[[Any], str] | None = None,
-        key: str | Callable[[Any], str] | None = None,
+        message: Callable[[T], str] | None = None,
+        key: str | Callable[[T], str] | None = None,
         journal: str | os.PathLike[str] | None = None,
         retry_failed: bool = False,
-    ) -> AsyncResults:
+    ) -> AsyncResults[T]:
         """Start a run for each input, and return `(input, run)` as the runs end.
 
         Starts by `POST /v2/teams/{team}/runs`, and reads as `as_completed` does.

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from .._flow.perform_async import AsyncDriver
     from .._flow.steps import Flow
     from .._models.human_requests import HumanRequest
-    from .._run.on_request import AsyncOnRequest
-    from .._run.replies import Answers
+    from .._models.types import Answers, AsyncOnRequest
     from .._tables.results_csv import Outcome
     from .._watch.watched import RunEvent
     from .completions import Completion

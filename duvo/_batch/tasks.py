@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from .._flow.steps import Flow
     from .._http.api import Api
     from .._models.human_requests import HumanRequest
+    from .._models.types import Answers, AsyncOnRequest
     from .._run.answer import FinalAnswer
-    from .._run.on_request import AsyncOnRequest
-    from .._run.replies import Answers
     from .._run.state import RunState
 
 _MOST_DRIVERS = 8

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .._flow.perform import Driver
     from .._flow.steps import Flow
-    from .._run.on_request import OnRequest
+    from .._models.types import OnRequest
     from .batch import Batch
 
     T = TypeVar("T")

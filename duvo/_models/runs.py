@@ -7,6 +7,16 @@ from typing import Any
 
 from attrs import field, frozen
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from .types import RunStatus
+
+    Status: TypeAlias = RunStatus | str
+else:
+    Status = str  # by which it is read
+
 
 @frozen(kw_only=True)
 class RunData:
@@ -33,7 +43,7 @@ class RunData:
     """
 
     id: str
-    status: str
+    status: Status
     agent_id: str | None = None
     agent_name: str | None = None
     build_id: str | None = None

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    from .types import RunStatus
+
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 """Kept, since making an encoder takes as long as using it."""
 
@@ -28,7 +30,7 @@ FINISHED = frozenset({"completed", "failed", "stopped"})
 _ROLE_OF_TYPE = {"tool_call": "tool", "tool_result": "tool", "thinking": "thinking"}
 
 
-def status(word: str) -> str:
+def status(word: str) -> RunStatus | str:
     """Return our word for a run's status; unknown words are passed on."""
     return "stopped" if word in _STOPPED else word
 

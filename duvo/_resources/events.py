@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from .._models.messages import Message
     from .run import Run
 
+    T = TypeVar("T", default=Any)
     R = TypeVar("R", default=Run)
 else:
     from typing import TypeVar
 
+    T = TypeVar("T")
     R = TypeVar("R")
 
 
@@ -55,7 +57,7 @@ class Event(Generic[R]):
         return of_event(self.type, self.run, self.message, self.request)
 
 
-class Result(tuple[Any, R], Generic[R]):
+class Result(tuple[T, R], Generic[T, R]):
     """An input and its run, which has ended, as a pair: `input, run = result`.
 
     Attributes:
@@ -69,14 +71,14 @@ class Result(tuple[Any, R], Generic[R]):
     delivered: bool
 
     @classmethod
-    def of(cls, value: Any, run: R, *, index: int, key: str | None, delivered: bool) -> Result[R]:
+    def of(cls, value: T, run: R, *, index: int, key: str | None, delivered: bool) -> Result[T, R]:
         """Make the result of an input."""
         result = cls((value, run))
         result.index, result.key, result.delivered = index, key, delivered
         return result
 
     @property
-    def input(self) -> Any:
+    def input(self) -> T:
         """The input, as it was given."""
         return self[0]
 

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .._flow.perform import Driver
-    from .._run.on_request import OnRequest
-    from .._run.replies import Answers
+    from .._models.types import Answers, OnRequest
     from .._watch.watched import RunEvent
 
 

@@ -12,8 +12,7 @@ from .._settings.credentials import checked_id
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._flow.perform import Driver
-    from .._run.on_request import OnRequest
-    from .._run.replies import Answers
+    from .._models.types import Answers, OnRequest
     from .._run.state import RunState
 
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any, Generic
 
 from .._batch.batch import Batch
 from .._batch.workers import Workers
 from .._flow.drivers import convert
 from .._flow.iterators import ClosableIterator
-from .events import Result
+from .events import Result, T
 from .run import Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Sequence
-    from typing import Any
 
     from .._batch.entry import Changes, Entry, Progress
 
 
-class Results(ClosableIterator[Result[Run]]):
+class Results(ClosableIterator[Result[T, Run]], Generic[T]):
     """The results of a batch as its runs end: an iterator of `(input, run)`.
 
     Runs are started and answered during the iteration. When it is closed early,
@@ -30,16 +30,16 @@ class Results(ClosableIterator[Result[Run]]):
     def __init__(self, batch: Batch, workers: Workers):
         # To be shown. What the flow refers to does not refer to this object: it can be
         # collected, which closes the batch.
-        latest = self._latest = deque[Result[Run]](maxlen=20)
+        latest = self._latest = deque[Result[T, Run]](maxlen=20)
 
-        def results(entries: Sequence[Entry]) -> list[Result[Run]]:
+        def results(entries: Sequence[Entry]) -> list[Result[T, Run]]:
             new = _results(entries)
             latest.extend(new)
             return new
 
         super().__init__(convert(batch.give_finished(), results), workers)
         self._batch = batch
-        self._shown: list[Result[Run]] = []
+        self._shown: list[Result[T, Run]] = []
         self._is_resumable = False  # sync
 
     @property
@@ -47,7 +47,7 @@ class Results(ClosableIterator[Result[Run]]):
         """The progress of the batch, from any thread."""
         return self._batch.progress
 
-    def show(self) -> list[Result[Run]]:
+    def show(self) -> list[Result[T, Run]]:
         """Iterate to the end, and show the progress and the results as they come.
 
         In a notebook it is one output, updated at most four times a second, with the latest
@@ -117,7 +117,7 @@ class Results(ClosableIterator[Result[Run]]):
             self.close()
 
 
-def _results(entries: Sequence[Entry]) -> list[Result[Run]]:
+def _results(entries: Sequence[Entry]) -> list[Result[Any, Run]]:
     return [
         Result.of(
             entry.input.value,

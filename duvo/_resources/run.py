@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from .._models.human_requests import HumanRequest, Reply
     from .._models.messages import Message
     from .._models.runs import RunData
-    from .._run.on_request import OnRequest
-    from .._run.replies import Answers
+    from .._models.types import Answers, OnRequest, RunStatus
     from .messages import Messages
 
 
@@ -57,7 +56,7 @@ class Run:
         return self._state.data
 
     @property
-    def status(self) -> str:
+    def status(self) -> RunStatus | str:
         """`not_started`, `pending`, `starting`, `running`, `waiting`, `completed`, `failed`,
         `stopped`, or a status newer than this library."""
         return self._state.status

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Executor
     from datetime import date, datetime
-    from typing import Any, Literal
+    from typing import Literal
 
     from .._flow.perform import Driver
-    from .._run.on_request import OnRequest
-    from .._run.replies import Answers
+    from .._models.types import Answers, OnRequest
+    from .events import T
     from .iterators import Completed, Watch
     from .results import Results
     from .run_list import RunList
@@ -314,17 +314,17 @@ class Runs:
     def map(
         self,
         agent: str,
-        inputs: Iterable[Any],
+        inputs: Iterable[T],
         *,
         concurrency: int = 20,
         on_request: OnRequest = None,
         answers: Answers | None = None,
-        message: Callable[[Any], str] | None = None,
-        key: str | Callable[[Any], str] | None = None,
+        message: Callable[[T], str] | None = None,
+        key: str | Callable[[T], str] | None = None,
         journal: str | os.PathLike[str] | None = None,
         retry_failed: bool = False,
         executor: Executor | None = None,  # sync
-    ) -> Results:
+    ) -> Results[T]:
         """Start a run for each input, and return `(input, run)` as the runs end.
 
         Starts by `POST /v2/teams/{team}/runs`, and reads as `as_completed` does.

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from .._http.api import Api
     from .._models.human_requests import Reply
     from .._models.messages import Message
+    from .._models.types import Answers
     from .._time.clock import Deadline
     from .polling import Poller
-    from .replies import Answers
 
 
 def start(

@@ -11,21 +11,13 @@ from .actions import read_once, send_reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-    from typing import Any, Literal, NoReturn, TypeAlias
+    from typing import Any, NoReturn
 
     from .._flow.steps import Flow
     from .._models.human_requests import HumanRequest
+    from .._models.types import Answers
     from .polling import Poller
-    from .replies import Answers, AnswerText
     from .state import RunState
-
-    Decision: TypeAlias = bool | Mapping[str, AnswerText] | None
-    Word: TypeAlias = Literal["approve", "deny", "raise", "leave"]
-    OnRequest: TypeAlias = Word | Callable[[HumanRequest], Decision] | None
-    AsyncOnRequest: TypeAlias = (
-        Word | Callable[[HumanRequest], Decision | Awaitable[Decision]] | None
-    )
 
 logger = logging.getLogger("duvo.replies")
 

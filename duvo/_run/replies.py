@@ -8,12 +8,10 @@ from .._errors import InvalidReply
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, TypeAlias
+    from typing import Any
 
     from .._models.human_requests import HumanRequest, Question
-
-    AnswerText: TypeAlias = str | Sequence[str]
-    Answers: TypeAlias = Mapping[str, AnswerText] | Sequence[str]
+    from .._models.types import Answers, AnswerText
 
 
 class Given:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .._models.human_requests import HumanRequest
     from .._models.runs import RunData
+    from .._models.types import RunStatus
 
 _IN_LISTS_ONLY = ("agent_name", "title", "run_number", "user_id")
 
@@ -115,7 +116,7 @@ class RunState:
         return self._data
 
     @property
-    def status(self) -> str:
+    def status(self) -> RunStatus | str:
         """Our word for the status as last read."""
         return wire.status(self.raw_run["status"])
 

@@ -12,8 +12,9 @@ import sys
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
+from enum import Enum
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from . import _tool_calls
 from ._store import entries
@@ -21,6 +22,10 @@ from ._text import storable
 from .errors import CallOrderError, ToolFailed
 from .messages import Message
 from .questions import Option, Question
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._json import J
 
 __tracebackhide__ = True  # pytest shows the author's code alone
 
@@ -79,6 +84,11 @@ def _noted(
     return call
 
 
+def _noted_overloads(method: Any) -> Any:
+    # mypy does not find the arguments of overloads among those of a ParamSpec.
+    return _noted(method)
+
+
 class RunContext:
     """The run, inside an agent's function.
 
@@ -125,7 +135,33 @@ class RunContext:
         with self._call("think"):
             await self._turn.append(self._next_op(), entries.thinking(storable(text)))
 
-    @_noted
+    @overload
+    async def tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        function: Callable[..., Awaitable[tuple[Any, ...] | Enum]],
+    ) -> Any: ...
+    @overload
+    async def tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        function: Callable[..., tuple[Any, ...] | Enum],
+    ) -> Any: ...
+    @overload
+    async def tool(
+        self, name: str, arguments: Mapping[str, Any], function: Callable[..., Awaitable[J]]
+    ) -> J: ...
+    @overload
+    async def tool(
+        self, name: str, arguments: Mapping[str, Any], function: Callable[..., J]
+    ) -> J: ...
+    @overload
+    async def tool(
+        self, name: str, arguments: Mapping[str, Any], function: Callable[..., Any]
+    ) -> Any: ...
+    @_noted_overloads
     async def tool(
         self,
         name: str,

@@ -13,16 +13,18 @@ _HOME = {
     "CallsDiffer": "replay",
     "EngineClock": "clock",
     "FakeRun": "fake_run",
+    "ServeAgents": "serve_agents",
     "replay": "replay",
 }
 
-__all__ = ["CallsDiffer", "EngineClock", "FakeRun", "replay"]
+__all__ = ["CallsDiffer", "EngineClock", "FakeRun", "ServeAgents", "replay"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from duvo.local.testing.clock import EngineClock
     from duvo.local.testing.fake_run import FakeRun
     from duvo.local.testing.replay import CallsDiffer, replay
+    from duvo.local.testing.serve_agents import ServeAgents
 else:
 
     def __getattr__(name: str) -> object:

@@ -9,14 +9,13 @@ import pytest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import duvo
     from duvo.local import Agent, Server
     from duvo.local.testing.clock import EngineClock
+    from duvo.local.testing.serve_agents import ServeAgents
     from duvo.local.testing.server import ReusableServer
-
-    ServeAgents = Callable[..., Server]
 
 __tracebackhide__ = True  # pytest shows the author's code alone
 

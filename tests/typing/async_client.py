@@ -48,10 +48,13 @@ async def teams_and_agents(client: duvo.AsyncClient) -> None:
     print(teams, found, agent_id)
 
 
+ON_REQUEST: duvo.AsyncOnRequest = decide
+
+
 async def one_run(client: duvo.AsyncClient) -> None:
     run: duvo.AsyncRun = await client.runs.start("Invoice approver", message="Process INV-1042")
     try:
-        run = await run.wait(timeout=600, on_request=decide, check=True)
+        run = await run.wait(timeout=600, on_request=ON_REQUEST, check=True)
     except duvo.RunError as error:
         failed: duvo.AsyncRun = error.run
         print(failed.id, failed.status)
@@ -111,7 +114,7 @@ async def many_runs(client: duvo.AsyncClient) -> None:
         print(event)
     async for waiting in client.runs.inbox("Invoice approver"):
         await waiting.respond(approve=False)
-    results: duvo.AsyncResults = client.runs.map(
+    results: duvo.AsyncResults[dict[str, str]] = client.runs.map(
         "Invoice approver",
         invoices(),
         on_request=decide,
@@ -121,7 +124,7 @@ async def many_runs(client: duvo.AsyncClient) -> None:
     async with results:
         async for result in results:
             print(result, results.progress)
-    shown: list[duvo.Result[duvo.AsyncRun]] = await results.show()
+    shown: list[duvo.Result[dict[str, str], duvo.AsyncRun]] = await results.show()
     print(shown)
     changes: duvo.Changes = await results.compare([{"invoice": "INV-1042"}])
     print(changes)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import duvo
 from duvo.local import Message, RunContext, Server, agent
-from duvo.testing import CallsDiffer, EngineClock, FakeRun, replay
+from duvo.testing import CallsDiffer, EngineClock, FakeRun, ServeAgents, replay
 
 
 @agent("Buyer")
@@ -35,9 +34,9 @@ def test_without_a_server() -> None:
 
 
 def test_with_an_engine(
-    duvo_engine: Callable[..., Server], duvo_client: duvo.Client, duvo_clock: EngineClock
+    duvo_engine: ServeAgents, duvo_client: duvo.Client, duvo_clock: EngineClock
 ) -> None:
-    server = duvo_engine(buyer)
+    server: Server = duvo_engine(buyer)
     run = duvo_client.runs.start("Buyer", message="chairs")
     duvo_clock.advance(days=1, hours=2, minutes=3, seconds=4.5)
     duvo_clock.auto = not duvo_clock.auto

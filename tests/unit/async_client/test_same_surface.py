@@ -38,7 +38,11 @@ PROTOCOLS = {
 ASYNC_NAMES = sorted(name for name in duvo.__all__ if name.startswith("Async"))
 
 CLASSES = [
-    *((getattr(duvo, name.removeprefix("Async")), getattr(duvo, name)) for name in ASYNC_NAMES),
+    *(
+        (getattr(duvo, name.removeprefix("Async")), getattr(duvo, name))
+        for name in ASYNC_NAMES
+        if isinstance(getattr(duvo, name), type)
+    ),
     (Agents, AsyncAgents),
     (Runs, AsyncRuns),
     (Teams, AsyncTeams),
