@@ -38,8 +38,8 @@ nitpick_ignore_regex = [
     # The standard library and its friends: without network there is no inventory of theirs.
     ("py:class", r"(?!duvo\.)(\w+\.)+\w+"),
     ("py:class", r"date|datetime|timedelta|Executor|Any|Path|UUID|NoReturn|Callable|Awaitable"),
-    # The type variable of what carries a run.
-    ("py:class", r"(duvo\._resources\.events\.)?R"),
+    # The type variables of inputs, and of what carries a run.
+    ("py:class", r"(duvo\._resources\.events\.)?[RT]"),
     ("py:class", r"Answers|OnRequest|AsyncOnRequest"),
 ]
 

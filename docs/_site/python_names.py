@@ -27,7 +27,17 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", _mend, priority=400)  # before napoleon's 500
     app.connect("autodoc-process-docstring", _show_types, priority=600)
     app.connect("autodoc-skip-member", _skip)
+    _forget_overloads("duvo.local.context")
     return {"parallel_read_safe": True}
+
+
+def _forget_overloads(module: str) -> None:
+    """Show functions by their own signature: overloads are for type checkers."""
+    from sphinx.pycode import ModuleAnalyzer
+
+    analyzer = ModuleAnalyzer.for_module(module)
+    analyzer.analyze()
+    analyzer.overloads.clear()
 
 
 def _sign(

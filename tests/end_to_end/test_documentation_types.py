@@ -15,31 +15,42 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"# (\w+)\.py\n")
+CELLS = ("notebooks.md",)
+"""Pages whose programs are the cells of one notebook."""
+
+PANDAS = "class DataFrame:\n    def __init__(self, data: object) -> None: ...\n"
+"""The types of pandas, which has none of its own."""
 
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with all programs, named by page and line, or as their first line names them."""
     folder = tmp_path_factory.mktemp("programs")
+    (folder / "pandas.pyi").write_text(PANDAS)
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
+        place = re.sub(r"\W", "_", str(page.relative_to(ROOT).with_suffix("")))
+        if page.name in CELLS:
+            cells = "\n".join(found[1] for found in BLOCK.finditer(text))
+            # The last expression of a cell is shown.
+            first = "# pyright: reportUnusedExpression=false\n"
+            (folder / f"{place}.py").write_text(first + as_module(cells), encoding="utf-8")
+            continue
         for found in BLOCK.finditer(text):
             line = text.count("\n", 0, found.start()) + 1
-            place = "_".join(page.relative_to(ROOT).with_suffix("").parts)
             named = NAME.match(found[1])
-            name = named[1] if named else f"{place}_line_{line}".replace("-", "_")
-            file = folder / f"{name}.py"
+            file = folder / f"{named[1] if named else f'{place}_line_{line}'}.py"
             assert not file.exists(), f"two programs are named {file.name}"
             file.write_text(as_module(found[1]), encoding="utf-8")
     return folder
 
 
 def as_module(program: str) -> str:
-    """Return a program; the cell of a notebook, which may await, as a function."""
+    """Return a program; cells of a notebook, which may await, as a function."""
     try:
         compile(program, "program", "exec")
     except SyntaxError:
-        return f"async def cell() -> None:\n{textwrap.indent(program, '    ')}"
+        return f"async def cells() -> None:\n{textwrap.indent(program, '    ')}"
     return program
 
 
