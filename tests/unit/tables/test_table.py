@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import sys
 import threading
 from pathlib import Path
 
@@ -106,11 +107,15 @@ def test_messages_that_no_server_accepts_are_bad(tmp_path: Path) -> None:
     table = table_of(tmp_path, f"a,b\n1,x\n2,A\0B\n3,{'ž' * 5_000_001}\n")
     with pytest.raises(BadRows) as raised:
         check(table, StartMessage("{b}"))
+    # Before Python 3.11, csv reads no NUL.
+    is_read = sys.version_info >= (3, 11)
+    why = "the message would have a NUL character" if is_read else "not CSV: line contains NUL"
     assert raised.value.details == (
-        f"{table.name}, line 3: the message would have a NUL character",
+        f"{table.name}, line 3: {why}",
         f"{table.name}, line 4: the message would have 10,000,002 bytes, of 10,000,000 at most",
     )
-    assert check(table, StartMessage("{a}")) == (3, 3)
+    if is_read:
+        assert check(table, StartMessage("{a}")) == (3, 3)
 
 
 def test_a_single_bad_row_is_named_in_the_error(tmp_path: Path) -> None:
