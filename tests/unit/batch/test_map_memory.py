@@ -103,5 +103,5 @@ def test_memory_of_a_map_does_not_grow_with_the_number_of_inputs(
         tracemalloc.stop()
     assert count == COUNT
     early, late = (statistics.mean(held[at] for at in places) for places in (EARLY, LATE))
-    # A run in memory takes 3 kB or more.
-    assert late - early < 50 * (LATE.start - EARLY.start), held
+    # A run in memory takes 3 kB or more. Python 3.10 counts up to 100 bytes more for each.
+    assert late - early < 300 * (LATE.start - EARLY.start), held
