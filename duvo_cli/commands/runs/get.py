@@ -66,7 +66,7 @@ def _lines(client: duvo.Client, found: duvo.Run, args: Namespace) -> list[str]:
             ("Created", local(found.created_at)),
             ("Started", local(found.started_at)),
             ("Ended", local(found.completed_at)),
-            ("Took", duration(found.started_at, took_until)),
+            ("Duration", duration(found.started_at, took_until)),
         ]
     )
     if found.is_finished:
