@@ -98,6 +98,7 @@ def test_twine_accepts_both_distributions(distributions: Path) -> None:
     assert report.count("PASSED") == 2
 
 
+@pytest.mark.long
 def test_tests_of_the_unpacked_source_distribution_pass(unpacked: Path) -> None:
     tests = ["tests/unit/test_public_surface.py", "tests/unit/tables"]
     report = run(

@@ -67,6 +67,7 @@ def check(*command: str, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_the_programs_of_the_docs_pass_mypy(
     programs: Path, pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
@@ -75,6 +76,7 @@ def test_the_programs_of_the_docs_pass_mypy(
     check("mypy", "--strict", f"--cache-dir={cache}", ".", folder=programs)
 
 
+@pytest.mark.long
 def test_the_programs_of_the_docs_pass_pyright(programs: Path) -> None:
     pytest.importorskip("pyright")
     config = programs / "pyrightconfig.json"

@@ -158,6 +158,7 @@ sys.exit(7)
 """
 
 
+@pytest.mark.long
 def test_agents_that_ignore_their_end_do_not_keep_a_program_from_its_end() -> None:
     command = [sys.executable, "-c", SWALLOWING]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -111,6 +111,7 @@ def _resumed(folder: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("agent", ["Fatal", "Fatal at once"])
+@pytest.mark.long
 def test_a_run_that_kills_its_server_is_failed_and_runs_beside_it_continue(
     agent: str, servers: Servers
 ) -> None:
@@ -138,6 +139,7 @@ def test_a_run_that_kills_its_server_is_failed_and_runs_beside_it_continue(
     assert servers.errors.count("failed") == 1
 
 
+@pytest.mark.long
 def test_clean_ends_of_a_server_condemn_no_run(servers: Servers, tmp_path: Path) -> None:
     api, process = servers.start()
     assert api is not None
@@ -154,6 +156,7 @@ def test_clean_ends_of_a_server_condemn_no_run(servers: Servers, tmp_path: Path)
     assert servers.errors == ""
 
 
+@pytest.mark.long
 def test_several_servers_die_of_a_run_three_times_at_most(
     tmp_path: Path, postgresql_url: str
 ) -> None:

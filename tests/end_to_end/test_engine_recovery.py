@@ -289,6 +289,7 @@ def test_an_interrupted_sleep_lasts_only_for_the_remaining_time(engine: Engine) 
     raise AssertionError(f"slept for {slept} s in place of {seconds}")
 
 
+@pytest.mark.long
 def test_runs_of_an_agent_that_was_not_given_wait_and_are_logged(
     engine: Engine,
 ) -> None:

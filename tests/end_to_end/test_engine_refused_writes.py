@@ -242,6 +242,7 @@ def test_a_server_whose_database_was_removed_ends_and_reports_it(tmp_path: Path)
         requests.get(f"{server.base_url}/v2/teams", timeout=5)
 
 
+@pytest.mark.long
 def test_a_postgresql_database_that_is_removed_or_replaced_accepts_nothing_until_it_is_back(
     serve: Start, postgresql: PostgreSQL, postgresql_url: str
 ) -> None:

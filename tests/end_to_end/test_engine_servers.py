@@ -90,6 +90,7 @@ def test_a_change_on_one_server_wakes_a_long_poll_on_another(cluster: Cluster) -
 
 
 @pytest.mark.seeds
+@pytest.mark.long
 def test_all_runs_of_a_killed_server_complete_on_another(cluster: Cluster, full: bool) -> None:
     count = 200 if full else 30
     one, two = cluster.start(2)
@@ -222,6 +223,7 @@ def test_a_server_that_reconnects_keeps_its_runs(cluster: Cluster) -> None:
     assert one.stderr == two.stderr == ""
 
 
+@pytest.mark.long
 def test_a_server_that_was_frozen_for_8_seconds_repeats_no_recorded_call(cluster: Cluster) -> None:
     one, two = cluster.start(2)
     waiting = [one.api.start("Asker", f"ask {number}") for number in range(20)]
@@ -251,6 +253,7 @@ def test_a_server_that_was_frozen_for_8_seconds_repeats_no_recorded_call(cluster
     assert two.stderr == ""
 
 
+@pytest.mark.long
 def test_a_server_that_does_not_notice_its_broken_connection_repeats_no_call(
     cluster: Cluster, postgresql_url: str
 ) -> None:
@@ -286,6 +289,7 @@ def test_runs_of_a_server_that_exits_cleanly_continue_on_another(cluster: Cluste
     assert cluster.steps_run_again() == []
 
 
+@pytest.mark.long
 def test_servers_wait_for_a_database_that_restarts_under_load(
     cluster: Cluster, postgresql: PostgreSQL
 ) -> None:

@@ -360,7 +360,7 @@ def test_a_start_with_a_senseless_response_has_an_unknown_outcome(
     fake_api: FakeAPI, client: duvo.Client, body: Any
 ) -> None:
     fake_api.before = lambda seen: (201, body)
-    with pytest.raises(duvo.OutcomeUnknown, match=r"POST /v2/teams/.*runs list --agent"):
+    with pytest.raises(duvo.OutcomeUnknown, match=r"POST /v2/teams/.*runs\.list\(agent="):
         client.runs.start(AGENT)
 
 

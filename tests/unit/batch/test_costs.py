@@ -68,6 +68,7 @@ def test_watching_for_ends_alone_reads_only_the_list() -> None:
 
 
 @pytest.mark.parametrize("reports_messages", [True, False])
+@pytest.mark.long
 def test_watching_under_a_rate_limit_is_faster_than_reading_in_turn(reports_messages: bool) -> None:
     # As dense as 1,000 runs that say something every five minutes.
     ours, theirs = compare(400, every=120.0, minutes=10.0, reports_messages=reports_messages)
@@ -76,6 +77,7 @@ def test_watching_under_a_rate_limit_is_faster_than_reading_in_turn(reports_mess
     assert ours.message < theirs.message * (0.3 if reports_messages else 0.9)
 
 
+@pytest.mark.long
 def test_ends_are_prompt_when_there_are_more_messages_than_can_be_read() -> None:
     ours, theirs = compare(400, every=20.0, minutes=10.0)
     assert ours.message < theirs.message

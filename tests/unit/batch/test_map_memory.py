@@ -76,6 +76,7 @@ def test_memory_for_a_csv_does_not_grow_with_the_number_of_inputs(
 
 @pytest.mark.blocking_only
 @pytest.mark.parametrize("journal", [None, "journal"])
+@pytest.mark.long
 def test_memory_of_a_map_does_not_grow_with_the_number_of_inputs(
     client: duvo.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, journal: str | None
 ) -> None:
