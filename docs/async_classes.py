@@ -43,7 +43,6 @@ RENAMED = {
     "Workers": ("_batch.async_workers", "AsyncWorkers"),
     "Connection": ("_resources.async_connection", "AsyncConnection"),
     "OnRequest": ("_models.types", "AsyncOnRequest"),
-    "requests": ("", "httpx2"),
     "Iterator": ("collections.abc", "AsyncIterator"),
     "__enter__": ("", "__aenter__"),
     "__exit__": ("", "__aexit__"),

@@ -53,9 +53,10 @@ def _run(argv: list[str]) -> int:
 
 def _dispatch(argv: list[str]) -> int:
     if argv == ["--version"]:
-        import duvo
+        # duvo.__version__ would load the machinery of its lazy names.
+        from duvo._version import __version__
 
-        print(f"duvo {duvo.__version__}")
+        print(f"duvo {__version__}")
         return 0
     from . import registry
 

@@ -328,7 +328,7 @@ class AsyncRun:
         """Reply to the run's pending human request.
 
         Reads the run first: a reply that does not fit is not sent. Sends `GET
-        /v2/runs/{id}` and `POST /v2/runs/{id}/human-httpx2/{request}/respond`.
+        /v2/runs/{id}` and `POST /v2/runs/{id}/human-requests/{request}/respond`.
 
         Args:
             approve: True or False, for an approval; no other value is accepted.
