@@ -50,8 +50,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave tests marked `long` out, unless with --full."""
+    """Leave tests marked `long` out; with --full they are the first, as no core waits then."""
     if config.getoption("full"):
+        items.sort(key=lambda item: item.get_closest_marker("long") is None)
         return
     left_out = [item for item in items if item.get_closest_marker("long")]
     if left_out:

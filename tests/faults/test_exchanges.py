@@ -43,7 +43,7 @@ def send(client: duvo.Client, method: str, number: int) -> str | None:
     return response.request_id
 
 
-@pytest.mark.seeds(quick=25, full=400)
+@pytest.mark.seeds(quick=25, full=200)
 def test_responses_never_shift_and_outcomes_are_true(connect: Connect, seed: int) -> None:
     with wire.wire_server(seed) as server:
         server.choose = lambda request: server.chance.choice(wire.FAULTS)
