@@ -40,6 +40,7 @@ nitpick_ignore_regex = [
     ("py:class", r"date|datetime|timedelta|Executor|Any|Path|UUID|NoReturn|Callable|Awaitable"),
     # The type variables of inputs, and of what carries a run.
     ("py:class", r"(duvo\._resources\.events\.)?[RT]"),
+    # Type aliases are in the reference as data, not as classes.
     ("py:class", r"Answers|OnRequest|AsyncOnRequest"),
 ]
 

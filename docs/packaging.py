@@ -1,7 +1,7 @@
-"""What setuptools does otherwise for this package; setup.cfg names the class.
+"""What setuptools does differently for this package; setup.cfg names the class.
 
-The package's description is the README for where it stands without the files beside it,
-and the source distribution has the docs, the tests and what CI runs.
+The package's description is the README, made readable without the files beside it, and the
+source distribution has the docs, the tests and what CI runs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The site makes no requests to other hosts: a build that would is an error."""
+"""Fail a build whose pages would load anything from other hosts."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def _sign(
 ) -> tuple[str, str | None] | None:
     if signature is None or what not in ("class", "exception", "function", "method"):
         return None
-    # Users make the objects of those classes alone whose docstrings name arguments.
+    # Users create objects only of classes whose docstrings name arguments.
     if what in ("class", "exception") and "Args:\n" not in (obj.__doc__ or ""):
         return "", None
     if inspect.iscoroutinefunction(inspect.unwrap(obj)) and not inspect.iscoroutinefunction(obj):
@@ -73,7 +73,7 @@ def _show_types(
 
 
 def _refuse_private(name: str, text: str) -> None:
-    """Warn, which fails the build in CI, of names and values that no user can write."""
+    """Warn of names and values that no user can write; a warning fails the build in CI."""
     if docstrings.has_private_names(text):
         from sphinx.util.logging import getLogger
 

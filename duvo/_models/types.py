@@ -16,7 +16,7 @@ AnswerText: TypeAlias = str | Sequence[str]
 """The answer to one question; several choices where it allows them."""
 
 Answers: TypeAlias = Mapping[str, AnswerText] | Sequence[str]
-"""Standing answers, by question, or in the order of the questions."""
+"""Answers by a question's id, text, header or number, or texts `KEY=ANSWER`."""
 
 Decision: TypeAlias = bool | Mapping[str, AnswerText] | None
 """What a callable decides about a human request; None leaves it unanswered."""
