@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 _FILES = ("CHANGELOG.md", "CONTRIBUTING.md")
 _FOLDERS = ("docs", "tests", ".ci")
-_LEFT_OUT = ("docs/secrets", "docs/__pycache__")
+_LEFT_OUT = "docs/secrets"
 
 
 class Metadata(egg_info):
@@ -31,8 +31,7 @@ class Metadata(egg_info):
         self.filelist.extend(_FILES)
         for folder in _FOLDERS:
             self.filelist.graft(folder)
-        for folder in _LEFT_OUT:
-            self.filelist.prune(folder)
+        self.filelist.prune(_LEFT_OUT)
         self.filelist.global_exclude("*.py[co]")
 
 

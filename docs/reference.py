@@ -72,16 +72,20 @@ def _command(command: str) -> Iterator[str]:
     if rows:
         yield from ["| | |", "|---|---|", *rows, ""]
     if parser.epilog:
-        for part in parser.epilog.split("\n\n"):
-            title, _, text = part.partition("\n")
-            lines = text.splitlines()
-            if lines and all(line.startswith("  ") for line in lines):
-                if title != "examples:":
-                    yield f"{title[:1].upper()}{title[1:]}\n"
-                yield "```text\n" + "\n".join(line[2:] for line in lines) + "\n```"
-            else:
-                yield part
-            yield ""
+        yield from _epilog(parser.epilog)
+
+
+def _epilog(epilog: str) -> Iterator[str]:
+    for part in epilog.split("\n\n"):
+        title, _, text = part.partition("\n")
+        lines = text.splitlines()
+        if lines and all(line.startswith("  ") for line in lines):
+            if title != "examples:":
+                yield f"{title[:1].upper()}{title[1:]}\n"
+            yield "```text\n" + "\n".join(line[2:] for line in lines) + "\n```"
+        else:
+            yield part
+        yield ""
 
 
 def _sections(parser: argparse.ArgumentParser) -> list[tuple[str, list[argparse.Action]]]:
