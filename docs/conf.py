@@ -35,7 +35,7 @@ smartquotes_action = "D"  # dashes alone: quotes stay as a code host shows them
 nitpick_ignore_regex = [
     # In docstrings, `…` links to a name of duvo, and is code where it is not one.
     ("py:obj", r"(?s)(?![A-Z][a-z]+[a-zA-Z]*(\.\w+)*$).*"),
-    # The standard library and its friends: without network there is no inventory of theirs.
+    # Names of the standard library and of dependencies, whose inventories need the network.
     ("py:class", r"(?!duvo\.)(\w+\.)+\w+"),
     ("py:class", r"date|datetime|timedelta|Executor|Any|Path|UUID|NoReturn|Callable|Awaitable"),
     # The type variables of inputs, and of what carries a run.

@@ -72,7 +72,7 @@ def session(command: str, folder: str) -> str:
 
 
 def screen(shown: str) -> list[list[pyte.screens.Char]]:
-    """Return the cells of the lines on the screen, but for the last prompt."""
+    """Return the cells of the lines on the screen, without the last prompt."""
     for pattern, replacement in _FIXED.items():
         shown = re.sub(pattern, replacement, shown)
     emulated = pyte.Screen(COLUMNS, 60)
@@ -128,10 +128,10 @@ def _texts(lines: list[list[pyte.screens.Char]]) -> Iterator[str]:
         for (colour, bold), group in groupby(enumerate(cells), lambda cell: _look(cell[1])):
             found = list(group)
             look = f"{colour} bold" if bold else colour
-            # Several spaces are not drawn as such everywhere: what is between them is placed.
+            # Some renderers collapse several spaces, so each text between them is placed.
             for piece in re.finditer(r"\S+( \S+)*", "".join(cell.data for _, cell in found)):
                 x = _MARGIN + (found[0][0] + piece.start()) * _CELL
-                # The length keeps the columns, whichever font there is.
+                # textLength keeps the columns aligned in any font.
                 yield (
                     f'<text class="{look}" x="{x:g}" y="{y}" '
                     f'textLength="{len(piece[0]) * _CELL:g}">{escape(piece[0])}</text>'
