@@ -5,11 +5,33 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from ._text import describe, storable_json
 from ._threads import in_thread
+
+V = TypeVar("V", covariant=True)
+
+
+class _List(Protocol[V]):
+    """A list, of whatever JSON keeps; not a tuple, which becomes a list."""
+
+    def __iter__(self) -> Iterator[V]: ...
+    def reverse(self) -> None: ...
+
+
+class _Dict(Protocol[V]):
+    """A dict with keys of text; others become text."""
+
+    def items(self) -> Iterable[tuple[str, V]]: ...
+    def popitem(self) -> tuple[str, V]: ...
+
+
+JSON: TypeAlias = "bool | int | float | str | _List[JSON] | _Dict[JSON] | None"
+"""The values that JSON keeps."""
+
+J = TypeVar("J", bound=JSON)
 
 
 class Postponed(Exception):

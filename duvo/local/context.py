@@ -19,13 +19,10 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 from . import _tool_calls
 from ._store import entries
 from ._text import storable
+from ._tool_calls import J
 from .errors import CallOrderError, ToolFailed
 from .messages import Message
 from .questions import Option, Question
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ._json import J
 
 __tracebackhide__ = True  # pytest shows the author's code alone
 
