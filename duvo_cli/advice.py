@@ -16,11 +16,7 @@ class CommandWords(Words):
     """Advice for readers of a command line; commands get its settings, such as `--profile`."""
 
     def __init__(self, args: Namespace):
-        self._args = Namespace(
-            profile=getattr(args, "profile", None),
-            team=getattr(args, "team", None),
-            base_url=getattr(args, "base_url", None),
-        )
+        self._args = args
 
     def _duvo(self, *words: str) -> str:
         return f"`{command_line(self._args, *words)}`"

@@ -54,12 +54,13 @@ class Parser(argparse.ArgumentParser):
         parts = [f"examples:\n{_indented(examples)}" if examples else "", notes]
         self.epilog = "\n\n".join(part for part in parts if part)
 
-    def read_environment(self, prefix: str) -> None:
+    def read_environment(self, prefix: str) -> Variables:
         """Let the options that were added so far be given by variables with this prefix too."""
         from .input.variables import Variables
 
         options = [action for action in self._actions if action.option_strings]
-        self.variables = Variables(prefix, [one for one in options if one.dest != "help"])
+        self.variables = Variables(prefix, [option for option in options if option.dest != "help"])
+        return self.variables
 
     def error(self, message: str) -> NoReturn:
         """Raise argparse's error as a `UsageError`."""
@@ -89,14 +90,16 @@ class Parser(argparse.ArgumentParser):
         args.variables = variables
         for action in self._actions:
             value = getattr(args, action.dest, None)
-            if action.metavar in _NAMES and value is not None:
+            if value is None:
+                continue
+            if action.metavar in _NAMES:
                 value = value.strip()
-                setattr(args, action.dest, value)
                 if not value:
                     name = action.option_strings[0] if action.option_strings else action.metavar
                     self.error(f"{name} is empty: is the variable set?")
-            if value is not None and str(action.metavar).startswith("FILE"):
-                setattr(args, action.dest, _expanded(value))
+            if str(action.metavar).startswith("FILE"):
+                value = _expanded(value)
+            setattr(args, action.dest, value)
         args.json = args.json or args.jq is not None
         if args.json and getattr(args, "ids_only", False):
             self.error("-q does not go with --json or --jq")
@@ -203,14 +206,15 @@ def parser_of(command: str) -> Parser:
 
 def identifier(text: str) -> str:
     """An argument type: an id or a name, which is not empty."""
-    if not text.strip():
+    text = text.strip()
+    if not text:
         raise argparse.ArgumentTypeError("empty: is the variable set?")
-    return text.strip()
+    return text
 
 
 def words(text: str) -> list[str]:
     """An argument type: words separated by commas."""
-    return [identifier(word.strip()) for word in text.split(",")]
+    return [identifier(word) for word in text.split(",")]
 
 
 def statuses(text: str) -> list[str]:

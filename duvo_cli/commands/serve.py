@@ -48,8 +48,7 @@ def register(parser: Parser) -> None:
         default="text",
         help="the format of the log on stderr (text)",
     )
-    parser.read_environment("DUVO_SERVE_")
-    assert parser.variables is not None
+    variables = parser.read_environment("DUVO_SERVE_")
     parser.explain(
         "Serves the agents of the files until SIGTERM or Ctrl-C. Unfinished runs\n"
         "continue at the next start. Several servers can share one PostgreSQL database\n"
@@ -65,7 +64,7 @@ duvo serve agents.py --keys-file keys.txt
 duvo serve agents.py --keys-file keys.txt --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
 duvo serve agents.py --keys-file keys.txt --database postgresql://duvo@db.internal/duvo
 """,
-        notes=f"options by environment variables:\n{parser.variables.help()}\n\n"
+        notes=f"options by environment variables:\n{variables.help()}\n\n"
         "An option on the command line takes precedence, and an empty variable counts as\n"
         "not set. 1 stands for an option without a value, and 0 for its absence.\n\n"
         "As a service of systemd with Type=notify, the server reports when it is ready.",
@@ -73,14 +72,12 @@ duvo serve agents.py --keys-file keys.txt --database postgresql://duvo@db.intern
 
 
 def run(args: Namespace) -> int:
-    # Before any program is started.
-    manager = ServiceManager()
     try:
         if (args.tls_cert is None) != (args.tls_key is None):
             raise UsageError("--tls-cert and --tls-key go together", "serve")
         log.show(debug=args.debug, quiet=args.quiet, timed=args.log_format)
         with kept_from_agents():
-            return _serve(args, manager)
+            return _serve(args)
     except CommandFailed as error:
         if not args.variables:
             raise
@@ -88,7 +85,9 @@ def run(args: Namespace) -> int:
         raise CommandFailed(f"{error} (set in the environment: {names})", error.code) from None
 
 
-def _serve(args: Namespace, manager: ServiceManager) -> int:
+def _serve(args: Namespace) -> int:
+    # Before any program is started.
+    manager = ServiceManager()
     signals = Signals()
     with serving(partial(_make, args), signals, ended_by=_ENDING) as server:
         facts = [

@@ -178,8 +178,10 @@ def _hint(table: Table) -> str:
     """What to do about a CSV that seems to have a single column."""
     from duvo._tables.rows import Row
 
+    if table.format.kind != "csv":
+        return ""
     row = next((row for row in table.rows() if isinstance(row, Row)), None)
-    if table.format.kind != "csv" or (row is not None and len(row.value) > 1):
+    if row is not None and len(row.value) > 1:
         return ""
     return "; if another character separates its columns, --delimiter names it"
 
