@@ -85,7 +85,7 @@ def _dispatch(argv: list[str]) -> int:
 
 
 def _words_of(command: str, args: Namespace) -> AbstractContextManager[None]:
-    """Let the errors of the SDK advise commands while a command runs."""
+    """Word the advice in the SDK's errors for the command line while a command runs."""
     if command in _RUN_AGENTS:
         from contextlib import nullcontext
 

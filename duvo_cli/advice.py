@@ -9,11 +9,11 @@ from duvo._advice import Words
 from .output.command_line import command_line
 
 _FLAGS = {"team_id": "--team", "answers": "--answer"}
-"""Flags with other names than the SDK's arguments."""
+"""Flags whose names differ from those of the SDK's arguments."""
 
 
 class CommandWords(Words):
-    """Advice for readers of a command line; commands get its settings, such as `--profile`."""
+    """Advice for users of the command; commands in it repeat settings such as `--profile`."""
 
     def __init__(self, args: Namespace):
         self._args = args

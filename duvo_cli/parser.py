@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         self.timeout_help = ONE_REQUEST
         """Help of `--timeout`, whose meaning depends on the command."""
         self.variables: Variables | None = None
-        """The variables by which options may be given."""
+        """The environment variables that set options, if any do."""
 
     def explain(self, text: str = "", *, examples: str = "", notes: str = "") -> None:
         """Extend the help: `text` follows its first line, examples and notes end it."""
@@ -55,7 +55,7 @@ class Parser(argparse.ArgumentParser):
         self.epilog = "\n\n".join(part for part in parts if part)
 
     def read_environment(self, prefix: str) -> Variables:
-        """Let the options that were added so far be given by variables with this prefix too."""
+        """Let variables with this prefix set the options that were added so far."""
         from .input.variables import Variables
 
         options = [action for action in self._actions if action.option_strings]
@@ -173,7 +173,7 @@ class _StoreOnce(argparse.Action):
 
 
 def _expanded(value: str | list[str]) -> str | list[str]:
-    """A path or several, with the home directory for `~`: no shell reads `--input=~/x`."""
+    """A path or several, with `~` expanded: in `--input=~/x`, a shell leaves it."""
     if isinstance(value, list):
         return [os.path.expanduser(path) for path in value]  # noqa: PTH111
     return os.path.expanduser(value)  # noqa: PTH111  without a home directory, it stays as it is

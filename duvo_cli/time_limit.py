@@ -24,7 +24,7 @@ def ends_at(deadline: float | None, failure: str) -> Iterator[None]:
     or where an alarm cannot be set: on Windows, and in other threads.
     """
     is_main = threading.current_thread() is threading.main_thread()
-    alarms: Any = signal  # types know its alarms on POSIX alone
+    alarms: Any = signal  # typeshed has its alarms on POSIX only
     if deadline is None or not is_main or not hasattr(alarms, "setitimer"):
         yield
         return

@@ -10,11 +10,11 @@ _ESCAPES = 4  # ENABLE_VIRTUAL_TERMINAL_PROCESSING
 
 
 def make_obey_escapes(stream: TextIO) -> bool:
-    """Make the console of this stream obey escape sequences; returns whether it does."""
+    """Make the console of this stream obey escape sequences, and return whether it does."""
     import ctypes
     import msvcrt
 
-    # Types know these names on Windows alone.
+    # typeshed has these names on Windows only.
     console = ctypes.windll.kernel32  # type: ignore[attr-defined, unused-ignore]
     handle = ctypes.c_void_p(
         msvcrt.get_osfhandle(stream.fileno())  # type: ignore[attr-defined, unused-ignore]

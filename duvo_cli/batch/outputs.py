@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class Output:
-    """A place for results.
+    """A place for results. Both methods do nothing unless overridden.
 
     Attributes:
         name: the place, for messages.
-        is_stdout: whether a reader may leave.
+        is_stdout: whether it is stdout, whose reader may leave.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Output:
         """Write a result, unless it is there already."""
 
     def complete(self, results: duvo.Results) -> None:
-        """Write what can only be written when no more results will come."""
+        """Write what needs all results."""
 
 
 def output_name(text: str) -> str:
@@ -97,7 +97,7 @@ class _Lines(Output):
 
 
 class _CSV(Output):
-    """Written at the end, from the input and the journal, in which each result is."""
+    """Written at the end, from the input and the journal, which has every result."""
 
     def __init__(self, name: str, table: Table):
         self.name = repr(name)

@@ -89,7 +89,7 @@ def run(args: Namespace) -> int:
 
 
 def _in_query(path: str) -> list[tuple[str, str]]:
-    """The fields in the query of a path. A list of them is one field."""
+    """The fields in a path's query. One that is repeated is a list, and counts once."""
     return list(dict(parse_qsl(path.partition("?")[2], keep_blank_values=True)).items())
 
 

@@ -1,4 +1,4 @@
-"""Reports to a service manager, such as systemd, by its protocol sd_notify."""
+"""Reports to a service manager, such as systemd, by the sd_notify protocol."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from . import log
 
 _VARIABLE = "NOTIFY_SOCKET"
 _TIMEOUT = 1.0
-"""Seconds that a report may take."""
+"""Timeout of a report, in seconds."""
 
 READY = "READY=1"
 STOPPING = "STOPPING=1"
 
 
 class ServiceManager:
-    """The manager of `NOTIFY_SOCKET`, which programs that agents start do not inherit.
+    """The manager that `NOTIFY_SOCKET` names; without the variable, nothing is reported.
 
-    A report that cannot be made is logged. Without the variable, nothing is reported.
+    The variable is removed, so that programs that agents start do not inherit it. A
+    report that fails is logged.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ def _send(state: str, address: str) -> None:
     if sys.platform == "win32":
         raise ValueError("this system has no such sockets")
     if address.startswith("@"):
-        # An address that is a name in the kernel, not a file.
+        # An abstract address: a name in the kernel, not a file.
         address = f"\0{address[1:]}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.settimeout(_TIMEOUT)

@@ -33,7 +33,7 @@ def text_of(argument: str) -> str:
 
 
 def read_file(name: str) -> bytes:
-    """Read a file. A shell does not expand the `~` of `@~/FILE`."""
+    """Read a file. Its `~` is expanded here: in `@~/FILE`, a shell leaves it."""
     try:
         return Path(os.path.expanduser(name)).read_bytes()  # noqa: PTH111
     except OSError as error:

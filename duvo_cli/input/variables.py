@@ -15,11 +15,11 @@ _NO = ("0", "false", "no", "off")
 
 
 class Variables:
-    """The variables of some options: `--keys-file` is PREFIX + KEYS_FILE.
+    """The variables that set options: PREFIX + KEYS_FILE sets `--keys-file`.
 
     Args:
-        prefix: the beginning of their names.
-        actions: the options, of a parser.
+        prefix: what their names begin with.
+        actions: the options, as actions of a parser.
 
     Attributes:
         names: the variables by option.
@@ -33,7 +33,7 @@ class Variables:
         }
 
     def use(self, given: Collection[str]) -> list[str]:
-        """Make values of variables the defaults of options, except of those that are given.
+        """Make the values of variables the defaults of the options that are not `given`.
 
         An empty variable counts as not set.
 

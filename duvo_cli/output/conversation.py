@@ -14,7 +14,7 @@ from .table import cut, displayed, wrapped
 from .terminal import Paint, harmless, in_one_line
 
 _ASKING = frozenset({"ask_question", "request_approval"})
-"""The tools of the engine that ask a human; results of questions name them beside the answers."""
+"""The engine's tools that ask a human. Their results repeat questions beside the answers."""
 
 _COLOURS = {
     "user": "blue",
@@ -103,7 +103,7 @@ def printer(args: Namespace) -> Callable[[duvo.Message], None]:
 
 
 def _arguments(call: duvo.ToolCall, content: str) -> str:
-    """The arguments as JSON; of a call that asks, title and description without the questions."""
+    """The arguments as JSON; for a call that asks a human, title and description only."""
     arguments = call.arguments
     if call.name not in _ASKING or not isinstance(arguments, dict) or not arguments.get("title"):
         return content

@@ -70,7 +70,7 @@ def is_utf8(stream: TextIO | None) -> bool:
 
 
 def can_prompt() -> bool:
-    """Whether a person can be asked: stdin and stderr are terminals, and not of other jobs."""
+    """Whether a person can be asked: stdin and stderr are terminals, not used by another job."""
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
         return False
     if sys.platform == "win32" or not hasattr(os, "tcgetpgrp"):

@@ -1,4 +1,4 @@
-"""A line that is typed, awaited together with what makes it useless."""
+"""Waits for a typed line until the line is no longer needed."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ END_KEYS = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
 
 _AT_ONCE = 65536
 _LOOK_EVERY = 0.1
-"""Seconds between two looks at `Elsewhere` and the time, where a thread reads the line."""
+"""Seconds between checks of `Elsewhere` and the deadline, where a thread reads the line."""
 
 
 class AnsweredElsewhere(Exception):
-    """Nothing needs to be typed any more."""
+    """The request was answered elsewhere."""
 
 
 class TimeIsUp(Exception):
-    """Nothing was typed in time."""
+    """The deadline passed before a line was typed."""
 
 
 class Elsewhere:
-    """Whether a request was answered elsewhere. It is reported once."""
+    """Whether a request was answered elsewhere; reported once, from another thread."""
 
     def __init__(self) -> None:
         self.is_reported = False
@@ -41,18 +41,18 @@ class Elsewhere:
         os.close(self._open_until_reported)
 
     def close(self) -> None:
-        """Take no notice of a report any more."""
+        """Ignore a later report."""
         os.close(self.descriptor)
 
 
 def forget_typed() -> None:
-    """Drop what was typed until now."""
+    """Discard what was typed so far."""
     try:
         import termios
     except ImportError:
         _typing.forget()
     else:
-        # Types know these names on POSIX alone.
+        # typeshed has these names on POSIX only.
         termios.tcflush(sys.stdin, termios.TCIFLUSH)  # type: ignore[attr-defined, unused-ignore]
 
 
@@ -60,7 +60,7 @@ def typed_line(elsewhere: Elsewhere, deadline: float | None) -> bytes:
     """Return the next line with its end, or what was typed before the input ended.
 
     Raises:
-        AnsweredElsewhere: nothing needs to be typed any more.
+        AnsweredElsewhere: the request was answered elsewhere.
         TimeIsUp: the deadline has passed, a time on `time.monotonic`.
         BrokenPipeError: the reader of stdout has gone.
     """
@@ -96,7 +96,7 @@ def _wait_by_poll(elsewhere: Elsewhere, deadline: float | None) -> bytes:
 class _Typing:
     """Reads stdin in a thread, one piece at a time, where a terminal cannot be polled.
 
-    A read cannot be ended. What one returns after its prompt is the next prompt's.
+    A read cannot be cancelled. What it returns after its prompt belongs to the next prompt.
     """
 
     def __init__(self) -> None:
@@ -104,13 +104,13 @@ class _Typing:
         self._is_reading = False
 
     def forget(self) -> None:
-        """Drop what was typed until now."""
+        """Discard what was typed so far."""
         import msvcrt
 
-        # Types know these names on Windows alone.
         if self._is_reading and not self._pieces.empty():
             self._pieces.get()
             self._is_reading = False
+        # typeshed has these names on Windows only.
         while not self._is_reading and msvcrt.kbhit():  # type: ignore[attr-defined, unused-ignore]
             msvcrt.getwch()  # type: ignore[attr-defined, unused-ignore]
 

@@ -132,7 +132,7 @@ class Prompt:
 
 @contextmanager
 def _elsewhere(client: duvo.Client, request: duvo.HumanRequest) -> Iterator[keyboard.Elsewhere]:
-    """Report inside the block when the request is not pending any more.
+    """Watch the request inside the block, and report when it is no longer pending.
 
     The run is read in a thread: a slow server delays neither what is typed nor the deadline.
     """

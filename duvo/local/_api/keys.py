@@ -18,7 +18,7 @@ from .._text import os_reason
 from ..errors import EngineError
 
 _MIN_LENGTH = 16
-# Non-blocking, in case it is a pipe; Windows has none of this kind.
+# Non-blocking, in case it is a pipe; Windows has no such flag.
 _READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 
 PIPE_TIMEOUT = 30.0

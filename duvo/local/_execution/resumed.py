@@ -116,7 +116,7 @@ class Resumed:
             try:
                 await self._transact(functools.partial(turns.reset_resumed, run_ids=run_ids))
             except BaseException:
-                # To be recorded later, or by the clean end that cancels this.
+                # Kept for the next attempt, or for `close` if this was cancelled.
                 self._progressed.update(progressed[start:])
                 raise
         # Not earlier: the next suspect may kill the server.

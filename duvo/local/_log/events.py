@@ -1,7 +1,7 @@
 """The log of events of runs.
 
-Each event is a record of the logger `duvo.local.runs`. Its attribute `event` has the same as
-JSON values, and `traceback` the traceback of a failure.
+Each event is a record of the logger `duvo.local.runs`. Its attribute `event` holds the
+event as JSON values, and `traceback` the traceback of a failure.
 """
 
 from __future__ import annotations

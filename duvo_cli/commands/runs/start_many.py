@@ -157,7 +157,7 @@ def _message(args: Namespace) -> StartMessage:
 
 
 def _checked(table: Table, message: StartMessage, key: Key | None, *, has_delimiter: bool) -> int:
-    """The number of runs that the rows make; `has_delimiter`: by --delimiter."""
+    """The number of runs that the rows make; `has_delimiter`: --delimiter was given."""
     from duvo._tables.check import BadRows, check
 
     try:
