@@ -88,6 +88,13 @@ def ended_run(fake_api: FakeAPI) -> str:
     return run_id
 
 
+@pytest.fixture(params=[None, 30], ids=["without a timeout", "with a timeout"])
+def timeout(request: pytest.FixtureRequest) -> float | None:
+    """The timeout of a call; calls without one connect to the proxy in another way."""
+    value: float | None = request.param
+    return value
+
+
 @contextlib.contextmanager
 def ends_in_time() -> Iterator[None]:
     began = time.monotonic()
@@ -97,7 +104,6 @@ def ends_in_time() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY", "all_proxy"])
-@pytest.mark.parametrize("timeout", [None, 30], ids=["without a timeout", "with a timeout"])
 def test_every_call_goes_through_the_socks_proxy(
     connect: Connect,
     direct: DirectServer,
@@ -132,7 +138,6 @@ def test_the_command_with_a_timeout_goes_through_the_socks_proxy(
     assert set(proxy.requests) == {f"{HOST}:{direct.port}"}
 
 
-@pytest.mark.parametrize("timeout", [None, 30], ids=["without a timeout", "with a timeout"])
 def test_every_call_over_tls_goes_through_the_socks_proxy(
     connect: Connect,
     direct: DirectServer,
@@ -157,7 +162,6 @@ def test_every_call_over_tls_goes_through_the_socks_proxy(
 
 
 @pytest.mark.blocking_only
-@pytest.mark.parametrize("timeout", [None, 30], ids=["without a timeout", "with a timeout"])
 def test_socks5_looks_the_name_up_here(
     connect: Connect,
     direct: DirectServer,
@@ -173,7 +177,6 @@ def test_socks5_looks_the_name_up_here(
 
 
 @pytest.mark.blocking_only
-@pytest.mark.parametrize("timeout", [None, 30], ids=["without a timeout", "with a timeout"])
 def test_a_callers_session_keeps_its_socks_proxy(
     connect: Connect,
     direct: DirectServer,
@@ -188,7 +191,6 @@ def test_a_callers_session_keeps_its_socks_proxy(
     assert set(proxy.requests) == {f"{HOST}:{direct.port}"}
 
 
-@pytest.mark.parametrize("timeout", [None, 30], ids=["without a timeout", "with a timeout"])
 def test_the_login_of_a_socks_proxy_is_in_its_url(
     connect: Connect,
     direct: DirectServer,
@@ -258,7 +260,6 @@ def test_a_name_that_is_looked_up_for_long_for_a_socks_proxy_ends_at_the_timeout
     proxy.stop.set()
 
 
-@pytest.mark.parametrize("timeout", [None, 30], ids=["without a timeout", "with a timeout"])
 def test_a_change_that_a_socks_proxy_does_not_pass_on_is_sent_again_and_known_to_be_undone(
     connect: Connect,
     direct: DirectServer,

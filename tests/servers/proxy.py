@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
+
+from tests.servers.connections import accepting, relay
 
 
 class Proxy:
@@ -33,21 +34,8 @@ def running_proxy(context: ssl.SSLContext | None = None) -> Iterator[Proxy]:
     listener = socket.create_server(("127.0.0.1", 0))
     scheme = "http" if context is None else "https"
     proxy = Proxy(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", context)
-    thread = threading.Thread(target=_accept, args=(listener, proxy), daemon=True)
-    thread.start()
-    try:
+    with accepting(listener, lambda near: _serve(near, proxy)):
         yield proxy
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
-
-
-def _accept(listener: socket.socket, proxy: Proxy) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            near, _ = listener.accept()
-            threading.Thread(target=_serve, args=(near, proxy), daemon=True).start()
 
 
 def _serve(near: socket.socket, proxy: Proxy) -> None:
@@ -79,21 +67,10 @@ def _pass_on(near: socket.socket, proxy: Proxy) -> None:
     else:
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         far.sendall(f"{method} {path} {version}\r\n".encode() + rest)
-    back = threading.Thread(target=copy, args=(far, near), daemon=True)
-    back.start()
-    copy(near, far)
-    back.join()
+    relay(near, far)
     far.close()
 
 
 def _address(host: str) -> str:
     """Return this machine for the names that stand for a server elsewhere."""
     return "127.0.0.1" if host.endswith(".test") else host
-
-
-def copy(source: socket.socket, target: socket.socket) -> None:
-    """Pass on what a connection receives, until it ends."""
-    with contextlib.suppress(OSError):
-        while piece := source.recv(65536):
-            target.sendall(piece)
-        target.shutdown(socket.SHUT_WR)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from tests.servers.connections import accepting
 
 
 @contextmanager
@@ -24,18 +25,6 @@ def raw_server(
             while head := connection.recv(65536):
                 serve(connection, head)
 
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                threading.Thread(target=handle, args=(connection,), daemon=True).start()
-
-    thread = threading.Thread(target=accept, daemon=True)
-    thread.start()
-    try:
-        scheme = "http" if context is None else "https"
+    scheme = "http" if context is None else "https"
+    with accepting(listener, handle):
         yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()

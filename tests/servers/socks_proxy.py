@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.servers.proxy import copy
+from tests.servers.connections import accepting, relay
 
 
 class SocksProxy:
@@ -45,22 +45,11 @@ def running_socks_proxy() -> Iterator[SocksProxy]:
     """Run the proxy for the length of a block."""
     listener = socket.create_server(("127.0.0.1", 0))
     proxy = SocksProxy(*listener.getsockname())
-    thread = threading.Thread(target=_accept, args=(listener, proxy), daemon=True)
-    thread.start()
-    try:
-        yield proxy
-    finally:
-        proxy.stop.set()
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
-
-
-def _accept(listener: socket.socket, proxy: SocksProxy) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            near, _ = listener.accept()
-            threading.Thread(target=_serve, args=(near, proxy), daemon=True).start()
+    with accepting(listener, lambda near: _serve(near, proxy)):
+        try:
+            yield proxy
+        finally:
+            proxy.stop.set()
 
 
 def _serve(near: socket.socket, proxy: SocksProxy) -> None:
@@ -82,10 +71,7 @@ def _serve(near: socket.socket, proxy: SocksProxy) -> None:
             return
         with socket.create_connection(("127.0.0.1", proxy.ports.get(port, port))) as far:
             near.sendall(b"\x05\x00\x00\x01" + bytes(6))
-            back = threading.Thread(target=copy, args=(far, near), daemon=True)
-            back.start()
-            copy(near, far)
-            back.join()
+            relay(near, far)
 
 
 def _is_logged_in(near: socket.socket, login: tuple[str, str]) -> bool:
