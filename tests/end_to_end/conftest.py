@@ -7,15 +7,18 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 import duvo
+from duvo.local import Server
 from tests.servers.dev_process import running_dev
+from tests.servers.engine_api import EngineAPI
 from tests.servers.fake_api import KEY, TEAM, FakeAPI
 from tests.servers.postgresql import PostgreSQL, running_postgresql
-from tests.servers.serve_process import AGENTS, OTHER, ServeProcess
+from tests.servers.serve_process import AGENTS, OTHER, ServeProcess, running_serve
 from tests.servers.serve_process import KEY as SERVED_KEY
 from tests.support.command import Command
 
@@ -59,6 +62,14 @@ def dev_client(dev_settings: dict[str, str]) -> Iterator[duvo.Client]:
         yield client
 
 
+@pytest.fixture
+def api(engine: Server) -> Iterator[EngineAPI]:
+    """Raw requests to the engine that a module's fixture `engine` runs."""
+    api = EngineAPI.of(engine)
+    yield api
+    api.close()
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
     """A PostgreSQL server. A test that stops it must start it again."""
@@ -94,29 +105,18 @@ def serve(
     run_duvo_unconfigured: Command, agents_to_serve: str, keys_file: Path
 ) -> Iterator[Callable[..., ServeProcess]]:
     """Start `duvo serve` with these agents and keys; what still runs at the end is killed."""
-    processes = []
+    with ExitStack() as running:
 
-    def start(*arguments: str) -> ServeProcess:
-        port = () if "--port" in arguments else ("--port", "0")
-        # Most tests read lines of the server itself.
-        quiet = () if "--log-format" in arguments else ("--quiet",)
-        process = run_duvo_unconfigured.start(
-            "serve",
-            agents_to_serve,
-            "--keys-file",
-            str(keys_file),
-            "--json",
-            *port,
-            *quiet,
-            *arguments,
-        )
-        processes.append(process)
-        return ServeProcess(process)
+        def start(*arguments: str) -> ServeProcess:
+            port = () if "--port" in arguments else ("--port", "0")
+            # Most tests read lines of the server itself.
+            quiet = () if "--log-format" in arguments else ("--quiet",)
+            given = ("--keys-file", str(keys_file), *port, *quiet, *arguments)
+            return running.enter_context(
+                running_serve(run_duvo_unconfigured, agents_to_serve, *given)
+            )
 
-    yield start
-    for process in processes:
-        process.kill()
-        process.communicate()
+        yield start
 
 
 @pytest.fixture

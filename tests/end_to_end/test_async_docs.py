@@ -66,14 +66,6 @@ def environment(engine: Server) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def api(engine: Server) -> Iterator[EngineAPI]:
-    """Raw requests to the engine."""
-    api = EngineAPI.of(engine)
-    yield api
-    api.close()
-
-
 def run_to_the_end(
     command: list[str], environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.servers.serve_process import ServeProcess
+from tests.servers.serve_process import running_serve
 from tests.support.command import Command
 
 PRINTER = """
@@ -41,16 +39,6 @@ def address_of(manager: socket.socket) -> str:
     return name if isinstance(name, str) else "@" + name[1:].decode()
 
 
-@contextmanager
-def serving(command: Command, agents: Path, **settings: str) -> Iterator[ServeProcess]:
-    process = command.start("serve", str(agents), "--json", **settings)
-    try:
-        yield ServeProcess(process)
-    finally:
-        process.kill()
-        process.communicate()
-
-
 @pytest.fixture
 def settings(keys_file: Path, tmp_path: Path) -> dict[str, str]:
     """Variables in place of options."""
@@ -63,21 +51,21 @@ def settings(keys_file: Path, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def printer(tmp_path: Path) -> Path:
+def printer(tmp_path: Path) -> str:
     """A file with an agent that prints what a program of its own sees."""
     file = tmp_path / "printer.py"
     file.write_text(PRINTER)
-    return file
+    return str(file)
 
 
 def test_ready_is_reported_once_the_api_answers_and_stopping_at_the_end(
     manager: socket.socket,
     settings: dict[str, str],
-    printer: Path,
+    printer: str,
     run_duvo_unconfigured: Command,
 ) -> None:
-    notify = {"NOTIFY_SOCKET": address_of(manager)}
-    with serving(run_duvo_unconfigured, printer, **settings, **notify) as served:
+    settings["NOTIFY_SOCKET"] = address_of(manager)
+    with running_serve(run_duvo_unconfigured, printer, **settings) as served:
         assert served.printed["database"].endswith("named.sqlite")
         assert manager.recv(100) == b"READY=1"
         assert served.health()[0] == 200
@@ -93,9 +81,10 @@ def test_ready_is_reported_once_the_api_answers_and_stopping_at_the_end(
 
 @pytest.mark.parametrize("address", ["/nowhere/notify", "@nobody-listens", "vsock:2:1", "relative"])
 def test_a_report_that_fails_is_one_line_and_the_server_serves(
-    address: str, settings: dict[str, str], printer: Path, run_duvo_unconfigured: Command
+    address: str, settings: dict[str, str], printer: str, run_duvo_unconfigured: Command
 ) -> None:
-    with serving(run_duvo_unconfigured, printer, **settings, NOTIFY_SOCKET=address) as served:
+    settings["NOTIFY_SOCKET"] = address
+    with running_serve(run_duvo_unconfigured, printer, **settings) as served:
         assert served.health()[0] == 200
         line = served.next_error_line()
         assert "cannot report READY=1" in line
@@ -106,7 +95,7 @@ def test_a_report_that_fails_is_one_line_and_the_server_serves(
 
 
 def test_a_manager_that_does_not_read_does_not_keep_the_server_from_serving(
-    settings: dict[str, str], printer: Path, tmp_path: Path, run_duvo_unconfigured: Command
+    settings: dict[str, str], printer: str, tmp_path: Path, run_duvo_unconfigured: Command
 ) -> None:
     name = str(tmp_path / "full")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
@@ -116,7 +105,8 @@ def test_a_manager_that_does_not_read_does_not_keep_the_server_from_serving(
             with pytest.raises(BlockingIOError):
                 while True:
                     sender.sendto(b"x", name)
-        with serving(run_duvo_unconfigured, printer, **settings, NOTIFY_SOCKET=name) as served:
+        settings["NOTIFY_SOCKET"] = name
+        with running_serve(run_duvo_unconfigured, printer, **settings) as served:
             assert served.health()[0] == 200
             assert "timed out" in served.next_error_line()
 
@@ -137,11 +127,11 @@ def test_a_bad_variable_is_one_line_that_names_it(
     value: str,
     says: str,
     settings: dict[str, str],
-    printer: Path,
+    printer: str,
     run_duvo_unconfigured: Command,
 ) -> None:
     name = f"DUVO_SERVE_{variable}"
-    done = run_duvo_unconfigured("serve", str(printer), **{**settings, name: value})
+    done = run_duvo_unconfigured("serve", printer, **{**settings, name: value})
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert says in line
@@ -149,9 +139,9 @@ def test_a_bad_variable_is_one_line_that_names_it(
 
 
 def test_no_variable_is_named_when_none_is_set(
-    keys_file: Path, printer: Path, run_duvo_unconfigured: Command
+    keys_file: Path, printer: str, run_duvo_unconfigured: Command
 ) -> None:
-    arguments = ["serve", str(printer), "--keys-file", str(keys_file), "--host", "x.invalid"]
-    done: subprocess.CompletedProcess[str] = run_duvo_unconfigured(*arguments)
+    arguments = ["serve", printer, "--keys-file", str(keys_file), "--host", "x.invalid"]
+    done = run_duvo_unconfigured(*arguments)
     assert done.returncode == 1
     assert "environment" not in done.stderr

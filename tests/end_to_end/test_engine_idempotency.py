@@ -13,18 +13,10 @@ from tests.servers.engine_api import EngineAPI
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def engine() -> Iterator[Server]:
     """A running engine with the examples."""
     with Server(port=0) as server:
         yield server
-
-
-@pytest.fixture
-def api(server: Server) -> Iterator[EngineAPI]:
-    """A session with the engine."""
-    api = EngineAPI.of(server)
-    yield api
-    api.close()
 
 
 @pytest.fixture
@@ -44,13 +36,13 @@ def test_a_repeated_start_starts_one_run(api: EngineAPI, key: dict[str, str]) ->
 
 
 def test_concurrent_starts_with_one_key_start_one_run(
-    server: Server, api: EngineAPI, key: dict[str, str]
+    engine: Server, api: EngineAPI, key: dict[str, str]
 ) -> None:
     path = f"/v2/teams/{api.team}/runs"
     body = {"agent_id": api.agent_id("Talker")}
 
     def start(_: int) -> str:
-        own = EngineAPI.of(server)
+        own = EngineAPI.of(engine)
         run_id = own.post(path, body, status=201, headers=key)["run"]["id"]
         own.close()
         return str(run_id)

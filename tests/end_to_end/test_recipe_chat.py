@@ -11,17 +11,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import requests
 
 from duvo.local import Server
+from tests.end_to_end.test_recipes import block
 from tests.servers.engine_api import EngineAPI
 from tests.support.command import wait_for
 
-PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
-(PROGRAM,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+PROGRAM = block("python")
 TOKEN = "the chat's token"
 
 
@@ -106,14 +105,6 @@ def engine() -> Iterator[Server]:
     """An engine with the example agents."""
     with Server(port=0) as server:
         yield server
-
-
-@pytest.fixture
-def api(engine: Server) -> Iterator[EngineAPI]:
-    """Raw requests to the engine."""
-    api = EngineAPI.of(engine)
-    yield api
-    api.close()
 
 
 @pytest.fixture

@@ -35,14 +35,6 @@ def engine() -> Iterator[Server]:
 
 
 @pytest.fixture
-def api(engine: Server) -> Iterator[EngineAPI]:
-    """Raw requests to the engine."""
-    api = EngineAPI.of(engine)
-    yield api
-    api.close()
-
-
-@pytest.fixture
 def environment(engine: Server) -> dict[str, str]:
     """Settings for a client of the engine, and the command in PATH."""
     return Command(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.fake_api import KEY, TEAM, FakeAPI
-from tests.servers.serve_process import ServeProcess
+from tests.servers.serve_process import running_serve
 from tests.support.command import DUVO, Command
 from tests.support.pseudo_terminal import PseudoTerminal
 
@@ -49,16 +49,9 @@ with duvo.Client(profile="work") as client:
 
 
 @pytest.fixture
-def run_duvo_without_posix(fake_api: FakeAPI) -> Command:
+def run_duvo_without_posix(run_duvo_with_fake_api: Command) -> Command:
     """The command on such a Python, with the settings of the fake API."""
-    return Command(
-        {
-            "PYTHONPATH": str(PRELUDE),
-            "DUVO_API_KEY": KEY,
-            "DUVO_API_BASE_URL": fake_api.base_url,
-            "DUVO_TEAM_ID": TEAM,
-        }
-    )
+    return Command({**run_duvo_with_fake_api.settings, "PYTHONPATH": str(PRELUDE)})
 
 
 def python(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -172,15 +165,11 @@ def test_the_engine_serves_until_it_is_ended_without_posix(
 ) -> None:
     # The mode of a file shows nothing on Windows.
     keys_file.chmod(0o644)
-    arguments = [agents_to_serve, "--keys-file", str(keys_file), "--port", "0", "--json"]
-    served = ServeProcess(run_duvo_without_posix.start("serve", *arguments))
-    try:
+    arguments = [agents_to_serve, "--keys-file", str(keys_file), "--port", "0"]
+    with running_serve(run_duvo_without_posix, *arguments) as served:
         run_id = served.api().start("Greeter", "world")
         served.api().wait_for_text(run_id, "Hello, world")
         assert served.end()[0] == 0
-    finally:
-        served.process.kill()
-        served.process.communicate()
 
 
 def test_a_program_runs_against_a_temporary_engine_without_posix(

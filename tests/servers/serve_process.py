@@ -6,12 +6,15 @@ import functools
 import json
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.servers.engine_api import EngineAPI
+from tests.support.command import Command
 
 KEY = "dv_one_0123456789abcdef"
 OTHER = "dv_two_0123456789abcdef"
@@ -81,3 +84,14 @@ class ServeProcess:
         out, errors = self.process.communicate(timeout=20)
         assert out == ""
         return self.process.returncode, errors
+
+
+@contextmanager
+def running_serve(command: Command, *arguments: str, **settings: str) -> Iterator[ServeProcess]:
+    """Run `duvo serve` for the length of a block, and kill it if it still runs at the end."""
+    process = command.start("serve", *arguments, "--json", **settings)
+    try:
+        yield ServeProcess(process)
+    finally:
+        process.kill()
+        process.communicate()
