@@ -51,13 +51,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave tests marked `long` out; with --full they are the first, as no core waits then."""
+    long = [item for item in items if item.get_closest_marker("long")]
+    others = [item for item in items if not item.get_closest_marker("long")]
     if config.getoption("full"):
-        items.sort(key=lambda item: item.get_closest_marker("long") is None)
-        return
-    left_out = [item for item in items if item.get_closest_marker("long")]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        items[:] = long + others
+    elif long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = others
 
 
 @pytest.fixture(scope="session")

@@ -32,8 +32,9 @@ class Reader:
         self._folder = folder
         state = {"DUVO_CONFIG_DIR": str(folder / "config"), "DUVO_STATE_DIR": str(folder / "state")}
         self._environment = Command(state).environment
-        for text in [text for kind, text in BLOCKS if kind == "python"]:
-            (folder / text.split()[1]).write_text(text)
+        for kind, text in BLOCKS:
+            if kind == "python":
+                (folder / text.split()[1]).write_text(text)
 
     def run(self, command: str) -> str:
         """Run a command to its end; return what it printed."""
@@ -56,11 +57,10 @@ class Reader:
         """Run a command in a terminal; type each reply when its prompt is shown."""
         with self._terminal(command) as terminal:
             for prompt, keys in replies:
-                found = terminal.expect(f"(?s).*{prompt}")
-                self.seen += found[0]
+                terminal.expect(prompt)
                 terminal.type(keys)
             assert terminal.end() == 0, terminal.seen
-            self.seen += terminal.seen
+            self.seen += terminal.shown
 
     def ledger(self) -> list[str]:
         """The lines of the agent's ledger, without their keys."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,12 @@ def files() -> Iterator[Path]:
                 yield file
 
 
+@cache
+def texts() -> dict[Path, str]:
+    """Return the text of each file of the project."""
+    return {file: file.read_text(encoding="utf-8", errors="replace") for file in files()}
+
+
 def hosts(text: str) -> Iterator[str]:
     """Yield the hosts of URLs that are names with a dot."""
     for found in re.finditer(r"\b[a-z][a-z0-9+]*://(?:[^\s/@\"'`<>]*@)?([A-Za-z0-9.-]+)", text):
@@ -42,8 +49,8 @@ def hosts(text: str) -> Iterator[str]:
 def test_urls_name_known_hosts_or_reserved_domains() -> None:
     unknown = {
         f"{file.relative_to(ROOT)}: {host}"
-        for file in files()
-        for host in hosts(file.read_text(encoding="utf-8", errors="replace"))
+        for file, text in texts().items()
+        for host in hosts(text)
         if host not in REAL and not f".{host}".endswith(tuple(f".{name}" for name in RESERVED))
     }
     assert unknown == set()
@@ -51,10 +58,7 @@ def test_urls_name_known_hosts_or_reserved_domains() -> None:
 
 def test_every_real_host_is_named_somewhere() -> None:
     named = {
-        host
-        for file in files()
-        if file != Path(__file__)
-        for host in hosts(file.read_text(encoding="utf-8", errors="replace"))
+        host for file, text in texts().items() if file != Path(__file__) for host in hosts(text)
     }
     assert named >= REAL
 
@@ -63,11 +67,8 @@ def test_numeric_addresses_are_of_this_machine_or_of_private_networks() -> None:
     own = re.compile(r"0\.0\.0\.0|127\.|10\.|192\.168\.|192\.0\.2\.|198\.51\.100\.|203\.0\.113\.")
     found = {
         f"{file.relative_to(ROOT)}: {address}"
-        for file in files()
-        for address in re.findall(
-            r"://(?:[^\s/@]*@)?(\d+\.\d+\.\d+\.\d+)",
-            file.read_text(encoding="utf-8", errors="replace"),
-        )
+        for file, text in texts().items()
+        for address in re.findall(r"://(?:[^\s/@]*@)?(\d+\.\d+\.\d+\.\d+)", text)
         if not own.match(address)
     }
     assert found == set()

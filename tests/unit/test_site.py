@@ -24,16 +24,19 @@ PLAIN = [*sorted(ROOT.glob("*.md")), *PAGES]
 LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
 
 
+def without_blocks(page: Path) -> str:
+    """The text of a page without its blocks of code."""
+    return re.sub(r"^(`{3,}).*?^\1$", "", page.read_text("utf-8"), flags=re.M | re.S)
+
+
 def links(page: Path) -> list[str]:
-    """The targets of a page's links; addresses of other sites left out."""
-    text = re.sub(r"^(`{3,}).*?^\1$", "", page.read_text("utf-8"), flags=re.M | re.S)
-    return [target for target in LINK.findall(text) if "://" not in target]
+    """The targets of a page's links, without those on other sites."""
+    return [target for target in LINK.findall(without_blocks(page)) if "://" not in target]
 
 
 def anchors(page: Path) -> set[str]:
     """The anchors that a code host makes of a page's headings."""
-    text = re.sub(r"^(`{3,}).*?^\1$", "", page.read_text("utf-8"), flags=re.M | re.S)
-    titles = re.findall(r"^#+ (.+)$", text, re.M)
+    titles = re.findall(r"^#+ (.+)$", without_blocks(page), re.M)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +16,7 @@ MESSAGES = [text.strip() for text in re.findall(r"^```text\n(.*?)^```$", PAGE, r
 VARIABLE = r"…|\b\d{3}\b|\b[A-Z]\w+Error: |\bDUVO_API_KEY(?= is empty)"
 
 
+@cache
 def texts_of_the_code() -> str:
     """All texts in the code, a line each, with … for what varies in them."""
     texts = []
@@ -31,13 +33,10 @@ def texts_of_the_code() -> str:
     return re.sub(r"%[sdr]|%\.0f", "…", "\n".join(texts))
 
 
-TEXTS = texts_of_the_code()
-
-
 def missing_fragments(message: str) -> list[str]:
     """The parts of a message, between what varies, that no text of the code has."""
     fragments = [fragment.strip(" ;:,()") for fragment in re.split(VARIABLE, message)]
-    return [fragment for fragment in fragments if fragment not in TEXTS]
+    return [fragment for fragment in fragments if fragment not in texts_of_the_code()]
 
 
 @pytest.mark.parametrize("message", MESSAGES)

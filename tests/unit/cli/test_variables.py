@@ -14,7 +14,7 @@ SERVE = ["agents.py", "--keys-file", "keys"]
 
 
 def parsed(*arguments: str) -> argparse.Namespace:
-    return parser_of("serve").parse([*(arguments or SERVE)])
+    return parser_of("serve").parse(list(arguments or SERVE))
 
 
 @pytest.mark.parametrize(

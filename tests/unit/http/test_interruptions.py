@@ -114,6 +114,17 @@ def test_an_iterator_continues_after_every_interruption(
     assert expected
 
 
+def interrupted_reply(client: duvo.Client, run_id: str, *, sent: bool) -> duvo.Messages:
+    """Follow a run to its request, and interrupt the reply before or after it was sent."""
+    messages = client.runs.run(run_id).messages(follow=True, on_request="approve")
+    assert next(messages).is_pending_request
+    transport = Interrupted(client, KeyboardInterrupt, sent=sent)
+    with pytest.raises(KeyboardInterrupt):
+        next(messages)
+    client._driver.transport = transport._transport
+    return messages
+
+
 @pytest.mark.blocking_only
 @pytest.mark.parametrize(("sent", "count"), [(False, 1), (True, 1)])
 def test_a_reply_that_was_interrupted_is_sent_once(
@@ -122,12 +133,7 @@ def test_a_reply_that_was_interrupted_is_sent_once(
     run_id = fake_api.start()
     fake_api.ask(run_id)
     fake_api.after = lambda seen: fake_api.end(run_id) if seen.method == "POST" else None
-    messages = client.runs.run(run_id).messages(follow=True, on_request="approve")
-    assert next(messages).is_pending_request
-    transport = Interrupted(client, KeyboardInterrupt, sent=sent)
-    with pytest.raises(KeyboardInterrupt):
-        next(messages)
-    client._driver.transport = transport._transport
+    messages = interrupted_reply(client, run_id, sent=sent)
     assert list(messages) == []
     assert fake_api.count("POST", "/respond") == count
 
@@ -139,12 +145,7 @@ def test_an_interrupted_reply_is_sent_again_with_its_key_where_keys_are_honoured
     fake_api.headers["duvo-idempotency"] = "honoured"
     run_id = fake_api.start()
     fake_api.ask(run_id)
-    messages = client.runs.run(run_id).messages(follow=True, on_request="approve")
-    assert next(messages).is_pending_request
-    transport = Interrupted(client, KeyboardInterrupt, sent=True)
-    with pytest.raises(KeyboardInterrupt):
-        next(messages)
-    client._driver.transport = transport._transport
+    messages = interrupted_reply(client, run_id, sent=True)
     fake_api.before = lambda seen: fake_api.end(run_id) if seen.method == "GET" else None
     assert list(messages) == []
     first, second = (seen for seen in fake_api.requests if seen.path.endswith("/respond"))

@@ -11,6 +11,7 @@ import pytest
 import duvo
 from duvo import _errors
 from tests.servers.fake_api import AGENT, KEY, FakeAPI
+from tests.unit.resources.test_show import completing
 
 CLASSES = {
     name: value
@@ -73,7 +74,7 @@ def everything(client: duvo.Client, fake_api: FakeAPI) -> list[Any]:
 
     results = client.runs.map(AGENT, [{"text": SCRIPT}], key="text")
     objects += [repr(results), results.compare([])]
-    end_all(fake_api)
+    fake_api.before = completing(fake_api, SCRIPT)
     objects += [next(results), results, results.progress]
     results.close()
     return objects
@@ -84,19 +85,6 @@ def is_of(name: str, *, is_async: bool) -> bool:
     blocking = name.removeprefix("Async")
     has_both = f"Async{blocking}" in CLASSES
     return (name != blocking) == (is_async and has_both)
-
-
-def end_all(fake_api: FakeAPI) -> None:
-    """Let each run that is started from now on complete at once."""
-
-    def answer(seen: Any) -> None:
-        with fake_api.lock:
-            for run_id, run in fake_api.runs.items():
-                if run["status"] == "pending":
-                    fake_api.say(run_id, SCRIPT)
-                    fake_api.end(run_id)
-
-    fake_api.before = answer
 
 
 def test_each_public_object_has_a_repr_that_says_something(
