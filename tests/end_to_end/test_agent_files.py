@@ -139,7 +139,7 @@ with Server(load_agents(sys.argv[1]), port=0) as server:
 """
 
 
-def test_what_agents_print_in_a_program_that_uses_a_server_goes_where_it_is_written(
+def test_agents_of_a_server_in_a_program_print_to_the_stdout_of_the_program(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "agents.py"

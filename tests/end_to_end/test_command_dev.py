@@ -46,7 +46,7 @@ async def deaf(run):
 """
 
 LONGEST_END = 15
-"""Seconds in which `duvo dev` has ended: five, and what a busy machine takes."""
+"""Seconds within which `duvo dev` ends: five, and more on a busy machine."""
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_serve_ends_while_a_request_waits_for_the_database(
         wait_for(lambda: waiting_for_locks(postgresql_url))
         began = time.monotonic()
         code, errors = served.end()
-        assert time.monotonic() - began < 15  # five, and what a busy machine takes
+        assert time.monotonic() - began < 15  # five, and more on a busy machine
         # The request was refused or cut off rather than left hanging.
         assert asking.exception(timeout=30) or asking.result().status_code >= 500
     assert (code, "Traceback" in errors) == (0, False)

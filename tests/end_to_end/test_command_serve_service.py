@@ -26,7 +26,7 @@ async def printer(run):
 
 @pytest.fixture(params=["a file", "an abstract address"])
 def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[socket.socket]:
-    """A socket that receives what is reported to a service manager."""
+    """A socket that receives the reports to a service manager."""
     name = str(tmp_path / "notify") if request.param == "a file" else f"\0duvo-{tmp_path.name}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(name)
@@ -52,7 +52,7 @@ def settings(keys_file: Path, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def printer(tmp_path: Path) -> str:
-    """A file with an agent that prints what a program of its own sees."""
+    """A file with an agent that says what NOTIFY_SOCKET is in a program that it runs."""
     file = tmp_path / "printer.py"
     file.write_text(PRINTER)
     return str(file)

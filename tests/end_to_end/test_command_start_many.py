@@ -620,7 +620,7 @@ def test_a_delimiter_that_is_given_is_not_looked_for(
         ("numero,supplier\n1,ACME\n2,Bolt\n", (), False),
     ],
 )
-def test_rows_whose_delimiter_was_not_found_out_are_refused_with_the_option_that_names_it(
+def test_the_option_delimiter_is_suggested_only_if_no_delimiter_was_recognized(
     text: str,
     given: tuple[str, ...],
     hinted: bool,

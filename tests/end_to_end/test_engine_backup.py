@@ -44,7 +44,7 @@ Start = Callable[..., ServeProcess]
 
 @pytest.fixture
 def agents_to_serve(tmp_path: Path) -> str:
-    """A file with an agent that says much, and one that asks."""
+    """A file with a talkative agent, one that asks and one that ends at once."""
     file = tmp_path / "agents.py"
     file.write_text(AGENTS)
     return str(file)
@@ -77,7 +77,7 @@ def runs_in(database: Path) -> set[str]:
 
 @contextmanager
 def starting_runs(api: EngineAPI) -> Iterator[list[str]]:
-    """Start runs all the time during the block; gives those that were accepted."""
+    """Start runs throughout the block; yields the ids of those that were accepted."""
     accepted: list[str] = []
     over = threading.Event()
 

@@ -165,7 +165,7 @@ def test_agents_that_ignore_their_end_do_not_keep_a_program_from_its_end() -> No
     # Agents that call without a pause block the event loop, which is logged after five seconds.
     errors = [line for line in done.stderr.splitlines() if "has blocked the engine" not in line]
     assert (done.returncode, errors) == (7, [])
-    # Five, and what a busy machine takes.
+    # Five, and more on a busy machine.
     assert time.monotonic() - float(done.stdout) < 15
 
 

@@ -172,7 +172,7 @@ def test_dev_serves_the_old_agents_while_a_changed_file_is_loading(tmp_path: Pat
         wait_for(lambda: answer(dev, api) == "two")
 
 
-def test_without_the_package_watchfiles_dev_says_that_nothing_is_loaded_again(
+def test_dev_without_watchfiles_says_how_to_install_it_and_serves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, packages = tmp_path / "agents.py", tmp_path / "packages"

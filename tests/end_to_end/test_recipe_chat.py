@@ -25,7 +25,7 @@ TOKEN = "the chat's token"
 
 
 class Chat:
-    """A chat: it keeps what is posted to its webhook, and sends replies as forms.
+    """A chat that records what is posted to its webhook.
 
     Attributes:
         posts: the texts posted so far.
@@ -88,11 +88,12 @@ class Bot:
         self._address = address[0]
 
     def reply(self, text: str, token: str = TOKEN) -> requests.Response:
+        """Send a reply as the chat does, as a form."""
         fields = {"token": token, "text": text, "user_name": "ada"}
         return requests.post(self._address, data=fields, timeout=30)
 
     def end(self) -> str:
-        """Interrupt it; returns what it has logged."""
+        """Interrupt the program; return what it has logged."""
         self.process.send_signal(signal.SIGINT)
         _, errors = self.process.communicate(timeout=30)
         assert self.process.returncode == 0, errors
@@ -185,7 +186,7 @@ def test_a_post_that_the_chat_refuses_is_repeated_without_logging_its_address(
     assert "secret-path" not in logged
 
 
-def test_questions_are_left_to_others(bot: Bot, chat: Chat, api: EngineAPI) -> None:
+def test_questions_are_not_posted_to_the_chat(bot: Bot, chat: Chat, api: EngineAPI) -> None:
     question = api.start("Invoice approver", "hello")
     api.wait_for_request(question)
     api.start("Invoice approver", "Process INV-1042")

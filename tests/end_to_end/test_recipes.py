@@ -76,7 +76,7 @@ class Job:
 
     @property
     def exported(self) -> dict[str, str]:
-        """The variables that a step has set for those after it."""
+        """The variables that steps have set for later steps."""
         lines = (self._folder / "GITHUB_ENV").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines)
 
@@ -107,7 +107,7 @@ class Job:
         ("Endless worker", 124, "is still running", "duvo runs stop"),
     ],
 )
-def test_the_job_exits_as_the_run_ended_and_its_summary_says_why(
+def test_the_exit_code_and_the_summary_of_the_job_show_how_the_run_ended(
     agent: str,
     code: int,
     heading: str,
@@ -201,7 +201,7 @@ def test_the_cron_script_exits_at_once_while_another_is_running(
     assert perform(nightly, environment=environment).returncode == 6
 
 
-def test_the_cron_script_reports_what_waits_and_collects_it_the_next_time(
+def test_the_cron_script_reports_waiting_runs_and_collects_their_results_the_next_time(
     nightly: str, environment: dict[str, str], tmp_path: Path, api: EngineAPI
 ) -> None:
     first = perform(nightly, environment=environment)
@@ -294,7 +294,7 @@ def test_make_leaves_no_file_for_a_run_that_failed_or_did_not_start(project: Pro
     assert not project.run.exists()
 
 
-def test_the_makefile_is_tried_without_an_account(project: Project) -> None:
+def test_the_makefile_can_be_tried_without_an_account(project: Project) -> None:
     trial, cleaning = block("sh").splitlines()
     done = project.perform("bash", "-ec", trial)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The SDK and the command where Python lacks what is POSIX's alone, as on Windows."""
+"""The SDK and the command on a Python without the parts that only POSIX has, as on Windows."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_every_module_can_be_imported_without_posix() -> None:
     done = python(IMPORT_ALL)
     assert done.returncode == 0, done.stderr
     modules = [*ROOT.glob("duvo/**/*.py"), *ROOT.glob("duvo_cli/**/*.py")]
-    # But the two packages themselves, and the module that runs the command.
+    # All but the two packages themselves and the module that runs the command.
     assert int(done.stdout) == len(modules) - 3
 
 
@@ -163,7 +163,7 @@ def test_a_prompt_ends_by_itself_where_a_terminal_cannot_be_polled(
 def test_the_engine_serves_until_it_is_ended_without_posix(
     run_duvo_without_posix: Command, keys_file: Path, agents_to_serve: str
 ) -> None:
-    # The mode of a file shows nothing on Windows.
+    # On Windows, the mode of a file does not say who may read it.
     keys_file.chmod(0o644)
     arguments = [agents_to_serve, "--keys-file", str(keys_file), "--port", "0"]
     with running_serve(run_duvo_without_posix, *arguments) as served:

@@ -123,7 +123,7 @@ def test_the_environment_names_the_ca_file(
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_the_ca_file_may_begin_with_a_tilde_and_have_white_space_around(
+def test_the_ca_file_may_begin_with_a_tilde_and_be_surrounded_by_white_space(
     teams: Teams,
     fake_api_over_tls: FakeAPI,
     ca_file: str,

@@ -247,7 +247,7 @@ def test_a_reply_survives_an_outage_and_is_sent_once(
 
 @contextmanager
 def held(fake_api: FakeAPI, ending: str) -> Iterator[None]:
-    """Hold requests whose path has an ending, to the end of a block."""
+    """Hold requests whose path has this ending until the end of a block."""
     release = threading.Event()
 
     def hold(seen: ReceivedRequest) -> None:

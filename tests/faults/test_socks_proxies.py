@@ -1,4 +1,4 @@
-"""SOCKS proxies: no connection goes past them, and the time of a call limits them too."""
+"""SOCKS proxies: every connection goes through them, and a call's timeout limits them too."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LATEST = 4.0
 
 
 class DirectServer:
-    """What answers at the address that the host's name resolves to: nothing should connect."""
+    """A server at the address of the host's name, which counts connections past the proxy."""
 
     def __init__(self, listener: socket.socket):
         self.port: int = listener.getsockname()[1]
@@ -53,7 +53,7 @@ class DirectServer:
 
 @pytest.fixture
 def direct(monkeypatch: pytest.MonkeyPatch) -> Iterator[DirectServer]:
-    """The host's own address, at which nothing may ever connect."""
+    """The server at the host's own address, to which nothing may connect."""
     real = socket.getaddrinfo
 
     def getaddrinfo(host: Any, *rest: Any, **options: Any) -> Any:
@@ -162,7 +162,7 @@ def test_every_call_over_tls_goes_through_the_socks_proxy(
 
 
 @pytest.mark.blocking_only
-def test_socks5_looks_the_name_up_here(
+def test_socks5_resolves_the_name_on_this_machine(
     connect: Connect,
     direct: DirectServer,
     proxy: SocksProxy,
@@ -260,7 +260,7 @@ def test_a_name_that_is_looked_up_for_long_for_a_socks_proxy_ends_at_the_timeout
     proxy.stop.set()
 
 
-def test_a_change_that_a_socks_proxy_does_not_pass_on_is_sent_again_and_known_to_be_undone(
+def test_a_change_that_a_socks_proxy_does_not_pass_on_is_retried_and_has_not_arrived(
     connect: Connect,
     direct: DirectServer,
     proxy: SocksProxy,

@@ -1,4 +1,4 @@
-"""How late something is, on a machine that may be busy with other things."""
+"""How late a call ends, on a machine that may be busy with other things."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 
 AT_MOST = 0.5
-"""Seconds by which a call may end after its timeout."""
+"""Seconds that a call may take beyond its timeout."""
 
 _ATTEMPTS = 10
 
 
 def lateness(seconds: float, attempt: Callable[[], object]) -> float:
-    """Return how much longer than these seconds an attempt takes, at the best of several.
+    """Return by how much the best of several attempts exceeds a number of seconds.
 
-    What is late by itself is late each time; what waits for a busy machine is not.
+    A call that is late by itself is late every time; a busy machine delays only some.
     """
     best = float("inf")
     for _ in range(_ATTEMPTS):

@@ -49,7 +49,7 @@ class Notebook:
             output.append(bundle)
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many displays and updates have been seen."""
+        """Wait until this many displays and updates have been seen."""
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.times) >= count, timeout=30)
 

@@ -1,4 +1,4 @@
-"""Results of tools as type checkers see them: what JSON keeps has its type. Never run."""
+"""Results of tools as type checkers see them: types that JSON keeps, or Any. Never run."""
 
 from __future__ import annotations
 

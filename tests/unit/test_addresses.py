@@ -1,4 +1,4 @@
-"""The addresses in the project's files are of hosts that exist, or of nobody's."""
+"""URLs in the project's files name known hosts or reserved domains."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REAL = {
     "www.w3.org",
 }
 RESERVED = ("example", "example.com", "example.org", "internal", "invalid", "localhost", "test")
-"""Domains that belong to nobody, for examples and private networks (RFC 2606, 6761)."""
+"""Domains reserved for examples and private networks (RFC 2606, 6761)."""
 
 BINARY = (".gz", ".ico", ".png", ".pyc", ".whl")
 

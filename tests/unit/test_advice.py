@@ -1,4 +1,4 @@
-"""Errors advise in Python's words in a Python program, and in the command's in the command."""
+"""Errors advise calls in a Python program, and commands in the command."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ADVICE = sorted(name for name in vars(Words) if not name.startswith("_"))
 VALUES = {"name": "base_url", "agent_id": "A", "run_id": "R", "keys": ["key"]}
 
 COMMAND_WORDS = re.compile(r"(?<![\w-])--[a-z]|\bduvo (runs|agents|profiles|api|whoami)\b")
-"""What only readers of a command line understand. A local engine is started by `duvo dev`."""
+"""Words for a command line only. `duvo dev` is not among them: it starts a local engine."""
 
 
-def said(by: Words, name: str) -> str:
+def advice_of(by: Words, name: str) -> str:
     method = getattr(by, name)
     taken = method.__code__.co_varnames[1 : method.__code__.co_argcount]
     return str(method(**{argument: VALUES[argument] for argument in taken}))
@@ -32,7 +32,7 @@ def said(by: Words, name: str) -> str:
 
 @pytest.mark.parametrize("name", ADVICE)
 def test_advice_has_words_of_python_and_of_the_command(name: str) -> None:
-    python, of_command = said(Words(), name), said(CommandWords(ARGS), name)
+    python, of_command = advice_of(Words(), name), advice_of(CommandWords(ARGS), name)
     assert not COMMAND_WORDS.search(python), python
     assert not re.search(r"client\.|\w=(?!…)|duvo\.\w|\(\)", of_command), of_command
     assert name in vars(CommandWords)
@@ -44,7 +44,7 @@ def test_advice_of_the_command_repeats_its_settings() -> None:
     assert "`duvo runs stop R --profile work --team T --base-url http://x`" in advice
 
 
-def test_words_are_used_during_a_block_alone() -> None:
+def test_words_apply_only_within_a_block() -> None:
     mine = CommandWords(ARGS)
     with pytest.raises(KeyError), using(lambda: mine):
         assert words() is mine
@@ -82,7 +82,7 @@ def test_no_text_of_the_sdk_or_the_engine_has_words_of_the_command() -> None:
     assert found == []
 
 
-def test_all_commands_have_their_own_words_but_those_that_run_agents() -> None:
+def test_every_command_uses_its_own_words_except_those_that_run_agents() -> None:
     for name in COMMANDS:
         with command._words_of(name, ARGS):
             assert isinstance(words(), CommandWords) is (name not in ("dev", "serve")), name

@@ -1,4 +1,4 @@
-"""The tables of the reference name all that the code has: codes, variables, metrics, commands."""
+"""The tables of the reference match the code: exit codes, variables, metrics, commands."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_table_of_python_errors_has_their_exit_codes() -> None:
 
 
 def variables_of_the_code() -> set[str]:
-    """The environment variables in texts of the code; `DUVO_` alone begins others."""
+    """The environment variables in strings of the code, without prefixes such as `DUVO_`."""
     found = set()
     for file in [*ROOT.glob("duvo/**/*.py"), *ROOT.glob("duvo_cli/**/*.py")]:
         text = file.read_text("utf-8")

@@ -1,4 +1,4 @@
-"""The pages of the documentation site: all in its navigation, with links that lead somewhere."""
+"""The pages of the documentation site: all are in the navigation, and no link is broken."""
 
 from __future__ import annotations
 
@@ -90,11 +90,13 @@ def test_the_navigation_has_the_sections_of_the_index() -> None:
         ("<style>@import 'https://a.example/b'</style>", ["https://a.example/b"]),
     ],
 )
-def test_what_a_page_loads_from_other_hosts_is_found(html: str, addresses: list[str]) -> None:
+def test_files_that_a_page_loads_from_other_hosts_are_found(
+    html: str, addresses: list[str]
+) -> None:
     assert external.in_html(html) == addresses
 
 
-def test_what_a_style_sheet_loads_from_other_hosts_is_found(tmp_path: Path) -> None:
+def test_files_that_a_style_sheet_loads_from_other_hosts_are_found(tmp_path: Path) -> None:
     (tmp_path / "a.css").write_text("@font-face { src: url(https://fonts.example/a.woff2) }")
     (tmp_path / "a.html").write_text("<img src='b.svg'>")
     assert list(external.in_folder(tmp_path)) == ["a.css: https://fonts.example/a.woff2"]

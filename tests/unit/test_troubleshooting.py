@@ -18,7 +18,7 @@ VARIABLE = r"…|\b\d{3}\b|\b[A-Z]\w+Error: |\bDUVO_API_KEY(?= is empty)"
 
 @cache
 def texts_of_the_code() -> str:
-    """All texts in the code, a line each, with … for what varies in them."""
+    """All strings in the code, one a line, with … in place of their variable parts."""
     texts = []
     for file in [*ROOT.glob("duvo/**/*.py"), *ROOT.glob("duvo_cli/**/*.py")]:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
@@ -34,7 +34,7 @@ def texts_of_the_code() -> str:
 
 
 def missing_fragments(message: str) -> list[str]:
-    """The parts of a message, between what varies, that no text of the code has."""
+    """The fixed parts of a message that are in no string of the code."""
     fragments = [fragment.strip(" ;:,()") for fragment in re.split(VARIABLE, message)]
     return [fragment for fragment in fragments if fragment not in texts_of_the_code()]
 

@@ -1,4 +1,4 @@
-"""What differs on Windows, with its modules replaced."""
+"""The code for Windows, with fakes of its modules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SOURCES = [*ROOT.glob("duvo/**/*.py"), *ROOT.glob("duvo_cli/**/*.py"), *ROOT.glo
 
 
 class FakeMsvcrt:
-    """In place of msvcrt: a keyboard, and locks."""
+    """A fake of msvcrt: a keyboard, and locks."""
 
     LK_LOCK = 1
 
@@ -72,7 +72,7 @@ def test_a_lock_is_on_a_file_in_the_directory_without_fcntl(
     [(7, True, 259, True), (7, True, 1, False), (7, False, 259, False), (0, True, 259, False)],
     ids=["running", "ended", "not readable", "no such process"],
 )
-def test_a_process_of_windows_is_asked_for_its_exit_code(
+def test_a_process_on_windows_is_running_while_it_has_no_exit_code(
     handle: int, is_found: bool, code: int, runs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed: list[int] = []
@@ -137,7 +137,7 @@ def test_keys_pressed_before_a_prompt_are_dropped_without_termios(
 
 
 def opens_text_without_encoding(call: ast.Call) -> bool:
-    """Whether the call opens a file of text in the encoding of the machine."""
+    """Whether the call opens a text file in the default encoding of the machine."""
     if any(keyword.arg == "encoding" for keyword in call.keywords):
         return False
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
@@ -155,7 +155,7 @@ def opens_text_without_encoding(call: ast.Call) -> bool:
     return not is_bytes
 
 
-def test_text_files_are_opened_in_an_encoding_that_is_named() -> None:
+def test_text_files_are_opened_with_an_explicit_encoding() -> None:
     found = [
         f"{file.name}: {ast.unparse(call)}"
         for file in SOURCES

@@ -1,6 +1,6 @@
-"""Takes away what Python has on POSIX alone; loaded at start, with this folder in PYTHONPATH.
+"""Removes the parts of Python that only POSIX has; loaded at start if this folder is in PYTHONPATH.
 
-Left is what the standard library cannot do without on POSIX: AF_UNIX for socket pairs,
+The parts that the standard library needs on POSIX stay: AF_UNIX for socket pairs,
 `os.set_blocking` for a signal's pipe, and `sys.platform` and `os.name`, by which packages
 choose their code.
 """
@@ -40,11 +40,11 @@ NAMES: dict[Any, str] = {
 }
 
 SIGNALS = ("SIGABRT", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM", "SIG_DFL", "SIG_IGN")
-"""Names of signals that Windows has too."""
+"""Names in `signal` that Windows has too."""
 
 
-def take_away() -> None:
-    """Take all of it away."""
+def remove_posix() -> None:
+    """Remove the modules, names and signals."""
     for name in MODULES:
         sys.modules[name] = None  # type: ignore[assignment]
     for module, names in NAMES.items():
@@ -57,7 +57,7 @@ def take_away() -> None:
 
 
 def msvcrt() -> ModuleType:
-    """Return a module in place of Windows' msvcrt: nothing is typed, and locks are written down."""
+    """Return a module in place of Windows' msvcrt: nothing is typed, and locks are recorded."""
     module: Any = ModuleType("msvcrt")
     module.LK_LOCK = 1
     module.kbhit = lambda: False
@@ -72,8 +72,8 @@ def _note_lock(descriptor: int, mode: int, size: int) -> None:
             file.write(f"{mode} {size}\n")
 
 
-# For what the standard library takes from these modules while it is loaded.
+# Loaded first: it uses some of these names while it is imported.
 import subprocess  # noqa: E402, F401
 
-take_away()
+remove_posix()
 sys.modules["msvcrt"] = msvcrt()

@@ -204,8 +204,8 @@ async def test_a_ca_file_is_not_read_in_the_event_loop(
 async def test_no_callback_of_the_event_loop_takes_long(
     working: FakeAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The longest callback of each round: that of the best is not one that the machine,
-    # or the garbage collector, made long.
+    # The longest callback of each round. A busy machine or the garbage collector makes
+    # some rounds slow, but not the best one.
     longest: list[tuple[float, str]] = []
     taken: list[tuple[float, str]] = []
     run_callback = asyncio.Handle._run

@@ -33,7 +33,7 @@ PROTOCOLS = {
     "__enter__": "__aenter__",
     "__exit__": "__aexit__",
 }
-"""Methods that statements without `await` call, and those of statements with it."""
+"""Methods that `for` and `with` call, and those that `async for` and `async with` call."""
 
 ASYNC_NAMES = sorted(name for name in duvo.__all__ if name.startswith("Async"))
 

@@ -1,4 +1,4 @@
-"""The traceback of an error is short: the user's frames, a few of ours, and one cause at most."""
+"""The traceback of an error is short: the user's frames, a few of the SDK's, at most one cause."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_a_key_readable_by_others_is_made_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("database", [" ~/runs.sqlite", "~/runs.sqlite\n"])
-def test_a_database_may_begin_with_a_tilde_and_have_white_space_around(
+def test_a_database_may_begin_with_a_tilde_and_be_surrounded_by_white_space(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -1,4 +1,4 @@
-"""The output of `show`: one output of a notebook, or lines."""
+"""The output of `show`: a single output in a notebook, lines elsewhere."""
 
 from __future__ import annotations
 

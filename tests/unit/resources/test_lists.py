@@ -533,7 +533,7 @@ def test_runs_of_several_statuses_are_one_list_in_order_of_creation(
 
 
 def refuse(*words: str, from_offset: int = 0) -> Callable[[ReceivedRequest], Any]:
-    """Make the server refuse lists of these statuses."""
+    """Return a hook with which the server refuses lists of these statuses."""
 
     def answer(seen: ReceivedRequest) -> Any:
         query = seen.query
@@ -545,7 +545,7 @@ def refuse(*words: str, from_offset: int = 0) -> Callable[[ReceivedRequest], Any
 
 
 @pytest.mark.parametrize("statuses", [["bogus", "failed"], ["failed", "bogus"], ["bogus"]])
-def test_a_status_that_the_server_refuses_is_an_error_beside_others_too(
+def test_a_status_that_the_server_refuses_is_an_error_even_beside_valid_ones(
     fake_api: FakeAPI, client: duvo.Client, statuses: list[str]
 ) -> None:
     fake_api.start("failed")
@@ -575,7 +575,7 @@ def test_stopped_runs_are_an_error_where_the_server_knows_neither_word(
             list(client.runs.list(status=status))
 
 
-def test_a_later_page_that_the_server_refuses_does_not_end_a_list_of_several_statuses(
+def test_a_list_of_several_statuses_raises_when_the_server_refuses_a_later_page(
     fake_api: FakeAPI, client: duvo.Client
 ) -> None:
     for _ in range(150):

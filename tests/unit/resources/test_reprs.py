@@ -1,4 +1,4 @@
-"""Objects say what they are, as text and in a notebook, and send nothing for it."""
+"""Objects describe themselves, as text and in a notebook, without sending anything."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SCRIPT = "<script>alert('&')</script>"
 
 
 def target(thing: Any) -> Any:
-    """The object itself, of either client."""
+    """Return the object itself, or the async one behind a blocking facade."""
     return vars(thing).get("_target", thing) if hasattr(thing, "__dict__") else thing
 
 
@@ -81,13 +81,13 @@ def everything(client: duvo.Client, fake_api: FakeAPI) -> list[Any]:
 
 
 def is_of(name: str, *, is_async: bool) -> bool:
-    """Whether a client of this kind hands out objects of the class."""
+    """Whether a client of this kind returns objects of the class."""
     blocking = name.removeprefix("Async")
     has_both = f"Async{blocking}" in CLASSES
     return (name != blocking) == (is_async and has_both)
 
 
-def test_each_public_object_has_a_repr_that_says_something(
+def test_each_public_object_has_a_repr_with_its_class_and_without_the_key(
     client: duvo.Client, fake_api: FakeAPI
 ) -> None:
     objects = [target(thing) for thing in everything(client, fake_api)]
@@ -149,7 +149,9 @@ def test_showing_an_object_sends_nothing(
     results.close()
 
 
-def test_a_list_shows_what_was_read_so_far(client: duvo.Client, fake_api: FakeAPI) -> None:
+def test_a_list_shows_the_items_that_were_read_so_far(
+    client: duvo.Client, fake_api: FakeAPI
+) -> None:
     ids = [fake_api.start("completed") for _ in range(250)]
     runs = client.runs.list()
     assert "0 runs read" in repr(runs)

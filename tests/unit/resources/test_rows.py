@@ -1,4 +1,4 @@
-"""Runs and results as rows, of which pandas makes a table."""
+"""Runs and results as rows for a data frame of pandas."""
 
 from __future__ import annotations
 

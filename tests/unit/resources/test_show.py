@@ -23,7 +23,7 @@ def conversation(fake_api: FakeAPI) -> str:
 
 
 def completing(fake_api: FakeAPI, answer: str = "done") -> Callable[[ReceivedRequest], None]:
-    """A hook that completes each run once it was started."""
+    """Return a hook that completes each run that has been started."""
 
     def complete(seen: ReceivedRequest) -> None:
         with fake_api.lock:

@@ -1,4 +1,4 @@
-"""How deep the stack is when a request is sent."""
+"""The depth of the stack when a request is sent."""
 
 from __future__ import annotations
 
