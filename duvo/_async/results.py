@@ -108,8 +108,7 @@ class AsyncResults(AsyncClosableIterator[Result[T, AsyncRun]], Generic[T]):
     def _repr_html_(self) -> str:
         from .._resources.html import of_results
 
-        latest = [(result.index, result.input, result.run) for result in tuple(self._latest)]
-        return of_results(self.progress, latest)
+        return of_results(self.progress, tuple(self._latest))
 
     def __del__(self) -> None:
         if hasattr(self, "_batch"):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import builtins
 
 from .. import _errors
-from .._flow.surface import shorten
 from .._http import paths
-from .._resources.calls import agent_finder, start_run
+from .._resources.calls import agent_finder, start_in_time, start_run
 from .._run.state import RunState
 from .._time.clock import Deadline
 from .run import AsyncRun, state_of
@@ -210,15 +209,8 @@ class AsyncRuns:
         # Bad arguments are refused before a run is started.
         Responder(on_request, answers, warn=True, may_await=self._driver.may_await)
         deadline = Deadline(self._driver.api.clock, timeout)
-        flow = start_run(self._driver.api, agent, message, None, None, deadline)
-        try:
-            run = AsyncRun(self._driver, await self._driver.run(flow))
-        except _errors.DuvoError as error:
-            if not deadline.passed:
-                raise
-            late = _errors.WaitTimeout(f"no answer within {timeout:g} s: {error}", timeout=timeout)
-            late.__cause__ = error
-            raise shorten(late)  # noqa: B904  # with one cause
+        flow = start_in_time(self._driver.api, agent, message, timeout, deadline)
+        run = AsyncRun(self._driver, await self._driver.run(flow))
         left = None if timeout is None else max(0.001, deadline.left(timeout))
         return await run.wait(left, on_request, answers, check)
 

@@ -10,7 +10,6 @@ from .. import _errors
 from .._flow.steps import Closed
 from .._forks import renew_in_child
 from .._time.exchange import Exchange
-from .callers_session import CallersSession, in_time
 from .failures import Destination, causes_of, tls_reason
 from .request import Redirects, default_headers
 from .response import Response
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from .._connections.environment import Environment
     from .._time.clock import Deadline
+    from .callers_session import CallersSession
     from .request import Request
     from .sessions import Sessions
 
@@ -50,7 +50,11 @@ class RequestsTransport:
         self._destination = Destination(base_url, api_key, engine)
         self._auth = _auth(api_key)
         self._timeout = timeout
-        self._callers = None if session is None else CallersSession(session)
+        self._callers: CallersSession | None = None
+        if session is not None:
+            from .callers_session import CallersSession
+
+            self._callers = CallersSession(session)
         self._headers = default_headers(user_agent)
         self._opening = threading.Lock()
         self._sessions: Sessions | None = None
@@ -76,6 +80,8 @@ class RequestsTransport:
         try:
             if self._callers is None or not exchange.is_limited:
                 return self._exchange(request, closed, exchange)
+            from .callers_session import in_time
+
             return in_time(partial(self._exchange, request, closed, exchange), exchange.left)
         except TimeoutError:
             raise self._destination.timed_out(request, self._timeout, arrived=True) from None

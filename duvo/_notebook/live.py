@@ -35,7 +35,6 @@ class Live:
         self._shown = ""
         # IPython's handle of the output; None if lines are printed.
         self._handle: Any = None
-        self._drawing = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -44,9 +43,10 @@ class Live:
         if display is not None:
             self._draw(lambda bundle: display(bundle, raw=True, display_id=True))
         if self._handle is not None:
-            thread = threading.Thread(target=self._keep_drawing, name="duvo-show", daemon=True)
-            self._thread = thread
-            thread.start()
+            self._thread = threading.Thread(
+                target=self._keep_drawing, name="duvo-show", daemon=True
+            )
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,9 +86,8 @@ class Live:
                 del self._lines[:count]
 
     def _print(self) -> None:
-        with self._drawing:
-            while self._lines and self._handle is None:
-                print(_printable(self._lines.pop(0)), flush=True)
+        while self._lines and self._handle is None:
+            print(_printable(self._lines.pop(0)), flush=True)
 
 
 def _ipython_display() -> Any:

@@ -75,6 +75,20 @@ def start_run(
     return (yield from with_agent_id(api, agent, start, deadline))
 
 
+def start_in_time(
+    api: Api, agent: str, message: str | None, timeout: float | None, deadline: Deadline
+) -> Flow[RunState]:
+    """Start a run as `start_run` does; a failure after the deadline is a `WaitTimeout`."""
+    try:
+        return (yield from start_run(api, agent, message, None, None, deadline))
+    except _errors.DuvoError as error:
+        if not deadline.passed:
+            raise
+        raise _errors.WaitTimeout(
+            f"no answer within {timeout:g} s: {error}", timeout=timeout
+        ) from error
+
+
 def agent_finder(api: Api, agent: str) -> Callable[..., Flow[str]]:
     """Return a function that finds the id of an agent by its id or name.
 

@@ -25,7 +25,7 @@ _LONGEST_LINE = 200
 _LONGEST_SHOWN = 2_000
 """Maximum number of characters of a result as a line, and of a message that `show` shows."""
 
-_RUN_COLUMNS = ("Run", "Status", "Agent", "Title", "Created", "Ended")
+_RUN_COLUMNS = ("Status", "Agent", "Title", "Created", "Ended")
 _RESULT_COLUMNS = ("Index", "Input", "Run", "Status", "Answer or failure")
 _AGENT_COLUMNS = ("Agent", "Id", "Last run")
 
@@ -40,12 +40,9 @@ def run_fields(run: Any) -> list[tuple[str, object]]:
     if not known(run, "status"):
         return [("status", "not loaded")]
     request = known(run, "pending_request")
+    names = (name.lower() for name in _RUN_COLUMNS)
     return [
-        ("status", run.status),
-        ("agent", run.agent_name or run.agent_id),
-        ("title", run.title),
-        ("created", run.created_at),
-        ("ended", run.completed_at if run.is_finished else None),
+        *zip(names, _run_cells(run), strict=True),
         ("waits for", None if request is None else request_text(request)),
         ("answer", known(run, "answer")),
         ("failure", known(run, "failure")),
@@ -54,18 +51,14 @@ def run_fields(run: Any) -> list[tuple[str, object]]:
 
 def of_runs(read: ReadItems, total: int | None) -> str:
     """Return a table of the runs of a list."""
-    rows = [
-        (
-            run.id,
-            run.status,
-            run.agent_name or run.agent_id,
-            run.title,
-            run.created_at,
-            run.completed_at if run.is_finished else None,
-        )
-        for run in read.items
-    ]
-    return html.table(_RUN_COLUMNS, rows, read.caption(total))
+    rows = [(run.id, *_run_cells(run)) for run in read.items]
+    return html.table(("Run", *_RUN_COLUMNS), rows, read.caption(total))
+
+
+def _run_cells(run: Any) -> tuple[object, ...]:
+    agent = run.agent_name or run.agent_id
+    ended = run.completed_at if run.is_finished else None
+    return run.status, agent, run.title, run.created_at, ended
 
 
 def of_agents(read: ReadItems, total: int | None) -> str:
@@ -119,18 +112,21 @@ def of_result(index: int, key: str | None, value: object, run: Any) -> str:
     return html.fields(f"result {index}", pairs)
 
 
-def of_results(progress: Progress, latest: Sequence[tuple[int, object, Any]]) -> str:
-    """Return the progress of a batch, and a table of its latest results.
-
-    A result is given by its index, its input and its run.
-    """
+def of_results(progress: Progress, latest: Sequence[Any]) -> str:
+    """Return the progress of a batch, and a table of its latest results."""
     caption = progress.describe()
     count = progress.completed + progress.failed + progress.stopped
     if count > len(latest) > 0:
         caption += f"; the latest {len(latest)} results:"
     rows = [
-        (str(index), input_text(value), run.id, run.status, _end_of(run))
-        for index, value, run in latest
+        (
+            result.index,
+            input_text(result.input),
+            result.run.id,
+            result.run.status,
+            _end_of(result.run),
+        )
+        for result in latest
     ]
     return html.table(_RESULT_COLUMNS, rows, caption)
 

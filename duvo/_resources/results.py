@@ -109,8 +109,7 @@ class Results(ClosableIterator[Result[T, Run]], Generic[T]):
     def _repr_html_(self) -> str:
         from .html import of_results
 
-        latest = [(result.index, result.input, result.run) for result in tuple(self._latest)]
-        return of_results(self.progress, latest)
+        return of_results(self.progress, tuple(self._latest))
 
     def __del__(self) -> None:
         if hasattr(self, "_batch"):

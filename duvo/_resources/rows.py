@@ -33,9 +33,9 @@ def of_run(run: Any) -> dict[str, Any]:
 def of_result(result: Any) -> dict[str, Any]:
     """Return the fields of an input and of its run, with the names of `Results.to_csv`."""
     run = result.run
-    fields = {str(name): value for name, value in input_fields(result.input).items()}
+    fields = input_fields(result.input)
     outcome = Outcome(run.status, known(run, "answer"), known(run, "failure"), run.id)
-    return {**fields, **dict(zip(names_beside(list(fields)), outcome, strict=True))}
+    return {**fields, **dict(zip(names_beside(fields), outcome, strict=True))}
 
 
 def known(run: Any, name: str) -> Any:

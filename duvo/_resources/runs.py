@@ -5,11 +5,10 @@ from __future__ import annotations
 import builtins
 
 from .. import _errors
-from .._flow.surface import shorten
 from .._http import paths
 from .._run.state import RunState
 from .._time.clock import Deadline
-from .calls import agent_finder, start_run
+from .calls import agent_finder, start_in_time, start_run
 from .run import Run, state_of
 
 TYPE_CHECKING = False
@@ -213,15 +212,8 @@ class Runs:
         # Bad arguments are refused before a run is started.
         Responder(on_request, answers, warn=True, may_await=self._driver.may_await)
         deadline = Deadline(self._driver.api.clock, timeout)
-        flow = start_run(self._driver.api, agent, message, None, None, deadline)
-        try:
-            run = Run(self._driver, self._driver.run(flow))
-        except _errors.DuvoError as error:
-            if not deadline.passed:
-                raise
-            late = _errors.WaitTimeout(f"no answer within {timeout:g} s: {error}", timeout=timeout)
-            late.__cause__ = error
-            raise shorten(late)  # noqa: B904  # with one cause
+        flow = start_in_time(self._driver.api, agent, message, timeout, deadline)
+        run = Run(self._driver, self._driver.run(flow))
         left = None if timeout is None else max(0.001, deadline.left(timeout))
         return run.wait(left, on_request, answers, check)
 

@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TextIO
 
@@ -76,7 +76,7 @@ def _gather(results: Iterable[tuple[Any, Outcome]], rows: IO[str]) -> list[str]:
     """Write rows as JSON; return the columns, to which later rows may have added."""
     columns: dict[str, None] = {}
     for value, outcome in results:
-        cells = {str(name): _cell(field) for name, field in input_fields(value).items()}
+        cells = {name: _cell(field) for name, field in input_fields(value).items()}
         columns.update(dict.fromkeys(cells))
         rows.write(json.dumps([[cells.get(name, "") for name in columns], outcome]) + "\n")
     return list(columns)
@@ -108,12 +108,13 @@ def _quoted(cell: str, delimiter: str) -> str:
     return '"{}"'.format(cell.replace('"', '""'))
 
 
-def input_fields(value: Any) -> dict[Any, Any]:
+def input_fields(value: Any) -> dict[str, Any]:
     """Return the fields of an input, by the names of their columns."""
-    return value if isinstance(value, dict) else {_INPUT: value}
+    fields = value if isinstance(value, dict) else {_INPUT: value}
+    return {str(name): field for name, field in fields.items()}
 
 
-def names_beside(columns: Sequence[str]) -> list[str]:
+def names_beside(columns: Collection[str]) -> list[str]:
     """Return the columns of an outcome, renamed where an input has a field of the same name."""
     names = []
     for name in Outcome._fields:

@@ -100,4 +100,6 @@ def test_a_run_as_json_needs_few_modules_beside_requests(fake_api: FakeAPI):
     unwanted = {"attr", "attrs", "cattrs", "tenacity", "platformdirs", "tomllib", "tomli", "shlex"}
     unwanted.add("wcwidth")
     assert not unwanted & roots(loaded)
+    # Only a caller's own session needs it.
+    assert "duvo._http.callers_session" not in loaded
     assert "requests" in loaded
