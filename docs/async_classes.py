@@ -128,7 +128,7 @@ TEXTS = [
 ]
 
 found: set[str] = set()
-"""The texts that were replaced somewhere."""
+"""The texts that were found and replaced in a class."""
 
 
 def source_of(name: str) -> Path:

@@ -108,7 +108,7 @@ def words() -> Words:
 def using(make: Callable[[], Words]) -> Iterator[None]:
     """Use the words that `make` returns during a block, in all threads.
 
-    It is called when there is advice to give: most programs never need any.
+    `make` is called only when there is advice to give: most programs never need any.
     """
     global _make
     before, _make = _make, make

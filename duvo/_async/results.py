@@ -28,7 +28,7 @@ class AsyncResults(AsyncClosableIterator[Result[T, AsyncRun]], Generic[T]):
     """
 
     def __init__(self, batch: Batch, workers: AsyncWorkers):
-        # To be shown. What the flow refers to does not refer to this object: it can be
+        # Kept for display. The flow must not refer to this object: once it is dropped, it is
         # collected, which closes the batch.
         latest = self._latest = deque[Result[T, AsyncRun]](maxlen=20)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 8
 
 _endings: set[asyncio.Task[None]] = set()
-"""Tasks that record the last starts of batches that were left."""
+"""Tasks that record the last starts of batches that were abandoned."""
 
 
 class AsyncWorkers:

@@ -47,7 +47,7 @@ class Sending:
             if not self._is_callers:
                 _Received(self._connected)
         elif event.endswith(".setup_socks5_connection.failed"):
-            # httpcore2 leaves it open, and does not expect every response.
+            # httpcore2 leaves the connection open, and cannot parse every response.
             await self._connected.aclose()
             _check_socks(info["exception"])
 

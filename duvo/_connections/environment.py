@@ -29,7 +29,7 @@ class Environment:
     def __init__(self, base_url: str, environ: Mapping[str, str] = os.environ):
         self._base_url = base_url
         named = [(name, environ.get(name, "").strip()) for name in _CA_VARIABLES]
-        # A `~` without a home directory is left, and is an error when the file is read.
+        # Without a home directory, `~` stays as it is, and reading the file fails.
         self._ca = [(name, os.path.expanduser(file)) for name, file in named if file]  # noqa: PTH111
         self._context: ssl.SSLContext | None = None
         self.proxies: dict[str, str] = {}

@@ -10,14 +10,14 @@ from .._errors import DuvoError
 E = TypeVar("E", bound=DuvoError)
 
 _OURS = frozenset({"duvo", "asyncio", "concurrent", "tenacity"})
-"""Packages whose frames are left out: this library, and what its flows run in."""
+"""Packages whose frames are left out: this library, and those that run its flows."""
 
 
 def shorten(error: E) -> E:
     """Shorten the traceback of an error that leaves the library, and return the error.
 
-    A notebook shows each frame with its code. What remains is the frames of functions that
-    the user passed, and one cause, such as the last failure before a timeout.
+    A notebook shows each frame with its code. The frames of functions that the user passed
+    remain, and one cause, such as the last failure before a timeout.
     """
     error.__suppress_context__ = True
     cause = error.__cause__

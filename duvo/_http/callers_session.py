@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 _GRACE = 0.1
-"""Seconds after its deadline for which a thread is still waited for: it knows what was sent."""
+"""Seconds to wait for a thread after its deadline, since it knows what was sent."""
 
 
 class CallersSession:

@@ -86,7 +86,7 @@ class RequestsTransport:
         except TimeoutError:
             raise self._destination.timed_out(request, self._timeout, arrived=True) from None
         except (requests.RequestException, UnicodeError, ValueError) as error:
-            # As the context of the error it is kept, and its request has the key in the headers.
+            # The new error keeps it as its context, and its request has the key in the headers.
             if isinstance(error, requests.RequestException):
                 error.request = None
             raise self._explain(error, request, is_over=exchange.is_over) from None

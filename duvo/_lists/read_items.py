@@ -1,4 +1,4 @@
-"""What was read of a list, to be shown."""
+"""Items that were read from a list, for display."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SHOWN = 100
 
 
 class ReadItems:
-    """The first items that were read of a list, and the number of all that were read."""
+    """The first items that were read from a list, and the number of items read so far."""
 
     def __init__(self, noun: str) -> None:
         self.items: list[Any] = []
@@ -26,7 +26,7 @@ class ReadItems:
         return item
 
     def describe(self, total: int | None) -> str:
-        """Return how many items were read, of how many in all."""
+        """Return how many items were read, and the total if it is known."""
         plural = "" if self._count == 1 else "s"
         of_all = "" if total is None else f" of {total}"
         return f"{self._count} {self._noun}{plural} read{of_all}"

@@ -67,7 +67,7 @@ def build(
     """Build an object of a class that has `id` and `raw`; `ours` has fields with our names.
 
     Where fields are missing or of the wrong type, it has what can be read of them, and
-    `warn` is called. Raises `UnexpectedAnswer` without an id.
+    `warn` is called. Raises `UnexpectedAnswer` if the id is missing.
     """
     fields = {**ours, "raw": raw}
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Status: TypeAlias = RunStatus | str
 else:
-    Status = str  # by which it is read
+    Status = str  # cattrs reads it as text
 
 
 @frozen(kw_only=True)

@@ -1,1 +1,1 @@
-"""What notebooks show: tables, and output that changes."""
+"""Output for notebooks: tables, and a display that is updated."""

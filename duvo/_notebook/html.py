@@ -37,7 +37,7 @@ def table(
 
 
 def fields(caption: str, pairs: Iterable[tuple[str, object]]) -> str:
-    """Return a table of names and values; what is None is left out."""
+    """Return a table of names and values, without those that are None."""
     rows = "".join(
         f'<tr><th style="{_LEFT}">{escape(name)}</th>{_cells([value], LONGEST_TEXT)}</tr>'
         for name, value in pairs

@@ -1,6 +1,6 @@
 """Output that changes while `show` runs: one output in a notebook, and lines elsewhere.
 
-Nothing else of the SDK prints.
+Nothing else in the SDK prints.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Live:
         self._print()
 
     def add(self, line: str) -> None:
-        """Add a line, which is what was new since the last one."""
+        """Add a line of text about something new."""
         self._lines.append(line)
         if self._handle is None:
             self._print()
@@ -104,7 +104,7 @@ def _ipython_display() -> Any:
 
 
 def _printable(text: str) -> str:
-    """Return the text without what controls a terminal, or cannot be encoded for it."""
+    """Return the text with its control characters, and those stdout cannot encode, escaped."""
     shown = "".join(
         character if character.isprintable() or character in "\n\t" else ascii(character)[1:-1]
         for character in text

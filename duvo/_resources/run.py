@@ -39,7 +39,7 @@ class Run:
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The API's last response about this run. That of a run of a list has only `run` in it.
+        """The API's last response about this run. For a run from a list, it has only `run`.
 
         Raises:
             NotLoaded: the run has not been read yet.

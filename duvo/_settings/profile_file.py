@@ -26,7 +26,7 @@ _SETTINGS = ("api_key", "base_url", "team_id")
 
 @frozen
 class LocalEngine:
-    """The engine on this machine that a profile is of.
+    """The engine on this machine that a profile belongs to.
 
     Attributes:
         port: the port that it listens on.
@@ -185,7 +185,7 @@ def locked() -> Iterator[Profiles]:
     with contextlib.ExitStack() as lock:
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # Without a lock too, the file is replaced in one step.
+            # Even without a lock, the file is replaced in one step.
             lock.enter_context(locks.locked(directory))
         except OSError as error:
             raise ConfigError(f"cannot write the profile file {path()}: {error.strerror}") from None

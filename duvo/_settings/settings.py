@@ -33,7 +33,7 @@ class Settings:
         profile: the name of the profile that was used, or None.
         team_may_be_in_profile: whether the profile file was not read, and may name the team.
         is_of_engine: whether the profile is that of a local engine.
-        base_url_source: where the base URL comes from, for texts.
+        base_url_source: where the base URL comes from, for error messages.
     """
 
     __slots__ = (
@@ -99,7 +99,7 @@ def resolve(
     A profile given here is an argument: its key, base URL and team are used
     together and override the environment, so that a key is never sent to the
     host of another profile. So are those of a local engine's profile, which counts
-    as the default without any other setting. White space around a setting is ignored.
+    as the default when nothing else is set. White space around a setting is ignored.
     """
     api_key, base_url, team_id, profile = (
         _argument(name, value)

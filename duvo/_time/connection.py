@@ -41,7 +41,7 @@ class TimedConnection(HTTPConnection):
                 host, connect = self.host.strip("[]"), partial(_connect, self)
                 sock = _dial(self, exchange, host, self.port, connect)
             else:
-                # It may lead through a proxy: that counts more than the division of the time.
+                # It may lead through a proxy, which matters more than dividing the time.
                 sock = super()._new_conn()
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error

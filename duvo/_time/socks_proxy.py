@@ -24,14 +24,14 @@ _DEFAULT_PORT = 1080
 class SocksProxy:
     """The SOCKS proxy of a connection.
 
-    PySocks limits each operation alone, and looks names up without a limit. Here
+    PySocks limits only single operations, and looks names up without a limit. Here
     names are looked up within the exchange's time, and the exchange knows the
-    socket from the start, so that it can end a proxy that drips.
+    socket from the start, so that it can cut off a proxy that responds byte by byte.
 
     Args:
-        connection: to the server, by way of the proxy.
-        options: urllib3's, of a connection through a SOCKS proxy.
-        exchange: whose time limits everything.
+        connection: the connection to the server, through the proxy.
+        options: urllib3's options for a connection through a SOCKS proxy.
+        exchange: the exchange, whose time limits everything.
     """
 
     def __init__(self, connection: HTTPConnection, options: Mapping[str, Any], exchange: Exchange):
@@ -42,10 +42,10 @@ class SocksProxy:
         self._exchange = exchange
 
     def connect(self, address: str, seconds: float) -> socket.socket:
-        """Connect to the server by an address of the proxy; `seconds` limit each operation.
+        """Connect to the server through an address of the proxy. `seconds` limits each operation.
 
         Raises:
-            TimeoutError: there was no answer in time.
+            TimeoutError: the proxy did not respond in time.
             OSError: the proxy cannot be reached, or refused.
         """
         options, connection = self._options, self._connection

@@ -21,8 +21,8 @@ class Merged:
     """Several lists, each in order of creation, merged.
 
     Args:
-        lists: what is listed, and a list of it. The server may refuse all lists but
-            one of the same.
+        lists: each list with its name. Of the lists with the same name, the server may
+            refuse all but one.
 
     Attributes:
         overlap: whether an item was in two lists; it is returned once.
@@ -45,7 +45,7 @@ class Merged:
                 try:
                     items = yield from pages.next_page()
                 except _errors.InvalidRequest:
-                    # The server may know another word for the same.
+                    # The server may know the list by another word.
                     self._not_refused[name] -= 1
                     if pages in self._begun or not self._not_refused[name]:
                         raise
