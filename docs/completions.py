@@ -32,7 +32,7 @@ _WORDS = {
 }
 _FILES = ("FILE", "FILE.py", "FILE|URL")
 
-# Inside an open quote words are offered verbatim, so only harmless ones are.
+# Inside an open quote, words are offered verbatim, so words with special characters are not.
 _BASH = r"""
 # Each line of `duvo complete` is a word, a tab and a description.
 _duvo_words() {
