@@ -84,6 +84,7 @@ class Batch:
         self._retry_failed = retry_failed
         self._make_run = make_run
         self._is_prepared = False
+        self._opened: Journal | None = None
         self._poller = Poller(driver.api, None, None)
         self._watcher = Watcher(self._poller, messages=False, tolerates_lost=True)
         # An entry is unfinished until its result is in the journal or it has failed. Its
@@ -119,16 +120,17 @@ class Batch:
             return
         self._agent_id = yield from self._find_agent()
         team_id = yield from self._api.team_id()
-        self._journal = yield from block(
-            Journal,
-            self._file,
-            self._api.base_url,
-            team_id,
-            self._agent_id,
-            self._inputs.named_by,
-        )
+        self._journal = yield from block(self._open_journal, team_id)
         self._starts = Starts(self._api, self._agent_id, self._journal)
         self._is_prepared = True
+
+    def _open_journal(self, team_id: str) -> Journal:
+        # An interrupted batch may never receive what this returns: `finish` closes it.
+        if self._opened is None:
+            self._opened = Journal(
+                self._file, self._api.base_url, team_id, self._agent_id, self._inputs.named_by
+            )
+        return self._opened
 
     def compare(self, inputs: Iterable[Any]) -> Flow[Changes]:
         """Compare all inputs with the journal."""
@@ -172,6 +174,8 @@ class Batch:
         """Record the last starts, and close the journal. It blocks."""
         if self._is_prepared:
             self._starts.finish(completions)
+        elif self._opened is not None:
+            self._opened.close()
 
     def give_finished(self) -> Flow[None]:
         """Give each entry whose run has ended; at the end, raise an error if some have none."""

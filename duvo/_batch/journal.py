@@ -202,9 +202,9 @@ class Journal:
         """Whether a row has this run, or had it before it was started again."""
         with self._connected():
             found = self._execute(
-                "SELECT 1 FROM inputs WHERE run_id = ?1"
-                " UNION ALL SELECT 1 FROM earlier_runs WHERE run_id = ?1",
-                (run_id,),
+                "SELECT 1 FROM inputs WHERE run_id = ?"
+                " UNION ALL SELECT 1 FROM earlier_runs WHERE run_id = ?",
+                (run_id, run_id),
             ).fetchone()
         return found is not None
 

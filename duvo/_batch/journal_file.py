@@ -142,8 +142,28 @@ def _make_private(file: Path) -> None:
             file.chmod(_OWNER_ALONE)
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that is closed when the last reference to it is dropped.
+
+    An abandoned batch leaves its journal without closing it. Python closes a dropped
+    connection itself, but since 3.13 with a ResourceWarning.
+    """
+
+    def __del__(self) -> None:
+        try:
+            self.close()
+        except sqlite3.Error:
+            pass  # The file could not be opened.
+
+
 def _connected(database: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(database, timeout=0, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        database,
+        timeout=0,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=_Connection,
+    )
     connection.execute("PRAGMA temp_store = FILE")
     return connection
 

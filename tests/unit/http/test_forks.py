@@ -24,6 +24,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
 ]
 
+# Since 3.12, Python warns in the parent when a process with threads is forked.
+PYTHON = (sys.executable, "-W", "ignore:This process:DeprecationWarning")
+
 LONGEST = 20
 """Seconds after which a child that hangs is killed."""
 
@@ -203,7 +206,7 @@ def test_a_batch_and_its_journal_stay_with_their_process(
     fake_api.after = end_started
     journal = tmp_path / "journal"
     done = subprocess.run(
-        [sys.executable, "-c", BATCH, KEY, fake_api.base_url, TEAM, AGENT, str(journal)],
+        [*PYTHON, "-c", BATCH, KEY, fake_api.base_url, TEAM, AGENT, str(journal)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -244,7 +247,7 @@ sys.exit(os.waitstatus_to_exitcode(status) != 0)
 
 
 def test_a_child_can_import_what_another_thread_was_importing(fake_api: FakeAPI) -> None:
-    command = [sys.executable, "-c", IMPORTS, KEY, fake_api.base_url]
+    command = [*PYTHON, "-c", IMPORTS, KEY, fake_api.base_url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -287,6 +290,6 @@ def test_a_child_has_nothing_left_to_import(fake_api: FakeAPI) -> None:
         return None
 
     fake_api.before = fail_first
-    command = [sys.executable, "-c", USES, KEY, fake_api.base_url, TEAM, AGENT]
+    command = [*PYTHON, "-c", USES, KEY, fake_api.base_url, TEAM, AGENT]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")

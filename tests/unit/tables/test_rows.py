@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import json
+import sys
 
 import pytest
 from hypothesis import given
@@ -236,7 +238,10 @@ def test_a_row_that_could_not_be_written_again_is_bad() -> None:
     def nested(depth: int) -> str:
         return "[" * depth + "]" * depth
 
-    good, bad = json_rows(f"{nested(190)}\n{nested(900)}\n")
+    # Python reads the second row; since 3.12 it can also write it.
+    too_deep = 900 if sys.version_info < (3, 12) else 1200
+    json.loads(nested(too_deep))
+    good, bad = json_rows(f"{nested(190)}\n{nested(too_deep)}\n")
     assert isinstance(good, Row)
     assert bad == BadRow(2, "not JSON: nested too deeply")
 
