@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 import duvo
+from duvo._http import rate_limit
 from tests.servers.fake_api import KEY, TEAM, FakeAPI, serving
 from tests.support.clocks import StoppedClock
 
@@ -80,6 +81,15 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("DUVO_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("DUVO_STATE_DIR", str(tmp_path / "state"))
+
+
+@pytest.fixture(autouse=True)
+def own_rate_limits() -> None:
+    """Forget the rate limits of earlier servers: a test's server may get the port of one.
+
+    A client that was not collected yet keeps the limit of its server.
+    """
+    rate_limit._known.clear()
 
 
 @pytest.fixture

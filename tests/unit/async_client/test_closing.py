@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import duvo
+from duvo._batch.journal import Journal
 from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, ReceivedRequest
 from tests.support.clocks import LongPauses
 from tests.unit.async_client.conftest import Held, connections, until
@@ -149,6 +151,32 @@ async def test_a_batch_without_references_ends_its_work(
     while not await is_free():
         await asyncio.sleep(0.01)
     assert len(fake_api.runs) == 2
+
+
+async def test_a_batch_that_is_closed_while_it_opens_its_journal_closes_it(
+    client: duvo.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = tmp_path / "journal"
+    opening, opened = threading.Event(), threading.Event()
+    kept = []
+
+    def open_slowly(*arguments: Any) -> Journal:
+        opening.set()
+        assert opened.wait(20)
+        kept.append(Journal(*arguments))
+        return kept[-1]
+
+    with monkeypatch.context() as patched:
+        patched.setattr("duvo._batch.batch.Journal", open_slowly)
+        async with client.runs.map(AGENT, ["a"], journal=journal) as results:
+            task = asyncio.ensure_future(anext(results))
+            await until(opening.is_set)
+            task.cancel()
+            await asyncio.wait([task])
+            opened.set()
+    assert len(kept) == 1
+    # Its file would be in use.
+    Journal(journal, client.base_url, TEAM, AGENT).close()
 
 
 @pytest.mark.usefixtures("quick_pace")

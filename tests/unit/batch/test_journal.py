@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import stat
@@ -456,6 +457,18 @@ def test_a_journal_of_a_newer_version_is_refused(file: Path) -> None:
 def test_an_empty_file_becomes_a_journal(file: Path) -> None:
     file.touch()
     assert again(file, contents("a"))[0].state == "new"
+
+
+@pytest.mark.parametrize("in_cycle", [False, True])
+def test_a_dropped_journal_releases_its_file_without_a_warning(file: Path, in_cycle: bool) -> None:
+    # A ResourceWarning, which Python gives since 3.13, would fail the test.
+    journal = Journal(file, **OWNER)
+    if in_cycle:
+        journal.itself = journal  # type: ignore[attr-defined]
+    del journal
+    gc.collect()
+    with opened(file):
+        pass
 
 
 def test_an_impossible_path_of_a_journal_is_refused_in_one_line(tmp_path: Path) -> None:
