@@ -150,10 +150,9 @@ class _Connection(sqlite3.Connection):
     """
 
     def __del__(self) -> None:
-        try:
+        # If the file could not be opened, there is nothing to close.
+        with contextlib.suppress(sqlite3.Error):
             self.close()
-        except sqlite3.Error:
-            pass  # The file could not be opened.
 
 
 def _connected(database: str) -> sqlite3.Connection:
