@@ -8,6 +8,7 @@ from collections import deque
 from concurrent.futures import CancelledError
 from functools import partial
 
+from .._flow.asyncio_tasks import Closing
 from .._flow.drivers import run_async
 from .._flow.steps import Block, Closed
 from .completions import LONGEST_END, Await, Completion, Spawn
@@ -37,7 +38,7 @@ class AsyncWorkers:
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._completed: deque[Completion] = deque()
         self._woken = asyncio.Event()
-        self._closed = asyncio.Event()
+        self._closed = Closing()
         self._tasks: dict[asyncio.Task[Completion], Spawn] = {}
         # Starts whose completions the batch has not seen.
         self._starts: dict[Spawn, asyncio.Task[Completion]] = {}
@@ -51,7 +52,7 @@ class AsyncWorkers:
         """Run a flow and return its result."""
         return await self._driver.run(flow)
 
-    async def perform(self, step: Any, closed: asyncio.Event) -> Any:
+    async def perform(self, step: Any, closed: Closing) -> Any:
         """Perform one step."""
         kind = type(step)
         if kind in (Spawn, Await) and closed.is_set():

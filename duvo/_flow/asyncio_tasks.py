@@ -14,8 +14,22 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
+class Closing(asyncio.Event):
+    """An event that is set when an iterator is closed; it ends what is awaited `until` then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: set[asyncio.Future[Any]] = set()
+
+    def set(self) -> None:
+        """Set the event, and cancel what is awaited until then."""
+        super().set()
+        for task in tuple(self.ends):
+            task.cancel()
+
+
 async def until(
-    awaitable: Awaitable[T], closed: asyncio.Event | None = None, seconds: float | None = None
+    awaitable: Awaitable[T], closed: Closing | None = None, seconds: float | None = None
 ) -> T:
     """Await something, and cancel it when `closed` is set or time is up.
 
@@ -24,18 +38,18 @@ async def until(
     if closed is None and seconds is None:
         return await awaitable
     task = in_task(awaitable)
-    closing = None if closed is None else in_task(closed.wait())
-    waited: set[asyncio.Future[Any]] = {task} if closing is None else {task, closing}
+    if closed is not None:
+        closed.ends.add(task)
     try:
-        await asyncio.wait(waited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        if closing is not None and closing.done():
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            raise asyncio.TimeoutError
+        if closed is not None and closed.is_set() and has_failed(task):
             raise Closed
-        raise asyncio.TimeoutError
+        return task.result()
     finally:
-        if closing is not None:
-            closing.cancel()
+        if closed is not None:
+            closed.ends.discard(task)
         if not task.done():
             task.cancel()
             await asyncio.wait({task})

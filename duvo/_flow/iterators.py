@@ -216,11 +216,11 @@ class AsyncClosableIterator(_Items[T]):
 
     # `aclose` calls the driver's `interrupt`, and the end its `finish`, once.
     def __init__(self, flow: Flow[Any], driver: Any, limit: Limit | None = None):
-        import asyncio
+        from .asyncio_tasks import Closing
 
         super().__init__(flow)
         self._driver = driver
-        self._closed = asyncio.Event()
+        self._closed = Closing()
 
     def __aiter__(self) -> Self:
         return self

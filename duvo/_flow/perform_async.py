@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeVar
 
+    from .asyncio_tasks import Closing
     from .steps import Flow
 
     T = TypeVar("T")
+
+
+_DELIVERY = 4
+"""Iterations of the event loop between the arrival of a response and its delivery."""
 
 
 class AsyncDriver:
@@ -36,6 +41,7 @@ class AsyncDriver:
         self._connect = connect
         self._transport: Any = None
         self._connecting: asyncio.Future[Any] | None = None
+        self._turn = asyncio.Lock()
         self.loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, flow: Flow[T]) -> T:
@@ -46,14 +52,15 @@ class AsyncDriver:
         except DuvoError as error:
             raise shorten(error)  # noqa: B904  # it is the same error
 
-    async def perform(self, step: Any, closed: asyncio.Event | None = None) -> Any:
+    async def perform(self, step: Any, closed: Closing | None = None) -> Any:
         """Perform one step. It ends early with `Closed` when `closed` is set."""
         if closed is not None and closed.is_set():
             raise Closed
         kind = type(step)
         if kind is Send:
             begin(step, self.api)
-            sending = self._transport.send(step.request)
+            send = self._send_in_turn if step.request.is_poll else self._transport.send
+            sending = send(step.request)
             # A change that was sent is read to its end.
             return await until(sending, None if step.request.is_change else closed)
         if kind is Sleep:
@@ -69,6 +76,14 @@ class AsyncDriver:
             step.task = in_thread(step.function, *step.arguments)
         # A cancellation leaves it running.
         return await asyncio.shield(step.task)
+
+    async def _send_in_turn(self, request: Any) -> Any:
+        # Sending takes longer than an iteration of the loop may. Polls are sent one at a
+        # time, and messages that have arrived are delivered first.
+        async with self._turn:
+            for _ in range(_DELIVERY):
+                await asyncio.sleep(0)
+        return await self._transport.send(request)
 
     async def prepare(self) -> None:
         """Complete the API's settings before a flow is begun; refuse another event loop."""

@@ -1,4 +1,4 @@
-"""Clients of httpx2: one for each request at a time, with one SSL context for all of them."""
+"""Sessions of httpx2: one for each request at a time, with one SSL context for all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .._errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     import httpx2
 
@@ -20,26 +20,70 @@ _KEPT = 60.0
 """Seconds for which an unused connection is kept: longer than the pause between two polls."""
 
 
-class HttpxSessions:
-    """The clients of httpx2 for one origin. Making this object takes long.
+class HttpxSession:
+    """One connection to an origin, opened when it is needed.
 
-    A client of httpx2 looks at all its connections whenever one is wanted. With
-    hundreds of requests at a time that would be most of the work, so each client
-    has one connection, as each thread has with requests.
+    A transport of httpx2 does all that its client does for us, in less time. A transport
+    looks at all its connections whenever one is wanted. With hundreds of requests at a
+    time that would be most of the work, so each has one, as each thread has with requests.
+
+    Attributes:
+        idle: how long it has been unused.
+    """
+
+    def __init__(self, transport: httpx2.AsyncHTTPTransport, cookies: httpx2.Cookies):
+        self.idle = IdleTime()
+        self._transport = transport
+        self._cookies = cookies
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: dict[str, str],
+        content: bytes | None,
+        timeout: float,
+        trace: Callable[..., Awaitable[None]],
+    ) -> httpx2.Response:
+        """Send a request; return the response, whose body is not read."""
+        import httpx2
+
+        request = httpx2.Request(
+            method,
+            url,
+            headers={"Accept-Encoding": "gzip, deflate", **headers},
+            content=content,
+            extensions={"timeout": httpx2.Timeout(timeout).as_dict(), "trace": trace},
+        )
+        if self._cookies:
+            self._cookies.set_cookie_header(request)
+        response = await self._transport.handle_async_request(request)
+        if "set-cookie" in response.headers:
+            response.request = request
+            self._cookies.extract_cookies(response)
+        return response
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._transport.aclose()
+
+
+class HttpxSessions:
+    """The sessions for one origin, which share their cookies. Making this object takes long.
 
     Args:
         url: of the origin.
-        timeout: seconds for each socket operation.
 
     Attributes:
-        environment: the proxies and the SSL context of every client.
-        is_closed: whether clients are closed after their last request.
+        environment: the proxies and the SSL context of every session.
+        is_closed: whether sessions are closed after their last request.
 
     Raises:
         ConfigError: httpx2 is not installed, or the environment cannot be used.
     """
 
-    def __init__(self, url: str, timeout: float):
+    def __init__(self, url: str):
         self.environment = Environment(url)
         self.is_closed = False
         # Without TLS no CA file is loaded: this context trusts nobody.
@@ -47,11 +91,13 @@ class HttpxSessions:
         self._context = (
             self.environment.context if has_tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         )
-        self._timeout = timeout
         # The longest unused first.
-        self._unused: deque[tuple[httpx2.AsyncClient, IdleTime]] = deque()
+        self._unused: deque[HttpxSession] = deque()
         try:
-            self._unused.append((self._new(), IdleTime()))
+            import httpx2
+
+            self._cookies = httpx2.Cookies()
+            self._unused.append(self._new())
         except ModuleNotFoundError:
             raise ConfigError(
                 "AsyncClient needs the package httpx2: install it with `pip install 'duvo[async]'`"
@@ -63,7 +109,7 @@ class HttpxSessions:
                 f"the proxy cannot be used: {error}; see HTTPS_PROXY and NO_PROXY"
             ) from None
 
-    def _new(self) -> httpx2.AsyncClient:
+    def _new(self) -> HttpxSession:
         import httpx2
 
         proxy = None
@@ -73,39 +119,39 @@ class HttpxSessions:
             has_tls = proxy_url.lower().startswith("https:")
             context = self.environment.context if has_tls else None
             proxy = httpx2.Proxy(proxy_url, ssl_context=context)
-        return httpx2.AsyncClient(
+        transport = httpx2.AsyncHTTPTransport(
             # Neither the environment nor ~/.netrc: they are read once, by the same rules
             # as those of the blocking client.
             trust_env=False,
-            timeout=self._timeout,
             verify=self._context,
             proxy=proxy,
             limits=httpx2.Limits(
                 max_connections=None, max_keepalive_connections=None, keepalive_expiry=_KEPT
             ),
         )
+        return HttpxSession(transport, self._cookies)
 
     @contextlib.asynccontextmanager
-    async def one(self, *, is_change: bool) -> AsyncIterator[httpx2.AsyncClient]:
-        """Lend a client for one request; for a change, with no connection that was long idle."""
-        client = self._take(LONGEST_IDLE if is_change else _KEPT)
+    async def one(self, *, is_change: bool) -> AsyncIterator[HttpxSession]:
+        """Lend a session for one request; for a change, with no connection that was long idle."""
+        session = self._take(LONGEST_IDLE if is_change else _KEPT)
         try:
-            yield client
+            yield session
         finally:
-            self._unused.append((client, IdleTime()))
+            session.idle.begin()
+            self._unused.append(session)
             await self._close_unused(-1.0 if self.is_closed else _KEPT)
 
-    def _take(self, longest_idle: float) -> httpx2.AsyncClient:
-        if self._unused and self._unused[-1][1].seconds() <= longest_idle:
-            return self._unused.pop()[0]
+    def _take(self, longest_idle: float) -> HttpxSession:
+        if self._unused and self._unused[-1].idle.seconds() <= longest_idle:
+            return self._unused.pop()
         return self._new()
 
     async def aclose(self) -> None:
-        """Close all clients, each when its request has ended."""
+        """Close all connections, each when its request has ended."""
         self.is_closed = True
         await self._close_unused(-1.0)
 
     async def _close_unused(self, longest_idle: float) -> None:
-        while self._unused and self._unused[0][1].seconds() > longest_idle:
-            client, _ = self._unused.popleft()
-            await client.aclose()
+        while self._unused and self._unused[0].idle.seconds() > longest_idle:
+            await self._unused.popleft().aclose()

@@ -81,28 +81,17 @@ class HttpxTransport:
         while True:
             sending.has_begun = False
             try:
-                async with self._client(redirects.url, request) as client:
-                    sending.has_begun = None
-                    async with client.stream(
-                        request.method,
-                        redirects.url,
-                        content=request.content,
-                        headers={**self._headers, **request.headers},
-                        # A callable takes precedence over ~/.netrc and the session's auth.
-                        auth=self._authorize,
-                        timeout=request.seconds(self._timeout),
-                        follow_redirects=False,
-                        extensions={"trace": sending.trace},
-                    ) as response:
-                        if response.status_code < 200:
-                            raise self._destination.interim(request, response.status_code)
-                        if sending.has_begun is False and self._callers is None:
-                            raise self._destination.unasked(request)
-                        location = response.headers.get("location")
-                        if redirects.follow(response.status_code, location):
-                            continue
-                        content = await response.aread()
-                        return Response(response.status_code, response.headers, content)
+                send = self._send if self._callers is None else self._send_with_callers
+                async with send(redirects.url, request, sending) as response:
+                    if response.status_code < 200:
+                        raise self._destination.interim(request, response.status_code)
+                    if sending.has_begun is False and self._callers is None:
+                        raise self._destination.unasked(request)
+                    location = response.headers.get("location")
+                    if redirects.follow(response.status_code, location):
+                        continue
+                    content = await response.aread()
+                    return Response(response.status_code, response.headers, content)
             except _errors.DuvoError:
                 raise
             except Exception as error:
@@ -112,29 +101,67 @@ class HttpxTransport:
             if not redirects.follow(raised.status, raised.headers.get("location")):
                 return raised
 
+    @contextlib.asynccontextmanager
+    async def _send(
+        self, url: str, request: Request, sending: Sending
+    ) -> AsyncIterator[httpx2.Response]:
+        sessions = await self._sessions(url)
+        async with sessions.one(is_change=request.is_change) as session:
+            sending.has_begun = None
+            response = await session.send(
+                request.method,
+                url,
+                content=request.content,
+                headers={
+                    **self._headers,
+                    **request.headers,
+                    "Authorization": f"Bearer {self._api_key}",
+                },
+                timeout=request.seconds(self._timeout),
+                trace=sending.trace,
+            )
+            try:
+                yield response
+            finally:
+                await response.aclose()
+
+    @contextlib.asynccontextmanager
+    async def _send_with_callers(
+        self, url: str, request: Request, sending: Sending
+    ) -> AsyncIterator[httpx2.Response]:
+        assert self._callers is not None
+        if self._callers.is_closed:
+            raise self._refused(request, "your `session` is closed")
+        sending.has_begun = None
+        async with self._callers.stream(
+            request.method,
+            url,
+            content=request.content,
+            headers={**self._headers, **request.headers},
+            # A callable takes precedence over ~/.netrc and the session's auth.
+            auth=self._authorize,
+            timeout=request.seconds(self._timeout),
+            follow_redirects=False,
+            extensions={"trace": sending.trace},
+        ) as response:
+            yield response
+
     def _authorize(self, request: httpx2.Request) -> httpx2.Request:
         request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
 
-    @contextlib.asynccontextmanager
-    async def _client(self, url: str, request: Request) -> AsyncIterator[httpx2.AsyncClient]:
-        if self._callers is not None:
-            if self._callers.is_closed:
-                raise self._refused(request, "your `session` is closed")
-            yield self._callers
-            return
+    async def _sessions(self, url: str) -> HttpxSessions:
         scheme = urlsplit(url).scheme
         while True:
             opening = self._own.get(scheme)
             if opening is None or has_failed(opening):
                 # httpx2 and the SSL context take long to load.
-                opening = self._own[scheme] = in_thread(_open, url, self._timeout)
+                opening = self._own[scheme] = in_thread(_open, url)
             sessions = await asyncio.shield(opening)
             if not sessions.is_closed:
                 break
         self._environment = sessions.environment
-        async with sessions.one(is_change=request.is_change) as client:
-            yield client
+        return sessions
 
     async def aclose(self) -> None:
         """Close the connections, each when its request has ended; a caller's session stays open."""
@@ -204,7 +231,7 @@ def _raised_for_status(error: Exception) -> Response | None:
     return Response(response.status_code, response.headers, content)
 
 
-def _open(url: str, timeout: float) -> HttpxSessions:
+def _open(url: str) -> HttpxSessions:
     from .httpx_sessions import HttpxSessions
 
-    return HttpxSessions(url, timeout)
+    return HttpxSessions(url)

@@ -80,6 +80,11 @@ class Request:
         return self.kind == CHANGE
 
     @property
+    def is_poll(self) -> bool:
+        """Whether it is a poll."""
+        return self.kind == POLL
+
+    @property
     def headers(self) -> dict[str, str]:
         """The headers of this request, beside those of every request."""
         headers = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import socket
 import subprocess
@@ -41,6 +42,35 @@ async def test_a_password_in_netrc_does_not_replace_the_key(
         ):
             await own.runs.get(fake_api.start())
     assert [one.headers["authorization"] for one in fake_api.requests] == [f"Bearer {KEY}"] * 4
+
+
+async def test_a_cookie_is_sent_back_over_each_connection(
+    fake_api: FakeAPI, client: duvo.AsyncClient
+) -> None:
+    run_id = fake_api.start()
+    await client.runs.get(run_id)
+    fake_api.headers["set-cookie"] = "server=3; Path=/"
+    await client.runs.get(run_id)
+    fake_api.headers["set-cookie"] = "server=4; Path=/"
+    await client.runs.get(run_id)
+    await asyncio.gather(*(client.runs.start(AGENT) for _ in range(2)))
+    sent = [one.headers.get("cookie") for one in fake_api.requests]
+    assert sent == [None, None, "server=3", "server=4", "server=4"]
+
+
+async def test_a_compressed_response_is_read(fake_api: FakeAPI, client: duvo.AsyncClient) -> None:
+    body = gzip.compress(json.dumps({"teams": fake_api.teams}).encode())
+    fake_api.before = lambda seen: (200, body, {"content-encoding": "gzip"})
+    assert [team.id for team in await client.teams.list()] == [TEAM]
+    assert "gzip" in fake_api.requests[0].headers["accept-encoding"]
+
+
+async def test_the_library_logs_no_request_of_ours(
+    fake_api: FakeAPI, client: duvo.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        await client.teams.list()
+    assert [record.name for record in caplog.records] == []
 
 
 async def test_a_callers_session_is_used_and_left_as_it_was(fake_api: FakeAPI) -> None:
