@@ -155,8 +155,11 @@ def _unfinished(
             again = command_line(args, "runs", "wait", run.id)
             return CommandFailed(f"{error} with `{again}`", TIMED_OUT)
         within = f"within {args.timeout:g} s"
-        if run.status == "waiting":
+        status = run_end.if_known(run, "status")
+        if status == "waiting":
             text = f"run {run.id} waits for a human, and was not answered {within}; to continue:"
+        elif status is None:
+            text = f"run {run.id} was not seen to end {within}; to follow or stop it:"
         else:
             text = f"run {run.id} did not end {within} and continues; to follow or stop it:"
         return CommandFailed(text, TIMED_OUT, commands=_next_steps(run, args, begin))
@@ -224,10 +227,7 @@ def _detachable(run: duvo.Run, args: Namespace, begin: Sequence[str] = ()) -> It
     """
 
     def describe() -> str:
-        try:
-            return f"run {run.id[:8]} {run.status}"
-        except duvo.NotLoaded:
-            return f"run {run.id[:8]}"
+        return f"run {run.id[:8]} {run_end.if_known(run, 'status') or ''}".rstrip()
 
     try:
         with _showing_status(describe):

@@ -247,6 +247,8 @@ class Poller:
                 f"run {self._run_id} waits for a human, and was not answered {within}: answer it "
                 f"({words().see_request(self._run_id)}), and wait again"
             )
+        if not self.status:
+            return f"run {self._run_id} was not seen to end {within}; it may have ended: wait again"
         return (
             f"run {self._run_id} did not end {within}; it is still running: "
             f"wait again, or {words().stop_run(self._run_id)}"

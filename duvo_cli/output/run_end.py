@@ -31,7 +31,7 @@ def document(run: duvo.Run) -> dict[str, object]:
 
 
 def if_known(run: duvo.Run, name: str) -> str | None:
-    """The run's `answer` or `failure`, or None if its conversation could not be read."""
+    """The run's `status`, `answer` or `failure`, or None if that could not be read."""
     try:
         value: str | None = getattr(run, name)
     except duvo.NotLoaded:

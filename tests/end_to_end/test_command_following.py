@@ -6,13 +6,14 @@ import json
 import re
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 import duvo
-from tests.servers.fake_api import AGENT, FakeAPI
+from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 from tests.support.command import Command, rest_of, wait_for
 
 FAILURE = r"RuntimeError: this agent always fails \(examples\.py:\d+\)"
@@ -141,6 +142,7 @@ def test_wait_ends_with_124_when_the_time_is_up(run_duvo: Command, dev_client: d
     assert run.refresh().status == "waiting"
 
 
+@pytest.mark.long
 def test_an_unanswered_request_is_shown_with_the_command_that_answers_it(
     run_duvo: Command, dev_client: duvo.Client
 ) -> None:
@@ -170,6 +172,7 @@ def test_a_question_without_an_answer_ends_a_follow_with_6_under_approve(run_duv
     assert "answer: duvo runs respond" in done.stdout
 
 
+@pytest.mark.long
 def test_given_answers_and_approvals_let_a_run_complete(run_duvo: Command) -> None:
     start = ("runs", "start", "--wait")
     booked = run_duvo(
@@ -180,6 +183,7 @@ def test_given_answers_and_approvals_let_a_run_complete(run_duvo: Command) -> No
     assert denied.stdout == "INV-1042 is left alone.\n"
 
 
+@pytest.mark.long
 def test_two_answers_are_joined_for_choices_and_leave_other_requests_open(
     run_duvo: Command,
 ) -> None:
@@ -197,6 +201,7 @@ def test_two_answers_are_joined_for_choices_and_leave_other_requests_open(
     assert why in refused.stderr
 
 
+@pytest.mark.long
 def test_following_messages_shows_all_of_them_or_the_tail(
     run_duvo: Command, dev_client: duvo.Client
 ) -> None:
@@ -280,6 +285,7 @@ def test_the_command_named_after_ctrl_c_shows_the_rest_and_nothing_twice(
     assert len(continued.stdout.splitlines()) < len(whole.stdout.splitlines())
 
 
+@pytest.mark.long
 def test_a_follow_that_was_ended_before_it_showed_anything_continues_where_it_would_have_begun(
     run_duvo: Command, dev_client: duvo.Client
 ) -> None:
@@ -294,6 +300,28 @@ def test_a_follow_that_was_ended_before_it_showed_anything_continues_where_it_wo
         done = run_duvo("runs", "messages", run.id, "--follow", *options, "--timeout", "1")
         assert done.returncode == 124
         assert f"\n  duvo runs messages {run.id} --follow {advised}\n" in done.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_follow_that_read_messages_but_not_the_run_ends_with_124(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, options: tuple[str, ...]
+) -> None:
+    run_id = fake_api.start()
+    fake_api.say(run_id, "line 0")
+    has_ended = threading.Event()
+
+    def hold(seen: ReceivedRequest) -> None:
+        if not seen.path.endswith("/messages"):
+            has_ended.wait(60)
+
+    fake_api.before = hold
+    done = run_duvo_with_fake_api(
+        "runs", "messages", run_id, "--follow", "--timeout", "2", *options
+    )
+    has_ended.set()
+    assert (done.returncode, "line 0" in done.stdout) == (124, True)
+    assert f"run {run_id} was not seen to end within 2 s; to follow or stop it:" in done.stderr
+    assert f"duvo runs stop {run_id}" in done.stderr
 
 
 def test_ctrl_c_while_waiting_detaches(run_duvo: Command, dev_client: duvo.Client) -> None:
@@ -355,6 +383,7 @@ def test_closed_streams_cause_no_traceback(run_duvo_with_fake_api: Command) -> N
         assert done.returncode == 3
 
 
+@pytest.mark.long
 def test_the_message_of_a_start_can_come_from_stdin_or_a_file(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command, tmp_path: Path
 ) -> None:

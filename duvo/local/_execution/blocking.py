@@ -57,6 +57,8 @@ class Blockage:
             if last is not None and was_logged:
                 return f"the engine answers again; {_named(last)} had blocked it for {lasted:.0f} s"
         if blocker is not None:
+            # The first look may have come before the agent's call.
+            self._blocker = blocker
             # Looks are counted, not seconds: the whole process may have been suspended.
             self._count += 1
             if self._count == self._looks:

@@ -45,6 +45,16 @@ def test_a_call_without_a_known_agent_is_placed() -> None:
     assert line == "an agent has blocked the engine for 5 s (greeter.py:6)"
 
 
+def test_an_agent_that_is_known_only_after_the_first_look_is_named() -> None:
+    blockage = Blockage(looks=2)
+    blockage.look(BLOCKS._replace(agent=None), 0.0, 1.0)
+    assert blockage.look(BLOCKS, 0.0, 2.0) == (
+        "agent Blocks has blocked the engine for 2 s (greeter.py:6)"
+    )
+    end = "the engine answers again; agent Blocks had blocked it for 3 s"
+    assert blockage.look(None, 0.0, 3.0) == end
+
+
 def test_an_agent_that_blocks_the_loop_is_logged_with_its_line() -> None:
     lines: list[str] = []
     named = threading.Event()
