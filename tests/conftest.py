@@ -23,9 +23,9 @@ settings.register_profile("search", deadline=None, database=None, max_examples=5
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--full",
+        "--rest",
         action="store_true",
-        help="run fault schedules, kill loops and state machines with all their seeds",
+        help="run what is left out without it: long tests, and the other seeds of schedules",
     )
     parser.addoption("--seeds", type=int, metavar="N", help="run each fault schedule with N seeds")
 
@@ -38,33 +38,43 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_configure(config: pytest.Config) -> None:
     # A shell ignores it in what runs in the background, and commands would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    profile = "full" if config.getoption("full") else "quick"
+    profile = "full" if config.getoption("rest") else "quick"
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", profile))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test marked `seeds(quick=…, full=…)` with each of that many seeds."""
+    """Run a test marked `seeds(quick=…, full=…)` with the first seeds, or with the rest."""
     marker = metafunc.definition.get_closest_marker("seeds")
     if marker is not None and "seed" in metafunc.fixturenames:
-        how = "full" if metafunc.config.getoption("full") else "quick"
-        metafunc.parametrize("seed", range(marker.kwargs[how]))
+        quick, full = marker.kwargs["quick"], marker.kwargs["full"]
+        if not metafunc.config.getoption("rest"):
+            seeds = range(quick)
+        elif metafunc.definition.get_closest_marker("long"):
+            seeds = range(full)
+        else:
+            seeds = range(quick, full)
+        metafunc.parametrize("seed", seeds)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip tests marked `long`; with --full run them first, so that no core is idle at the end."""
+    """Leave out tests marked `long`; with --rest, run them and those marked `seeds` alone."""
     long = [item for item in items if item.get_closest_marker("long")]
     others = [item for item in items if not item.get_closest_marker("long")]
-    if config.getoption("full"):
-        items[:] = long + others
-    elif long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = others
+    if config.getoption("rest"):
+        seeds = [item for item in others if item.get_closest_marker("seeds")]
+        left_out = [item for item in others if not item.get_closest_marker("seeds")]
+        # The long ones first, so that no core is idle at the end.
+        items[:] = long + seeds
+    else:
+        left_out, items[:] = long, others
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")
 def full(pytestconfig: pytest.Config) -> bool:
     """True when tests marked `seeds` run in full."""
-    return bool(pytestconfig.getoption("full"))
+    return bool(pytestconfig.getoption("rest"))
 
 
 @pytest.fixture(autouse=True)

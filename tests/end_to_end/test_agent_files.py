@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.servers.serve_process import ServeProcess
 from tests.support.command import DUVO, Command
 
@@ -48,6 +50,7 @@ async def spawning(run):
 """
 
 
+@pytest.mark.long
 def test_agents_find_their_neighbours_in_packages_and_in_spawned_processes(
     run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:
@@ -103,6 +106,7 @@ async def printing(run):
 PRINTED = {"while loading", "by the agent", "by a program", "by the descriptor"}
 
 
+@pytest.mark.long
 def test_what_agents_print_is_not_in_the_output_of_the_program(
     run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:
@@ -114,6 +118,7 @@ def test_what_agents_print_is_not_in_the_output_of_the_program(
     assert set(done.stderr.splitlines()) >= PRINTED
 
 
+@pytest.mark.long
 def test_what_agents_print_while_serving_goes_to_stderr_at_once(
     tmp_path: Path, serve: Callable[..., ServeProcess]
 ) -> None:
@@ -139,6 +144,7 @@ with Server(load_agents(sys.argv[1]), port=0) as server:
 """
 
 
+@pytest.mark.long
 def test_agents_of_a_server_in_a_program_print_to_the_stdout_of_the_program(
     tmp_path: Path,
 ) -> None:
@@ -178,6 +184,7 @@ async def leave(run):
 """
 
 
+@pytest.mark.long
 def test_an_agents_failure_reaches_its_author_whole(
     run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:

@@ -91,6 +91,7 @@ def test_the_first_program_follows_a_run_to_its_end(environment: dict[str, str])
     assert lines[-1] == "completed"
 
 
+@pytest.mark.long
 def test_the_notebook_cell_runs_with_await_at_the_top_level(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -103,6 +104,7 @@ def test_the_notebook_cell_runs_with_await_at_the_top_level(
     ]
 
 
+@pytest.mark.long
 def test_the_bot_answers_requests_until_it_is_interrupted(
     environment: dict[str, str], api: EngineAPI
 ) -> None:
@@ -203,6 +205,7 @@ def held_polls(engine: Server) -> int:
     return int(held)
 
 
+@pytest.mark.long
 def test_a_viewer_gets_every_message_and_then_the_end(application: str, api: EngineAPI) -> None:
     run_id = start(application, "Process INV-1042")
     approve(api, run_id)
@@ -213,6 +216,7 @@ def test_a_viewer_gets_every_message_and_then_the_end(application: str, api: Eng
     assert "INV-1042 is posted." in [event["data"]["content"] for event in received[:-1]]
 
 
+@pytest.mark.long
 def test_a_viewer_that_reconnects_resumes_after_the_last_message(
     application: str, api: EngineAPI
 ) -> None:
@@ -227,6 +231,7 @@ def test_a_viewer_that_reconnects_resumes_after_the_last_message(
     assert [event["id"] for event in [*seen, *rest[:-1]]] == conversation
 
 
+@pytest.mark.long
 def test_a_pending_request_has_no_event_id(application: str) -> None:
     run_id = start(application, "Process INV-1042")
     with view(application, run_id) as response:
@@ -234,11 +239,13 @@ def test_a_pending_request_has_no_event_id(application: str) -> None:
     assert request["data"]["type"] == "human_request"
 
 
+@pytest.mark.long
 def test_an_unknown_run_is_not_found(application: str) -> None:
     unknown = f"{application}/runs/00000000-0000-4000-8000-000000000000/messages"
     assert requests.get(unknown, timeout=30).status_code == 404
 
 
+@pytest.mark.long
 def test_following_stops_when_the_viewers_have_left(
     application: str, engine: Server, api: EngineAPI
 ) -> None:

@@ -291,6 +291,7 @@ def test_bash_offers_the_second_of_several_runs(fake_api: FakeAPI, bash: Bash) -
     assert bash.offers("duvo", "runs", "watch", runs[0], runs[1][:13]) == [runs[1]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "before",
     [
@@ -344,6 +345,7 @@ def test_bash_offers_nothing_when_the_api_fails(bash: Bash) -> None:
     assert bash.offers("duvo", "runs", "get", "", DUVO_API_BASE_URL=nowhere) == []
 
 
+@pytest.mark.long
 def test_bash_offers_the_runs_for_which_a_command_can_do_something(
     fake_api: FakeAPI, bash: Bash
 ) -> None:

@@ -95,6 +95,7 @@ def test_dev_says_how_to_reach_it_and_saves_a_profile(dev: DevProcess) -> None:
     assert address[1] in who.stdout
 
 
+@pytest.mark.long
 def test_the_profile_of_dev_is_used_where_nothing_else_is_set(dev: DevProcess) -> None:
     who = dev.command("whoami")
     assert "local" in who.stdout, who.stderr
@@ -104,6 +105,7 @@ def test_the_profile_of_dev_is_used_where_nothing_else_is_set(dev: DevProcess) -
     assert (other.returncode, "api.duvo.ai" in other.stderr) == (1, True), other.stderr
 
 
+@pytest.mark.long
 def test_the_profile_of_an_engine_that_has_ended_says_how_to_start_it(
     run_duvo_unconfigured: Command,
 ) -> None:
@@ -120,6 +122,7 @@ def test_the_profile_of_an_engine_that_has_ended_says_how_to_start_it(
         assert "the engine of profile 'local' is not running: start `duvo dev`" in listed.stderr
 
 
+@pytest.mark.long
 def test_a_second_engine_has_a_profile_of_its_own(dev: DevProcess, tmp_path: Path) -> None:
     config = dev.command.settings["DUVO_CONFIG_DIR"]
     environment = {"DUVO_CONFIG_DIR": config, "DUVO_STATE_DIR": str(tmp_path)}
@@ -139,6 +142,7 @@ def test_files_of_dev_are_private_to_their_owner(dev: DevProcess) -> None:
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_dev_ends_within_5_s_and_waiting_runs_continue_at_the_next_start(
     number: signal.Signals, run_duvo_unconfigured: Command
@@ -170,6 +174,7 @@ def test_dev_ends_within_5_s_and_waiting_runs_continue_at_the_next_start(
         second.communicate()
 
 
+@pytest.mark.long
 def test_dev_with_nohup_outlives_a_hangup_and_ends_at_pairs_of_signals(
     run_duvo_unconfigured: Command,
 ) -> None:
@@ -232,6 +237,7 @@ def test_a_signal_ends_dev_while_the_database_is_locked(
     assert (process.returncode, *output) == (143, "", "")
 
 
+@pytest.mark.long
 def test_dev_ends_while_a_tool_blocks_a_thread_and_an_agent_ignores_its_end(
     run_duvo_unconfigured: Command, agents_file: str
 ) -> None:
@@ -248,6 +254,7 @@ def test_dev_ends_while_a_tool_blocks_a_thread_and_an_agent_ignores_its_end(
     assert process.returncode == 0
 
 
+@pytest.mark.long
 def test_agents_of_files_are_served_without_examples_on_request(
     run_duvo_unconfigured: Command, agents_file: str
 ) -> None:
@@ -289,6 +296,7 @@ def test_a_bad_file_of_agents_is_one_line_after_its_traceback(
     assert sum(line.startswith("  File ") for line in before) == len(traceback)
 
 
+@pytest.mark.long
 def test_a_port_in_use_is_one_line_that_names_it(run_duvo_unconfigured: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -299,6 +307,7 @@ def test_a_port_in_use_is_one_line_that_names_it(run_duvo_unconfigured: Command)
     assert "--port" in done.stderr
 
 
+@pytest.mark.long
 def test_a_second_engine_on_one_database_is_refused(dev: DevProcess) -> None:
     done = dev.command("dev", "--port", "0")
     assert done.returncode == 1
@@ -347,6 +356,7 @@ def test_a_program_gets_the_settings_and_no_files_remain(
         socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("program", "code"),
     [
@@ -367,6 +377,7 @@ def test_dev_exits_with_the_exit_code_of_the_program(
     assert list(own_temporary_folder.iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signals_are_forwarded_to_the_program(
     number: signal.Signals, run_duvo_unconfigured: Command, own_temporary_folder: Path
@@ -387,6 +398,7 @@ def test_signals_are_forwarded_to_the_program(
     assert list(own_temporary_folder.iterdir()) == []
 
 
+@pytest.mark.long
 def test_everything_after_the_first_dashes_is_the_program(run_duvo_unconfigured: Command) -> None:
     done = run_duvo_unconfigured(
         "dev", "--no-examples", "--", "printf", "%s|", "--json", "--", "-x"
@@ -395,6 +407,7 @@ def test_everything_after_the_first_dashes_is_the_program(run_duvo_unconfigured:
     assert run_duvo_unconfigured("dev", "--").returncode == 1
 
 
+@pytest.mark.long
 def test_the_rate_limit_is_enforced(run_duvo_unconfigured: Command) -> None:
     script = (
         "import duvo\n"

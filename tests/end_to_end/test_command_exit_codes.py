@@ -170,6 +170,7 @@ def test_debug_logs_each_request_without_the_key(run_duvo_with_fake_api: Command
     assert quiet.stderr == "duvo: no runs\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("config", ["none", "invalid", "unreadable", "folder"])
 def test_help_and_version_work_without_settings_or_network(
     config: str, run_duvo_unconfigured: Command, tmp_path: Path

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import uuid
 
+import pytest
+
 import duvo
 from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 from tests.support.command import DUVO, Command, wait_for
@@ -46,6 +48,7 @@ def test_inbox_shows_age_agent_request_and_the_commands_that_answer(
     assert approve == f"  approve: duvo runs respond {first} --approve"
 
 
+@pytest.mark.long
 def test_inbox_as_json_is_one_document(fake_api: FakeAPI, run_duvo_with_fake_api: Command) -> None:
     assert json.loads(run_duvo_with_fake_api("runs", "inbox", "--json").stdout) == {
         "data": [],
@@ -150,6 +153,7 @@ def test_an_empty_line_in_the_inbox_keeps_the_answers_to_earlier_questions(
     assert replies(fake_api) == [(first, {"answers": {"Which?": "other", "Where?": "B"}})]
 
 
+@pytest.mark.long
 def test_the_inbox_reports_requests_that_were_answered_elsewhere(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:

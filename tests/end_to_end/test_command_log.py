@@ -84,6 +84,7 @@ def assert_lines(lines: list[str], patterns: list[str]) -> None:
         assert re.fullmatch(pattern, line), (line, pattern)
 
 
+@pytest.mark.long
 def test_dev_logs_what_happens_to_runs(tmp_path: Path) -> None:
     file = tmp_path / "agents.py"
     file.write_text(AGENTS)
@@ -99,6 +100,7 @@ def test_dev_logs_what_happens_to_runs(tmp_path: Path) -> None:
     assert (source, error) == ('    raise ValueError("bad")', "ValueError: bad")
 
 
+@pytest.mark.long
 def test_serve_logs_with_times_as_text_or_json(serve: Callable[..., ServeProcess]) -> None:
     time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
     served = serve("--log-format", "text")
@@ -135,6 +137,7 @@ def test_serve_logs_json_lines_with_the_fields_of_each_event(
     assert set(stopping) == {"time", "level", "message"}
 
 
+@pytest.mark.long
 def test_quiet_logs_failures_alone(tmp_path: Path) -> None:
     file = tmp_path / "agents.py"
     file.write_text(AGENTS)
@@ -147,6 +150,7 @@ def test_quiet_logs_failures_alone(tmp_path: Path) -> None:
     assert not any(word in line for word in ("started", "asks") for line in lines)
 
 
+@pytest.mark.long
 def test_a_program_of_dev_is_accompanied_by_failures_alone(
     run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.servers.fake_api import KEY, FakeAPI
 from tests.support.command import Command
 
@@ -26,6 +28,7 @@ def test_the_key_is_read_from_stdin_and_saved_in_a_private_file(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+@pytest.mark.long
 def test_the_first_profile_is_the_default_until_another_is_chosen(
     fake_api: FakeAPI, run_duvo_unconfigured: Command
 ) -> None:
@@ -105,6 +108,7 @@ sys.exit(main(sys.argv[1:]))
 """The command for a user without an entry in passwd, as in a container."""
 
 
+@pytest.mark.long
 def test_a_user_without_a_home_directory_needs_none(run_duvo_unconfigured: Command) -> None:
     environment = {**run_duvo_unconfigured.environment, "DUVO_API_KEY": KEY}
 
@@ -124,6 +128,7 @@ def test_a_user_without_a_home_directory_needs_none(run_duvo_unconfigured: Comma
         assert len(refused.stderr.splitlines()) == 1
 
 
+@pytest.mark.long
 def test_a_key_is_checked_before_it_is_saved(
     fake_api: FakeAPI, run_duvo_unconfigured: Command
 ) -> None:

@@ -59,6 +59,7 @@ def test_json_can_be_given_anywhere(
     assert document == {"run": {**fake_api.runs[run_id], "status": "stopped"}}
 
 
+@pytest.mark.long
 def test_common_options_can_precede_the_command(
     fake_api: FakeAPI, run_duvo_unconfigured: Command
 ) -> None:
@@ -187,6 +188,7 @@ def test_all_filters_of_a_list_are_sent(fake_api: FakeAPI, run_duvo_with_fake_ap
     }
 
 
+@pytest.mark.long
 def test_runs_created_since_a_time_are_listed_in_any_state_by_the_local_clock(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
@@ -235,6 +237,7 @@ def test_respond_answers_questions_with_any_characters_in_their_keys(
     assert sent(fake_api, "/respond") == [{"answers": {"Is a=b?": "yes=no", "-1": "x"}}]
 
 
+@pytest.mark.long
 def test_a_reply_that_does_not_fit_is_not_sent_and_the_pending_request_is_shown(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:

@@ -71,16 +71,19 @@ def start(command: Command, agent: str, *more: str) -> str:
     return run_id
 
 
+@pytest.mark.long
 def test_the_waiting_script_sees_a_run_complete(run_duvo: Command, tmp_path: Path) -> None:
     out = bash(WAIT, run_duvo, tmp_path, AGENT_ID="Talker")
     assert out.endswith("finished with status: completed\n")
 
 
+@pytest.mark.long
 def test_the_waiting_script_sees_a_run_fail(run_duvo: Command, tmp_path: Path) -> None:
     out = bash(WAIT, run_duvo, tmp_path, AGENT_ID="Failing")
     assert out.endswith("finished with status: failed\n")
 
 
+@pytest.mark.long
 def test_the_waiting_script_sees_a_stop_on_a_server_that_says_interrupted(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command, tmp_path: Path
 ) -> None:
@@ -124,6 +127,7 @@ def test_the_approving_script_does_nothing_without_a_pending_request(
     assert fake_api.count("POST", "/respond") == 0
 
 
+@pytest.mark.long
 def test_the_saving_script_saves_only_what_the_assistant_said(
     run_duvo: Command, tmp_path: Path
 ) -> None:

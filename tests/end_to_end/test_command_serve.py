@@ -97,6 +97,7 @@ def test_serve_prints_its_address_and_writes_neither_profile_nor_key(
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("owner", "mode"),
     [(0, 0o644), (0, 0o444), (0, 0o604), (0, 0o620), (NOBODY, 0o640), (NOBODY, 0o604)],
@@ -112,6 +113,7 @@ def test_a_keys_file_that_others_can_access_is_refused(
     assert "defaultMode: 0440" in line
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to root")
 @pytest.mark.parametrize("mode", [0o440, 0o640])
 def test_keys_of_root_that_only_the_group_may_read_are_accepted(
@@ -125,6 +127,7 @@ def test_keys_of_root_that_only_the_group_may_read_are_accepted(
     assert serve().api().send("GET", "/v2/teams").status_code == 200
 
 
+@pytest.mark.long
 def test_keys_may_come_through_a_pipe(
     run_duvo_unconfigured: Command, agents_to_serve: str, tmp_path: Path
 ) -> None:
@@ -147,6 +150,7 @@ def test_keys_may_come_through_a_pipe(
         process.communicate()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -176,6 +180,7 @@ def test_a_bad_keys_file_is_one_line_without_the_key(
     assert "short\n" not in line
 
 
+@pytest.mark.long
 def test_a_directory_or_a_device_is_not_a_keys_file(
     run_duvo_unconfigured: Command, agents_to_serve: str, tmp_path: Path
 ) -> None:
@@ -184,6 +189,7 @@ def test_a_directory_or_a_device_is_not_a_keys_file(
         assert says in refused(done)
 
 
+@pytest.mark.long
 def test_an_empty_or_a_public_pipe_is_refused(
     run_duvo_unconfigured: Command, agents_to_serve: str, tmp_path: Path
 ) -> None:
@@ -224,6 +230,7 @@ def test_sighup_reloads_the_keys_unless_they_are_bad(serve: Start, keys_file: Pa
     assert served.end()[0] == 0
 
 
+@pytest.mark.long
 def test_plain_http_to_other_machines_needs_insecure(
     run_duvo_unconfigured: Command, agents_to_serve: str, keys_file: Path, serve: Start
 ) -> None:
@@ -251,6 +258,7 @@ def test_plain_http_to_other_machines_needs_insecure(
     assert api.send("GET", "/metrics").status_code == 200
 
 
+@pytest.mark.long
 def test_requests_for_another_host_are_refused_on_loopback(serve: Start) -> None:
     served = serve()
     for path in ("/v2/teams", "/metrics"):
@@ -258,6 +266,7 @@ def test_requests_for_another_host_are_refused_on_loopback(serve: Start) -> None
         assert answer.status_code == 403
 
 
+@pytest.mark.long
 def test_serve_uses_tls_and_reloads_the_certificate(
     serve: Start,
     pair: tuple[str, str],
@@ -294,6 +303,7 @@ def test_serve_uses_tls_and_reloads_the_certificate(
     assert run_duvo_unconfigured("whoami", **settings).returncode == 0
 
 
+@pytest.mark.long
 def test_a_bad_certificate_or_key_is_one_line(
     run_duvo_unconfigured: Command,
     agents_to_serve: str,
@@ -335,6 +345,7 @@ def test_a_bad_certificate_or_key_is_one_line(
     assert "go together" in refused(done)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("host", "address"),
     [
@@ -359,6 +370,7 @@ def test_hosts_can_be_names_and_any_loopback_addresses(
             assert served.api().send("GET", "/v2/teams", headers=headers).status_code == status
 
 
+@pytest.mark.long
 def test_an_unusable_address_is_one_line_that_names_it_and_the_flag(
     run_duvo_unconfigured: Command, agents_to_serve: str, keys_file: Path
 ) -> None:
@@ -384,6 +396,7 @@ def test_an_unusable_address_is_one_line_that_names_it_and_the_flag(
     assert "FILE.py" in refused(run_duvo_unconfigured("serve", "--keys-file", str(keys_file)))
 
 
+@pytest.mark.long
 def test_metrics_count_runs_messages_and_requests(serve: Start) -> None:
     served = serve()
     api = served.api()
@@ -418,6 +431,7 @@ def test_metrics_count_runs_messages_and_requests(serve: Start) -> None:
     wait_for(lambda: served.metrics()["duvo_long_polls_held",] == 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_serve_after_held_polls_are_answered(
     number: signal.Signals, serve: Start

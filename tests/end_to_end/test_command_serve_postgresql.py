@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
+import pytest
 import requests
 
 from tests.servers.postgresql import PostgreSQL
@@ -19,6 +20,7 @@ UNAVAILABLE = (503, {"status": "unavailable", "reason": "the database does not a
 OK = (200, {"status": "ok"})
 
 
+@pytest.mark.long
 def test_several_processes_can_start_on_an_empty_database_at_once(
     serve: Start, postgresql_url: str
 ) -> None:
@@ -36,6 +38,7 @@ def test_several_processes_can_start_on_an_empty_database_at_once(
         assert server.end()[0] == 0
 
 
+@pytest.mark.long
 def test_health_and_metrics_report_a_database_that_does_not_answer(
     serve: Start, postgresql_url: str
 ) -> None:
@@ -70,6 +73,7 @@ def test_serve_survives_a_restart_of_the_database(serve: Start, postgresql: Post
     assert api.wait_for_end(run_id)["run"]["status"] == "completed"
 
 
+@pytest.mark.long
 def test_serve_ends_while_the_database_is_down(serve: Start, postgresql: PostgreSQL) -> None:
     served = serve("--database", postgresql.database())
     served.api().start("Asker")
@@ -85,6 +89,7 @@ def test_serve_ends_while_the_database_is_down(serve: Start, postgresql: Postgre
     assert "Traceback" not in errors
 
 
+@pytest.mark.long
 def test_serve_ends_while_a_request_waits_for_the_database(
     serve: Start, postgresql_url: str
 ) -> None:

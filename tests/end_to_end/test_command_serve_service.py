@@ -79,6 +79,7 @@ def test_ready_is_reported_once_the_api_answers_and_stopping_at_the_end(
         assert served.process.wait(20) == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("address", ["/nowhere/notify", "@nobody-listens", "vsock:2:1", "relative"])
 def test_a_report_that_fails_is_one_line_and_the_server_serves(
     address: str, settings: dict[str, str], printer: str, run_duvo_unconfigured: Command
@@ -94,6 +95,7 @@ def test_a_report_that_fails_is_one_line_and_the_server_serves(
         assert "cannot report STOPPING=1" in errors
 
 
+@pytest.mark.long
 def test_a_manager_that_does_not_read_does_not_keep_the_server_from_serving(
     settings: dict[str, str], printer: str, tmp_path: Path, run_duvo_unconfigured: Command
 ) -> None:

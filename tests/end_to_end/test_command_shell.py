@@ -11,6 +11,7 @@ from tests.servers.fake_api import FakeAPI
 from tests.support.command import Command
 
 
+@pytest.mark.long
 def test_quiet_prints_ids_alone(fake_api: FakeAPI, run_duvo_with_fake_api: Command) -> None:
     started = run_duvo_with_fake_api("runs", "start", "--agent", "Invoice approver", "-q")
     assert (started.stdout, started.stderr) == (f"{next(iter(fake_api.runs))}\n", "")
@@ -68,6 +69,7 @@ def test_without_the_package_jq_one_line_says_how_to_install_it(
     )
 
 
+@pytest.mark.long
 def test_several_runs_are_shown_waited_for_and_stopped(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
@@ -88,6 +90,7 @@ def test_several_runs_are_shown_waited_for_and_stopped(
     assert [json.loads(line)["success"] for line in ended.stdout.splitlines()] == [True, False]
 
 
+@pytest.mark.long
 def test_of_several_runs_those_that_can_be_shown_are(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
@@ -101,6 +104,7 @@ def test_of_several_runs_those_that_can_be_shown_are(
     assert run_duvo_with_fake_api("runs", "get", nobody).returncode == 3
 
 
+@pytest.mark.long
 def test_a_wait_for_several_runs_that_is_over_names_those_that_are_left(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
@@ -113,6 +117,7 @@ def test_a_wait_for_several_runs_that_is_over_names_those_that_are_left(
     assert again.endswith(running)
 
 
+@pytest.mark.long
 def test_filters_of_watch_and_inbox_are_by_creation(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:

@@ -111,6 +111,7 @@ def test_repeating_a_finished_batch_starts_and_writes_nothing(
     assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1}
 
 
+@pytest.mark.long
 def test_only_the_new_rows_of_a_changed_input_are_started(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
@@ -147,6 +148,7 @@ def test_another_template_key_or_agent_for_a_journal_is_reported_and_starts_no_r
     assert batch.started(dev_client) == {"INV-0": 1, "INV-1": 1}
 
 
+@pytest.mark.long
 def test_after_several_kills_each_row_has_one_run_and_one_result(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
@@ -190,6 +192,7 @@ def rows_of(file: Path, delimiter: str = ",") -> list[dict[str, str]]:
         return list(csv.DictReader(lines, delimiter=delimiter))
 
 
+@pytest.mark.long
 def test_a_csv_of_results_has_the_order_columns_and_delimiter_of_the_input(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
@@ -274,6 +277,7 @@ def test_results_for_stdout_are_json_lines(output: str, run_duvo: Command, folde
     assert numbers_of(done.stdout) == ["INV-0"]
 
 
+@pytest.mark.long
 def test_ctrl_c_detaches_and_says_how_to_continue(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
@@ -305,6 +309,7 @@ def waiting(batch: Batch, client: duvo.Client) -> list[str]:
     return [run.id for run in runs if batch.supplier in (run.title or "")]
 
 
+@pytest.mark.long
 def test_results_survive_a_closed_output_pipe(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
@@ -324,6 +329,7 @@ def test_results_survive_a_closed_output_pipe(
     assert len(batch.started(dev_client)) == 12
 
 
+@pytest.mark.long
 def test_a_batch_ends_when_the_reader_of_its_results_has_gone(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
@@ -342,6 +348,7 @@ def test_a_batch_ends_when_the_reader_of_its_results_has_gone(
     assert len(waiting(batch, dev_client)) == 2
 
 
+@pytest.mark.long
 def test_a_second_process_on_the_same_journal_is_refused(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
@@ -359,6 +366,7 @@ def test_a_second_process_on_the_same_journal_is_refused(
     assert batch.started(dev_client) == {"INV-0": 1}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("agent", "options", "code", "outcome"),
     [
@@ -404,6 +412,7 @@ def test_a_row_refused_by_the_server_is_reported_and_the_others_finish(
     assert numbers_of(batch(agent=AGENT).stdout) == ["INV-1"]
 
 
+@pytest.mark.long
 def test_retry_failed_starts_again_only_rows_whose_runs_failed_or_were_stopped(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
@@ -444,6 +453,7 @@ def test_an_error_that_ends_a_batch_says_how_to_continue(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_stdin_can_be_json_lines_or_csv(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
@@ -660,6 +670,7 @@ def test_the_format_of_rows_is_recognised_and_reported(
     assert done.stderr.splitlines() == [*lines, "duvo: nothing was started"]
 
 
+@pytest.mark.long
 def test_numbers_are_in_messages_and_results_as_in_the_file(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
@@ -701,6 +712,7 @@ def test_a_cell_is_never_evaluated(
     assert next(iter(run.messages())).content == f"<{attack}>"
 
 
+@pytest.mark.long
 def test_a_terminal_shows_a_progress_bar(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
@@ -729,6 +741,7 @@ def test_ctrl_c_in_a_terminal_erases_the_progress_bar(
         assert tty.seen.splitlines()[-1].endswith(f"from {batch.journal}")
 
 
+@pytest.mark.long
 def test_workers_of_a_dask_cluster_do_the_work(
     run_duvo: Command, dev_client: duvo.Client, folder: Path
 ) -> None:
@@ -751,6 +764,7 @@ def _work_was_done() -> bool:
     return "duvo" in sys.modules
 
 
+@pytest.mark.long
 def test_an_unreachable_dask_scheduler_is_one_line(run_duvo: Command, folder: Path) -> None:
     pytest.importorskip("distributed")
     batch = Batch(folder, run_duvo, 1)
@@ -771,6 +785,7 @@ def test_a_malformed_dask_address_is_one_line(
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.long
 def test_a_dask_scheduler_without_workers_is_reported(run_duvo: Command, folder: Path) -> None:
     distributed = pytest.importorskip("distributed")
     batch = Batch(folder, run_duvo, 1)
@@ -805,6 +820,7 @@ def test_a_closed_stdout_is_refused_before_anything_is_started(
     assert not batch.journal.exists()
 
 
+@pytest.mark.long
 def test_a_full_disk_is_reported_and_no_result_is_lost(run_duvo: Command, folder: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")

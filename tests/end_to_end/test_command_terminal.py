@@ -40,6 +40,7 @@ def test_a_command_in_a_terminal_asks_by_default_and_says_how_to_leave(run_duvo:
         assert tty.end() == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "line",
     [
@@ -103,6 +104,7 @@ def test_requests_of_several_runs_are_asked_one_by_one_with_their_runs(
     assert asked == {run.id for run in runs}
 
 
+@pytest.mark.long
 def test_a_prompt_among_several_runs_ends_when_the_time_is_up(
     run_duvo: Command, dev_client: duvo.Client
 ) -> None:
@@ -149,6 +151,7 @@ def test_a_prompt_ends_when_the_reader_of_stdout_has_gone(
     assert run.refresh().status == "waiting"
 
 
+@pytest.mark.long
 def test_a_prompt_ends_on_time_when_the_server_does_not_answer(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
@@ -177,6 +180,7 @@ def test_a_prompt_ends_on_time_when_the_server_does_not_answer(
     assert time.monotonic() - began < 15
 
 
+@pytest.mark.long
 def test_a_prompt_ends_when_the_request_is_answered_elsewhere(
     run_duvo: Command, dev_client: duvo.Client
 ) -> None:
@@ -252,6 +256,7 @@ def test_there_is_no_status_line_without_a_terminal(
     assert "\x1b" not in done.stderr + done.stdout
 
 
+@pytest.mark.long
 def test_colours_are_for_terminals_without_no_color(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
@@ -373,6 +378,7 @@ def test_the_key_of_a_profile_is_prompted_for_and_not_shown(run_duvo_unconfigure
     assert "dv_secret_of_mine_1234" in file.read_text()
 
 
+@pytest.mark.long
 def test_ctrl_c_reaches_the_program_of_dev_once(run_duvo_unconfigured: Command) -> None:
     script = (
         "import signal, time\n"

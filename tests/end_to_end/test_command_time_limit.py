@@ -13,6 +13,8 @@ import pytest
 from tests.servers.fake_api import AGENT, KEY, TEAM
 from tests.servers.raw_server import raw_server
 
+pytestmark = pytest.mark.long
+
 RUN = "33333333-3333-4333-8333-333333333333"
 COMMANDS = {
     "start": ["runs", "start", "--agent", AGENT, "--wait"],

@@ -104,6 +104,7 @@ def test_a_run_whose_status_changes_while_lists_are_read_is_watched(
     assert sorted(ends) == sorted([run_id, working])
 
 
+@pytest.mark.long
 def test_filters_choose_the_watched_runs(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
@@ -129,6 +130,7 @@ def test_filters_choose_the_watched_runs(
     assert len(fake_api.requests) == before
 
 
+@pytest.mark.long
 def test_the_table_is_updated_in_place_and_stays(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:

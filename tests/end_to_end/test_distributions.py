@@ -67,6 +67,7 @@ def names_in(folder: Path) -> set[str]:
     return {file.relative_to(folder).as_posix() for file in files}
 
 
+@pytest.mark.long
 def test_the_source_distribution_has_every_file_of_the_project(unpacked: Path) -> None:
     found = {name for name in names_in(unpacked) if not name.startswith(MADE)}
     assert {"CHANGELOG.md", "docs/engine.md", "tests/conftest.py", ".ci/run"} <= found
@@ -91,6 +92,7 @@ def test_the_wheel_has_the_packages_and_nothing_else(distributions: Path) -> Non
     assert names == wanted
 
 
+@pytest.mark.long
 def test_twine_accepts_both_distributions(distributions: Path) -> None:
     files = [str(file) for file in distributions.iterdir()]
     assert len(files) == 2

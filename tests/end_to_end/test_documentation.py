@@ -94,6 +94,7 @@ def test_a_program_of_the_docs_runs(
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", list(commands()))
 def test_a_command_of_the_docs_runs(
     command: str, environment: dict[str, str], tmp_path: Path, engine: Server

@@ -13,6 +13,8 @@ import pytest
 
 from tests.end_to_end.test_documentation import PAGES, ROOT
 
+pytestmark = pytest.mark.long
+
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"# (\w+)\.py\n")
 CELLS = ("notebooks.md",)
@@ -67,7 +69,6 @@ def check(*command: str, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.long
 def test_the_programs_of_the_docs_pass_mypy(
     programs: Path, pytestconfig: pytest.Config, tmp_path: Path
 ) -> None:
@@ -76,7 +77,6 @@ def test_the_programs_of_the_docs_pass_mypy(
     check("mypy", "--strict", f"--cache-dir={cache}", ".", folder=programs)
 
 
-@pytest.mark.long
 def test_the_programs_of_the_docs_pass_pyright(programs: Path) -> None:
     pytest.importorskip("pyright")
     config = programs / "pyrightconfig.json"

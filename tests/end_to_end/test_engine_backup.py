@@ -18,6 +18,8 @@ from tests.servers.engine_api import EngineAPI
 from tests.servers.serve_process import ServeProcess
 from tests.support.command import Command, wait_for
 
+pytestmark = pytest.mark.long
+
 PAGE = (Path(__file__).parents[2] / "docs" / "engine.md").read_text(encoding="utf-8")
 
 AGENTS = """

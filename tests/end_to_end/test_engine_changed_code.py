@@ -66,6 +66,7 @@ async def change_hidden_by_the_agent(run: Any) -> None:
         await run.say("never mind")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "after",
     [tool_instead, say_added, say_removed, question_instead, change_hidden_by_the_agent],
@@ -128,6 +129,7 @@ class Unprintable(Exception):
         raise RuntimeError("no words")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [Outlandish, Unprintable, SystemExit, GeneratorExit])
 @pytest.mark.parametrize("where", ["agent", "tool", "async tool"])
 def test_a_run_fails_whatever_its_agent_or_tool_raises(
@@ -185,6 +187,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.long
 def test_an_agent_that_catches_every_exception_can_be_stopped() -> None:
     done = subprocess.run(
         [sys.executable, "-c", STUBBORN], capture_output=True, text=True, timeout=60
@@ -192,6 +195,7 @@ def test_an_agent_that_catches_every_exception_can_be_stopped() -> None:
     assert done.stdout == "stopped stopped 1\n", done.stderr
 
 
+@pytest.mark.long
 def test_a_tool_that_fails_because_the_engine_closes_is_called_again(
     tmp_path: Path,
 ) -> None:
@@ -221,6 +225,7 @@ def test_a_tool_that_fails_because_the_engine_closes_is_called_again(
         assert (run.status, run.answer, len(calls)) == ("completed", "fine", 2)
 
 
+@pytest.mark.long
 def test_a_run_whose_message_cannot_be_stored_continues_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -72,6 +72,7 @@ def test_an_example_says_the_same_without_a_server(text: str, tmp_path: Path) ->
     assert re.fullmatch(SAID[agent.name], run.said[-1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", SCRIPTS)
 def test_a_script_of_the_page_runs_without_warnings(text: str, tmp_path: Path) -> None:
     file = tmp_path / "script.py"

@@ -62,6 +62,7 @@ def run_titled(api: EngineAPI, title: str) -> str:
     return str({run["title"]: run["id"] for run in runs}[title])
 
 
+@pytest.mark.long
 def test_a_waiting_run_of_an_earlier_database_resumes_from_its_recorded_steps(
     api: EngineAPI,
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_waiting_run_of_an_earlier_database_resumes_from_its_recorded_steps(
     assert called == []
 
 
+@pytest.mark.long
 def test_an_answer_recorded_in_an_earlier_database_reaches_its_run(api: EngineAPI) -> None:
     run_id = run_titled(api, "answered")
     assert api.wait_for_end(run_id)["run"]["status"] == "completed"

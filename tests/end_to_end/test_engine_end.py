@@ -20,6 +20,8 @@ from tests.servers.engine_api import EngineAPI
 from tests.servers.serve_process import KEY, ServeProcess
 from tests.support.command import DUVO, Command, wait_for
 
+pytestmark = pytest.mark.long
+
 INTERRUPTED = """
 import asyncio, subprocess
 from duvo.local import agent
@@ -158,7 +160,6 @@ sys.exit(7)
 """
 
 
-@pytest.mark.long
 def test_agents_that_ignore_their_end_do_not_keep_a_program_from_its_end() -> None:
     command = [sys.executable, "-c", SWALLOWING]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -87,6 +87,7 @@ def test_only_monitoring_needs_prometheus_client(monkeypatch: pytest.MonkeyPatch
         Server(monitoring=True)
 
 
+@pytest.mark.long
 def test_metrics_of_a_second_engine_start_at_zero(keys_file: Path) -> None:
     for _ in range(2):
         with Server(port=0, keys_file=keys_file, monitoring=True) as server:

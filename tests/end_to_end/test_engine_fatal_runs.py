@@ -21,6 +21,8 @@ from duvo.local._database.location import locate
 from duvo.local._execution.resumed import Resumed
 from tests.servers.engine_api import EngineAPI, wait_until
 
+pytestmark = pytest.mark.long
+
 AGENTS = """
     import asyncio, os
     from duvo.local import agent
@@ -111,7 +113,6 @@ def _resumed(folder: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("agent", ["Fatal", "Fatal at once"])
-@pytest.mark.long
 def test_a_run_that_kills_its_server_is_failed_and_runs_beside_it_continue(
     agent: str, servers: Servers
 ) -> None:
@@ -139,7 +140,6 @@ def test_a_run_that_kills_its_server_is_failed_and_runs_beside_it_continue(
     assert servers.errors.count("failed") == 1
 
 
-@pytest.mark.long
 def test_clean_ends_of_a_server_condemn_no_run(servers: Servers, tmp_path: Path) -> None:
     api, process = servers.start()
     assert api is not None
@@ -156,7 +156,6 @@ def test_clean_ends_of_a_server_condemn_no_run(servers: Servers, tmp_path: Path)
     assert servers.errors == ""
 
 
-@pytest.mark.long
 def test_several_servers_die_of_a_run_three_times_at_most(
     tmp_path: Path, postgresql_url: str
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.command import wait_for
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"), pytest.mark.long]
 
 START = """
 import os, signal, socket, sys, time

@@ -95,6 +95,7 @@ def test_a_run_is_held_until_it_has_an_unseen_request(server: Server, api: Engin
         assert held.result()["run"]["status"] == "completed"
 
 
+@pytest.mark.long
 def test_a_held_response_starts_at_once_and_sends_a_blank_every_half_second(
     server: Server, api: EngineAPI
 ) -> None:

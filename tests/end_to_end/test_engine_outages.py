@@ -61,6 +61,7 @@ def relay(postgresql_url: str) -> Iterator[Relay]:
     relay.close()
 
 
+@pytest.mark.long
 def test_a_change_whose_commit_is_not_confirmed_is_made_once(
     relay: Relay, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_change_whose_commit_is_not_confirmed_is_made_once(
     assert "secret" not in caplog.text
 
 
+@pytest.mark.long
 def test_a_locked_run_does_not_delay_other_runs(postgresql_url: str) -> None:
     gate = threading.Event()
 
@@ -116,6 +118,7 @@ def test_a_locked_run_does_not_delay_other_runs(postgresql_url: str) -> None:
         api.close()
 
 
+@pytest.mark.long
 def test_a_run_accepted_by_a_server_that_died_is_started_by_another(
     postgresql_url: str,
 ) -> None:
@@ -141,6 +144,7 @@ def test_a_run_accepted_by_a_server_that_died_is_started_by_another(
         api.close()
 
 
+@pytest.mark.long
 def test_a_process_with_an_open_server_exits_during_an_outage(
     postgresql: PostgreSQL, postgresql_url: str
 ) -> None:
@@ -163,6 +167,7 @@ def test_a_process_with_an_open_server_exits_during_an_outage(
     assert all(line.startswith("the database does not") for line in errors.splitlines()), errors
 
 
+@pytest.mark.long
 def test_an_agent_that_ignores_its_cancellation_does_not_delay_close() -> None:
     server = Server([stubborn], port=0)
     server.start()
@@ -195,6 +200,7 @@ def test_a_database_without_the_servers_table_opens(tmp_path: Path) -> None:
         api.close()
 
 
+@pytest.mark.long
 def test_the_internal_recovery_function_of_dbos_takes_over_turns(postgresql_url: str) -> None:
     # If this fails, `recover` in duvo/local/_execution/workflows.py must change.
     signature = inspect.signature(DBOS._recover_pending_workflows)

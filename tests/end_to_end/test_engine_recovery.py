@@ -135,6 +135,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
         engine.kill()
 
 
+@pytest.mark.long
 @pytest.mark.seeds
 def test_runs_killed_at_random_moments_lose_and_repeat_no_message(
     engine: Engine, full: bool
@@ -192,6 +193,7 @@ def test_runs_killed_at_random_moments_lose_and_repeat_no_message(
     api.close()
 
 
+@pytest.mark.long
 @pytest.mark.seeds
 def test_a_kill_during_the_start_of_the_engine_loses_nothing(engine: Engine, full: bool) -> None:
     kills = 4 if full else 2
@@ -251,6 +253,7 @@ def test_a_reply_just_before_a_kill_is_not_lost(engine: Engine) -> None:
     api.close()
 
 
+@pytest.mark.long
 def test_time_random_numbers_and_ids_are_the_same_after_a_kill(engine: Engine) -> None:
     api = engine.start()
     run_id = api.start("Numbers")
@@ -264,6 +267,7 @@ def test_time_random_numbers_and_ids_are_the_same_after_a_kill(engine: Engine) -
     api.close()
 
 
+@pytest.mark.long
 def test_an_interrupted_sleep_lasts_only_for_the_remaining_time(engine: Engine) -> None:
     for seconds in (3, 6, 12, 24):  # a busy machine takes long to start the engine again
         api = engine.start()
@@ -313,6 +317,7 @@ def test_runs_of_an_agent_that_was_not_given_wait_and_are_logged(
     api.close()
 
 
+@pytest.mark.long
 def test_a_second_engine_on_the_same_file_is_refused(engine: Engine) -> None:
     engine.start().close()
     with pytest.raises(DatabaseLocked, match=r"another engine runs .*; stop it"):
@@ -322,6 +327,7 @@ def test_a_second_engine_on_the_same_file_is_refused(engine: Engine) -> None:
         assert server.waiting_for == ()
 
 
+@pytest.mark.long
 def test_an_agent_that_makes_fewer_calls_than_recorded_fails_with_that_reason(
     engine: Engine,
 ) -> None:

@@ -313,6 +313,7 @@ def test_a_reply_to_an_answered_request_is_409(api: EngineAPI) -> None:
     refused(api, 409, "POST", path, json={"approved": True})
 
 
+@pytest.mark.long
 def test_random_requests_never_get_a_5xx(api: EngineAPI, waiting: tuple[str, str]) -> None:
     chance = random.Random(7)
     run_id, request_id = waiting

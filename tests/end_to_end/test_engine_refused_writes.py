@@ -86,6 +86,7 @@ def test_changes_that_postgresql_refuses_are_made_once_it_accepts_them(
     assert "stuck" not in caplog.text
 
 
+@pytest.mark.long
 def test_connections_that_the_database_ends_are_replaced_without_a_word(
     postgresql_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -123,6 +124,7 @@ def _read_only_sessions(postgresql: PostgreSQL, url: str) -> Iterator[None]:
             admin.execute("SELECT pg_reload_conf()")
 
 
+@pytest.mark.long
 def test_connections_to_a_server_that_became_read_only_are_renewed(
     postgresql: PostgreSQL, postgresql_url: str
 ) -> None:
@@ -141,6 +143,7 @@ def test_connections_to_a_server_that_became_read_only_are_renewed(
         api.close()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux")
 def test_a_full_disk_under_sqlite_is_waited_out(serve: Start, agents_to_serve: str) -> None:
     Path(agents_to_serve).write_text(
@@ -175,6 +178,7 @@ async def stepper(run):
     assert "stuck" not in errors
 
 
+@pytest.mark.long
 def test_dev_ends_when_its_database_is_removed(
     run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:
@@ -193,6 +197,7 @@ def test_dev_ends_when_its_database_is_removed(
     assert "Traceback" not in errors
 
 
+@pytest.mark.long
 def test_a_command_of_dev_is_ended_when_the_database_is_removed(
     run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:
@@ -211,6 +216,7 @@ def test_a_command_of_dev_is_ended_when_the_database_is_removed(
     assert "removed or replaced" in errors
 
 
+@pytest.mark.long
 def test_serve_ends_when_its_database_is_replaced(serve: Start, tmp_path: Path) -> None:
     file = tmp_path / "runs.sqlite"
     served = serve("--database", str(file))
@@ -228,6 +234,7 @@ def test_serve_ends_when_its_database_is_replaced(serve: Start, tmp_path: Path) 
     assert "Traceback" not in errors
 
 
+@pytest.mark.long
 def test_a_server_whose_database_was_removed_ends_and_reports_it(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
@@ -275,6 +282,7 @@ def test_a_postgresql_database_that_is_removed_or_replaced_accepts_nothing_until
     assert served.end(signal.SIGTERM)[0] == 0
 
 
+@pytest.mark.long
 def test_tables_of_another_database_restored_in_place_are_noticed(
     serve: Start, postgresql_url: str
 ) -> None:

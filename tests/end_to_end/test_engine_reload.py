@@ -44,6 +44,7 @@ def api(server: Server) -> Iterator[EngineAPI]:
     api.close()
 
 
+@pytest.mark.long
 def test_turns_that_have_begun_keep_their_code_and_parked_runs_start(
     server: Server, api: EngineAPI
 ) -> None:
@@ -109,6 +110,7 @@ def answer(dev: DevProcess, api: EngineAPI) -> str:
     return str(api.texts(run_id)[-1])
 
 
+@pytest.mark.long
 def test_dev_loads_files_again_when_they_or_their_neighbours_change(tmp_path: Path) -> None:
     file, helper = tmp_path / "agents.py", tmp_path / "helper.py"
     file.write_text(AGENTS)
@@ -159,6 +161,7 @@ GREETING = "two"
 """
 
 
+@pytest.mark.long
 def test_dev_serves_the_old_agents_while_a_changed_file_is_loading(tmp_path: Path) -> None:
     file, helper = tmp_path / "agents.py", tmp_path / "helper.py"
     file.write_text(AGENTS)
@@ -172,6 +175,7 @@ def test_dev_serves_the_old_agents_while_a_changed_file_is_loading(tmp_path: Pat
         wait_for(lambda: answer(dev, api) == "two")
 
 
+@pytest.mark.long
 def test_dev_without_watchfiles_says_how_to_install_it_and_serves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +191,7 @@ def test_dev_without_watchfiles_says_how_to_install_it_and_serves(
         assert answer(dev, dev.api()) == "one"
 
 
+@pytest.mark.long
 def test_dev_does_not_load_files_again_on_request(tmp_path: Path) -> None:
     file, helper = tmp_path / "agents.py", tmp_path / "helper.py"
     file.write_text(AGENTS)

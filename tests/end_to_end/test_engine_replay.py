@@ -211,6 +211,7 @@ def test_two_calls_at_once_are_refused(unfinished: tuple[Path, str]) -> None:
         play(two_at_once, unfinished)
 
 
+@pytest.mark.long
 def test_the_engine_fails_a_run_whose_changed_code_does_not_fit(
     unfinished: tuple[Path, str], tmp_path: Path
 ) -> None:

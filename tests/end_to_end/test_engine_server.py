@@ -204,6 +204,7 @@ def test_the_database_of_another_program_keeps_its_mode(tmp_path: Path) -> None:
     assert mode(other) == "0o644"
 
 
+@pytest.mark.long
 def test_runs_keys_and_ids_are_the_same_after_a_restart(tmp_path: Path) -> None:
     database = tmp_path / "runs.sqlite"
     key = {"Idempotency-Key": str(uuid.uuid4())}
@@ -226,6 +227,7 @@ def test_runs_keys_and_ids_are_the_same_after_a_restart(tmp_path: Path) -> None:
         api.close()
 
 
+@pytest.mark.long
 def test_close_with_a_hundred_waiting_runs_is_quick_and_leaves_them_waiting(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -255,6 +257,7 @@ def test_close_with_a_hundred_waiting_runs_is_quick_and_leaves_them_waiting(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.long
 def test_calls_of_a_cancelled_agent_are_not_recorded(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -276,6 +279,7 @@ def test_calls_of_a_cancelled_agent_are_not_recorded(
     assert caplog.records == []
 
 
+@pytest.mark.long
 def test_a_turn_that_meets_a_database_error_continues_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -423,6 +427,7 @@ def test_a_locked_database_is_refused_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.long
 def test_a_refused_second_start_does_not_release_the_lock(
     tmp_path: Path,
 ) -> None:
@@ -515,6 +520,7 @@ def test_the_default_database_is_in_the_state_folder(tmp_path: Path) -> None:
     assert mode(tmp_path / "state") == "0o700"
 
 
+@pytest.mark.long
 def test_a_process_with_an_open_engine_exits_cleanly(tmp_path: Path) -> None:
     program = (
         "from duvo.local import Server\n"

@@ -68,6 +68,7 @@ def test_any_server_handles_any_request(cluster: Cluster) -> None:
     assert types.count("session_interrupted") == 2
 
 
+@pytest.mark.long
 def test_a_change_on_one_server_wakes_a_long_poll_on_another(cluster: Cluster) -> None:
     one, two = (server.api for server in cluster.start(2))
     delays = []
@@ -124,6 +125,7 @@ def test_all_runs_of_a_killed_server_complete_on_another(cluster: Cluster, full:
     assert cluster.steps_run_again() == []
 
 
+@pytest.mark.long
 def test_a_killed_server_is_marked_dead_before_its_heartbeat_expires(cluster: Cluster) -> None:
     one, two = cluster.start(2)
     run_id = one.api.start("Asker", "please")
@@ -151,6 +153,7 @@ def test_a_killed_server_is_marked_dead_before_its_heartbeat_expires(cluster: Cl
     assert two.api.wait_for_end(run_id)["run"]["status"] == "completed"
 
 
+@pytest.mark.long
 def test_a_postponed_tool_is_called_once_the_server_has_its_lease(
     postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +175,7 @@ def test_a_postponed_tool_is_called_once_the_server_has_its_lease(
     assert list(answers) == []
 
 
+@pytest.mark.long
 def test_a_server_with_a_recent_heartbeat_is_not_marked_dead(postgresql_url: str) -> None:
     with Server(database=postgresql_url, port=0):
         engine = sa.create_engine(locate(postgresql_url).url, poolclass=sa.NullPool)
@@ -194,6 +198,7 @@ def test_a_server_with_a_recent_heartbeat_is_not_marked_dead(postgresql_url: str
         assert membership.dead(connection)[silent]
 
 
+@pytest.mark.long
 def test_a_server_that_reconnects_keeps_its_runs(cluster: Cluster) -> None:
     one, two = cluster.start(2)
     run_id = one.api.start("Holder")
@@ -276,6 +281,7 @@ def test_a_server_that_does_not_notice_its_broken_connection_repeats_no_call(
     relay.close()
 
 
+@pytest.mark.long
 def test_runs_of_a_server_that_exits_cleanly_continue_on_another(cluster: Cluster) -> None:
     one, two = cluster.start(2)
     working = [one.api.start("Worker", f"job {number}") for number in range(10)]

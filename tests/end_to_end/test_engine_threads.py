@@ -73,6 +73,7 @@ def api() -> Iterator[EngineAPI]:
         api.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["In a tool", "In the executor", "In a task", "Beside its tools"])
 def test_blocked_threads_of_agents_do_not_delay_other_runs(api: EngineAPI, name: str) -> None:
     runs = [api.start(name) for _ in range(BLOCKED)]
@@ -104,6 +105,7 @@ with Server([hanging], port=0, examples=False) as server:
 """
 
 
+@pytest.mark.long
 def test_a_process_exits_while_a_thread_of_an_agent_hangs() -> None:
     command = [sys.executable, "-c", HANGING]
     with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as process:

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from duvo.local import RunContext, Server, agent
 from tests.servers.engine_api import EngineAPI, wait_until
 
+pytestmark = pytest.mark.long
+
 WAITING = 200
 
 

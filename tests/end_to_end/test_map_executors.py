@@ -94,6 +94,7 @@ def check(results: list[duvo.Result]) -> None:
     assert len({one.run.id for one in results}) == len(INPUTS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["threads", "processes", "dask"])
 def test_decisions_are_made_where_the_executor_works(
     local: duvo.Client, tmp_path: Path, kind: str, request: pytest.FixtureRequest
@@ -119,6 +120,7 @@ def test_decisions_are_made_where_the_executor_works(
         assert one.run.refresh().status == "completed"
 
 
+@pytest.mark.long
 def test_decisions_are_made_by_both_workers_of_dask(
     dask: Executor, local: duvo.Client, cluster: distributed.LocalCluster, tmp_path: Path
 ) -> None:
@@ -129,6 +131,7 @@ def test_decisions_are_made_by_both_workers_of_dask(
     assert len(decided_by(tmp_path)) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("journal", [None, "journal"])
 def test_a_killed_worker_of_dask_loses_no_run(
     dask: Executor, local: duvo.Client, tmp_path: Path, journal: str | None
@@ -148,6 +151,7 @@ def test_a_killed_worker_of_dask_loses_no_run(
     assert len({run.id for run in local.runs.list()} - known) == len(INPUTS)
 
 
+@pytest.mark.long
 def test_a_worker_killed_after_sending_its_reply_sends_no_second_reply(
     dask: Executor, fake_api: FakeAPI, client: duvo.Client, tmp_path: Path
 ) -> None:
@@ -194,6 +198,7 @@ def test_a_worker_killed_after_sending_its_reply_sends_no_second_reply(
     assert set(replies.values()) == {1}
 
 
+@pytest.mark.long
 def test_an_executor_that_breaks_is_an_error_and_the_runs_continue(
     processes: ProcessPoolExecutor, local: duvo.Client, tmp_path: Path
 ) -> None:
@@ -239,6 +244,7 @@ def test_the_error_of_an_executor_does_not_contain_the_key(local: duvo.Client) -
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.long
 def test_a_dask_cluster_whose_workers_all_died_is_an_error(
     dask: Executor, local: duvo.Client, cluster: distributed.LocalCluster
 ) -> None:
@@ -251,6 +257,7 @@ def test_a_dask_cluster_whose_workers_all_died_is_an_error(
         cluster.scheduler.allowed_failures = 3
 
 
+@pytest.mark.long
 def test_a_dask_cluster_that_was_closed_is_an_error(
     cluster: distributed.LocalCluster, local: duvo.Client, tmp_path: Path
 ) -> None:

@@ -137,6 +137,7 @@ def kill_at(works: Works, process: subprocess.Popen[str], more: int, where: str)
     works.kill = kill
 
 
+@pytest.mark.long
 @pytest.mark.seeds(quick=1, full=3)
 def test_batches_killed_at_starts_have_one_run_for_each_input_without_idempotency_keys(
     fake_api: FakeAPI, tmp_path: Path, seed: int
@@ -206,6 +207,7 @@ def messages(engine: Server, known: set[str]) -> list[str]:
         ]
 
 
+@pytest.mark.long
 @pytest.mark.seeds(quick=1, full=3)
 def test_batches_killed_at_random_moments_have_one_run_for_each_input_on_the_engine(
     engine: Server, settings: dict[str, str], known: set[str], tmp_path: Path, seed: int
@@ -224,6 +226,7 @@ def test_batches_killed_at_random_moments_have_one_run_for_each_input_on_the_eng
     batch.check(messages(engine, known))
 
 
+@pytest.mark.long
 def test_a_second_process_with_the_same_journal_is_refused_in_one_line(
     engine: Server, settings: dict[str, str], known: set[str], tmp_path: Path
 ) -> None:
@@ -275,6 +278,7 @@ def journal_states(file: Path) -> Counter[str]:
         return Counter(state for (state,) in connection.execute("SELECT state FROM inputs"))
 
 
+@pytest.mark.long
 def test_a_batch_with_added_inputs_starts_only_those(
     engine: Server, settings: dict[str, str], known: set[str], tmp_path: Path
 ) -> None:

@@ -95,6 +95,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.long
 def test_the_notebook_of_the_docs_runs(tmp_path: Path) -> None:
     cells = execute(sources(NOTEBOOK), tmp_path)
     for cell in cells:
@@ -114,6 +115,7 @@ def test_the_notebook_of_the_docs_has_no_outputs() -> None:
     assert not [cell for cell in cells if cell.get("outputs") or cell.get("execution_count")]
 
 
+@pytest.mark.long
 def test_the_cells_of_the_page_on_notebooks_run(tmp_path: Path, engine: Server) -> None:
     page = PAGE.read_text(encoding="utf-8")
     cells = execute([found[2].rstrip() for found in BLOCK.finditer(page)], tmp_path)
@@ -121,6 +123,7 @@ def test_the_cells_of_the_page_on_notebooks_run(tmp_path: Path, engine: Server) 
     assert all(outputs(cell, "text/html") for cell in cells)
 
 
+@pytest.mark.long
 def test_an_error_in_a_cell_is_short(tmp_path: Path) -> None:
     (cell,) = execute([FAILING], tmp_path, fails=True)
     error = cell["outputs"][-1]

@@ -20,6 +20,8 @@ from tests.end_to_end.test_recipes import block
 from tests.servers.engine_api import EngineAPI
 from tests.support.command import wait_for
 
+pytestmark = pytest.mark.long
+
 PROGRAM = block("python")
 TOKEN = "the chat's token"
 

@@ -98,6 +98,7 @@ class Job:
         return {name: self._values[value] for name, value in variables.items()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("agent", "code", "heading", "text"),
     [
@@ -126,6 +127,7 @@ def test_the_exit_code_and_the_summary_of_the_job_show_how_the_run_ended(
     assert text in done.stdout
 
 
+@pytest.mark.long
 def test_the_last_step_of_the_job_stops_the_run(
     environment: dict[str, str], tmp_path: Path, api: EngineAPI
 ) -> None:
@@ -172,6 +174,7 @@ def perform(*command: str, environment: dict[str, str]) -> subprocess.CompletedP
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
 
+@pytest.mark.long
 def test_the_cron_script_exits_at_once_while_another_is_running(
     nightly: str, environment: dict[str, str], tmp_path: Path, api: EngineAPI
 ) -> None:
@@ -201,6 +204,7 @@ def test_the_cron_script_exits_at_once_while_another_is_running(
     assert perform(nightly, environment=environment).returncode == 6
 
 
+@pytest.mark.long
 def test_the_cron_script_reports_waiting_runs_and_collects_their_results_the_next_time(
     nightly: str, environment: dict[str, str], tmp_path: Path, api: EngineAPI
 ) -> None:
@@ -255,6 +259,7 @@ def project(tmp_path: Path, environment: dict[str, str]) -> Project:
     return Project(tmp_path, environment)
 
 
+@pytest.mark.long
 def test_make_waits_for_the_same_run_until_its_answer_is_there(
     project: Project, api: EngineAPI
 ) -> None:
@@ -271,6 +276,7 @@ def test_make_waits_for_the_same_run_until_its_answer_is_there(
     assert "Nothing to be done" in project.make().stdout
 
 
+@pytest.mark.long
 def test_make_starts_another_run_when_the_file_has_changed(project: Project) -> None:
     project.make("ON_REQUEST=approve")
     first = project.run.read_text()
@@ -283,6 +289,7 @@ def test_make_starts_another_run_when_the_file_has_changed(project: Project) -> 
     assert project.answer.read_text() == "INV-1043 is posted.\n"
 
 
+@pytest.mark.long
 def test_make_leaves_no_file_for_a_run_that_failed_or_did_not_start(project: Project) -> None:
     done = project.make("AGENT=Failing")
     assert "Error 4" in done.stderr
@@ -294,6 +301,7 @@ def test_make_leaves_no_file_for_a_run_that_failed_or_did_not_start(project: Pro
     assert not project.run.exists()
 
 
+@pytest.mark.long
 def test_the_makefile_can_be_tried_without_an_account(project: Project) -> None:
     trial, cleaning = block("sh").splitlines()
     done = project.perform("bash", "-ec", trial)

@@ -111,6 +111,7 @@ def test_haproxy_accepts_its_configuration(tmp_path: Path) -> None:
     assert "WARNING" not in done.stderr
 
 
+@pytest.mark.long
 def test_the_metrics_of_the_page_are_those_that_are_served(
     serve: Callable[..., ServeProcess],
 ) -> None:

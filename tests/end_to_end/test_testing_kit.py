@@ -23,6 +23,7 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_the_tests_of_the_kit_pass_in_a_session(file: Path) -> None:
     done = run_pytest(ROOT, "--numprocesses=0", str(file))
@@ -68,6 +69,7 @@ def test_end():
 """
 
 
+@pytest.mark.long
 def test_an_agent_that_blocks_the_event_loop_is_named_as_the_cause(tmp_path: Path) -> None:
     (tmp_path / "test_blocking.py").write_text(BLOCKING)
     done = run_pytest(tmp_path)
@@ -112,6 +114,7 @@ def test_set_back(duvo_clock):
 """
 
 
+@pytest.mark.long
 def test_failures_of_the_kit_show_the_authors_code_alone(tmp_path: Path) -> None:
     (tmp_path / "test_failing.py").write_text(FAILING)
     done = run_pytest(tmp_path)

@@ -112,6 +112,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     return reader
 
 
+@pytest.mark.long
 def test_all_commands_and_programs_of_the_tutorial_work(reader: Reader) -> None:
     booked = ["Taxi,148.5,Sales", "Projector,899.0,Support", "Lamp,39.9,Support"]
     assert reader.ledger() == booked

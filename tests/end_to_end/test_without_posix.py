@@ -64,6 +64,7 @@ def python(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_every_module_can_be_imported_without_posix() -> None:
     done = python(IMPORT_ALL)
     assert done.returncode == 0, done.stderr
@@ -141,6 +142,7 @@ def test_a_reply_is_typed_where_a_terminal_cannot_be_polled(
         assert tty.end() == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ended_by", ["the time", "another reply"])
 def test_a_prompt_ends_by_itself_where_a_terminal_cannot_be_polled(
     ended_by: str, run_duvo_without_posix: Command, fake_api: FakeAPI
@@ -160,6 +162,7 @@ def test_a_prompt_ends_by_itself_where_a_terminal_cannot_be_polled(
             assert tty.end() == 0
 
 
+@pytest.mark.long
 def test_the_engine_serves_until_it_is_ended_without_posix(
     run_duvo_without_posix: Command, keys_file: Path, agents_to_serve: str
 ) -> None:
@@ -172,6 +175,7 @@ def test_the_engine_serves_until_it_is_ended_without_posix(
         assert served.end()[0] == 0
 
 
+@pytest.mark.long
 def test_a_program_runs_against_a_temporary_engine_without_posix(
     run_duvo_without_posix: Command,
 ) -> None:

@@ -246,6 +246,7 @@ def test_dead_addresses_share_the_time(
         ends_in_time(lambda: client.runs.run(RUN).wait(timeout=TIMEOUT))
 
 
+@pytest.mark.long
 def test_a_live_address_after_dead_ones_is_reached_within_the_timeout(
     connect: Connect, fake_api: FakeAPI, resolve: Callable[[Callable[[], Any]], None]
 ) -> None:

@@ -168,6 +168,7 @@ def test_the_source_of_a_base_url_is_known() -> None:
     assert by_name.base_url_source == "the profile 'work'"
 
 
+@pytest.mark.long
 def test_the_command_ends_at_a_login_page_with_exit_code_1(login_page: FakeAPI) -> None:
     done = subprocess.run(
         ["duvo", "runs", "wait", login_page.start()],

@@ -11,14 +11,14 @@ from tests.servers.engine_api import EngineAPI
 SMALL = ("resume", "post", "watch")
 """Scenarios that share their flows with others."""
 
-QUICK = {"blocking": 20, "async": 10}
+QUICK = {"blocking": 10, "async": 5}
 FULL = {"blocking": 200, "async": 60}
-"""Seeds of each scenario by `--full`; small ones and the async client take up to 60.
+"""Seeds of each scenario with `--rest`; small ones and the async client take up to 60.
 
 `--seeds N` sets another number for all.
 """
 
-AT_ONCE = 10
+AT_ONCE = 5
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -27,17 +27,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             (client, name, first)
             for client in CLIENTS
             for name in SCENARIOS
-            for first in range(0, _seeds(metafunc.config, client, name), AT_ONCE)
+            for first in range(*_seeds(metafunc.config, client, name), AT_ONCE)
         ]
         metafunc.parametrize(("by", "name", "first"), chunks)
 
 
-def _seeds(config: pytest.Config, client: str, name: str) -> int:
+def _seeds(config: pytest.Config, client: str, name: str) -> tuple[int, int]:
     if config.getoption("seeds"):
-        return int(config.getoption("seeds"))
-    if config.getoption("full"):
-        return min(FULL[client], 60) if name in SMALL else FULL[client]
-    return min(QUICK[client], 10) if name in SMALL else QUICK[client]
+        return 0, int(config.getoption("seeds"))
+    if not config.getoption("rest"):
+        return 0, QUICK[client]
+    return QUICK[client], min(FULL[client], 60) if name in SMALL else FULL[client]
 
 
 @pytest.mark.seeds

@@ -327,6 +327,7 @@ def test_a_socks_proxy_that_is_not_there_is_named(
     assert not caught.value.arrived
 
 
+@pytest.mark.long
 @pytest.mark.blocking_only
 def test_the_socks_proxy_of_a_callers_session_that_is_not_there_is_named(
     connect: Connect, direct: DirectServer

@@ -175,6 +175,7 @@ async def use_everything(client: duvo.AsyncClient, journal: Path, runs: int = 4)
     await run.stop()
 
 
+@pytest.mark.long
 async def test_nothing_waits_for_files_names_pauses_or_locks_in_the_event_loop(
     working: FakeAPI, tmp_path: Path
 ) -> None:
@@ -201,6 +202,7 @@ async def test_a_ca_file_is_not_read_in_the_event_loop(
             assert len(await client.teams.list()) == 1
 
 
+@pytest.mark.long
 async def test_no_callback_of_the_event_loop_takes_long(
     working: FakeAPI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,6 +153,7 @@ async def test_a_change_that_was_cancelled_is_not_sent_again(
     assert fake_api.count("POST", "/respond") == 1
 
 
+@pytest.mark.long
 async def test_the_team_is_found_although_the_task_that_was_finding_it_was_cancelled(
     fake_api: FakeAPI, held: Held
 ) -> None:

@@ -14,7 +14,7 @@ from tests.servers.fake_api import KEY, TEAM
 from tests.unit.async_client.conftest import until
 from tests.unit.async_client.holding import holding
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.long]
 
 FOLLOWS = 500
 MOST_THREADS = 3

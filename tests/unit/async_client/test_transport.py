@@ -310,6 +310,7 @@ async def test_no_text_of_a_failed_request_contains_the_key(fake_api: FakeAPI) -
     assert KEY not in f"{vars(caught.value)} {failure!r} {vars(failure)}"
 
 
+@pytest.mark.long
 async def test_the_rate_limit_is_shared_with_blocking_clients(
     fake_api: FakeAPI, client: duvo.AsyncClient
 ) -> None:
@@ -393,6 +394,7 @@ def test_a_request_of_the_blocking_client_loads_no_httpx2(fake_api: FakeAPI) -> 
     assert not loaded_after(program) & {"httpx2", "httpcore2", "anyio", "asyncio"}
 
 
+@pytest.mark.long
 def test_an_async_client_loads_httpx2_at_its_first_request_and_never_requests(
     fake_api: FakeAPI,
 ) -> None:

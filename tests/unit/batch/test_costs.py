@@ -40,6 +40,7 @@ def simulated(runs: list[SimulatedRun]) -> tuple[duvo.Client, SimulatedAPI]:
     return client, server
 
 
+@pytest.mark.long
 def test_watching_a_run_costs_a_request_for_each_message_and_none_while_it_is_quiet() -> None:
     runs = lives(150, every=300.0, ends=(300.0, 600.0), seed=1)
     client, server = simulated(runs)
@@ -56,6 +57,7 @@ def test_watching_a_run_costs_a_request_for_each_message_and_none_while_it_is_qu
     assert sent["list"] <= 2 * 600
 
 
+@pytest.mark.long
 def test_watching_for_ends_alone_reads_only_the_list() -> None:
     runs = lives(250, every=30.0, ends=(100.0, 200.0), seed=2)
     client, server = simulated(runs)
@@ -111,6 +113,7 @@ def messages_alive() -> int:
     return sum(isinstance(one, Message) for one in gc.get_objects())
 
 
+@pytest.mark.long
 def test_watched_messages_are_freed() -> None:
     now = StoppedClock().now()
     says = [[now + 0.01 * number for number in range(4000)] for _ in range(3)]
@@ -129,6 +132,7 @@ def test_watched_messages_are_freed() -> None:
     assert max(alive) < 200
 
 
+@pytest.mark.long
 def test_yielded_runs_are_freed(fake_api: FakeAPI, client: duvo.Client) -> None:
     fake_api.headers["duvo-long-poll"] = "30"
 

@@ -15,6 +15,8 @@ from duvo._batch import fingerprints
 from duvo._batch.entry import Row
 from duvo._batch.journal import Journal
 
+pytestmark = pytest.mark.long
+
 INPUTS = 200
 
 # Each printed line is a promise that the file already has what it says.

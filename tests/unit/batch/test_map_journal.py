@@ -129,6 +129,7 @@ def test_inputs_with_other_messages_are_counted_and_keep_their_runs(
     assert sorted(agent.messages) == ["a", "b", "new c"]
 
 
+@pytest.mark.long
 def test_a_start_of_unknown_outcome_is_not_sent_again_with_another_message(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, file: Path
 ) -> None:

@@ -128,6 +128,7 @@ def test_a_batch_can_be_closed_by_another_thread(
     assert [one.state for one in rows(client, file, "a", "b")] == ["started", "started"]
 
 
+@pytest.mark.long
 def test_closing_a_batch_in_many_threads_leaves_no_start_in_doubt(
     client: duvo.Client, file: Path, agent: Agent
 ) -> None:
@@ -273,6 +274,7 @@ print("left")
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["never", "break", "global", "close", "cycle", "end"])
 def test_the_interpreter_exits_silently_after_a_batch_was_left(
     fake_api: FakeAPI, agent: Agent, file: Path, how: str

@@ -16,6 +16,8 @@ from duvo._http.request import Request
 from duvo._run import polling
 from tests.servers.fake_api import AGENT, FakeAPI, ReceivedRequest
 
+pytestmark = pytest.mark.long
+
 # Results at which memory is measured: from the first on, the server holds its most runs.
 EARLY, LATE = range(200, 350, 10), range(1000, 1150, 10)
 COUNT = 1200
@@ -76,7 +78,6 @@ def test_memory_for_a_csv_does_not_grow_with_the_number_of_inputs(
 
 @pytest.mark.blocking_only
 @pytest.mark.parametrize("journal", [None, "journal"])
-@pytest.mark.long
 def test_memory_of_a_map_does_not_grow_with_the_number_of_inputs(
     client: duvo.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, journal: str | None
 ) -> None:

@@ -219,6 +219,7 @@ def test_a_reply_in_an_executor_does_not_change_the_batchs_run(
     assert fake_api.count("POST", "/respond") == 1
 
 
+@pytest.mark.long
 def test_slow_decisions_do_not_delay_other_runs(
     client: duvo.Client, agent: Agent, fake_api: FakeAPI
 ) -> None:

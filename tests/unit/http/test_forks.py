@@ -246,6 +246,7 @@ sys.exit(os.waitstatus_to_exitcode(status) != 0)
 """
 
 
+@pytest.mark.long
 def test_a_child_can_import_what_another_thread_was_importing(fake_api: FakeAPI) -> None:
     command = [*PYTHON, "-c", IMPORTS, KEY, fake_api.base_url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -275,6 +276,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
 
 
+@pytest.mark.long
 def test_a_child_has_nothing_left_to_import(fake_api: FakeAPI) -> None:
     failed: list[str] = []
 

@@ -66,6 +66,7 @@ def test_runs_that_start_while_a_list_is_read_cause_no_repetition(
     assert before <= set(got)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sort_order", ["desc", "asc"])
 def test_all_running_runs_are_stopped_while_they_are_listed(
     fake_api: FakeAPI, client: duvo.Client, sort_order: Literal["asc", "desc"]

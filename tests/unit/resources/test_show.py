@@ -125,6 +125,7 @@ def test_results_are_shown_as_lines_and_returned(
     assert last == "2 completed"
 
 
+@pytest.mark.long
 def test_results_are_shown_as_one_output_in_a_notebook(
     client: duvo.Client,
     fake_api: FakeAPI,
@@ -175,6 +176,7 @@ class Interrupted:
         return self._driver.perform(*arguments)
 
 
+@pytest.mark.long
 @pytest.mark.blocking_only
 @pytest.mark.parametrize("step", range(1, 30, 2))
 def test_results_are_shown_to_their_end_after_ctrl_c_in_an_interactive_session(

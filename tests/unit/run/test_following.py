@@ -499,6 +499,7 @@ def test_a_page_whose_connection_drops_is_read_again(
     assert contents(client.runs.run(run_id).messages(follow=True)) == [str(n) for n in range(60)]
 
 
+@pytest.mark.long
 @pytest.mark.blocking_only
 def test_memory_of_a_follow_does_not_grow_with_the_number_of_messages(
     client: duvo.Client, monkeypatch: pytest.MonkeyPatch

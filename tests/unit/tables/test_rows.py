@@ -114,6 +114,7 @@ def test_json_lines_hold_any_values_and_each_bad_line_is_reported() -> None:
     ]
 
 
+@pytest.mark.long
 @given(some.lists(some.text(some.characters(codec="utf-8", exclude_characters="\0")), min_size=2))
 def test_cells_written_by_the_csv_module_are_read_back(cells: list[str]) -> None:
     cells[0] = cells[0] or "x"

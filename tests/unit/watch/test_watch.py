@@ -230,6 +230,7 @@ def test_watching_reads_only_pages_if_the_server_ignores_the_order(
     assert requests_sent(fake_api)["list"] <= 11 * 4
 
 
+@pytest.mark.long
 @pytest.mark.blocking_only
 def test_a_list_that_does_not_show_new_messages_is_detected(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
