@@ -318,13 +318,15 @@ def test_results_survive_a_closed_output_pipe(
     assert process.stdout is not None
     assert process.stderr is not None
     first = process.stdout.readline()
+    # Before the next result, the first was recorded as delivered.
+    process.stdout.readline()
     process.stdout.close()
     assert process.wait(30) == 141
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
     rest = batch("--on-request", "approve").stdout
     assert numbers_of(first)[0] not in numbers_of(rest)
-    assert len(numbers_of(rest)) >= 10
+    assert len(numbers_of(rest)) >= 9
     assert set(batch.started(dev_client).values()) == {1}
     assert len(batch.started(dev_client)) == 12
 

@@ -15,6 +15,9 @@ from tests.support.command import wait_for
 
 pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"), pytest.mark.long]
 
+# Since 3.12, Python warns in the parent when a process with threads is forked.
+PYTHON = (sys.executable, "-W", "ignore:This process:DeprecationWarning")
+
 START = """
 import os, signal, socket, sys, time
 from pathlib import Path
@@ -83,7 +86,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 
 
 def test_a_forked_process_holds_neither_sockets_nor_files_of_the_engine(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", START + SQLITE, str(tmp_path / "runs.sqlite")]
+    command = [*PYTHON, "-c", START + SQLITE, str(tmp_path / "runs.sqlite")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
@@ -97,7 +100,7 @@ def test_a_forked_process_holds_neither_sockets_nor_files_of_the_engine(tmp_path
 def test_a_forked_process_holds_no_connection_to_postgresql(
     postgresql_url: str, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-c", START + POSTGRESQL, postgresql_url]
+    command = [*PYTHON, "-c", START + POSTGRESQL, postgresql_url]
     output = tmp_path / "output"
     with output.open("w") as file:
         subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, timeout=60)

@@ -1,8 +1,8 @@
 """Removes the parts of Python that only POSIX has; loaded at start if this folder is in PYTHONPATH.
 
 The parts that the standard library needs on POSIX stay: AF_UNIX for socket pairs,
-`os.set_blocking` for a signal's pipe, and `sys.platform` and `os.name`, by which packages
-choose their code.
+`os.set_blocking` for a signal's pipe, `os.sysconf` for asyncio since 3.12, and `sys.platform`
+and `os.name`, by which packages choose their code.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NAMES: dict[Any, str] = {
         "getegid geteuid getgid getgroups getloadavg getpgid getpgrp getpriority getsid getuid "
         "killpg lchown lockf mkfifo mknod nice openpty pipe2 posix_spawn posix_spawnp pread "
         "preadv pwrite pwritev readv register_at_fork sched_getaffinity sched_setaffinity "
-        "sendfile setgid setpgid setsid setuid statvfs sync sysconf tcgetpgrp "
+        "sendfile setgid setpgid setsid setuid statvfs sync tcgetpgrp "
         "tcsetpgrp ttyname uname wait wait3 wait4 waitid writev"
     ),
     select: "epoll kqueue poll",
@@ -44,13 +44,15 @@ SIGNALS = ("SIGABRT", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM", "SIG_D
 
 
 def remove_posix() -> None:
-    """Remove the modules, names and signals."""
+    """Remove the modules, names, abilities and signals."""
     for name in MODULES:
         sys.modules[name] = None  # type: ignore[assignment]
     for module, names in NAMES.items():
         for name in names.split():
             if hasattr(module, name):
                 delattr(module, name)
+    # Relative to an open directory, nothing can be opened.
+    os.supports_dir_fd.clear()
     for name in [name for name in vars(signal) if name.startswith("SIG") and name.isupper()]:
         if name not in SIGNALS:
             delattr(signal, name)
