@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -55,7 +57,6 @@ def man(prefix: Path, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.long
 def test_man_duvo_lists_commands_exit_codes_and_environment(prefix: Path) -> None:
     assert man(prefix, "-w", "duvo").strip().endswith("share/man/man1/duvo.1")
     page = man(prefix, "duvo")

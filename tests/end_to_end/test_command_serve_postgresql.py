@@ -14,13 +14,14 @@ from tests.servers.postgresql import PostgreSQL
 from tests.servers.serve_process import ServeProcess
 from tests.support.command import wait_for
 
+pytestmark = pytest.mark.long
+
 Start = Callable[..., ServeProcess]
 
 UNAVAILABLE = (503, {"status": "unavailable", "reason": "the database does not answer"})
 OK = (200, {"status": "ok"})
 
 
-@pytest.mark.long
 def test_several_processes_can_start_on_an_empty_database_at_once(
     serve: Start, postgresql_url: str
 ) -> None:
@@ -38,7 +39,6 @@ def test_several_processes_can_start_on_an_empty_database_at_once(
         assert server.end()[0] == 0
 
 
-@pytest.mark.long
 def test_health_and_metrics_report_a_database_that_does_not_answer(
     serve: Start, postgresql_url: str
 ) -> None:
@@ -73,7 +73,6 @@ def test_serve_survives_a_restart_of_the_database(serve: Start, postgresql: Post
     assert api.wait_for_end(run_id)["run"]["status"] == "completed"
 
 
-@pytest.mark.long
 def test_serve_ends_while_the_database_is_down(serve: Start, postgresql: PostgreSQL) -> None:
     served = serve("--database", postgresql.database())
     served.api().start("Asker")
@@ -89,7 +88,6 @@ def test_serve_ends_while_the_database_is_down(serve: Start, postgresql: Postgre
     assert "Traceback" not in errors
 
 
-@pytest.mark.long
 def test_serve_ends_while_a_request_waits_for_the_database(
     serve: Start, postgresql_url: str
 ) -> None:

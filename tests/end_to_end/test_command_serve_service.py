@@ -58,6 +58,7 @@ def printer(tmp_path: Path) -> str:
     return str(file)
 
 
+@pytest.mark.long
 def test_ready_is_reported_once_the_api_answers_and_stopping_at_the_end(
     manager: socket.socket,
     settings: dict[str, str],

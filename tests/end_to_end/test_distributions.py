@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 FOLDERS = (".ci", "docs", "duvo", "duvo_cli", "tests")
 LEFT_OUT = (".gitignore",)
@@ -67,7 +69,6 @@ def names_in(folder: Path) -> set[str]:
     return {file.relative_to(folder).as_posix() for file in files}
 
 
-@pytest.mark.long
 def test_the_source_distribution_has_every_file_of_the_project(unpacked: Path) -> None:
     found = {name for name in names_in(unpacked) if not name.startswith(MADE)}
     assert {"CHANGELOG.md", "docs/engine.md", "tests/conftest.py", ".ci/run"} <= found
@@ -92,7 +93,6 @@ def test_the_wheel_has_the_packages_and_nothing_else(distributions: Path) -> Non
     assert names == wanted
 
 
-@pytest.mark.long
 def test_twine_accepts_both_distributions(distributions: Path) -> None:
     files = [str(file) for file in distributions.iterdir()]
     assert len(files) == 2
@@ -100,7 +100,6 @@ def test_twine_accepts_both_distributions(distributions: Path) -> None:
     assert report.count("PASSED") == 2
 
 
-@pytest.mark.long
 def test_tests_of_the_unpacked_source_distribution_pass(unpacked: Path) -> None:
     tests = ["tests/unit/test_public_surface.py", "tests/unit/tables"]
     report = run(

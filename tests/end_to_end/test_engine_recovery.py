@@ -220,6 +220,7 @@ def test_a_kill_during_the_start_of_the_engine_loses_nothing(engine: Engine, ful
     api.close()
 
 
+@pytest.mark.long
 def test_a_tool_with_a_recorded_result_is_not_called_again(engine: Engine) -> None:
     api = engine.start()
     run_id = api.start("Asker")

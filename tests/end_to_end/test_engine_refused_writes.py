@@ -56,6 +56,7 @@ def _next_step(api: EngineAPI, run_id: str) -> None:
     wait_until(lambda: len(api.conversation(run_id)) > before + 3, 20, "the run stands still")
 
 
+@pytest.mark.long
 def test_changes_that_postgresql_refuses_are_made_once_it_accepts_them(
     postgresql_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 PICTURE = (ROOT / "docs" / "terminal.svg").read_text(encoding="utf-8")
 LIGHT, DARK = PICTURE.split("</style>")[0].split("@media (prefers-color-scheme: dark)")
 
 
-@pytest.mark.long
 def test_the_picture_shows_what_the_command_prints() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "docs" / "terminal_picture.py"), "--check"],

@@ -129,6 +129,7 @@ def test_failures_of_the_kit_show_the_authors_code_alone(tmp_path: Path) -> None
     assert "During handling" not in done.stdout
 
 
+@pytest.mark.long
 def test_the_programs_of_the_page_on_testing_agents_pass(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "testing-agents.md").read_text(encoding="utf-8")
     programs = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)

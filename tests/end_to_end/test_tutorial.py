@@ -13,6 +13,8 @@ import pytest
 from tests.support.command import Command, wait_for
 from tests.support.pseudo_terminal import PseudoTerminal
 
+pytestmark = pytest.mark.long
+
 PAGE = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 COMMANDS = [text.removeprefix("$ ").strip() for kind, text in BLOCKS if kind == "console"]
@@ -112,7 +114,6 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     return reader
 
 
-@pytest.mark.long
 def test_all_commands_and_programs_of_the_tutorial_work(reader: Reader) -> None:
     booked = ["Taxi,148.5,Sales", "Projector,899.0,Support", "Lamp,39.9,Support"]
     assert reader.ledger() == booked

@@ -11,14 +11,14 @@ from tests.servers.engine_api import EngineAPI
 SMALL = ("resume", "post", "watch")
 """Scenarios that share their flows with others."""
 
-QUICK = {"blocking": 10, "async": 5}
+QUICK = {"blocking": 10, "async": 10}
 FULL = {"blocking": 200, "async": 60}
 """Seeds of each scenario with `--rest`; small ones and the async client take up to 60.
 
 `--seeds N` sets another number for all.
 """
 
-AT_ONCE = 5
+AT_ONCE = 10
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
