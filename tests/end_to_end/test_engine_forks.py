@@ -12,11 +12,9 @@ import psycopg
 import pytest
 
 from tests.support.command import wait_for
+from tests.support.forks import PYTHON_FOR_FORKS
 
 pytestmark = [pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"), pytest.mark.long]
-
-# Since 3.12, Python warns in the parent when a process with threads is forked.
-PYTHON = (sys.executable, "-W", "ignore:This process:DeprecationWarning")
 
 START = """
 import os, signal, socket, sys, time
@@ -86,7 +84,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 
 
 def test_a_forked_process_holds_neither_sockets_nor_files_of_the_engine(tmp_path: Path) -> None:
-    command = [*PYTHON, "-c", START + SQLITE, str(tmp_path / "runs.sqlite")]
+    command = [*PYTHON_FOR_FORKS, "-c", START + SQLITE, str(tmp_path / "runs.sqlite")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
@@ -100,7 +98,7 @@ def test_a_forked_process_holds_neither_sockets_nor_files_of_the_engine(tmp_path
 def test_a_forked_process_holds_no_connection_to_postgresql(
     postgresql_url: str, tmp_path: Path
 ) -> None:
-    command = [*PYTHON, "-c", START + POSTGRESQL, postgresql_url]
+    command = [*PYTHON_FOR_FORKS, "-c", START + POSTGRESQL, postgresql_url]
     output = tmp_path / "output"
     with output.open("w") as file:
         subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, timeout=60)

@@ -6,10 +6,11 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
+
+from tests.support.forks import PYTHON_FOR_FORKS
 
 START = """
 import os, signal, sys, threading, time
@@ -21,7 +22,7 @@ signals = Signals()
 
 @contextlib.contextmanager
 def running(program: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [*arguments, sys.executable, "-c", START + program]
+    command = [*arguments, *PYTHON_FOR_FORKS, "-c", START + program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process

@@ -18,14 +18,12 @@ import requests
 
 import duvo
 from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI, ReceivedRequest
+from tests.support.forks import PYTHON_FOR_FORKS
 
 pytestmark = [
     pytest.mark.blocking_only,
     pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
 ]
-
-# Since 3.12, Python warns in the parent when a process with threads is forked.
-PYTHON = (sys.executable, "-W", "ignore:This process:DeprecationWarning")
 
 LONGEST = 20
 """Seconds after which a child that hangs is killed."""
@@ -206,7 +204,7 @@ def test_a_batch_and_its_journal_stay_with_their_process(
     fake_api.after = end_started
     journal = tmp_path / "journal"
     done = subprocess.run(
-        [*PYTHON, "-c", BATCH, KEY, fake_api.base_url, TEAM, AGENT, str(journal)],
+        [*PYTHON_FOR_FORKS, "-c", BATCH, KEY, fake_api.base_url, TEAM, AGENT, str(journal)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -248,7 +246,7 @@ sys.exit(os.waitstatus_to_exitcode(status) != 0)
 
 @pytest.mark.long
 def test_a_child_can_import_what_another_thread_was_importing(fake_api: FakeAPI) -> None:
-    command = [*PYTHON, "-c", IMPORTS, KEY, fake_api.base_url]
+    command = [*PYTHON_FOR_FORKS, "-c", IMPORTS, KEY, fake_api.base_url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -292,6 +290,6 @@ def test_a_child_has_nothing_left_to_import(fake_api: FakeAPI) -> None:
         return None
 
     fake_api.before = fail_first
-    command = [*PYTHON, "-c", USES, KEY, fake_api.base_url, TEAM, AGENT]
+    command = [*PYTHON_FOR_FORKS, "-c", USES, KEY, fake_api.base_url, TEAM, AGENT]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
