@@ -86,7 +86,9 @@ def test_a_new_connection_to_a_file_in_the_place_of_the_database_is_refused(
     file = tmp_path / "runs.sqlite"
     database = Database(locate(file))
     other = tmp_path / "other.sqlite"
-    connections.create_pool(locate(other)).connect().close()
+    pool = connections.create_pool(locate(other))
+    pool.connect().close()
+    pool.dispose()
     other.replace(file)
     database.engine.dispose()
     with pytest.raises(DatabaseReplaced, match="removed or replaced"):
