@@ -295,11 +295,26 @@ def test_a_follow_that_was_ended_before_it_showed_anything_continues_where_it_wo
         (("--tail", "0"), "--tail 0"),
         (("--offset", str(len(shown))), f"--offset {len(shown)}"),
         (("--after", shown[-1].id), f"--after {shown[-1].id}"),
-        (("--offset", str(len(shown) - 1)), f"--after {shown[-1].id}"),
     ):
         done = run_duvo("runs", "messages", run.id, "--follow", *options, "--timeout", "1")
         assert done.returncode == 124
         assert f"\n  duvo runs messages {run.id} --follow {advised}\n" in done.stderr
+
+
+def test_a_follow_from_an_offset_that_showed_a_message_continues_after_it(
+    run_duvo: Command, dev_client: duvo.Client
+) -> None:
+    run = waiting(dev_client, "Invoice approver")
+    shown = [message for message in run.messages() if not message.is_pending_request]
+    process = run_duvo.start(
+        "runs", "messages", run.id, "--follow", "--offset", str(len(shown) - 1)
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert f"\n  duvo runs messages {run.id} --follow --after {shown[-1].id}\n" in errors
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
