@@ -14,12 +14,12 @@ PROFILE = "/v2/profile"
 _SAFE = "!$&'()*+,;=:@"
 """Characters that stand in a path as they are, besides letters, digits and `-._~`."""
 
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 def is_id(text: str) -> bool:
     """Whether the text has the form of an id, and so is not a name."""
-    return _ID.fullmatch(text) is not None
+    return re.fullmatch(_ID, text, re.IGNORECASE) is not None
 
 
 def agents(team_id: str) -> str:

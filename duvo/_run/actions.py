@@ -9,7 +9,6 @@ from .._http.sender import get, post
 from .._models import wire
 from .._models.checks import expect_field, request_context
 from .._settings.credentials import checked_id
-from . import replies
 from .state import Resumed, RunState
 
 TYPE_CHECKING = False
@@ -116,6 +115,9 @@ def respond(
     request_id: str | None,
 ) -> Flow[Reply]:
     """Read a run, and reply to its pending request."""
+    # Most programs that read a run never reply.
+    from . import replies
+
     if request_id is not None:
         checked_id(request_id, "human request")
     yield from refresh(api, state)
