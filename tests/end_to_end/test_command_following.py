@@ -285,20 +285,22 @@ def test_the_command_named_after_ctrl_c_shows_the_rest_and_nothing_twice(
     assert len(continued.stdout.splitlines()) < len(whole.stdout.splitlines())
 
 
-@pytest.mark.long
+@pytest.mark.parametrize("option", ["--tail", "--offset", "--after"])
 def test_a_follow_that_was_ended_before_it_showed_anything_continues_where_it_would_have_begun(
-    run_duvo: Command, dev_client: duvo.Client
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command, option: str
 ) -> None:
-    run = waiting(dev_client, "Invoice approver")
-    shown = [message for message in run.messages() if not message.is_pending_request]
-    for options, advised in (
-        (("--tail", "0"), "--tail 0"),
-        (("--offset", str(len(shown))), f"--offset {len(shown)}"),
-        (("--after", shown[-1].id), f"--after {shown[-1].id}"),
-    ):
-        done = run_duvo("runs", "messages", run.id, "--follow", *options, "--timeout", "1")
-        assert done.returncode == 124
-        assert f"\n  duvo runs messages {run.id} --follow {advised}\n" in done.stderr
+    run_id = fake_api.start()
+    last = [fake_api.say(run_id, f"line {number}") for number in range(3)][-1]
+    beginning = {"--tail": "0", "--offset": "3", "--after": last}[option]
+    process = run_duvo_with_fake_api.start(
+        "runs", "messages", run_id, "--follow", option, beginning
+    )
+    # Before the second poll, the command has read all that there is.
+    wait_for(lambda: fake_api.count("GET", f"/runs/{run_id}") >= 2)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=10)
+    assert (process.returncode, output) == (130, "")
+    assert f"\n  duvo runs messages {run_id} --follow {option} {beginning}\n" in errors
 
 
 def test_a_follow_from_an_offset_that_showed_a_message_continues_after_it(
