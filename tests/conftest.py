@@ -57,7 +57,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out tests marked `long`; with --rest, run them and those marked `seeds` alone."""
+    """Leave out tests marked `long`; with --rest, run them and those marked `seeds` alone.
+
+    Tests that are named, as in `test_map.py::test_…`, are not left out.
+    """
+    if any("::" in argument for argument in config.args):
+        return
     long = [item for item in items if item.get_closest_marker("long")]
     others = [item for item in items if not item.get_closest_marker("long")]
     if config.getoption("rest"):
