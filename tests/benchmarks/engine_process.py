@@ -56,6 +56,7 @@ class EngineProcess:
             [*command, "--database", database],
             env={**os.environ, "DUVO_CONFIG_DIR": str(folder), "DUVO_STATE_DIR": str(folder)},
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # it has a line for each run
             text=True,
         )
         assert self._process.stdout is not None
