@@ -144,8 +144,11 @@ async def test_a_change_that_was_cancelled_is_not_sent_again(
     held.holds = lambda seen: seen.method == "POST"
     messages = client.runs.run(run_id).messages(follow=True, on_request="approve")
     assert (await anext(messages)).is_pending_request
-    with pytest.raises(asyncio.TimeoutError):
-        await asyncio.wait_for(anext(messages), 0.5)
+    task = asyncio.ensure_future(anext(messages))
+    await held.reached()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
     assert held.count == 1
     fake_api.end(run_id)
     held.release.set()
