@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     # Loading code makes no garbage; looking for it would take 3 % of a short command.
     gc.set_threshold(20_000, 10, 10)
     if not {*argv} & {*_RUN_AGENTS}:
-        # Nor is any left to collect at the end, where looking for it would take 8 %.
+        # The interpreter would collect garbage when it exits, which would take another 8 %.
         atexit.register(gc.freeze)
     _escape_unprintable()
     try:

@@ -15,14 +15,18 @@ if TYPE_CHECKING:
 
 
 class Closing(asyncio.Event):
-    """An event that is set when an iterator is closed; it ends what is awaited `until` then."""
+    """An event that is set when an iterator is closed, and ends what it is waiting for.
+
+    Attributes:
+        ends: the tasks that are cancelled when the event is set.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.ends: set[asyncio.Future[Any]] = set()
 
     def set(self) -> None:
-        """Set the event, and cancel what is awaited until then."""
+        """Set the event, and cancel the tasks."""
         super().set()
         for task in tuple(self.ends):
             task.cancel()

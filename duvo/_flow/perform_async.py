@@ -78,8 +78,8 @@ class AsyncDriver:
         return await asyncio.shield(step.task)
 
     async def _send_in_turn(self, request: Any) -> Any:
-        # Sending takes longer than an iteration of the loop may. Polls are sent one at a
-        # time, and messages that have arrived are delivered first.
+        # Sending many polls in a row would delay messages that have arrived. So polls are
+        # sent one at a time, and each lets those messages be delivered first.
         async with self._turn:
             for _ in range(_DELIVERY):
                 await asyncio.sleep(0)

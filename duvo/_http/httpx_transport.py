@@ -48,7 +48,7 @@ class HttpxTransport:
         engine: str | None = None,
     ):
         self._base_url = base_url
-        self._api_key = api_key
+        self._authorization = f"Bearer {api_key}"
         self._destination = Destination(base_url, api_key, engine)
         self._timeout = timeout
         self._callers = session
@@ -77,11 +77,11 @@ class HttpxTransport:
             raise
 
     async def _exchange(self, request: Request, sending: Sending) -> Response:
+        send = self._send if self._callers is None else self._send_with_callers
         redirects = Redirects(self._base_url, request)
         while True:
             sending.has_begun = False
             try:
-                send = self._send if self._callers is None else self._send_with_callers
                 async with send(redirects.url, request, sending) as response:
                     if response.status_code < 200:
                         raise self._destination.interim(request, response.status_code)
@@ -115,7 +115,7 @@ class HttpxTransport:
                 headers={
                     **self._headers,
                     **request.headers,
-                    "Authorization": f"Bearer {self._api_key}",
+                    "Authorization": self._authorization,
                 },
                 timeout=request.seconds(self._timeout),
                 trace=sending.trace,
@@ -147,7 +147,7 @@ class HttpxTransport:
             yield response
 
     def _authorize(self, request: httpx2.Request) -> httpx2.Request:
-        request.headers["Authorization"] = f"Bearer {self._api_key}"
+        request.headers["Authorization"] = self._authorization
         return request
 
     async def _sessions(self, url: str) -> HttpxSessions:

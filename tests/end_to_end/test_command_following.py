@@ -29,6 +29,15 @@ def waiting(client: duvo.Client, agent: str) -> duvo.Run:
     return run
 
 
+def detached(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Press Ctrl-C, and return the rest of stdout and stderr."""
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    return output, errors
+
+
 def test_a_plain_start_prints_the_run_and_how_to_follow_it(run_duvo: Command) -> None:
     done = run_duvo("runs", "start", "--agent", "Talker")
     run_id = done.stdout.split()[1]
@@ -256,10 +265,7 @@ def test_ctrl_c_while_following_detaches_and_says_how_to_continue(
     process = run_duvo.start("runs", "messages", run.id, "--follow")
     assert process.stdout is not None
     process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
-    assert process.returncode == 130
-    assert "Traceback" not in errors
+    _, errors = detached(process)
     said, follow, stop = errors.splitlines()[-3:]
     assert said == f"duvo: detached; run {run.id} continues; to follow or stop it:"
     assert follow.startswith(f"  duvo runs messages {run.id} --follow --after ")
@@ -297,9 +303,8 @@ def test_a_follow_that_was_ended_before_it_showed_anything_continues_where_it_wo
     )
     # Before the second poll, the command has read all that there is.
     wait_for(lambda: fake_api.count("GET", f"/runs/{run_id}") >= 2)
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=10)
-    assert (process.returncode, output) == (130, "")
+    output, errors = detached(process)
+    assert output == ""
     assert f"\n  duvo runs messages {run_id} --follow {option} {beginning}\n" in errors
 
 
@@ -313,9 +318,7 @@ def test_a_follow_from_an_offset_that_showed_a_message_continues_after_it(
     )
     assert process.stdout is not None
     process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
-    assert process.returncode == 130
+    _, errors = detached(process)
     assert f"\n  duvo runs messages {run.id} --follow --after {shown[-1].id}\n" in errors
 
 
@@ -345,10 +348,7 @@ def test_ctrl_c_while_waiting_detaches(run_duvo: Command, dev_client: duvo.Clien
     process = run_duvo.start("runs", "wait", run.id)
     assert process.stderr is not None
     process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
-    assert process.returncode == 130
-    assert "Traceback" not in errors
+    _, errors = detached(process)
     assert "detached" in errors
 
 

@@ -49,16 +49,15 @@ class Blockage:
             since: the monotonic time at which the loop was last probed.
             now: the monotonic time.
         """
-        last = self._blocker
+        # The first look may have come before the agent's call: the latest one names it.
+        last, self._blocker = self._blocker, blocker
         if last is None or blocker is None or blocker.call != last.call:
             was_logged = self._count >= self._looks
             lasted = now - self._since
-            self._blocker, self._since, self._count = blocker, since, 0
+            self._since, self._count = since, 0
             if last is not None and was_logged:
                 return f"the engine answers again; {_named(last)} had blocked it for {lasted:.0f} s"
         if blocker is not None:
-            # The first look may have come before the agent's call.
-            self._blocker = blocker
             # Looks are counted, not seconds: the whole process may have been suspended.
             self._count += 1
             if self._count == self._looks:

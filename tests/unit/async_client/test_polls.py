@@ -26,7 +26,7 @@ class Transport:
         return None
 
     async def deliver(self) -> None:
-        # The way of a response: each of its steps is an iteration of the event loop.
+        # A response is delivered a few iterations of the event loop after it arrives.
         for _ in range(3):
             await asyncio.sleep(0)
         self.happened.append("delivered")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
+
+from tests.unit.cli.test_loading import run_script
 
 SCRIPT = """
 import atexit, contextlib, gc, io, sys
@@ -35,11 +33,4 @@ with contextlib.redirect_stdout(io.StringIO()):
 def test_short_commands_collect_nothing_until_they_have_ended(
     arguments: list[str], expected: str
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", SCRIPT, *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == expected
+    assert run_script(SCRIPT, *arguments).stdout == expected

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
 from duvo_cli import registry
 from duvo_cli.commands.complete import settings
 from duvo_cli.help import overview
-from tests.unit.cli.test_loading import loaded_by
+from tests.unit.cli.test_loading import loaded_by, run_script
 
 UP_TO_THE_SDK = """
 import json, os, sys
@@ -33,13 +30,7 @@ main(sys.argv[1:])
 
 @pytest.mark.parametrize("kind", ["runs", "agents", "profiles"])
 def test_complete_loads_no_more_than_the_help_before_it_loads_the_sdk(kind: str):
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", UP_TO_THE_SDK, "complete", kind, "duvo runs get "],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_script(UP_TO_THE_SDK, "complete", kind, "duvo runs get ")
     own = {"duvo_cli.commands", "duvo_cli.commands.complete"}
     assert set(json.loads(done.stdout)) - own <= loaded_by("--help")
 

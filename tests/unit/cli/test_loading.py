@@ -41,14 +41,19 @@ HEAVY = {
 }
 
 
-def loaded_by(*arguments: str, **settings: str) -> set[str]:
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", SCRIPT, *arguments],
+def run_script(script: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a program without `site`, which would load modules first."""
+    return subprocess.run(
+        [sys.executable, "-S", "-c", script, *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **settings},
         capture_output=True,
         text=True,
         check=True,
     )
+
+
+def loaded_by(*arguments: str, **settings: str) -> set[str]:
+    done = run_script(SCRIPT, *arguments, **settings)
     code, names = json.loads(done.stdout)
     assert code == 0, done.stderr
     return set(names)
