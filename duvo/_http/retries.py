@@ -81,6 +81,20 @@ def is_verdict(error: Exception) -> bool:
     return 400 <= error.status < 500 and error.status not in (401, 403, 429)
 
 
+def more_telling(
+    earlier: errors.DuvoError | None, error: errors.DuvoError, deadline: Deadline | None
+) -> errors.DuvoError:
+    """Return the failure to report: of an attempt, or the `earlier` one before it.
+
+    An attempt that the deadline ended before the request was sent shows nothing about
+    the server.
+    """
+    if earlier is None or deadline is None or not deadline.passed:
+        return error
+    is_late = isinstance(error, errors.TimeoutError) and not error.arrived
+    return earlier if is_late else error
+
+
 def backoff(attempt: int, retry_after: float | None = None) -> float:
     """Return the seconds before the next attempt, after this many failed attempts.
 
@@ -125,7 +139,10 @@ def retry(
     most: int,
     deadline: Deadline | None,
 ) -> Flow[T]:
-    """Make an attempt, and at most so many retries; raise the error of the last one."""
+    """Make an attempt, and at most so many retries; raise the error of the last one.
+
+    Or of the one before, if there was no time left to send the last one.
+    """
     try:
         return (yield from attempt())
     except errors.DuvoError as error:
@@ -161,17 +178,17 @@ def _retry(
     )
     retrying.begin()
     state = tenacity.RetryCallState(retrying, None, (), {})
-    failure: errors.DuvoError | None = first
+    last: errors.DuvoError | None = None
     while True:
         do = retrying.iter(retry_state=state)
         if isinstance(do, tenacity.DoAttempt):
             try:
-                if failure is not None:
-                    raise failure
+                if last is None:
+                    raise first
                 state.set_result((yield from attempt()))
             except errors.DuvoError as error:
-                failure = None
-                state.set_exception((type(error), error, error.__traceback__))
+                last = more_telling(last, error, deadline)
+                state.set_exception((type(last), last, last.__traceback__))
         elif isinstance(do, tenacity.DoSleep):
             state.prepare_for_next_attempt()
             yield Sleep(do, "before the next attempt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -201,16 +202,32 @@ def test_a_name_that_is_looked_up_for_long_ends_at_the_timeout(
     assert sum(thread.name == "duvo-names" for thread in threading.enumerate()) <= 1
 
 
-def test_a_name_that_is_unknown_is_an_outage_of_a_wait(
-    connect: Connect, resolve: Callable[[Callable[[], Any]], None]
+def wait(client: duvo.Client, timeout: float) -> None:
+    client.runs.run(RUN).wait(timeout=timeout)
+
+
+def ask(client: duvo.Client, timeout: float) -> None:
+    client.runs.ask(AGENT, "go", timeout=timeout)
+
+
+@pytest.mark.parametrize("call", [wait, ask])
+def test_a_call_that_never_reached_the_server_reports_why(
+    connect: Connect,
+    stop: threading.Event,
+    resolve: Callable[[Callable[[], Any]], None],
+    call: Callable[[duvo.Client, float], None],
 ) -> None:
-    def fail() -> Any:
+    lookups = itertools.count()
+
+    def fail_then_hang() -> Any:
+        if next(lookups):
+            stop.wait(30)
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    resolve(fail)
+    resolve(fail_then_hang)
     client = connect(api_key=KEY, base_url="http://many.test:9", team_id=TEAM)
     with pytest.raises(duvo.WaitTimeout, match="Name or service not known") as caught:
-        client.runs.run(RUN).wait(timeout=TIMEOUT)
+        call(client, 3)
     cause = caught.value.__cause__
     assert isinstance(cause, duvo.ConnectionError) and not cause.arrived
 

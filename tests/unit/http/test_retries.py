@@ -178,6 +178,18 @@ def test_a_start_that_may_have_happened_stays_unknown_after_later_refusals(
     assert len(starts(fake_api)) == 4
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_call_without_time_for_a_retry_reports_the_failure_before_it(
+    fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, status: int
+) -> None:
+    fake_api.before = lambda seen: (status, {"error": "busy"}, {"retry-after": "60"})
+    with pytest.raises(duvo.WaitTimeout, match="busy") as caught:
+        client.runs.ask(AGENT, "go", timeout=5)
+    assert isinstance(caught.value.__cause__, duvo.APIError)
+    assert len(starts(fake_api)) == 1
+    assert clock.time == pytest.approx(1005.0)
+
+
 def test_a_dropped_start_inside_the_handling_of_another_error_has_an_unknown_outcome(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock, connect: Connect
 ) -> None:
