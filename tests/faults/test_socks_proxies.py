@@ -9,7 +9,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,11 @@ from tests.servers.raw_server import raw_server
 from tests.servers.socks_proxy import SocksProxy, running_socks_proxy
 from tests.support.blocking import FacadeClient
 from tests.support.clients import Connect
+from tests.support.lateness import ends_in_time
 
 HOST = "api.example.test"
 RUN = "33333333-3333-4333-8333-333333333333"
 TIMEOUT = 0.4
-LATEST = 4.0
-"""Seconds by which a call with this timeout has ended, on a busy machine."""
 
 
 class DirectServer:
@@ -93,14 +91,6 @@ def timeout(request: pytest.FixtureRequest) -> float | None:
     """The timeout of a call; calls without one connect to the proxy in another way."""
     value: float | None = request.param
     return value
-
-
-@contextlib.contextmanager
-def ends_in_time() -> Iterator[None]:
-    began = time.monotonic()
-    with pytest.raises(duvo.WaitTimeout):
-        yield
-    assert time.monotonic() - began < LATEST
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY", "all_proxy"])
@@ -219,8 +209,7 @@ def test_a_socks_proxy_that_does_not_answer_ends_at_the_timeout(
         address = proxy.address if drip else f"127.0.0.1:{silent.getsockname()[1]}"
         monkeypatch.setenv("ALL_PROXY", f"socks5h://{address}")
         client = connect(api_key=KEY, base_url=direct.base_url, team_id=TEAM)
-        with ends_in_time():
-            client.runs.run(RUN).wait(timeout=TIMEOUT)
+        ends_in_time(TIMEOUT, lambda: client.runs.run(RUN).wait(timeout=TIMEOUT))
 
 
 @pytest.mark.blocking_only
@@ -231,8 +220,7 @@ def test_a_callers_session_whose_socks_proxy_drips_ends_at_the_timeout(
     with requests.Session() as session:
         session.proxies = {"all": proxy.remote_url}
         client = connect(api_key=KEY, base_url=direct.base_url, team_id=TEAM, session=session)
-        with ends_in_time():
-            client.runs.run(RUN).wait(timeout=TIMEOUT)
+        ends_in_time(TIMEOUT, lambda: client.runs.run(RUN).wait(timeout=TIMEOUT))
 
 
 @pytest.mark.blocking_only
@@ -255,8 +243,7 @@ def test_a_name_that_is_looked_up_for_long_for_a_socks_proxy_ends_at_the_timeout
     address = proxy.address if slow == HOST else "proxy.test:1080"
     monkeypatch.setenv("ALL_PROXY", f"socks5://{address}")
     client = connect(api_key=KEY, base_url=direct.base_url, team_id=TEAM)
-    with ends_in_time():
-        client.runs.run(RUN).wait(timeout=TIMEOUT)
+    ends_in_time(TIMEOUT, lambda: client.runs.run(RUN).wait(timeout=TIMEOUT))
     proxy.stop.set()
 
 

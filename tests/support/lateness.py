@@ -5,6 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
+
+import duvo
+
 AT_MOST = 0.5
 """Seconds that a call may take beyond its timeout."""
 
@@ -24,3 +28,13 @@ def lateness(seconds: float, attempt: Callable[[], object]) -> float:
         if best <= AT_MOST:
             break
     return best
+
+
+def ends_in_time(timeout: float, call: Callable[[], object]) -> None:
+    """Check that a call with that timeout raises `WaitTimeout` at most AT_MOST after it."""
+
+    def attempt() -> None:
+        with pytest.raises(duvo.WaitTimeout):
+            call()
+
+    assert lateness(timeout, attempt) <= AT_MOST
