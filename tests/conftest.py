@@ -36,8 +36,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell ignores it in what runs in the background, and commands would inherit that.
+    # A shell ignores the first in what runs in the background, `nohup` the second, and
+    # commands would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     profile = "full" if config.getoption("rest") else "quick"
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", profile))
 
