@@ -14,7 +14,10 @@ from ..output import logs, terminal, times
 
 FORMATS = ("text", "json")
 
-_ARGUMENT = re.compile(r"\b(port|host|database|tls_cert|tls_key|insecure)=(?:True\b)?")
+_ARGUMENT = re.compile(
+    r"(?<!\S)(port|host|database|tls_cert|tls_key|insecure)=(?:True)?(?=[\s,;.]|$)"
+)
+"""An argument of `Server`; not a part of the user's database URL or path, which has a value."""
 
 server = logging.getLogger("duvo.server")
 """Of the server itself: its start, its end, and what it reads again."""

@@ -324,6 +324,22 @@ def test_an_unusable_database_is_one_line(run_duvo_unconfigured: Command, tmp_pa
         assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (("--database", "postgresql://u@/x?host=127.0.0.1&port=9"), "?host=127.0.0.1&port=9: the"),
+        (("--database", "host=127.0.0.1 port=nine"), "host/name, or host=…"),
+        (("host=x/agents.py",), "duvo: host=x/agents.py: there is no such file"),
+    ],
+)
+def test_what_the_user_wrote_is_shown_as_it_was_written(
+    run_duvo_unconfigured: Command, arguments: tuple[str, ...], shown: str
+) -> None:
+    done = run_duvo_unconfigured("dev", "--port", "0", *arguments)
+    assert done.returncode == 1
+    assert shown in done.stderr
+
+
 def test_without_the_extra_the_error_says_how_to_install_it(
     run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:
