@@ -8,6 +8,8 @@ import sys
 
 from . import terminal
 
+_OFF = ("", "0", "false", "no", "off")
+
 
 class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
@@ -33,7 +35,7 @@ def show(*, debug: bool, handler: logging.Handler | None = None) -> None:
         handler: writes the records in another form.
     """
     logger = logging.getLogger("duvo")
-    if debug or os.environ.get("DUVO_DEBUG", "").strip() not in ("", "0"):
+    if debug or os.environ.get("DUVO_DEBUG", "").strip().lower() not in _OFF:
         logger.setLevel(logging.DEBUG)
     else:
         logger.setLevel(logging.INFO if terminal.is_terminal(sys.stderr) else logging.WARNING)

@@ -166,8 +166,9 @@ def test_debug_logs_each_request_without_the_key(run_duvo_with_fake_api: Command
         assert re.search(rf"duvo: GET /v2/teams/{TEAM}/runs.* 200 ", done.stderr)
         assert "req-" in done.stderr
         assert KEY not in done.stderr
-    quiet = run_duvo_with_fake_api("runs", "list", DUVO_DEBUG="0\r")
-    assert quiet.stderr == "duvo: no runs\n"
+    for off in ("0\r", "False"):
+        quiet = run_duvo_with_fake_api("runs", "list", DUVO_DEBUG=off)
+        assert quiet.stderr == "duvo: no runs\n"
 
 
 @pytest.mark.long
