@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 
 from attrs import asdict, field, frozen
@@ -201,26 +201,35 @@ def _target() -> Path:
 
 
 def save(profiles: Profiles) -> None:
-    """Replace the file; the profiles must have been loaded by `locked`."""
-    import tomli_w
+    """Replace the file; the profiles must have been loaded by `locked`.
 
-    data: dict[str, object] = {}
-    if profiles.default:
-        data["default"] = profiles.default
-    data["profiles"] = {
-        profile.name: {
-            key: value
-            for key, value in (
-                ("api_key", profile.api_key),
-                ("base_url", profile.base_url),
-                ("team_id", profile.team_id),
-                ("engine", profile.engine and asdict(profile.engine)),
-            )
-            if value
-        }
-        for profile in profiles.profiles.values()
-    }
-    _replace(_target(), tomli_w.dumps(data))
+    What the file has besides, comments and other keys, stays in it.
+    """
+    import tomlkit
+
+    file = _target()
+    document = tomlkit.parse(file.read_text(encoding="utf-8") if file.exists() else "")
+    _set(document, {"default": profiles.default or None})
+    entries = document.setdefault("profiles", tomlkit.table(is_super_table=True))
+    for name in set(entries) - set(profiles.profiles):
+        del entries[name]
+    for name, profile in profiles.profiles.items():
+        settings = asdict(profile)
+        values = {key: settings[key] or None for key in (*_SETTINGS, "engine")}
+        if name in entries:
+            _set(entries[name], values)
+        else:
+            entries[name] = {key: value for key, value in values.items() if value is not None}
+    _replace(file, tomlkit.dumps(document))
+
+
+def _set(table: MutableMapping[str, object], values: Mapping[str, object]) -> None:
+    """Set the values that differ in a table, and remove those that are None."""
+    for key, value in values.items():
+        if value is None:
+            table.pop(key, None)
+        elif table.get(key) != value:
+            table[key] = value
 
 
 def _replace(file: Path, text: str) -> None:

@@ -103,6 +103,45 @@ def test_profiles_are_added_used_and_removed(work: None) -> None:
     assert profiles.load() == profiles.Profiles(None, {"work": profiles.load().named("work")})
 
 
+def test_what_else_the_profile_file_contains_is_kept() -> None:
+    profiles.path().parent.mkdir()
+    profiles.path().write_text(
+        '# of the team\ndefault = "work" # for now\n\n'
+        '[profiles.work]\napi_key = "dv_work" # rotate in May\nnote = "mine"\n\n'
+        "[other.tool]\nx = 1\n\n"
+        '[profiles."old one"]\napi_key = "dv_old"\n'
+    )
+    engine = profiles.LocalEngine(7600, 1)
+    profiles.add("b.c", "dv_new", "http://127.0.0.1:7600")
+    profiles.add_engine("dv_engine", "http://127.0.0.1:7600", "team", engine)
+    profiles.remove("old one")
+    profiles.add("work", "dv_newer")
+    assert profiles.path().read_text() == (
+        '# of the team\ndefault = "work" # for now\n\n'
+        '[profiles.work]\napi_key = "dv_newer" # rotate in May\nnote = "mine"\n\n'
+        '[profiles."b.c"]\napi_key = "dv_new"\nbase_url = "http://127.0.0.1:7600"\n\n'
+        '[profiles.local]\napi_key = "dv_engine"\nbase_url = "http://127.0.0.1:7600"\n'
+        'team_id = "team"\n\n[profiles.local.engine]\nport = 7600\npid = 1\n'
+        "[other.tool]\nx = 1\n\n"
+    )
+    assert profiles.load().profiles["local"].engine == engine
+
+
+@pytest.mark.parametrize(
+    "text", ["profiles = {a = {api_key = 'k'}}\n", "profiles.a.api_key = 'k'\n", "default = 'b'\n"]
+)
+def test_a_profile_file_in_any_form_of_toml_is_changed(text: str) -> None:
+    profiles.path().parent.mkdir()
+    profiles.path().write_text(text)
+    before = profiles.load().profiles
+    profiles.add("new", "dv_new")
+    profiles.use("new")
+    assert set(profiles.load().profiles) == {*before, "new"}
+    assert profiles.load().default == "new"
+    profiles.remove("new")
+    assert profiles.load() == profiles.Profiles(None, before)
+
+
 def test_a_failed_write_leaves_the_profile_file_unchanged(
     work: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
