@@ -40,7 +40,9 @@ class Agent:
         self.description = description
 
     def __call__(self, run: RunContext) -> Coroutine[Any, Any, object]:
-        return self.function(run)
+        # A FakeRun checks at the end what the engine checks. Other stand-ins are merely passed on.
+        play = getattr(type(run), "play", None)
+        return self.function(run) if play is None else play(run, self.function)
 
     def __repr__(self) -> str:
         return f"<Agent {self.name!r} {self.id}>"

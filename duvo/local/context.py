@@ -63,7 +63,7 @@ class Turn(Protocol):
     def fail_with(self, error: CallOrderError) -> None: ...
 
 
-def _noted(
+def noted(
     method: Callable[Concatenate[RunContext, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[RunContext, P], Coroutine[Any, Any, T]]:
     """Let the end of the turn find calls of the method that were never awaited."""
@@ -83,7 +83,7 @@ def _noted(
 
 def _noted_overloads(method: Any) -> Any:
     # mypy does not find the arguments of overloads among those of a ParamSpec.
-    return _noted(method)
+    return noted(method)
 
 
 class RunContext:
@@ -120,13 +120,13 @@ class RunContext:
     def __repr__(self) -> str:
         return f"<RunContext {self.id} turn {self.turn}>"
 
-    @_noted
+    @noted
     async def say(self, text: str) -> None:
         """Append a text of the agent to the conversation."""
         with self._call("say"):
             await self._turn.append(self._next_op(), entries.assistant_text(storable(text)))
 
-    @_noted
+    @noted
     async def think(self, text: str) -> None:
         """Append the agent's thinking to the conversation."""
         with self._call("think"):
@@ -208,7 +208,7 @@ class RunContext:
                 raise ToolFailed(name, result["error"]) from (errors[-1] if errors else None)
             return result["result"]
 
-    @_noted
+    @noted
     async def approval(self, title: str, description: str | None = None) -> bool:
         """Ask a human for approval; wait as long as it takes.
 
@@ -224,7 +224,7 @@ class RunContext:
             reply = await self._ask_human("request_approval", spec, description)
             return bool(reply["approved"])
 
-    @_noted
+    @noted
     async def ask(
         self,
         question: str | Question,
@@ -272,13 +272,13 @@ class RunContext:
             reply = await self._ask_human("ask_question", spec, description)
             return dict(reply["answers"])
 
-    @_noted
+    @noted
     async def inbox(self) -> list[str]:
         """Return the messages posted to the run since the last call, oldest first."""
         with self._call("inbox"):
             return await self._turn.read_inbox()
 
-    @_noted
+    @noted
     async def sleep(self, seconds: float) -> None:
         """Sleep; after a crash, only for the time that was left.
 
@@ -292,21 +292,21 @@ class RunContext:
                 self._turn.progress()
                 await self._turn.sleep_until(wake)
 
-    @_noted
+    @noted
     async def now(self) -> datetime:
         """Return the time, in UTC; the same again on recovery."""
         with self._call("now"):
             seconds = await self._record("now", self._turn.now)
             return datetime.fromtimestamp(seconds, timezone.utc)
 
-    @_noted
+    @noted
     async def random(self) -> float:
         """Return a random number from 0 to 1; the same again on recovery."""
         with self._call("random"):
             # Unaffected by an agent's `random.seed`.
             return float(await self._record("random", random.SystemRandom().random))
 
-    @_noted
+    @noted
     async def uuid(self) -> uuid.UUID:
         """Return a random UUID; the same again on recovery."""
         with self._call("uuid"):

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from .._store.entries import Entry
-from ..context import RunContext
+from ..context import RunContext, noted
 from ..errors import CallOrderError
 from ..messages import Message
 
@@ -34,8 +34,8 @@ class FakeRun(RunContext):
         message: the message that started the turn.
         answers: the answers to questions, by text or header; a list answers a
             question that is asked several times.
-        approvals: the replies to approvals: one for all, one for each title, or a
-            list in the order in which they are asked.
+        approvals: the replies to approvals, each True or False: one for all, one for
+            each title, or a list in the order in which they are asked.
         tools: by name, a tool's result, an exception to raise, or a function to call
             in its place. Other tools are called as usual.
         inbox: the messages that the first call of `run.inbox` returns.
@@ -48,6 +48,9 @@ class FakeRun(RunContext):
         asked: the questions' texts and the approvals' titles.
         called: the names and arguments of tools.
         slept: the seconds of each sleep.
+
+    Raises:
+        TypeError: a reply has the wrong type.
     """
 
     _has_end = False
@@ -65,6 +68,7 @@ class FakeRun(RunContext):
     ):
         played = _Played(_Replies(answers or {}, approvals), list(inbox))
         super().__init__(played, str(uuid.uuid4()), turn, _Start(message, conversation))
+        self._played = played
         self._tools = {name: _stand_in(tool) for name, tool in (tools or {}).items()}
         self.said = played.said
         self.thoughts = played.thoughts
@@ -75,11 +79,26 @@ class FakeRun(RunContext):
     def __repr__(self) -> str:
         return f"<FakeRun said={self.said!r} asked={self.asked!r} called={self.called!r}>"
 
+    async def play(self, function: Callable[[RunContext], Awaitable[object]]) -> object:
+        """Call an agent's function, and check its end as the engine does; for `Agent` alone."""
+        if self._has_end:  # one agent calls another
+            return await function(self)
+        self._has_end = True
+        try:
+            returned = await function(self)
+            self._played.check()
+            self.end()
+        finally:
+            self._has_end = False
+        return returned
+
+    @noted
     async def sleep(self, seconds: float) -> None:
         """Return at once; `now` has moved by the seconds."""
         await super().sleep(seconds)
         self.slept.append(max(0.0, float(seconds)))
 
+    @noted
     async def tool(
         self, name: str, arguments: Mapping[str, Any], function: Callable[..., Any]
     ) -> Any:
@@ -106,11 +125,7 @@ class _Replies:
             question: answer if isinstance(answer, str) else deque(_texts(question, answer))
             for question, answer in answers.items()
         }
-        self._approvals = (
-            approvals
-            if approvals is None or isinstance(approvals, (bool, Mapping))
-            else deque(approvals)
-        )
+        self._approvals = _approvals(approvals)
 
     def approval(self, title: str) -> bool:
         found = self._approvals
@@ -217,8 +232,26 @@ class _Played:
         # As on the engine: other tasks run during a call, and no `except` of the agent hides an
         # error from the next call.
         await asyncio.sleep(0)
+        self.check()
+
+    def check(self) -> None:
+        """Raise the error of an earlier call."""
         if self._error is not None:
             raise self._error
+
+
+def _approvals(replies: Any) -> bool | deque[bool] | Mapping[str, bool] | None:
+    if replies is None or isinstance(replies, bool):
+        return replies
+    if isinstance(replies, (Mapping, Sequence)) and not isinstance(replies, (str, bytes)):
+        for reply in replies.values() if isinstance(replies, Mapping) else replies:
+            if not isinstance(reply, bool):
+                raise TypeError(f"a reply to an approval is True or False, not {reply!r}")
+        return replies if isinstance(replies, Mapping) else deque(replies)
+    raise TypeError(
+        "approvals is True, False, a list of these, or a dict of these by title; "
+        f"not {replies!r}"
+    )
 
 
 def _texts(question: str, answers: Any) -> list[str]:

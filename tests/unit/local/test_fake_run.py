@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 from datetime import timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -120,6 +122,18 @@ def test_an_answer_that_is_not_text_is_refused(answer: Any) -> None:
         FakeRun(answers={"How many?": answer})
 
 
+@pytest.mark.parametrize("approvals", ["no", b"no", 0, 1, {True}])
+def test_approvals_that_are_not_replies_are_refused(approvals: Any) -> None:
+    with pytest.raises(TypeError, match="approvals is True, False, a list of these, or a dict"):
+        FakeRun(approvals=approvals)
+
+
+@pytest.mark.parametrize("approvals", [["no"], {"Pay?": "no"}, (None,), {"Pay?": 0}])
+def test_a_reply_to_an_approval_that_is_not_true_or_false_is_refused(approvals: Any) -> None:
+    with pytest.raises(TypeError, match="a reply to an approval is True or False, not"):
+        FakeRun(approvals=approvals)
+
+
 def order(count: int, idempotency_key: str) -> tuple[int, str]:
     return count, idempotency_key
 
@@ -158,12 +172,64 @@ def test_a_sleep_ends_at_once_and_moves_the_time() -> None:
     assert run.slept == [3 * 86_400, 0]
 
 
-def test_python_warns_at_once_of_a_call_that_is_not_awaited() -> None:
+def test_python_warns_at_once_of_a_call_that_a_plain_function_does_not_await() -> None:
     async def forgetful(run: RunContext) -> None:
         run.say("hello")  # type: ignore[unused-coroutine]
 
     with pytest.warns(RuntimeWarning, match="RunContext.say' was never awaited"):
         play(forgetful, FakeRun())
+
+
+@pytest.mark.parametrize("name", ["say", "sleep", "tool"])
+def test_an_agent_fails_as_on_the_engine_if_it_does_not_await_a_call(name: str) -> None:
+    arguments = {"say": ("hello",), "sleep": (1,), "tool": ("order", {}, failing)}[name]
+
+    @agent("Forgetful")
+    async def forgetful(run: RunContext) -> None:
+        getattr(run, name)(*arguments)
+        await run.say("done")
+
+    @agent("Outer")
+    async def outer(run: RunContext) -> None:
+        await forgetful(run)
+
+    for played in (forgetful, outer):
+        with pytest.raises(CallOrderError, match=rf"^run.{name}\(\) was not awaited \(test_fake_"):
+            play(played, FakeRun())
+
+
+def test_an_agent_may_await_a_call_later_than_it_makes_it() -> None:
+    @agent("Late")
+    async def late(run: RunContext) -> None:
+        made = run.say("second")
+        await inner(run)
+        await made
+
+    @agent("Inner")
+    async def inner(run: RunContext) -> None:
+        await run.say("first")
+
+    assert play(late, FakeRun()).said == ["first", "second"]
+
+
+def test_an_agent_cannot_hide_its_last_error() -> None:
+    @agent("Hiding")
+    async def hiding(run: RunContext) -> None:
+        with contextlib.suppress(AssertionError):
+            await run.approval("Pay?")
+
+    with pytest.raises(AssertionError, match="asks for approval of 'Pay"):
+        play(hiding, FakeRun())
+
+
+def test_an_agent_may_be_called_with_any_stand_in() -> None:
+    run = AsyncMock()
+    play(agent("Echo")(echo), run)
+    run.say.assert_awaited_once_with("hello")
+
+
+async def echo(run: RunContext) -> None:
+    await run.say("hello")
 
 
 def test_inbox_conversation_and_turn_are_those_that_are_given() -> None:
