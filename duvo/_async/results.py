@@ -72,10 +72,13 @@ class AsyncResults(AsyncClosableIterator[Result[T, AsyncRun]], Generic[T]):
         return shown
 
     async def compare(self, inputs: Iterable[Any]) -> Changes:
-        """Compare inputs with the journal. Sends nothing.
+        """Compare inputs with the journal, also after the iteration. Sends nothing.
 
         Args:
             inputs: all inputs, as they will be given.
+
+        Raises:
+            JournalError: the journal cannot be read, or the batch has ended without one.
         """
         changes: Changes = await self._driver.run(self._batch.compare(inputs))
         return changes

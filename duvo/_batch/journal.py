@@ -209,12 +209,12 @@ class Journal:
         return found is not None
 
     def compare(self, inputs: Iterable[tuple[str, str | None]]) -> Changes:
-        """Compare all inputs with the journal, which is not changed.
+        """Compare all inputs with the journal, which is not changed and may be closed.
 
         Inputs are given by their names and the fingerprints of their messages.
         """
         all_inputs = iter(inputs)
-        with self._connected():
+        with self._open_again(), self._connected():
             self._execute("DROP TABLE IF EXISTS temp.met")
             self._execute(
                 "CREATE TEMP TABLE met (name TEXT PRIMARY KEY, times, message) WITHOUT ROWID"
@@ -248,18 +248,27 @@ class Journal:
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
         """Begin a pass of `look_up`, which ends with the block. The journal may be closed."""
+        with self._open_again():
+            with self._connected():
+                self._execute("CREATE TEMP TABLE seen (name TEXT PRIMARY KEY, times) WITHOUT ROWID")
+            yield
+            with self._connected():
+                self._execute("DROP TABLE temp.seen")
+
+    @contextlib.contextmanager
+    def _open_again(self) -> Iterator[None]:
+        """Open the journal for the block if it is closed."""
         with self._lock:
-            was_closed = self._is_closed and self._file is not None
+            was_closed = self._is_closed
             if was_closed:
+                if self._file is None:
+                    raise JournalError(
+                        "the batch has ended, and had no journal; give a journal to `map` to "
+                        "compare inputs later"
+                    )
                 self._use(self._open())
             try:
-                with self._connected():
-                    self._execute(
-                        "CREATE TEMP TABLE seen (name TEXT PRIMARY KEY, times) WITHOUT ROWID"
-                    )
                 yield
-                with self._connected():
-                    self._execute("DROP TABLE temp.seen")
             finally:
                 if was_closed:
                     self.close()

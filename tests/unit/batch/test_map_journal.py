@@ -106,6 +106,28 @@ def test_a_changed_input_with_the_same_key_is_not_started_again(
     assert len(agent.messages) == 1
 
 
+def test_inputs_are_compared_with_the_journal_of_a_batch_that_has_ended(
+    client: duvo.Client, agent: Agent, file: Path
+) -> None:
+    results = client.runs.map(AGENT, ["a", "b"], journal=file)
+    list(results)
+    for _ in range(2):
+        found = results.compare(["a", "b", "c"])
+        assert (found.known, found.finished, found.new) == (2, 2, 1)
+    # The file is free again.
+    assert len(list(client.runs.map(AGENT, ["a", "b"], journal=file))) == 2
+
+
+def test_inputs_cannot_be_compared_after_a_batch_without_a_journal(
+    client: duvo.Client, agent: Agent
+) -> None:
+    results = client.runs.map(AGENT, ["a"])
+    assert results.compare(["a"]).new == 1
+    list(results)
+    with pytest.raises(duvo.JournalError, match="had no journal; give a journal to `map`"):
+        results.compare(["a"])
+
+
 @pytest.mark.parametrize("key", [None, "total", lambda row: row["id"]])
 def test_another_rule_for_keys_is_refused_and_starts_nothing(
     fake_api: FakeAPI, client: duvo.Client, agent: Agent, file: Path, key: Any
