@@ -91,6 +91,8 @@ def distinct_runs(driver: AsyncDriver, runs: Iterable[AsyncRun | str]) -> dict[s
     """Return runs, given as objects or ids, each once, by id in lower case."""
     if isinstance(runs, (str, AsyncRun)):
         raise _errors.ConfigError("give a list of runs or run ids, not a single run")
+    if not hasattr(runs, "__iter__"):
+        raise _errors.ConfigError(f"give a list of runs or run ids, not {runs!r:.80}")
     found: dict[str, AsyncRun] = {}
     for run in runs:
         if not isinstance(run, (str, AsyncRun)):

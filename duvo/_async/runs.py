@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import builtins
 
-from .. import _errors
 from .._http import paths
 from .._resources.calls import agent_finder, start_in_time, start_run
 from .._run.state import RunState
+from .._settings.arguments import checked_timeout
+from .._settings.credentials import checked_id
 from .._time.clock import Deadline
 from .run import AsyncRun, state_of
 
@@ -81,7 +82,7 @@ class AsyncRuns:
             NotFound: none of these runs has such an id.
             AmbiguousRun: several have; the error has their ids.
         """
-        if paths.is_id(prefix):
+        if paths.is_id(checked_id(prefix, "run")):
             return self.run(prefix)
         from .._watch.finding import find_run
 
@@ -204,8 +205,7 @@ class AsyncRuns:
         """
         from .._run.on_request import Responder
 
-        if timeout is not None and not timeout > 0:
-            raise _errors.ConfigError(f"timeout must be seconds above 0, not {timeout}")
+        timeout = None if timeout is None else checked_timeout(timeout)
         # Bad arguments are refused before a run is started.
         Responder(on_request, answers, warn=True, may_await=self._driver.may_await)
         deadline = Deadline(self._driver.api.clock, timeout)
@@ -356,7 +356,7 @@ class AsyncRuns:
             DuvoError: while iterating: runs cannot be started or read.
         """
         from .._batch.async_workers import AsyncWorkers
-        from .._batch.batch import Batch, check_arguments
+        from .._batch.batch import Batch, check_arguments, checked_file
         from .._batch.inputs import Inputs
         from .results import AsyncResults
 
@@ -368,7 +368,7 @@ class AsyncRuns:
             Inputs(
                 inputs, message=message, key=key, has_journal=journal is not None, may_await=True
             ),
-            None if journal is None else str(journal),
+            None if journal is None else checked_file(journal),
             concurrency=concurrency,
             on_request=on_request,
             answers=answers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, deque
 from itertools import islice
 
@@ -11,6 +12,7 @@ from .._flow.steps import Call, Give, block
 from .._run.on_request import Responder
 from .._run.polling import Poller
 from .._run.state import RunState
+from .._settings.arguments import checked_count
 from .._watch.watcher import Watcher
 from . import tasks
 from .adoption import newest_mark
@@ -21,7 +23,6 @@ from .starts import Starts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
@@ -364,9 +365,16 @@ def check_arguments(
     concurrency: int, on_request: AsyncOnRequest, answers: Answers | None, *, may_await: bool
 ) -> None:
     """Check the arguments of a batch."""
-    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-        raise _errors.ConfigError(f"concurrency must be 1 or more, not {concurrency!r}")
+    checked_count(concurrency, "concurrency", 1)
     Responder(on_request, answers, warn=False, may_await=may_await)
+
+
+def checked_file(journal: str | os.PathLike[str]) -> str:
+    """Return the name of a journal's file."""
+    file = os.fspath(journal) if isinstance(journal, os.PathLike) else journal
+    if not isinstance(file, str):
+        raise _errors.ConfigError(f"journal must be the name of a file, not {journal!r:.80}")
+    return file
 
 
 def _sent_differently(entry: Entry) -> _errors.OutcomeUnknown:

@@ -59,6 +59,13 @@ class Inputs:
         if isinstance(values, (str, bytes)) or not is_iterable:
             what = "text" if isinstance(values, (str, bytes)) else repr(values)
             raise ConfigError(f"inputs must be a list or another iterable, not {what:.80}")
+        if message is not None and not callable(message):
+            raise ConfigError(
+                "message must be a function that makes the start message of an input, such as "
+                f"lambda row: f\"Process {{row['id']}}\", not {message!r:.80}"
+            )
+        if key is not None and not isinstance(key, str) and not callable(key):
+            raise ConfigError(f"key must be a field's name or a function, not {key!r:.80}")
         self.are_taken = False
         self.error: BaseException | None = None
         self.named_by = _rule(key)

@@ -18,6 +18,7 @@ from .._lists.pages import Pages
 from .._lists.read_items import ReadItems
 from .._models.build import build
 from .._models.checks import expect_field, request_context
+from .._settings.arguments import checked_count
 from .._settings.credentials import checked_id
 
 TYPE_CHECKING = False
@@ -134,7 +135,7 @@ class AgentQuery:
     def __init__(self, api: Api, limit: int | None = None, deadline: Deadline | None = None):
         self.pages: Pages | None = None
         self._api = api
-        self._limit = limit
+        self._limit = None if limit is None else checked_count(limit, "limit")
         self._deadline = deadline
 
     def next_page(self) -> Flow[list[Agent] | None]:
@@ -191,7 +192,7 @@ def with_agent_id(
     A name may have moved to another agent since it was looked up: if its id is not found,
     it is looked up again, and another id is used in a call of its own.
     """
-    before = api.agent_ids.get(agent)
+    before = api.agent_ids.get(checked_id(agent, "agent"))
     agent_id = yield from find_agent_id(api, agent, deadline)
     was_kept = before is not None and api.agent_ids.get(agent) is before
     try:

@@ -9,7 +9,7 @@ from .._errors import NotLoaded
 from .._flow.perform_async import AsyncDriver
 from .._http.api import Api
 from .._http.httpx_transport import HttpxTransport
-from .._settings.settings import Settings, check_options, needs_file, resolve
+from .._settings.settings import Settings, checked_options, needs_file, resolve
 from .._time.clock import Clock
 from .connection import configure
 
@@ -38,7 +38,7 @@ class AsyncConnection:
         session: httpx2.AsyncClient | None,
         user_agent: str | None,
     ):
-        check_options(timeout, max_retries, user_agent)
+        timeout, max_retries, user_agent = checked_options(timeout, max_retries, user_agent)
         self._timeout = timeout
         self._session = session
         self._user_agent = user_agent

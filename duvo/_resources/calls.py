@@ -8,6 +8,8 @@ from .._http import paths
 from .._http.request import Request
 from .._http.sender import send
 from .._run import actions
+from .._settings.arguments import checked_text
+from .._settings.credentials import checked_id
 from .._settings.settings import team_of_profile
 
 TYPE_CHECKING = False
@@ -40,7 +42,7 @@ def find_team(api: Api, settings: Settings, deadline: Deadline | None) -> Flow[s
 
 def request(api: Api, method: str, path: str, params: Query, body: Any) -> Flow[Response]:
     """Send any request; see `Client.request`."""
-    if not (method.isascii() and method.isalpha()):
+    if not (checked_text(method, "method").isascii() and method.isalpha()):
         raise _errors.ConfigError(f"{method!r} is not an HTTP method")
     path = yield from _with_team(api, path)
     return (yield from send(api, Request(method.upper(), path, params=_pairs(params), body=body)))
@@ -67,7 +69,7 @@ def start_run(
     def start(agent_id: str) -> Flow[RunState]:
         return actions.start(api, agent_id, message, sandbox_id, webhook_url, deadline=deadline)
 
-    if paths.is_id(agent):
+    if paths.is_id(checked_id(agent, "agent")):
         return (yield from start(agent))
     # Loaded only for names: an id does not need attrs.
     from .agents import with_agent_id
@@ -95,6 +97,8 @@ def agent_finder(api: Api, agent: str) -> Callable[..., Flow[str]]:
     Its argument is an id that was not found, or None.
     """
 
+    checked_id(agent, "agent")
+
     def find(gone: str | None = None) -> Flow[str]:
         if paths.is_id(agent):
             return agent
@@ -110,7 +114,7 @@ def _pairs(params: Query) -> list[tuple[str, str]]:
 
 
 def _with_team(api: Api, path: str) -> Flow[str]:
-    if "://" in path:
+    if "://" in checked_text(path, "path"):
         raise _errors.ConfigError(f"{path!r} is a URL; give the path only, such as /v2/teams")
     path = "/" + path.lstrip("/")
     for name in ("{teamId}", "{team_id}"):

@@ -6,7 +6,7 @@ from .._flow.perform import Driver
 from .._forks import load_before_fork
 from .._http.api import Api
 from .._http.requests_transport import RequestsTransport
-from .._settings.settings import check_options, resolve
+from .._settings.settings import checked_options, resolve
 from .._time.clock import Clock
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ class Connection:
         session: requests.Session | None,
         user_agent: str | None,
     ):
-        check_options(timeout, max_retries, user_agent)
+        timeout, max_retries, user_agent = checked_options(timeout, max_retries, user_agent)
         self.settings = resolve(api_key, base_url, team_id, profile)
         self.driver = _connect(self.settings, timeout, max_retries, session, user_agent)
 

@@ -95,6 +95,8 @@ def distinct_runs(driver: Driver, runs: Iterable[Run | str]) -> dict[str, Run]:
     """Return runs, given as objects or ids, each once, by id in lower case."""
     if isinstance(runs, (str, Run)):
         raise _errors.ConfigError("give a list of runs or run ids, not a single run")
+    if not hasattr(runs, "__iter__"):
+        raise _errors.ConfigError(f"give a list of runs or run ids, not {runs!r:.80}")
     found: dict[str, Run] = {}
     for run in runs:
         if not isinstance(run, (str, Run)):

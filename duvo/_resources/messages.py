@@ -7,6 +7,7 @@ from .._flow.iterators import ClosableIterator
 from .._models.messages import Message
 from .._run.following import Beginning, MessageReader
 from .._run.on_request import Responder
+from .._settings.arguments import checked_count
 from .._settings.credentials import checked_id
 
 TYPE_CHECKING = False
@@ -37,11 +38,12 @@ class Messages(ClosableIterator[Message]):
         on_request: OnRequest,
         answers: Answers | None,
     ):
-        if offset < 0 or (limit is not None and limit < 0) or (last is not None and last < 0):
-            raise ConfigError("offset, limit and last must not be negative")
+        offset = checked_count(offset, "offset")
+        limit = None if limit is None else checked_count(limit, "limit")
+        last = None if last is None else checked_count(last, "last")
         if sum((after is not None, offset > 0, last is not None)) > 1:
             raise ConfigError("give only one of after, offset and last")
-        if isinstance(after, str):
+        if after is not None and not isinstance(after, Message):
             checked_id(after, "message")
         if follow and limit is not None:
             raise ConfigError("limit cannot be used with follow")

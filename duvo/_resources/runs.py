@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import builtins
 
-from .. import _errors
 from .._http import paths
 from .._run.state import RunState
+from .._settings.arguments import checked_timeout
+from .._settings.credentials import checked_id
 from .._time.clock import Deadline
 from .calls import agent_finder, start_in_time, start_run
 from .run import Run, state_of
@@ -82,7 +83,7 @@ class Runs:
             NotFound: none of these runs has such an id.
             AmbiguousRun: several have; the error has their ids.
         """
-        if paths.is_id(prefix):
+        if paths.is_id(checked_id(prefix, "run")):
             return self.run(prefix)
         from .._watch.finding import find_run
 
@@ -207,8 +208,7 @@ class Runs:
         """
         from .._run.on_request import Responder
 
-        if timeout is not None and not timeout > 0:
-            raise _errors.ConfigError(f"timeout must be seconds above 0, not {timeout}")
+        timeout = None if timeout is None else checked_timeout(timeout)
         # Bad arguments are refused before a run is started.
         Responder(on_request, answers, warn=True, may_await=self._driver.may_await)
         deadline = Deadline(self._driver.api.clock, timeout)
@@ -357,7 +357,7 @@ class Runs:
             MapIncomplete: while iterating, at the end: some inputs have no finished run.
             DuvoError: while iterating: runs cannot be started or read.
         """
-        from .._batch.batch import Batch, check_arguments
+        from .._batch.batch import Batch, check_arguments, checked_file
         from .._batch.inputs import Inputs
         from .._batch.workers import Workers, check_executor
         from .results import Results
@@ -369,7 +369,7 @@ class Runs:
             driver,
             agent_finder(driver.api, agent),
             Inputs(inputs, message=message, key=key, has_journal=journal is not None),
-            None if journal is None else str(journal),
+            None if journal is None else checked_file(journal),
             concurrency=concurrency,
             on_request=on_request,
             answers=answers,

@@ -10,6 +10,7 @@ from .._advice import words
 from .._flow.steps import Sleep
 from .._http import retries
 from .._http.sender import get
+from .._settings.arguments import checked_timeout
 from .._time.clock import Deadline
 
 TYPE_CHECKING = False
@@ -78,9 +79,8 @@ class Poller:
         started_at: float | None = None,
         patient: bool = True,
     ):
-        if timeout is not None and not timeout >= 0:
-            name = words().argument("timeout")
-            raise _errors.ConfigError(f"{name} must be seconds, 0 or more, not {timeout}")
+        if timeout is not None:
+            timeout = checked_timeout(timeout, may_be_zero=True)
         self.api = api
         self.status = ""
         self.deadline = Deadline(api.clock, timeout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from .._errors import ConfigError
+from .arguments import checked_text
 
 DEFAULT_BASE_URL = "https://api.duvo.ai"
 
@@ -60,6 +61,7 @@ def checked_id(text: str, of: str) -> str:
         ConfigError: the id cannot be one segment of a path, so that the request would
             go to another call of the API.
     """
+    checked_text(text, f"the id of the {of}")
     if text in ("", ".", "..") or "\0" in text:
         if not text:
             raise ConfigError(f"the id of the {of} is empty: is the variable set?")

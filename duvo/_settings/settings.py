@@ -7,6 +7,7 @@ import os
 
 from .._advice import words
 from .._errors import ConfigError, MissingCredential
+from .arguments import checked_count, checked_text, checked_timeout
 from .credentials import DEFAULT_BASE_URL, checked_base_url, checked_id, checked_key
 
 TYPE_CHECKING = False
@@ -71,20 +72,20 @@ class Settings:
         )
 
 
-def check_options(timeout: float, max_retries: int, user_agent: str | None) -> None:
-    """Check the arguments of a client that are not settings."""
-    if not 0 < timeout <= _LONGEST_TIMEOUT:
-        raise ConfigError(
-            f"{words().argument('timeout')} must be seconds above 0 and at most "
-            f"{_LONGEST_TIMEOUT:g}, not {timeout}"
-        )
-    if max_retries < 0:
-        raise ConfigError(f"max_retries must not be negative, but is {max_retries}")
+def checked_options(
+    timeout: float, max_retries: int, user_agent: str | None
+) -> tuple[float, int, str | None]:
+    """Check the arguments of a client that are not settings, and return them."""
     if user_agent is not None:
-        if not user_agent.strip():
+        if not checked_text(user_agent, "user_agent").strip():
             raise ConfigError("user_agent is empty: leave it out")
         if not (user_agent.isascii() and user_agent.strip().isprintable()):
             raise ConfigError("user_agent must be printable ASCII")
+    return (
+        checked_timeout(timeout, most=_LONGEST_TIMEOUT),
+        checked_count(max_retries, "max_retries"),
+        user_agent,
+    )
 
 
 def resolve(
@@ -210,7 +211,7 @@ def _shown(setting: str) -> str:
 
 
 def _argument(name: str, value: str | None) -> str | None:
-    if value is None or value.strip():
+    if value is None or checked_text(value, name).strip():
         return value and value.strip()
     raise _empty(
         name, words().argument(name), "leave it out to use the environment and the profile file"

@@ -9,6 +9,7 @@ from .._lists.pages import Pages
 from .._models import wire
 from .._models.times import api_text, users_time
 from .._run.state import RunState
+from .._settings.arguments import checked_count
 from .._settings.credentials import checked_id
 from .merging import Merged, Reversed
 
@@ -53,17 +54,15 @@ class RunQuery:
         since: Moment | None = None,
         until: Moment | None = None,
     ):
-        if offset < 0 or (limit is not None and limit < 0):
-            raise _errors.ConfigError("offset and limit must not be negative")
         self._api = api
         self._find_agent = find_agent
         self._agent_id: str | None = None
         self._has_given = False
         self._params = params
-        self._statuses = (status,) if isinstance(status, str) else tuple(status or ())
+        self._statuses = _statuses(status)
         self._sort_order = sort_order
-        self._limit = limit
-        self._offset = offset
+        self._limit = None if limit is None else checked_count(limit, "limit")
+        self._offset = checked_count(offset, "offset")
         self._since = None if since is None else users_time(since)
         self._until = None if until is None else users_time(until)
         self._pages: list[Pages] = []
@@ -181,6 +180,23 @@ class RunQuery:
         # A server may ignore a word that it does not know.
         wanted = {_named(status) for status in self._statuses}
         return not self._is_merged or "needs_attention" in wanted or run["status"] in wanted
+
+
+def _statuses(status: Any) -> tuple[str, ...]:
+    if status is None:
+        return ()
+    some = (status,) if isinstance(status, str) else status
+    if (
+        not hasattr(some, "__iter__")
+        or not (statuses := tuple(some))
+        or not all(isinstance(word, str) and word for word in statuses)
+    ):
+        # An empty filter must not turn into all runs, which may then be stopped.
+        raise _errors.ConfigError(
+            f"status must be a status or a list of them, not {status!r:.80}: "
+            "leave it out for all runs"
+        )
+    return statuses
 
 
 def _named(status: str) -> str:

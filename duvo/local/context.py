@@ -7,6 +7,7 @@ import contextlib
 import functools
 import inspect
 import json
+import math
 import random
 import sys
 import uuid
@@ -27,6 +28,7 @@ from .questions import Option, Question
 __tracebackhide__ = True  # pytest shows the author's code alone
 
 P = ParamSpec("P")
+R = TypeVar("R", bound="RunContext")
 T = TypeVar("T")
 
 
@@ -64,11 +66,11 @@ class Turn(Protocol):
 
 
 def noted(
-    method: Callable[Concatenate[RunContext, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[RunContext, P], Coroutine[Any, Any, T]]:
+    method: Callable[Concatenate[R, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[R, P], Coroutine[Any, Any, T]]:
     """Let the end of the turn find calls of the method that were never awaited."""
 
-    def call(self: RunContext, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+    def call(self: R, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
         made = method(self, *args, **kwargs)
         if not self._has_end:
             return made
@@ -284,10 +286,13 @@ class RunContext:
 
         The moment of waking is a time of day: it stays the same if the machine
         is suspended meanwhile, or its clock is set.
+
+        Raises:
+            TypeError: the argument is not a finite number.
         """
         with self._call("sleep"):
-            now = self._turn.now
-            wake = await self._record("sleep", lambda: now() + max(0.0, float(seconds)))
+            now, seconds = self._turn.now, _checked_seconds(seconds)
+            wake = await self._record("sleep", lambda: now() + max(0.0, seconds))
             if wake > now():
                 self._turn.progress()
                 await self._turn.sleep_until(wake)
@@ -377,3 +382,9 @@ class RunContext:
             raise
         finally:
             self._open_call = None
+
+
+def _checked_seconds(seconds: Any) -> float:
+    if hasattr(type(seconds), "__float__") and math.isfinite(seconds):
+        return float(seconds)
+    raise TypeError(f"run.sleep() takes a number of seconds, not {seconds!r:.80}")

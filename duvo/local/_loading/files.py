@@ -128,6 +128,8 @@ def _load(path: str | os.PathLike[str]) -> list[Agent]:
 
 def combine(agents: Iterable[Agent], examples: bool) -> tuple[Agent, ...]:
     """Return the agents, each once, and the examples whose names are free if `examples` is set."""
+    if isinstance(agents, (Agent, ModuleType, str)) or not isinstance(agents, Iterable):
+        raise EngineError(f"give a list of agents, such as [invoice_approver], not {agents!r}")
     agents = list(agents)
     for item in agents:
         if isinstance(item, ModuleType):

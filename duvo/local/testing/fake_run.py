@@ -249,8 +249,7 @@ def _approvals(replies: Any) -> bool | deque[bool] | Mapping[str, bool] | None:
                 raise TypeError(f"a reply to an approval is True or False, not {reply!r}")
         return replies if isinstance(replies, Mapping) else deque(replies)
     raise TypeError(
-        "approvals is True, False, a list of these, or a dict of these by title; "
-        f"not {replies!r}"
+        f"approvals is True, False, a list of these, or a dict of these by title; not {replies!r}"
     )
 
 

@@ -157,19 +157,25 @@ def test_failed_and_stopped_runs_are_results(client: duvo.Client, agent: Agent) 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"concurrency": 0}, "concurrency must be 1 or more"),
-        ({"concurrency": True}, "concurrency must be 1 or more"),
+        ({"concurrency": 0}, "concurrency must be a whole number, 1 or more, not 0"),
+        ({"concurrency": True}, "concurrency must be a whole number, 1 or more, not True"),
+        ({"concurrency": 1.5}, "concurrency must be a whole number"),
         ({"on_request": "aprove"}, "on_request must be .*, not 'aprove'"),
         ({"answers": ["no key"]}, "is not KEY=ANSWER"),
         ({"inputs": "text"}, "not text"),
         ({"inputs": 5}, "inputs must be a list or another iterable"),
+        ({"inputs": None}, "inputs must be a list or another iterable"),
+        ({"message": "hello {a}"}, "message must be a function .* not 'hello {a}'"),
+        ({"key": 5}, "key must be a field's name or a function, not 5"),
+        ({"journal": 5}, "journal must be the name of a file, not 5"),
+        ({"agent": None}, "the id of the agent must be text, not None: is the variable set"),
     ],
 )
 def test_invalid_arguments_of_map_are_refused_at_once(
     client: duvo.Client, fake_api: FakeAPI, arguments: Any, text: str
 ) -> None:
     with pytest.raises(duvo.ConfigError, match=text):
-        client.runs.map(AGENT, **{"inputs": ["one"], **arguments})
+        client.runs.map(**{"agent": AGENT, "inputs": ["one"], **arguments})
     assert fake_api.requests == []
 
 

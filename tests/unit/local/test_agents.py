@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,6 +162,20 @@ def test_an_agent_of_a_file_that_is_loaded_and_imported_is_served_once(tmp_path:
         agents = [found for file in files for found in load_agents(file)]
         names = {found.name for found in Server(agents, examples=False).agents}
         assert names == {"Alpha", "Beta"}
+
+
+@pytest.mark.parametrize("agents", [None, "agents.py", 5])
+def test_a_server_of_something_else_than_a_list_of_agents_is_refused(agents: Any) -> None:
+    with pytest.raises(EngineError, match="give a list of agents, such as"):
+        Server(agents)
+
+
+def test_a_server_of_a_single_agent_is_refused() -> None:
+    @agent("One")
+    async def one(run: RunContext) -> None: ...
+
+    with pytest.raises(EngineError, match=r"give a list of agents, .* not <Agent 'One'"):
+        Server(one)  # type: ignore[arg-type]
 
 
 def test_two_agents_of_the_same_name_are_refused_with_their_places(tmp_path: Path) -> None:

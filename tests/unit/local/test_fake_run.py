@@ -172,6 +172,15 @@ def test_a_sleep_ends_at_once_and_moves_the_time() -> None:
     assert run.slept == [3 * 86_400, 0]
 
 
+@pytest.mark.parametrize("seconds", ["1", None, float("nan"), float("inf"), timedelta(1)])
+def test_a_sleep_of_another_type_is_refused(seconds: Any) -> None:
+    async def sleeper(run: RunContext) -> None:
+        await run.sleep(seconds)
+
+    with pytest.raises(TypeError, match=r"run.sleep\(\) takes a number of seconds, not"):
+        play(sleeper, FakeRun())
+
+
 def test_python_warns_at_once_of_a_call_that_a_plain_function_does_not_await() -> None:
     async def forgetful(run: RunContext) -> None:
         run.say("hello")  # type: ignore[unused-coroutine]
