@@ -40,17 +40,19 @@ def load_agents(path: str | os.PathLike[str]) -> list[Agent]:
         AgentFileError: the file is missing, fails, defines no agents, or
             defines two of the same name.
     """
-    return AgentFiles([path]).load()
+    return AgentFiles(path).load()
 
 
 class AgentFiles:
     """Files of agents that can be loaded again when they have changed.
 
     Args:
-        paths: the files.
+        paths: the files, or a single one.
     """
 
-    def __init__(self, paths: Iterable[str | os.PathLike[str]]):
+    def __init__(self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]):
+        if isinstance(paths, (str, os.PathLike)):
+            paths = [paths]
         # A path may begin with `~`. Without a home directory, it stays as it is.
         self._paths = [os.path.expanduser(path) for path in paths]  # noqa: PTH111
         self._files = [Path(path).absolute() for path in self._paths]

@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from duvo.local import Agent, AgentFileError, EngineError, RunContext, Server, agent, load_agents
+from duvo.local import (
+    Agent,
+    AgentFileError,
+    AgentFiles,
+    EngineError,
+    RunContext,
+    Server,
+    agent,
+    load_agents,
+)
 
 Write = Callable[[str], Path]
 
@@ -69,6 +78,12 @@ def test_a_path_of_agents_may_begin_with_a_tilde(
     )
     monkeypatch.setenv("HOME", str(tmp_path))
     assert [one.name for one in load_agents(f"~/{Path(path).relative_to(tmp_path)}")] == ["One"]
+
+
+def test_agent_files_may_be_a_single_path(write: Write) -> None:
+    path = write("from duvo.local import agent\n@agent('One')\nasync def one(run): ...\n")
+    for paths in (path, str(path), [path]):
+        assert [found.name for found in AgentFiles(paths).load()] == ["One"]
 
 
 def test_a_files_agents_are_loaded_in_order(write: Write) -> None:
