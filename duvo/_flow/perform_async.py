@@ -109,7 +109,7 @@ class AsyncDriver:
         """Do nothing: there is nothing to clean up."""
 
     def __reduce__(self) -> str:
-        raise TypeError("an AsyncClient cannot be pickled; create one in each process")
+        raise TypeError("an AsyncClient cannot be copied or pickled; create one in each process")
 
     async def aclose(self) -> None:
         """Close the connections; later requests open new ones."""

@@ -66,7 +66,7 @@ class Api:
         agent_ids: by name, the ids of agents that were looked up, and when.
     """
 
-    base_url = "(not known yet)"
+    base_url = "(profile file not read yet)"
     base_url_source = "an argument"
     api_key = ""
     rate_limit: SharedRateLimit
@@ -136,7 +136,9 @@ class Api:
     @property
     def place(self) -> str:
         """The server and the team, for reprs."""
-        return f"{self.base_url} team {self.known_team_id or 'not known yet'}"
+        if not self.api_key:
+            return self.base_url
+        return f"{self.base_url} team {self.known_team_id or '(not known yet)'}"
 
     def __repr__(self) -> str:
         return f"<Api {self.base_url}>"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from types import NoneType
 from typing import Any
 
 import attrs
@@ -26,9 +27,13 @@ class Option:
 
 
 def _to_options(options: Sequence[str | Option] | None) -> tuple[Option, ...]:
-    if isinstance(options, str):
-        raise TypeError("options is a list of texts, not one text")
-    return tuple(Option(item) if isinstance(item, str) else item for item in options or ())
+    if isinstance(options, str) or not isinstance(options, (Iterable, NoneType)):
+        raise TypeError(f"options is a list of texts, not {options!r:.80}")
+    made = tuple(Option(item) if isinstance(item, str) else item for item in options or ())
+    for option in made:
+        if not isinstance(option, Option):
+            raise TypeError(f"an option is text, or an Option; not {option!r:.80}")
+    return made
 
 
 @attrs.frozen

@@ -64,6 +64,7 @@ async def test_a_missing_key_is_raised_by_the_first_request_until_there_is_one(
     fake_api: FakeAPI,
 ) -> None:
     async with duvo.AsyncClient(team_id=TEAM) as client:
+        assert repr(client) == "<AsyncClient (profile file not read yet)>"
         with pytest.raises(duvo.NotLoaded, match="send a request first"):
             _ = client.settings
         for _ in range(2):

@@ -85,12 +85,12 @@ def test_tasks_of_one_loop_share_a_client(fake_api: FakeAPI) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("copied", [pickle.dumps, copy.deepcopy])
-async def test_objects_of_an_async_client_that_send_cannot_be_pickled(
+async def test_objects_of_an_async_client_that_send_cannot_be_copied_or_pickled(
     fake_api: FakeAPI, client: duvo.AsyncClient, copied: Callable[[Any], Any]
 ) -> None:
     run = await client.runs.get(fake_api.start())
     for thing in (client, client.runs, client.agents, run, client.runs.run("r")):
-        with pytest.raises(TypeError, match="an AsyncClient cannot be pickled"):
+        with pytest.raises(TypeError, match="an AsyncClient cannot be copied or pickled"):
             copied(thing)
 
 

@@ -81,3 +81,7 @@ def test_a_question_without_text_or_with_a_string_of_options_is_refused() -> Non
         Question(" ")
     with pytest.raises(TypeError, match="a list of texts"):
         Question("Which?", options="AB")
+    with pytest.raises(TypeError, match="a list of texts, not 5"):
+        Question("Which?", options=5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="an option is text, or an Option; not 1"):
+        Question("Which?", options=[1, 2])  # type: ignore[list-item]
