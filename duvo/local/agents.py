@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import sys
 import uuid
 from contextvars import ContextVar
 
@@ -60,7 +61,8 @@ def agent(name: str, *, description: str | None = None) -> Callable[[AgentFuncti
         A decorator that replaces the function with an `Agent`.
 
     Raises:
-        TypeError: the name is not a string, or the function is not async.
+        TypeError: the name is not a string, or the function is not async or does not take
+            one argument.
         ValueError: the name is empty or has control characters.
     """
     if not isinstance(name, str):
@@ -71,6 +73,8 @@ def agent(name: str, *, description: str | None = None) -> Callable[[AgentFuncti
     def decorate(function: AgentFunction) -> Agent:
         if not inspect.iscoroutinefunction(function):
             raise TypeError(f"agent {name!r} must be an async function: async def …(run)")
+        if not _takes_one_argument(function):
+            raise TypeError(f"agent {name!r} must take one argument, the run: async def …(run)")
         made = Agent(name, function, description or inspect.getdoc(function))
         note_decorated([made])
         return made
@@ -105,3 +109,17 @@ def note_decorated(agents: Iterable[Agent]) -> None:
     collected = _decorated.get()
     if collected is not None:
         collected += agents
+
+
+def _takes_one_argument(function: AgentFunction) -> bool:
+    # From Python 3.14 on, annotations would be evaluated, and may name what is not imported.
+    lazily: dict[str, Any] = {}
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format
+
+        lazily["annotation_format"] = Format.FORWARDREF
+    try:
+        inspect.signature(function, **lazily).bind(None)
+    except TypeError:
+        return False
+    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,30 @@ def test_a_sync_function_and_a_bad_name_are_refused_by_the_decorator() -> None:
     for name in ("", " ", "two\nlines", "nul \0"):
         with pytest.raises(ValueError, match="a line of printable text"):
             agent(name)
+
+
+async def no_argument() -> None: ...
+async def two_arguments(run: RunContext, x: int) -> None: ...
+async def a_keyword(run: RunContext, *, x: int) -> None: ...
+async def a_default(run: RunContext, x: int = 1, *, y: int = 2) -> None: ...
+async def any_arguments(*args: Any, **kwargs: Any) -> None: ...
+
+
+class Shop:
+    async def buyer(self, run: RunContext) -> None: ...
+
+
+@pytest.mark.parametrize("function", [no_argument, two_arguments, a_keyword, Shop.buyer])
+def test_a_function_that_does_not_take_the_run_alone_is_refused(function: Any) -> None:
+    with pytest.raises(TypeError, match="agent 'One' must take one argument, the run"):
+        agent("One")(function)
+
+
+@pytest.mark.parametrize(
+    "function", [a_default, any_arguments, Shop().buyer, partial(two_arguments, x=1)]
+)
+def test_a_function_that_takes_the_run_among_others_is_an_agent(function: Any) -> None:
+    assert agent("One")(function).function is function
 
 
 def test_a_path_of_agents_may_begin_with_a_tilde(
@@ -144,6 +169,10 @@ def test_a_file_may_import_modules_beside_it_and_its_folder_is_last_on_sys_path(
         (
             "from duvo.local import agent\n@agent('One')\ndef a(run): ...\n",
             r"line [23]: TypeError: agent 'One' must be an async function",
+        ),
+        (
+            "from duvo.local import agent\n@agent('One')\nasync def a(): ...\n",
+            r"line [23]: TypeError: agent 'One' must take one argument, the run",
         ),
     ],
 )
