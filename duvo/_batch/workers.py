@@ -12,6 +12,7 @@ from .._advice import words
 from .._errors import ConfigError, DuvoError
 from .._flow.drivers import run
 from .._flow.steps import Closed
+from .._settings.credentials import without_key
 from .completions import LONGEST_END, Await, Completion, Spawn
 
 TYPE_CHECKING = False
@@ -120,7 +121,7 @@ class Workers:
 
     def _failed(self, error: BaseException) -> DuvoError:
         # An executor's error may quote the work, and with it the key.
-        text = " ".join(str(error).replace(self._driver.api.api_key, "[key]").split())
+        text = " ".join(without_key(str(error), self._driver.api.api_key).split())
         return ExecutorFailed(
             f"the executor failed ({type(error).__name__}: {text:.300}); the runs are still "
             f"running, and {words().continue_batch()}"

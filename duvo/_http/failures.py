@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from .. import _errors
 from .._advice import words
 from .._connections.environment import is_loopback
+from .._settings.credentials import without_key
 from .retries import TRANSIENT
 
 TYPE_CHECKING = False
@@ -97,10 +98,11 @@ class Destination:
                 text = cause.strerror
                 if (cause.errno or 0) > 0 and not isinstance(cause, ssl.SSLError):
                     text = os.strerror(cause.errno or 0)  # asyncio has a text of its own
-                return text.replace(self.api_key, "[key]")
+                return without_key(text, self.api_key)
         text = str(causes[-1]) or type(causes[-1]).__name__
         text = re.sub(r"//\S+@", "//…@", text)  # of a proxy
-        return " ".join(text.split())[:300].replace(self.api_key, "[key]")
+        # Before the text is cut, which may leave a part of the key.
+        return " ".join(without_key(text, self.api_key).split())[:300]
 
 
 def causes_of(error: BaseException) -> list[BaseException]:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from .. import _errors
 from .._advice import words
+from .._settings.credentials import without_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _bad_run_id(path: str) -> str | None:
 
 def _without(secret: str, body: Any, level: int = 0) -> Any:
     if isinstance(body, str):
-        return body.replace(secret, "[key]") if secret else body
+        return without_key(body, secret)
     if not isinstance(body, (dict, list)):
         return body
     if level == _DEEPEST:
@@ -171,7 +172,4 @@ def _without(secret: str, body: Any, level: int = 0) -> Any:
 def _text(value: object, secret: str) -> str | None:
     if not isinstance(value, str):
         return None
-    flat = " ".join(value.split())
-    if secret:
-        flat = flat.replace(secret, "[key]")
-    return flat[:1000] or None
+    return without_key(" ".join(value.split()), secret)[:1000] or None

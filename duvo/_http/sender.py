@@ -6,6 +6,7 @@ import logging
 
 from .._errors import DuvoError
 from .._flow.steps import Closed, Send
+from .._settings.credentials import without_key
 from . import response as responses
 from . import retries
 from .request import Request
@@ -80,7 +81,7 @@ def _exchange(api: Api, request: Request) -> Flow[Response]:
     seconds = api.clock.now() - began
     api.rate_limit.record(response.headers, number, api.clock)
     api.server.record(response.headers, may_hold=api.may_hold)
-    response.request_id = (response.request_id or "").replace(api.api_key, "[key]") or None
+    response.request_id = without_key(response.request_id or "", api.api_key) or None
     logger.debug(
         "%s %s -> %d in %.0f ms (request id %s)",
         request.method,

@@ -1,4 +1,4 @@
-"""Checks of the API key, the base URL and ids, before anything is sent."""
+"""Checks of the API key, the base URL and ids, before anything is sent; text without the key."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from .._errors import ConfigError
 from .arguments import checked_text
 
 DEFAULT_BASE_URL = "https://api.duvo.ai"
+
+_SHORTEST_KEY = 8
+"""Length of the shortest text that may be a real key."""
 
 
 def checked_key(api_key: str) -> str:
@@ -25,6 +28,14 @@ def checked_key(api_key: str) -> str:
             "ASCII): copy it again"
         )
     return key
+
+
+def without_key(text: str, api_key: str) -> str:
+    """Return the text with `[key]` in place of the key.
+
+    A shorter text than any key, given by mistake, is left in: it may be a part of any word.
+    """
+    return text.replace(api_key, "[key]") if len(api_key) >= _SHORTEST_KEY else text
 
 
 def checked_base_url(base_url: str) -> str:

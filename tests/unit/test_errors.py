@@ -12,6 +12,7 @@ import pytest
 import duvo
 from duvo import _errors
 from duvo._http.api import Api
+from duvo._http.failures import Destination
 from duvo._http.request import Request
 from duvo._http.response import Response, check
 from duvo._time.clock import Clock
@@ -61,9 +62,9 @@ def test_the_tree_in_the_docstring_matches_the_classes() -> None:
     assert sorted(names) == sorted(kind.__name__ for kind in ALL if kind is not duvo.DuvoError)
 
 
-def error_of(response: Response, method: str) -> duvo.APIError:
+def error_of(response: Response, method: str, api_key: str = "dv_secret") -> duvo.APIError:
     api = Api(max_retries=0, timeout=1.0, clock=Clock(), may_hold=False)
-    api.api_key = "dv_secret"
+    api.api_key = api_key
     with pytest.raises(duvo.APIError) as caught:
         check(response, Request(method, "/v2/x"), api, None)
     return caught.value
@@ -125,6 +126,43 @@ def test_an_error_body_whose_error_is_an_object_is_read() -> None:
     error = error_of(Response(400, {}, json.dumps(body).encode()), "POST")
     assert (error.code, error.message) == ("teapot", "short [key]")
     assert str(error) == "POST /v2/x returned 400 (teapot: short [key]) ['[key]']"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bearer {}",
+        "https://api.example/?key={}&x=1",
+        "https://user:{}@host",
+        "a%20{}%20b",
+        '{{"Authorization": "{}"}}',
+        "'{}'",
+        "x\\n{}\\n",
+        "{0}{0}",
+        "key_{}_1",
+    ],
+)
+def test_no_text_of_an_error_contains_the_key_wherever_it_is(text: str) -> None:
+    body = {"error": text.format("dv_secret"), "message": "no", text.format("dv_secret"): [text]}
+    error = error_of(Response(401, {}, json.dumps(body).encode()), "GET")
+    assert error.code == text.format("[key]")
+    assert "dv_secret" not in f"{error!r} {error.message} {error.body}"
+
+
+@pytest.mark.parametrize("api_key", ["k", "a", "e", "key", "[key]", "]"])
+def test_a_key_that_cannot_be_one_does_not_mangle_texts(api_key: str) -> None:
+    body = {"error": "unauthorized", "message": "the key is missing"}
+    error = error_of(Response(401, {}, json.dumps(body).encode()), "GET", api_key)
+    assert "returned 401 (unauthorized: the key is missing); check the API key" in str(error)
+    assert error.body == body
+
+
+def test_a_part_of_the_key_is_not_left_at_the_end_of_a_reason() -> None:
+    for cut in range(290, 301):
+        reason = Destination("https://x.example", "dv_secret").reason(
+            [ValueError("x" * cut + "dv_secret")]
+        )
+        assert "dv" not in reason
 
 
 @pytest.mark.parametrize("body", [None, [], "text", {"error": {"nested": 1}}, {"message": None}])
