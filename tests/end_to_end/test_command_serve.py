@@ -431,15 +431,13 @@ def test_metrics_count_runs_messages_and_requests(serve: Start) -> None:
     wait_for(lambda: served.metrics()["duvo_long_polls_held",] == 0)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_serve_after_held_polls_are_answered(
-    number: signal.Signals, serve: Start
-) -> None:
-    served = serve()
+def end_while_a_poll_is_held(
+    served: ServeProcess, number: signal.Signals
+) -> tuple[str, list[tuple[int, str]]]:
+    """Send a signal, check how the server ends, and return a waiting run and what /health said."""
     api = served.api()
     run_id = api.start("Asker")
-    request = api.wait_for_request(run_id)
+    api.wait_for_request(run_id)
     total = len(api.conversation(run_id))
     answers: list[Any] = []
 
@@ -456,14 +454,13 @@ def test_a_signal_ends_serve_after_held_polls_are_answered(
     def look() -> bool:
         try:
             answer = requests.get(f"{served.base_url}/health", timeout=5)
-        except requests.ConnectionError:
+        except requests.RequestException:
             return True
         seen.append((answer.status_code, answer.text))
         return False
 
     served.process.send_signal(number)
     wait_for(look)
-    assert (503, '{"status":"unavailable","reason":"the server is shutting down"}') in seen
     _, errors = served.process.communicate(timeout=20)
     # The held poll alone would take 25 s.
     assert time.monotonic() - began < 15
@@ -471,9 +468,22 @@ def test_a_signal_ends_serve_after_held_polls_are_answered(
     assert "Traceback" not in errors
     holding.join()
     assert answers == [{"messages": [], "total": total, "limit": 20, "offset": total}]
-    again = serve()
-    api = again.api()
+    return run_id, seen
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_serve_after_held_polls_are_answered(
+    number: signal.Signals, serve: Start
+) -> None:
+    leaving = (503, '{"status":"unavailable","reason":"the server is shutting down"}')
+    for _ in range(5):  # a busy machine may look too late, when the port is closed
+        run_id, seen = end_while_a_poll_is_held(serve(), number)
+        if leaving in seen:
+            break
+    assert leaving in seen
+    api = serve().api()
     assert api.status(run_id) == "waiting"
-    api.respond(run_id, request["id"], approved=True)
+    api.respond(run_id, api.wait_for_request(run_id)["id"], approved=True)
     assert api.wait_for_end(run_id)["run"]["status"] == "completed"
     assert api.texts(run_id) == ["went on"]

@@ -29,7 +29,7 @@ def test_several_processes_can_start_on_an_empty_database_at_once(
     for server in servers:
         assert "secret" not in server.printed["database"]
         assert server.printed["agents"] == servers[0].printed["agents"]
-        assert server.health() == OK
+    wait_for(lambda: all(server.health() == OK for server in servers))
     run_id = servers[0].api().start("Greeter", "all")
     servers[0].api().wait_for_end(run_id)
     for server in servers:
@@ -43,8 +43,8 @@ def test_health_and_metrics_report_a_database_that_does_not_answer(
     serve: Start, postgresql_url: str
 ) -> None:
     served = serve("--database", postgresql_url)
-    assert served.health() == OK
-    assert served.metrics()["duvo_database_up",] == 1
+    wait_for(lambda: served.health() == OK)
+    wait_for(lambda: served.metrics()["duvo_database_up",] == 1)
     with psycopg.connect(postgresql_url) as holding:
         holding.execute("LOCK TABLE duvo_meta IN ACCESS EXCLUSIVE MODE")
         assert served.health() == UNAVAILABLE

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.serve_process import running_serve
-from tests.support.command import Command
+from tests.support.command import Command, wait_for
 
 PRINTER = """
 import os, subprocess, sys
@@ -69,7 +69,7 @@ def test_ready_is_reported_once_the_api_answers_and_stopping_at_the_end(
     with running_serve(run_duvo_unconfigured, printer, **settings) as served:
         assert served.printed["database"].endswith("named.sqlite")
         assert manager.recv(100) == b"READY=1"
-        assert served.health()[0] == 200
+        wait_for(lambda: served.health()[0] == 200)
         run_id = served.api().start("Printer")
         served.api().wait_for_text(run_id, "None")
         # Reading the keys again is not a start or an end.
@@ -87,7 +87,7 @@ def test_a_report_that_fails_is_one_line_and_the_server_serves(
 ) -> None:
     settings["NOTIFY_SOCKET"] = address
     with running_serve(run_duvo_unconfigured, printer, **settings) as served:
-        assert served.health()[0] == 200
+        wait_for(lambda: served.health()[0] == 200)
         line = served.next_error_line()
         assert "cannot report READY=1" in line
         assert address in line
@@ -110,7 +110,7 @@ def test_a_manager_that_does_not_read_does_not_keep_the_server_from_serving(
                     sender.sendto(b"x", name)
         settings["NOTIFY_SOCKET"] = name
         with running_serve(run_duvo_unconfigured, printer, **settings) as served:
-            assert served.health()[0] == 200
+            wait_for(lambda: served.health()[0] == 200)
             assert "timed out" in served.next_error_line()
 
 

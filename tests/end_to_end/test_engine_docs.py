@@ -55,7 +55,7 @@ def test_an_example_runs_as_a_file(text: str, tmp_path: Path) -> None:
                 api.respond(run_id, request["id"], answers=answers)
             return found["run"]["completed_at"] is not None
 
-        wait_until(answered_and_ended, 10, "the example did not end")
+        wait_until(answered_and_ended, 30, "the example did not end")
         assert api.status(run_id) == "completed", api.conversation(run_id)[-1]
         assert re.fullmatch(SAID[agent.name], api.texts(run_id)[-1])
         api.close()

@@ -84,7 +84,10 @@ def test_a_pooler_in_transaction_mode_is_refused_in_one_line(postgresql_url: str
     pooler.close()
 
 
-def test_a_pooler_in_session_mode_is_used(postgresql_url: str) -> None:
+def test_a_pooler_in_session_mode_is_used(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("duvo.local._database.pooler._TIMEOUT", 30.0)
     pooler = Pooler(postgresql_url, "session")
     with Server(database=pooler.url, port=0) as server:
         api = EngineAPI.of(server)

@@ -303,7 +303,7 @@ def test_runs_of_an_agent_that_was_not_given_wait_and_are_logged(
     requests = [api.wait_for_request(run_id)["id"] for run_id in runs]
     engine.kill()
     api = engine.start(with_agents=False)
-    wait_until(lambda: bool(engine.stderr), 5, "nothing was logged")
+    wait_until(lambda: bool(engine.stderr), 30, "nothing was logged")
     assert engine.stderr.splitlines() == ["2 runs wait for agent 'Asker', whose file was not given"]
     assert [api.status(run_id) for run_id in runs] == ["waiting", "waiting"]
     api.respond(runs[0], requests[0], approved=True)

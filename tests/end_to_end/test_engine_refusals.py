@@ -193,7 +193,7 @@ def test_an_unexpected_error_is_500_and_logged_in_one_line(
         with monkeypatch.context() as patch:
             patch.setattr(f"duvo.local.{place}", fail)
             assert "log" in refused(api, 500, "GET", "/v2/teams")
-        wait_until(lambda: bool(of_requests(caplog)), 5, "nothing was logged")
+        wait_until(lambda: bool(of_requests(caplog)), 30, "nothing was logged")
         (record,) = of_requests(caplog)
         assert record.getMessage() == "GET /v2/teams: RuntimeError: two lines"
         assert record.exc_info is None
@@ -202,7 +202,7 @@ def test_an_unexpected_error_is_500_and_logged_in_one_line(
     with monkeypatch.context() as patch:
         patch.setattr("duvo.local._store.shapes.team", fail)
         refused(api, 500, "GET", "/v2/teams")
-    wait_until(lambda: len(of_requests(caplog)) == 2, 5, "no traceback was logged")
+    wait_until(lambda: len(of_requests(caplog)) == 2, 30, "no traceback was logged")
     assert of_requests(caplog)[1].exc_info is not None
 
 
@@ -370,7 +370,7 @@ def test_malformed_http_is_refused_and_the_next_request_is_answered(
     api: EngineAPI, raw: bytes
 ) -> None:
     port = int(api.base_url.rsplit(":", 1)[1])
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(raw)
         assert connection.recv(100).split()[1][:1] == b"4"
     assert api.get("/v2/teams")

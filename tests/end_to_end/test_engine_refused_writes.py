@@ -288,7 +288,7 @@ def test_tables_of_another_database_restored_in_place_are_noticed(
     serve: Start, postgresql_url: str
 ) -> None:
     served = serve("--database", postgresql_url)
-    assert served.health()[0] == OK
+    wait_for(lambda: served.health()[0] == OK)
     with psycopg.connect(postgresql_url, autocommit=True) as admin:
         [(kept,)] = admin.execute("SELECT id FROM duvo_meta").fetchall()
         admin.execute("UPDATE duvo_meta SET id = 'another'")

@@ -409,7 +409,7 @@ def test_a_value_that_an_agent_returns_is_dropped_with_a_warning(
 ) -> None:
     run_id = api.start("Returns a text")
     assert api.wait_for_end(run_id)["run"]["status"] == "completed"
-    wait_until(lambda: "returned a value" in caplog.text, 10, "no warning")
+    wait_until(lambda: "returned a value" in caplog.text, 30, "no warning")
     (line,) = [r.getMessage() for r in caplog.records if "returned a value" in r.getMessage()]
     assert line == (
         f"run {run_id[:8]}: agent Returns a text returned a value (str), which is dropped; "

@@ -94,7 +94,7 @@ def test_a_temporary_engine_leaves_no_files_and_no_threads() -> None:
         folder = Path(server.database).parent
         assert folder.is_dir()
     assert not folder.exists()
-    wait_until(lambda: threading.active_count() <= threads, 5, "threads are still running")
+    wait_until(lambda: threading.active_count() <= threads, 30, "threads are still running")
 
 
 def test_importing_the_public_names_loads_none_of_the_engines_packages() -> None:
@@ -145,25 +145,30 @@ def test_a_server_works_inside_a_running_event_loop() -> None:
                 request = api.wait_for_request(run_id)
                 before = time.monotonic()
                 api.respond(run_id, request["id"], approved=True)
-                api.get(f"/v2/runs/{run_id}?wait=5")
+                api.get(f"/v2/runs/{run_id}?wait=25")
                 delays.append(time.monotonic() - before)
             api.close()
         return sorted(delays)[2]
 
-    assert asyncio.run(cell()) < 2  # where a held request takes five
+    assert asyncio.run(cell()) < 15  # where a held request takes 25
 
 
 def test_responses_are_sent_without_delay() -> None:
     with Server(port=0) as server:
         api = EngineAPI.of(server)
-        times = []
-        for _ in range(60):
+        for _ in range(40):
+            api.get("/v2/teams")
+        quick, others = 0, 0
+        while quick < 5:
             before = time.monotonic()
             api.get("/v2/teams")
-            times.append(time.monotonic() - before)
+            if time.monotonic() - before < 0.02:
+                quick += 1
+            else:
+                others += 1
+            # Without TCP_NODELAY nearly each takes 40 ms, once the connection is no longer new.
+            assert others < 500
         api.close()
-    # Without TCP_NODELAY each takes 40 ms, once the connection is no longer new.
-    assert min(times[40:]) < 0.02
 
 
 def test_the_database_its_key_and_side_files_are_private(tmp_path: Path) -> None:
@@ -291,7 +296,7 @@ def test_a_turn_that_meets_a_database_error_continues_at_the_next_start(
         patch.setattr("duvo.local._store.turns.complete", fail)
         api = EngineAPI.of(server)
         run_id = api.start("Talker")
-        wait_until(lambda: bool(caplog.records), 5, "nothing was logged")
+        wait_until(lambda: bool(caplog.records), 30, "nothing was logged")
         assert f"run {run_id} is stuck until the next start" in caplog.text
         api.close()
     with Server(database=database, port=0) as server:
@@ -319,7 +324,7 @@ def test_a_run_can_be_resumed_after_the_records_of_its_turn_were_deleted(
             return [row[0] for row in rows]
 
         wait_until(
-            lambda: kept() == [f"{waiting}:1"], 5, "the records of the ended turn were not deleted"
+            lambda: kept() == [f"{waiting}:1"], 30, "the records of the ended turn were not deleted"
         )
         api.say(done, "again")
         api.wait_for_end(done)

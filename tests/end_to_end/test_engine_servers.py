@@ -52,16 +52,18 @@ def test_any_server_handles_any_request(cluster: Cluster) -> None:
     assert one.texts(asked) == two.texts(asked) == ["went True"]
 
     held = one.start("Holder")
-    wait_until(lambda: "held" in cluster.side_file.read_text(), 5, "the tool was not called")
+    wait_until(lambda: "held" in cluster.side_file.read_text(), 30, "the tool was not called")
     two.say(held, "a word")
     two.stop(held)
     wait_until(
-        lambda: "cancelled" in cluster.side_file.read_text(), 5, "the tool was not cancelled"
+        lambda: "cancelled" in cluster.side_file.read_text(), 30, "the tool was not cancelled"
     )
     assert one.status(held) == "interrupted"
+    # More than one if a busy machine kept a server from its lease.
+    calls = cluster.side_file.read_text().count("held")
     two.say(held, "again")
     wait_until(
-        lambda: cluster.side_file.read_text().count("held") == 2, 5, "the run was not resumed"
+        lambda: cluster.side_file.read_text().count("held") > calls, 30, "the run was not resumed"
     )
     one.stop(held)
     types = [message["type"] for message in two.conversation(held)]
@@ -202,7 +204,7 @@ def test_a_server_with_a_recent_heartbeat_is_not_marked_dead(postgresql_url: str
 def test_a_server_that_reconnects_keeps_its_runs(cluster: Cluster) -> None:
     one, two = cluster.start(2)
     run_id = one.api.start("Holder")
-    wait_until(lambda: "held" in cluster.side_file.read_text(), 5, "the tool was not called")
+    wait_until(lambda: "held" in cluster.side_file.read_text(), 30, "the tool was not called")
     with psycopg.connect(cluster.url, autocommit=True) as connection:
 
         def one_of(query: str, *values: object) -> object:
@@ -222,7 +224,7 @@ def test_a_server_that_reconnects_keeps_its_runs(cluster: Cluster) -> None:
         assert f"duvo {one_of(KEEPER)}" == name
     two.api.stop(run_id)
     wait_until(
-        lambda: "cancelled" in cluster.side_file.read_text(), 5, "the tool was not cancelled"
+        lambda: "cancelled" in cluster.side_file.read_text(), 30, "the tool was not cancelled"
     )
     assert cluster.side_file.read_text().count("held") == 1
     assert one.stderr == two.stderr == ""

@@ -12,9 +12,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -28,12 +28,14 @@ BATCH = """
 import json, sys
 import duvo
 from duvo._run import polling
-from duvo._batch import starts
+from duvo._batch import starts, workers
 from duvo._watch import watcher
 
 # Shorter pauses: the server is on this machine, and lists a run at once.
 starts.APPEARS_WITHIN = 0.6
 polling.SHORTEST_PAUSE, polling.LONGEST_PAUSE, watcher._SWEEP_EVERY = 0.02, 0.05, 0.1
+# After Ctrl-C, even a busy machine answers the starts in progress in this time.
+workers.LONGEST_END = 30.0
 
 agent, file, most = sys.argv[1:]
 inputs = [{"number": number // 2} for number in range(int(most))]
@@ -91,10 +93,9 @@ class Batch:
 
 
 class Works:
-    """Handles the runs of the fake API slowly, and can kill the batch at any start.
+    """Handles the runs of the fake API slowly, and can signal the batch at any start.
 
     Attributes:
-        kill: called with the number of each start, and "before" or "after" it.
         starts: number of starts.
     """
 
@@ -102,7 +103,7 @@ class Works:
         self._fake_api = fake_api
         self._random = random.Random(seed)
         self.starts = 0
-        self.kill: Any = lambda number, place: None
+        self._at_start: Callable[[int, str], None] = lambda number, place: None
         fake_api.before, fake_api.after = self.before, self.after
 
     def before(self, seen: ReceivedRequest) -> None:
@@ -114,27 +115,37 @@ class Works:
                         self._fake_api.say(run_id, f"did {said}")
                         self._fake_api.end(run_id)
         elif seen.method == "POST":
-            self.starts += 1
-            self._wait_or_kill(self.starts, "before")
+            with self._fake_api.lock:
+                self.starts += 1
+                number = self.starts
+            self._signal_and_wait(number, "before")
 
     def after(self, seen: ReceivedRequest) -> None:
         if seen.method == "POST":
-            self._wait_or_kill(self.starts, "after")
+            self._signal_and_wait(self.starts, "after")
 
-    def _wait_or_kill(self, number: int, place: str) -> None:
-        self.kill(number, place)
+    def _signal_and_wait(self, number: int, place: str) -> None:
+        self._at_start(number, place)
         time.sleep(self._random.uniform(0, 0.05))
 
+    def send_at(
+        self, number: signal.Signals, more: int, where: str
+    ) -> Future[subprocess.Popen[str]]:
+        """Signal a process once, before or after a later start, `more` starts from now.
 
-def kill_at(works: Works, process: subprocess.Popen[str], more: int, where: str) -> None:
-    """Kill the process before or after a later start is carried out, `more` starts from now."""
-    last = works.starts + more
+        Returns:
+            A future for the process. The signal waits until it is set.
+        """
+        first = self.starts + more
+        process: Future[subprocess.Popen[str]] = Future()
+        once = threading.Lock()
 
-    def kill(number: int, place: str) -> None:
-        if number >= last and place == where:
-            process.kill()
+        def signal_it(start: int, place: str) -> None:
+            if start >= first and place == where and once.acquire(blocking=False):
+                process.result().send_signal(number)
 
-    works.kill = kill
+        self._at_start = signal_it
+        return process
 
 
 @pytest.mark.long
@@ -147,10 +158,10 @@ def test_batches_killed_at_starts_have_one_run_for_each_input_without_idempotenc
     settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": fake_api.base_url, "DUVO_TEAM_ID": TEAM}
     batch = Batch(settings, AGENT, tmp_path / "journal")
     for _ in range(4):
-        process = batch.start()
-        kill_at(works, process, moments.randint(1, 9), moments.choice(["before", "after"]))
-        assert batch.wait(process) == -signal.SIGKILL
-    works.kill = lambda number, place: None
+        more, where = moments.randint(1, 9), moments.choice(["before", "after"])
+        process = works.send_at(signal.SIGKILL, more, where)
+        process.set_result(batch.start())
+        assert batch.wait(process.result()) == -signal.SIGKILL
     assert batch.wait(batch.start()) == 0
     with fake_api.lock:
         batch.check([texts[0]["text_content"] for texts in fake_api.conversations.values()])
@@ -254,18 +265,16 @@ def test_ctrl_c_records_starts_in_progress_and_the_next_batch_continues(
     works = Works(fake_api, 1)
     settings = {"DUVO_API_KEY": KEY, "DUVO_API_BASE_URL": fake_api.base_url, "DUVO_TEAM_ID": TEAM}
     batch = Batch(settings, AGENT, tmp_path / "journal")
-    for last in (5, 14, 23):
-        process = batch.start()
-        works.kill = lambda number, place, process=process, last=last: (
-            process.send_signal(signal.SIGINT) if (number, place) == (last, "before") else None
-        )
-        assert batch.wait(process) == -signal.SIGINT
+    for _ in range(3):
+        # At most eight starts are in progress then, so some are left for the next process.
+        process = works.send_at(signal.SIGINT, 5, "before")
+        process.set_result(batch.start())
+        assert batch.wait(process.result()) == -signal.SIGINT
         # At most the start that a thread was just given is in doubt.
         states = journal_states(tmp_path / "journal")
         assert states["sending"] <= 1
         known = states["started"] + states["finished"]
         assert known in (len(fake_api.runs), len(fake_api.runs) - states["sending"])
-    works.kill = lambda number, place: None
     assert batch.wait(batch.start()) == 0
     batch.check([texts[0]["text_content"] for texts in fake_api.conversations.values()])
 

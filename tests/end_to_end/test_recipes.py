@@ -120,8 +120,12 @@ def test_the_exit_code_and_the_summary_of_the_job_show_how_the_run_ended(
     for name in ("Install duvo", "Start the run"):
         done = job.perform(name)
         assert (done.returncode, done.stderr) == (0, "")
-    done = job.perform("Wait for its end", timeout="2" if code == 124 else "30")
-    assert done.returncode == code, done.stderr
+    # A busy machine may need the first two seconds to read the run.
+    for seconds in ("2", "20") if code == 124 else ("30",):
+        done = job.perform("Wait for its end", timeout=seconds)
+        assert done.returncode == code, done.stderr
+        if text in done.stdout:
+            break
     assert job.summary.splitlines()[0] == f"### Run {job.exported['RUN']} {heading}"
     assert text in job.summary
     assert text in done.stdout

@@ -39,7 +39,7 @@ SCENARIOS: dict[str, Callable[[Play], None]] = {
 WITH_SHIFTING_PAGES = ("follow", "wait")
 """The scenarios in which pages may shift: there, the client can notice."""
 
-HANGS_AFTER = 45.0
+HANGS_AFTER = 240.0
 """Seconds after which a scenario counts as hanging; it usually takes 0.1."""
 
 _AT_ONCE = 4

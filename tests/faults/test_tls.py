@@ -80,15 +80,17 @@ def test_a_change_whose_handshake_breaks_is_sent_again_and_known_to_be_undone(
             base_url=base_url.replace("http:", "https:"),
             team_id=TEAM,
             max_retries=2,
-            timeout=0.3,
+            timeout=0.3 if fail is say_nothing else 30,
             session=session,
         )
-        client._driver.api.clock = StoppedClock()
+        clock = client._driver.api.clock = StoppedClock()
         with pytest.raises((duvo.ConnectionError, duvo.TimeoutError)) as caught:
             client.runs.start(AGENT)
     assert not isinstance(caught.value, duvo.TLSError)
     assert not caught.value.arrived
-    assert greetings.count == 3
+    assert len(clock.sleeps) == 2
+    # The client may leave before a slow server has read its greeting.
+    assert greetings.count <= 3
 
 
 @pytest.mark.parametrize("whose", ["ours", "the caller's"])

@@ -9,6 +9,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 from tests.faults.exchange import Event, Exchange, Hangup, Request, read_request
@@ -69,6 +70,15 @@ class FaultyProxy:
             with self._asked:
                 self._asking -= 1
                 self._asked.notify_all()
+
+    @contextmanager
+    def _sending(self, request: Request, near: socket.socket) -> Iterator[None]:
+        with self._carrying_out():
+            # Only now: a change that `settle` does not see yet must find that the client,
+            # which had left before it called that, has left.
+            if request.changes and _has_left(near):
+                raise Hangup
+            yield
 
     def open(self) -> None:
         """Accept connections again, once enough were refused."""
@@ -150,10 +160,9 @@ class FaultyProxy:
         if "limit" in request.query:
             limit = min(self._link.page, int(request.query["limit"]))
             request.query["limit"] = str(limit)
-        if request.changes and _has_left(near):
-            raise Hangup  # the client went on without it
+        sending = partial(self._sending, request, near)
         exchange = Exchange(
-            request, event, near, far, chance, self._hidden(), self._link.talks, self._carrying_out
+            request, event, near, far, chance, self._hidden(), self._link.talks, sending
         )
         if fault in (Fault.REFUSED, Fault.RESET):
             exchange.closes = True

@@ -60,17 +60,20 @@ class FastClock(Clock):
         if seconds > 0:
             short = min(seconds / 100, 0.005)
             super().sleep(short, closed)
-            with self._lock:
-                self.skipped += seconds - short
+            self.skip(seconds - short)
             self.on_sleep()
 
     async def sleep_async(self, seconds: float, closed: asyncio.Event | None = None) -> None:
         short = min(seconds / 100, 0.005)
         await super().sleep_async(short, closed)
         if seconds > 0:
-            with self._lock:
-                self.skipped += seconds - short
+            self.skip(seconds - short)
             self.on_sleep()
+
+    def skip(self, seconds: float) -> None:
+        """Let time pass that nothing has slept."""
+        with self._lock:
+            self.skipped += seconds
 
 
 class LongPauses(Clock):

@@ -139,12 +139,13 @@ def test_the_time_waits_for_a_run_that_works(
     working: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(kit, "_TIMEOUT", 0.2)
     duvo_engine(sleeper, worker)
     run = duvo_client.runs.start("Worker")
     assert WORKING.wait(30)
-    with pytest.raises(TimeoutError, match=f"still at work after 0.2 s: {run.id}"):
-        duvo_clock.advance(days=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(kit, "_TIMEOUT", 0.2)
+        with pytest.raises(TimeoutError, match=f"still at work after 0.2 s: {run.id}"):
+            duvo_clock.advance(days=1)
     assert is_real(duvo_clock.now())
     FINISH.set()
     run.wait(timeout=30, check=True)

@@ -11,8 +11,12 @@ import pytest
 
 import duvo
 from duvo.local import RunContext, Server, agent
+from tests.support.command import wait_for
 
 Serve = Callable[..., Server]
+
+BEGUN: list[str] = []
+"""Agents whose function has begun."""
 
 ENDED: list[str] = []
 """Agents whose function was cancelled."""
@@ -22,7 +26,8 @@ SERVERS: set[str] = set()
 
 
 @contextlib.contextmanager
-def noted_end(name: str) -> Iterator[None]:
+def noted(name: str) -> Iterator[None]:
+    BEGUN.append(name)
     try:
         yield
     finally:
@@ -36,24 +41,25 @@ async def echo(run: RunContext) -> None:
 
 @agent("Asker")
 async def asker(run: RunContext) -> None:
-    with noted_end("Asker"):
+    with noted("Asker"):
         await run.approval("Go on?")
 
 
 @agent("Sleeper")
 async def sleeper(run: RunContext) -> None:
-    with noted_end("Sleeper"):
+    with noted("Sleeper"):
         await run.sleep(3600)
 
 
 @agent("Worker")
 async def worker(run: RunContext) -> None:
-    with noted_end("Worker"):
+    with noted("Worker"):
         await run.tool("work", {}, asyncio.Event().wait)
 
 
 @agent("Stubborn")
 async def stubborn(run: RunContext) -> None:
+    BEGUN.append("Stubborn")
     try:
         await run.sleep(3600)
     finally:
@@ -106,6 +112,8 @@ def test_runs_may_be_left_at_work(duvo_engine: Serve, duvo_client: duvo.Client) 
     waiting = duvo_client.runs.start("Asker")
     with pytest.raises(duvo.HumanRequestPending):
         waiting.wait(timeout=20, on_request="raise")
+    # Only a function that has begun is cancelled.
+    wait_for(lambda: len(BEGUN) == 5)
 
 
 def test_the_runs_that_were_left_at_work_have_been_ended(

@@ -114,9 +114,11 @@ async def test_an_exception_of_an_async_on_request_reaches_the_caller(
 async def test_closing_an_iterator_cancels_a_pending_async_decision(
     client: duvo.AsyncClient, asking: str
 ) -> None:
+    begun: list[str] = []
     ended: list[str] = []
 
     async def decide_never(request: duvo.HumanRequest) -> bool:
+        begun.append(request.id)
         try:
             await asyncio.Event().wait()
         finally:
@@ -128,11 +130,12 @@ async def test_closing_an_iterator_cancels_a_pending_async_decision(
         client.runs.as_completed([asking], on_request=decide_never),
         client.runs.map(AGENT, ["a"], on_request=decide_never),
     ):
-        task = asyncio.ensure_future(items(iterator))
-        await asyncio.sleep(0.3)
+        begun.clear()
         ended.clear()
+        task = asyncio.ensure_future(items(iterator))
+        await until(lambda: begun)
         await iterator.aclose()
-        await task
+        await asyncio.wait_for(task, 30)
         assert len(ended) == 1
 
 
@@ -242,7 +245,7 @@ async def test_closing_ends_the_wait_for_an_async_input(
         await asyncio.sleep(0.1)
     with pytest.raises(StopAsyncIteration):
         await task
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(ended.wait(), 30)
 
 
 @pytest.mark.parametrize("name", WAYS)

@@ -124,13 +124,20 @@ async def test_a_pause_that_is_cancelled_repeatedly_ends_on_time(
 ) -> None:
     run_id = fake_api.start()
     messages = client.runs.run(run_id).messages(follow=True)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
+    # On a busy machine the first requests may need longer.
+    patience = 0.1
+    is_said = False
     while time.monotonic() < deadline:
         try:
-            assert (await asyncio.wait_for(anext(messages), 0.1)).content == "late"
+            assert (await asyncio.wait_for(anext(messages), patience)).content == "late"
             break
         except asyncio.TimeoutError:
-            if len(fake_api.requests) == 2:
+            if len(fake_api.requests) < 2:
+                patience *= 1.3
+            elif not is_said:
+                patience = 0.1
+                is_said = True
                 fake_api.say(run_id, "late")
     else:
         raise AssertionError("the pause never ended")
@@ -179,13 +186,18 @@ async def test_a_map_under_an_anyio_scope_records_the_starts_that_were_sent(
 ) -> None:
     held.holds = lambda seen: seen.method == "POST"
     journal = tmp_path / "journal"
+
+    async def cancel_once_sent() -> None:
+        await held.reached()
+        scope.cancel()
+
+    cancelling = asyncio.ensure_future(cancel_once_sent())
     # Every await below raises while the scope is left.
     with anyio.CancelScope() as scope:
         async with client.runs.map(AGENT, ["a"], journal=journal) as results:
-            asyncio.get_running_loop().call_later(0.5, scope.cancel)
             await anext(results)
     assert scope.cancelled_caught
-    await held.reached()
+    await cancelling
     held.release.set()
     (run_id,) = fake_api.runs
     fake_api.end(run_id)

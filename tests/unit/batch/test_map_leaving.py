@@ -61,7 +61,7 @@ class Gate:
         self._agent.after(seen)
         if seen.method == "POST" and seen.path.endswith("/runs"):
             self.waiting += 1
-            assert self.opens.wait(20)
+            assert self.opens.wait(60)
 
 
 def test_a_batch_closed_before_its_first_result_starts_nothing(
@@ -122,7 +122,7 @@ def test_a_batch_can_be_closed_by_another_thread(
     thread.start()
     wait_for(lambda: len(agent.messages) == 2 and results.progress.running == 2)
     results.close()
-    thread.join(5)
+    thread.join(30)
     assert not thread.is_alive()
     assert seen == []
     assert [one.state for one in rows(client, file, "a", "b")] == ["started", "started"]
@@ -143,7 +143,7 @@ def test_closing_a_batch_in_many_threads_leaves_no_start_in_doubt(
         for thread in threads[1:]:
             thread.start()
         for thread in threads:
-            thread.join(10)
+            thread.join(30)
             assert not thread.is_alive()
         # The journal is free again, and no start is in doubt.
         assert "sending" not in {one.state for one in rows(client, file, *agent.messages)}
@@ -160,7 +160,7 @@ def test_starts_in_progress_are_recorded_when_a_batch_is_closed(
     wait_for(lambda: gate.waiting == 8)
     results.close()
     gate.opens.set()
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive()
     states = [one.state for one in rows(client, file, *inputs)]
     assert states == ["started"] * 8 + ["new"] * 12
@@ -183,7 +183,7 @@ def test_the_journal_stays_in_use_while_a_start_is_in_progress(
     thread.start()
     wait_for(lambda: gate.waiting == 1)
     results.close()
-    thread.join(5)
+    thread.join(30)
     assert not thread.is_alive()
     with pytest.raises(duvo.JournalError, match="in use"):
         client.runs.map(AGENT, ["a"], journal=file)
@@ -202,7 +202,7 @@ def test_starts_that_wait_for_the_rate_limit_are_not_sent_after_closing(
         if seen.method != "POST":
             return None
         refused.set()
-        return 429, {"error": "slow down"}, {"retry-after": "30"}
+        return 429, {"error": "slow down"}, {"retry-after": "60"}
 
     fake_api.before = before
     inputs = [str(number) for number in range(20)]
@@ -211,7 +211,7 @@ def test_starts_that_wait_for_the_rate_limit_are_not_sent_after_closing(
     thread.start()
     assert refused.wait(20)
     results.close()
-    thread.join(10)
+    thread.join(30)
     assert not thread.is_alive()
     starts = fake_api.count("POST", "/runs")
     assert {one.state for one in rows(client, file, *inputs)} == {"new"}

@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),
 ]
 
-LONGEST = 20
+LONGEST = 60
 """Seconds after which a child that hangs is killed."""
 
 

@@ -13,6 +13,7 @@ from duvo._http import api
 from duvo._http.request import Request
 from duvo._run.cursor import Page
 from tests.servers.fake_api import AGENT, KEY, TEAM, FakeAPI
+from tests.support.clocks import FastClock
 
 
 class Interruption(BaseException):
@@ -215,9 +216,11 @@ def test_a_second_thread_on_an_iterator_waits_no_longer_than_its_timeout(
 ) -> None:
     run_id = fake_api.start()
     fake_api.ask(run_id)
+    clock = client._driver.api.clock = FastClock()
     deciding, decided = threading.Event(), threading.Event()
 
     def decide(request: duvo.HumanRequest) -> bool:
+        clock.skipped += 29.5
         deciding.set()
         decided.wait(30)
         return True
@@ -225,9 +228,9 @@ def test_a_second_thread_on_an_iterator_waits_no_longer_than_its_timeout(
     items: Iterator[Any]
     if kind == "messages":
         run = client.runs.run(run_id)
-        items = run.messages(follow=True, last=0, timeout=0.5, on_request=decide)
+        items = run.messages(follow=True, last=0, timeout=30, on_request=decide)
     else:
-        items = client.runs.as_completed([run_id], timeout=0.5, on_request=decide)
+        items = client.runs.as_completed([run_id], timeout=30, on_request=decide)
     failures: list[object] = []
 
     def read() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -220,26 +219,35 @@ def test_fifty_followers_in_fifty_threads_stay_under_the_limit(fake_api: FakeAPI
 
 
 def test_a_start_goes_ahead_of_polls_that_wait(fake_api: FakeAPI) -> None:
-    limiter = limited(fake_api, 20, 2, Clock())
+    # This thread is one of those that share the clock.
+    clock = SharedClock(21)
+    limiter = limited(fake_api, 20, 60, clock)
     runs = [fake_api.start() for _ in range(20)]
     with duvo.Client(KEY, fake_api.base_url, TEAM) as client:
+        client._driver.api.clock = clock
+
+        def follow(run_id: str) -> None:
+            try:
+                list(client.runs.run(run_id).messages(follow=True))
+            finally:
+                clock.leave()
+
         client.runs.get(runs[0])
-        stop = [client.runs.run(run_id).messages(follow=True) for run_id in runs]
-        threads = [threading.Thread(target=list, args=(one,)) for one in stop]
+        threads = [threading.Thread(target=follow, args=(run_id,)) for run_id in runs]
         for thread in threads:
             thread.start()
-        deadline = time.monotonic() + 20
         while len(limiter.order) < 12:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+            clock.sleep(0.1)
         before = len(limiter.order)
         client.runs.start(fake_api.agents[0]["id"], "now")
         at = limiter.order.index("POST")
-        for one in stop:
-            one.close()
+        for run_id in runs:
+            fake_api.end(run_id)
+        clock.leave()
         for thread in threads:
-            thread.join(20)
-    # Only polls that had been sent may arrive before the start.
+            thread.join(60)
+    # Time stands still while this thread is awake: only polls that were due at the same
+    # moment may arrive before the start.
     assert at - before <= 2
     assert limiter.refused == 0
 
@@ -311,4 +319,4 @@ def test_closing_an_iterator_ends_its_wait_for_the_rate_limit(
 
     threading.Thread(target=follow).start()
     messages.close()
-    assert ended.wait(5)
+    assert ended.wait(30)
