@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+_SKIP = ("s", "skip")
+_QUIT = ("q", "quit")
+
 
 class NotUnderstood(Exception):
     """The text is not a reply; the error says what would be one."""
@@ -69,17 +72,20 @@ def unless_left(
 ) -> Callable[[str], T]:
     """A parser that also takes `s` to skip the request, and `q` to quit.
 
-    Nothing skips it too, at its `first` question. Options, and free text where
-    there are none, may be any of these words.
+    Nothing skips it too, at its `first` question. An option may be one of these
+    words; as free text it is put in quotation marks.
     """
 
     def parse_or_leave(text: str) -> T:
         word = text.lower()
-        may_leave = question is None or (question.options and _option(question, text) is None)
-        if (may_leave and word in ("s", "skip")) or (first and not text):
+        is_option = question is not None and _option(question, text) is not None
+        if (word in _SKIP and not is_option) or (first and not text):
             raise Skipped
-        if may_leave and word in ("q", "quit"):
+        if word in _QUIT and not is_option:
             raise Quit
+        is_free = question is not None and not question.options
+        if is_free and _unquoted(text).lower() in _SKIP + _QUIT:
+            return parse(_unquoted(text))
         return parse(text)
 
     return parse_or_leave
@@ -94,8 +100,12 @@ def _option_or_text(question: duvo.Question, text: str) -> str:
             f"{in_one_line(text)!r} is not an option; type 1 to {len(question.options)}, "
             f'or "{in_one_line(text)}" with the quotation marks as text'
         )
-    quoted = len(text) > 2 and text[0] == text[-1] == '"'
-    return text[1:-1] if quoted else text
+    return _unquoted(text)
+
+
+def _unquoted(text: str) -> str:
+    is_quoted = len(text) > 2 and text[0] == text[-1] == '"'
+    return text[1:-1] if is_quoted else text
 
 
 def _option(question: duvo.Question, text: str) -> str | None:

@@ -111,7 +111,7 @@ def test_the_inbox_ends_on_q_and_on_the_end_of_input(
     assert replies(fake_api) == []
 
 
-def test_free_text_may_be_a_word_that_skips_other_prompts(
+def test_an_option_may_be_a_word_that_skips_and_free_text_may_be_one_in_quotation_marks(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
     run_id = fake_api.start()
@@ -119,12 +119,27 @@ def test_free_text_may_be_a_word_that_skips_other_prompts(
     fake_api.ask(run_id, type="question", questions=questions)
     with answering(run_duvo_with_fake_api) as tty:
         tty.expect("Answer: ")
-        tty.type("s\n")
+        tty.type('"s"\n')
         tty.expect("Number or text: ")
         tty.type("q\n")
         tty.expect("1 answered, 0 left")
         assert tty.end() == 0
     assert replies(fake_api) == [(run_id, {"answers": {"Which letter?": "s", "And?": "q"}})]
+
+
+def test_s_and_q_leave_a_question_without_options(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    questions = [{"question": "Why?"}, {"question": "And?", "options": [{"label": "A"}]}]
+    for _ in range(2):
+        fake_api.ask(fake_api.start(), type="question", questions=questions)
+    with answering(run_duvo_with_fake_api) as tty:
+        for key in ("s\n", "q\n"):
+            tty.expect("Answer: ")
+            tty.type(key)
+        tty.expect("0 answered, 2 left")
+        assert tty.end() == 0
+    assert replies(fake_api) == []
 
 
 def test_an_empty_line_in_the_inbox_keeps_the_answers_to_earlier_questions(

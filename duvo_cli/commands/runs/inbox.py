@@ -30,7 +30,8 @@ def register(parser: Parser) -> None:
     )
     parser.explain(
         "Shows the oldest request first. With --answer, s or an empty line skips a\n"
-        "request, and q or Ctrl-D leaves it and all that follow.",
+        "request, and q or Ctrl-D leaves it and all that follow; in quotation marks,\n"
+        '"s" and "q" are answers.',
         examples="""
 duvo runs inbox
 duvo runs inbox --answer --agent "Invoice approver"
