@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 
 import duvo
@@ -13,12 +14,32 @@ from ..output.times import duration
 
 
 class Tally:
-    """Replies that were sent, runs that still wait, and requests answered elsewhere first."""
+    """Replies that were sent, runs that still wait, and requests answered elsewhere first.
+
+    Attributes:
+        is_complete: whether all the runs that wait were met.
+    """
 
     def __init__(self) -> None:
         self.answered: list[duvo.Reply] = []
         self.left: list[duvo.Run] = []
         self.too_late = 0
+        self.is_complete = False
+
+    def meet(self, waiting: Iterable[duvo.Run]) -> Iterator[duvo.Run]:
+        """Give runs that wait, each of which is left unless it is recorded."""
+        for run in waiting:
+            self.left.append(run)
+            yield run
+        self.is_complete = True
+
+    def record(self, run: duvo.Run, reply: duvo.Reply | None) -> None:
+        """Record the reply to the run's request, or None if it was answered elsewhere first."""
+        self.left.remove(run)
+        if reply is None:
+            self.too_late += 1
+        else:
+            self.answered.append(reply)
 
     def document(self) -> dict[str, object]:
         """The replies and the waiting runs, as JSON."""
@@ -29,8 +50,9 @@ class Tally:
 
     def summary(self, verb: str, why_left: str = "") -> str:
         """The counts in one line; `verb` is a participle, such as `approved`."""
-        parts = [f"{len(self.answered)} {verb}", f"{len(self.left)} left"]
-        if self.left and why_left:
+        left = len(self.left) if self.is_complete else "the rest"
+        parts = [f"{len(self.answered)} {verb}", f"{left} left"]
+        if self.left and self.is_complete and why_left:
             parts[-1] += f" ({why_left})"
         if self.too_late:
             parts.append(f"{self.too_late} answered elsewhere")

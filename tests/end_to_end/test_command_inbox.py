@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 
 import pytest
@@ -100,15 +101,51 @@ def test_requests_of_the_inbox_can_be_answered_or_skipped(
 def test_the_inbox_ends_on_q_and_on_the_end_of_input(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    asking(fake_api, 2)
+    asking(fake_api, 3)
     for keys in ("q\n", "\x04"):
         with answering(run_duvo_with_fake_api) as tty:
             tty.expect(r"Approve\? \[y/n\] ")
             tty.type(keys)
-            tty.expect("0 answered")
+            tty.expect("0 answered, 3 left")
             assert tty.end() == 0
             assert "Approve?" not in tty.seen
     assert replies(fake_api) == []
+
+
+def test_the_inbox_as_json_has_all_that_q_leaves(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    runs = asking(fake_api, 4)
+    with answering(run_duvo_with_fake_api, "--jq", "[.left[].run.id]") as tty:
+        for keys in ("s\n", "y\n", "q\n"):
+            tty.expect(r"Approve\? \[y/n\] ")
+            tty.type(keys)
+        tty.expect(json.dumps([runs[0], *runs[2:]]).replace("[", r"\["))
+        tty.expect("1 answered, 3 left")
+        assert tty.end() == 0
+
+
+def test_ctrl_c_while_what_is_left_is_read_ends_the_inbox(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    # A run is read only once the request before it was answered or left.
+    runs = [asking(fake_api)[0] for _ in range(3)]
+    is_reading, is_over = threading.Event(), threading.Event()
+
+    def hold_the_last(seen: ReceivedRequest) -> None:
+        if seen.path.endswith(runs[2]):
+            is_reading.set()
+            is_over.wait(30)
+
+    with answering(run_duvo_with_fake_api) as tty:
+        tty.expect(r"Approve\? \[y/n\] ")
+        fake_api.before = hold_the_last
+        tty.type("q\n")
+        assert is_reading.wait(30)
+        tty.type("\x03")
+        tty.expect("0 answered, the rest left")
+        is_over.set()
+        assert tty.end() == 130
 
 
 def test_an_option_may_be_a_word_that_skips_and_free_text_may_be_one_in_quotation_marks(
@@ -203,13 +240,13 @@ def test_the_inbox_shows_requests_of_unknown_types(
 def test_ctrl_c_ends_the_inbox_with_a_summary(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
-    first, _ = asking(fake_api, 2)
+    first = asking(fake_api, 4)[0]
     with answering(run_duvo_with_fake_api) as tty:
         tty.expect(r"Approve\? \[y/n\] ")
         tty.type("y\n")
         tty.expect(r"Approve\? \[y/n\] ")
         tty.type("\x03")
-        tty.expect("1 answered, 0 left")
+        tty.expect("1 answered, 3 left")
         assert tty.end() == 130
         assert "Traceback" not in tty.seen
     assert replies(fake_api) == [(first, {"approved": True})]
@@ -291,5 +328,5 @@ def test_approvals_before_a_failure_are_reported(
     assert done.returncode == 1
     assert f"(run {runs[0]})" in done.stdout
     first, second = done.stderr.splitlines()
-    assert first == "duvo: 1 approved, 0 left"
+    assert first == "duvo: 1 approved, the rest left"
     assert "403" in second

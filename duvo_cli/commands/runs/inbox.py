@@ -71,11 +71,17 @@ def _answer(client: duvo.Client, args: Namespace) -> int:
     tally = inbox.Tally()
     prompt = Prompt(client, args, None, shows=True, can_leave=True)
     terminal.say("s or an empty line skips a request, q or Ctrl-D quits")
+    waiting = client.runs.inbox(args.agent, args.since, args.until)
     try:
-        for run in client.runs.inbox(args.agent, args.since, args.until):
+        for run in tally.meet(waiting):
             _ask_about(run, prompt, tally, args)
-    except typed.Quit:
+    except (typed.Quit, KeyboardInterrupt) as end:
         terminal.write_aside([""])
+        with StatusLine(lambda: "reading the requests that are left"):
+            for _ in tally.meet(waiting):
+                pass
+        if isinstance(end, KeyboardInterrupt):
+            raise
     finally:
         # Report the answers that were sent, however the loop ends.
         if args.json:
@@ -88,25 +94,18 @@ def _ask_about(run: duvo.Run, prompt: Prompt, tally: inbox.Tally, args: Namespac
     request = run.pending_request
     # The run was read before the previous prompts, which may have taken long.
     if request is None or not inbox.is_pending(run, request):
-        tally.too_late += 1
+        tally.record(run, None)
         return
     terminal.write_aside(["", inbox.heading(run, request, terminal.paint_for(sys.stderr))])
     if not inbox.can_be_answered(request):
         options.show(request, args)
-        tally.left.append(run)
         return
     try:
         choice = prompt(request)
-    except (typed.Skipped, typed.Quit) as end:
-        tally.left.append(run)
-        if isinstance(end, typed.Quit):
-            raise
+    except typed.Skipped:
         return
     # Without a deadline the prompt gives up only on requests answered elsewhere, and says so.
     reply = None if choice is None else inbox.send_reply(run, request, choice)
-    if reply is not None:
-        tally.answered.append(reply)
-        return
-    tally.too_late += 1
-    if choice is not None:
+    tally.record(run, reply)
+    if reply is None and choice is not None:
         terminal.say("the request was answered elsewhere")

@@ -88,7 +88,7 @@ def _check(args: Namespace) -> None:
 def _respond_to_all(client: duvo.Client, args: Namespace) -> int:
     tally = inbox.Tally()
     try:
-        for run in client.runs.inbox(args.agent):
+        for run in tally.meet(client.runs.inbox(args.agent)):
             _respond_if_approval(run, tally, args)
     except (duvo.DuvoError, KeyboardInterrupt):
         if tally.answered:
@@ -108,14 +108,10 @@ def _show_tally(tally: inbox.Tally, args: Namespace) -> None:
 def _respond_if_approval(run: duvo.Run, tally: inbox.Tally, args: Namespace) -> None:
     request = run.pending_request
     if request is None or request.type != "approval" or request.questions:
-        tally.left.append(run)
         return
     reply = inbox.send_reply(run, request, args.approve)
-    if reply is None:
-        tally.too_late += 1
-        return
-    tally.answered.append(reply)
-    if not args.json:
+    tally.record(run, reply)
+    if reply is not None and not args.json:
         terminal.write(f"{_line(reply, args)} (run {run.id})")
 
 
