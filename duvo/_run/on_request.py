@@ -55,6 +55,8 @@ class Responder:
             for text in answers:
                 if "=" not in text:
                     raise ConfigError(f"the standing answer {text!r} is not KEY=ANSWER")
+        if answers:
+            replies.check_standing(answers)
         self._on_request = on_request
         self._answers = answers
         self._warn = warn

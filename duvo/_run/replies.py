@@ -45,7 +45,8 @@ def body(
     if request.type != "question" and not request.questions:
         raise _unfit("this kind of request can be answered in the web app only", request)
     if not answers:
-        raise _unfit("it needs answers to its questions, not a decision", request)
+        instead = "" if approve is None else ", not a decision"
+        raise _unfit(f"it needs answers to its questions{instead}", request)
     given = match(request, answers)
     if given.unknown:
         raise _unfit(f"it has no question {given.unknown[0]!r}", request)
@@ -69,6 +70,18 @@ def _decision(approve: bool | None, request: HumanRequest) -> bool | None:
     if not is_decision(approve):
         raise _unfit(f"approve must be True or False, not {approve!r}", request)
     return bool(approve)
+
+
+def check_standing(answers: Answers) -> None:
+    """Refuse empty standing answers, as far as they show without their request."""
+    if hasattr(answers, "items"):
+        pairs = list(answers.items())
+    else:
+        texts = answers if isinstance(answers, (list, tuple)) else [answers]
+        pairs = [text.partition("=")[::2] for text in texts if isinstance(text, str)]
+    for key, answer in pairs:
+        if _is_empty(answer):
+            raise InvalidReply(f"the standing answer to {key!r} is empty")
 
 
 def standing(request: HumanRequest, answers: Answers | None) -> Given | None:
@@ -110,6 +123,12 @@ def match(request: HumanRequest, answers: Answers) -> Given:
     return given
 
 
+def _is_empty(answer: object) -> bool:
+    if isinstance(answer, str):
+        return not answer.strip()
+    return isinstance(answer, (list, tuple)) and not answer
+
+
 def how_to_answer(request: HumanRequest) -> str:
     """Return how to answer the request."""
     if request.questions:
@@ -132,11 +151,21 @@ def _pairs(
     answers: Answers, names: Mapping[str, Question], request: HumanRequest
 ) -> list[tuple[str, str]]:
     if hasattr(answers, "items"):
-        return [(str(key), _joined(text, str(key), request)) for key, text in answers.items()]
-    texts = [answers] if isinstance(answers, str) else answers
-    if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
-        raise _unfit(f"{answers!r} are not answers: give them by key, or as KEY=ANSWER", request)
-    return [_split(text, names, request) for text in texts]
+        pairs = [
+            (str(key), choice)
+            for key, text in answers.items()
+            for choice in _choices(text, str(key), request)
+        ]
+    else:
+        texts = [answers] if isinstance(answers, str) else answers
+        if not isinstance(texts, (list, tuple)) or not all(isinstance(text, str) for text in texts):
+            why = f"{answers!r} are not answers: give them by key, or as KEY=ANSWER"
+            raise _unfit(why, request)
+        pairs = [_split(text, names, request) for text in texts]
+    for key, choice in pairs:
+        if _is_empty(choice):
+            raise _unfit(f"the answer to {key!r} is empty", request)
+    return pairs
 
 
 def _split(text: str, names: Mapping[str, Question], request: HumanRequest) -> tuple[str, str]:
@@ -151,12 +180,13 @@ def _split(text: str, names: Mapping[str, Question], request: HumanRequest) -> t
     return key, value
 
 
-def _joined(text: AnswerText, key: str, request: HumanRequest) -> str:
+def _choices(text: AnswerText, key: str, request: HumanRequest) -> Sequence[str]:
     if isinstance(text, str):
-        return text
+        return [text]
     if not isinstance(text, (list, tuple)) or not all(isinstance(choice, str) for choice in text):
         raise _unfit(f"the answer to {key!r} is {text!r}, which is not text", request)
-    return ",".join(text)
+    # Choosing nothing is an empty answer.
+    return text or [""]
 
 
 def _unfit(why: str, request: HumanRequest) -> InvalidReply:

@@ -91,7 +91,7 @@ def test_on_request_must_return_a_bool_for_an_approval(
     [
         {"centre": "A", "2": "yes"},
         {"Which cost centre?": "A", "Is a=b true?": "yes"},
-        {"1": ["A"], "2": "yes"},
+        {"1": ["A"], "2": ["yes"]},
         ["centre=A", "Is a=b true?=yes"],
         ["1=A", "2=yes"],
     ],
@@ -137,6 +137,7 @@ def test_answers_to_one_question_are_joined_where_several_may_be_chosen(
         ["centre=A", "2=yes", "2=no"],
         ["centre=A", "Is a=b true?=yes", "2=no"],
         {"centre": "A", "2": "yes", "Is a=b true?": "no"},
+        {"centre": "A", "2": ["yes", "no"]},
     ],
 )
 def test_two_answers_to_a_question_that_takes_one_are_refused(
@@ -147,7 +148,52 @@ def test_two_answers_to_a_question_that_takes_one_are_refused(
     why = "the question '2' takes one answer, but 'yes' and 'no' are given"
     with pytest.raises(duvo.InvalidReply, match=why):
         client.runs.run(run_id).respond(answers=answers)
+    with pytest.raises(duvo.InvalidReply, match=why):
+        client.runs.run(run_id).wait(on_request=lambda request: answers)
     assert replied(fake_api) == []
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"centre": "A", "2": ""},
+        {"centre": "A", "2": " \n"},
+        {"centre": "A", "2": []},
+        {"centre": "A", "2": [""]},
+        ["centre=A", "2="],
+    ],
+)
+def test_empty_answers_are_refused(fake_api: FakeAPI, client: duvo.Client, answers: Any) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id, **QUESTIONS)
+    run = client.runs.run(run_id)
+    with pytest.raises(duvo.InvalidReply, match="the answer to '2' is empty"):
+        run.respond(answers=answers)
+    with pytest.raises(duvo.InvalidReply, match="the answer to '2' is empty"):
+        run.wait(on_request=lambda request: answers)
+    with pytest.raises(duvo.InvalidReply, match="answer to '2' is empty"):
+        run.wait(answers=answers, timeout=1)
+    assert replied(fake_api) == []
+
+
+@pytest.mark.parametrize("chosen", [[], ["A", ""], ""])
+def test_an_empty_choice_where_several_may_be_chosen_is_refused(
+    fake_api: FakeAPI, client: duvo.Client, chosen: Any
+) -> None:
+    run_id = fake_api.start()
+    fake_api.ask(run_id, **QUESTIONS)
+    with pytest.raises(duvo.InvalidReply, match="the answer to 'centre' is empty"):
+        client.runs.run(run_id).respond(answers={"centre": chosen, "2": "no"})
+    assert replied(fake_api) == []
+
+
+@pytest.mark.parametrize("answers", [{"1": ""}, {"1": []}, ["1="], "1= "])
+def test_empty_standing_answers_are_refused_before_a_run_is_started(
+    fake_api: FakeAPI, client: duvo.Client, answers: Any
+) -> None:
+    with pytest.raises(duvo.InvalidReply, match="the standing answer to '1' is empty"):
+        client.runs.ask("Invoice approver", answers=answers, timeout=1)
+    assert fake_api.requests == []
 
 
 def test_the_id_of_a_question_is_its_key(fake_api: FakeAPI, client: duvo.Client) -> None:
@@ -167,7 +213,9 @@ def test_the_id_of_a_question_is_its_key(fake_api: FakeAPI, client: duvo.Client)
         ({}, {}, "approve or deny"),
         ({}, {"approve": True, "answers": {"x": "y"}}, "not both"),
         ({}, {"approve": True, "request_id": "another"}, "no pending request another"),
-        (QUESTIONS, {"approve": True}, "answers to its questions"),
+        (QUESTIONS, {"approve": True}, "answers to its questions, not a decision"),
+        (QUESTIONS, {}, "answers to its questions;"),
+        (QUESTIONS, {"answers": {}}, "answers to its questions;"),
         (QUESTIONS, {"answers": {"centre": "A", "colour": "red"}}, "no question 'colour'"),
         (QUESTIONS, {"answers": {"centre": "A"}}, "'2' has no answer"),
         (QUESTIONS, {"answers": ["centre"]}, "not KEY=ANSWER"),

@@ -297,13 +297,18 @@ def test_standing_answers_that_were_used_are_not_warned_of_at_the_next_request(
 
 
 @pytest.mark.parametrize("choice", [None, "leave", "approve", lambda request: {"centre": "A"}])
+@pytest.mark.parametrize("answers", [["centre=A", "1=B"], {"centre": ["A", "B"]}])
 def test_standing_answers_that_contradict_each_other_leave_a_request_open(
-    fake_api: FakeAPI, client: duvo.Client, caplog: pytest.LogCaptureFixture, choice: Any
+    fake_api: FakeAPI,
+    client: duvo.Client,
+    caplog: pytest.LogCaptureFixture,
+    choice: Any,
+    answers: Any,
 ) -> None:
     run_id = fake_api.start()
     fake_api.ask(run_id, **QUESTION)
     with pytest.raises(duvo.HumanRequestPending, match="contradict each other: the question"):
-        client.runs.run(run_id).wait(on_request=choice, answers=["centre=A", "1=B"])
+        client.runs.run(run_id).wait(on_request=choice, answers=answers)
     assert not [one for one in fake_api.requests if one.method == "POST"]
     why = "the question 'centre' takes one answer, but 'A' and 'B' are given"
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
