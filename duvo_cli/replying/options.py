@@ -51,6 +51,9 @@ def key_and_text(argument: str) -> str:
         raise argparse.ArgumentTypeError(f"{argument!r} is not KEY=TEXT")
     key, _, answer = argument.partition("=")
     read = text.text_of(answer)
+    if not read.strip():
+        why = "is the variable set?" if read == answer else f"{answer} has no text"
+        raise argparse.ArgumentTypeError(f"the answer to {key!r} is empty: {why}")
     return argument if read == answer else f"{key}={read.removesuffix(chr(10))}"
 
 

@@ -69,10 +69,23 @@ def test_an_option_can_be_given_by_label_or_by_number(text, label):
 
 @pytest.mark.parametrize(
     ("text", "labels"),
-    [("1", "x"), ("1, 2", "x,y, z"), ("y, z", "y, z"), ("x,1", "x,x"), ("w, 2", "w,y, z")],
+    [
+        ("1", "x"),
+        ("1, 2", "x,y, z"),
+        ("y, z", "y, z"),
+        ("x,1", "x,x"),
+        ("w, 2", "w,y, z"),
+        ("1,", "x"),
+    ],
 )
 def test_several_options_are_separated_by_commas(text, labels):
     assert typed.answers_to(PARTS)(text) == labels
+
+
+@pytest.mark.parametrize("text", ["", ",", " , "])
+def test_commas_alone_are_not_several_options(text):
+    with pytest.raises(typed.NotUnderstood, match="type an answer"):
+        typed.answers_to(PARTS)(text)
 
 
 @pytest.mark.parametrize(("text", "answer"), [("C", "C"), ("-1", "-1"), ("²", "²"), ('"3"', "3")])

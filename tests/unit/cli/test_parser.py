@@ -300,6 +300,20 @@ def test_a_setting_that_is_empty_is_a_usage_error(line):
         parser.parser_of(command).parse(arguments)
 
 
+@pytest.mark.parametrize("command", ["runs respond R", "runs start --agent A --wait"])
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [("1=", "is the variable"), ("1= ", "is the"), ("1=@FILE", "no text")],
+)
+def test_an_answer_that_is_empty_is_a_usage_error(command, answer, why, tmp_path):
+    file = tmp_path / "empty.txt"
+    file.write_text("\n")
+    name, _, arguments = registry.find([*command.split(), "--answer"])
+    answer = answer.replace("FILE", str(file))
+    with pytest.raises(UsageError, match=f"--answer: the answer to '1' is empty: .*{why}"):
+        parser.parser_of(name).parse([*arguments, answer])
+
+
 @pytest.mark.parametrize(
     ("line", "name"),
     [
