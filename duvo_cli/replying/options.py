@@ -62,9 +62,11 @@ def check_options(args: argparse.Namespace, command: str, *, waits: bool = True)
 
     Without `--on-request`, a command that waits in a terminal asks there.
     """
-    if not waits and (args.on_request or args.answer):
-        name = "--on-request" if args.on_request else "--answer"
-        raise UsageError(f"{name} goes with waiting or following", command)
+    if not waits:
+        for name in ("on_request", "answer", "exit_status"):
+            if getattr(args, name):
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} goes with waiting or following", command)
     if args.on_request == "ask":
         from .prompt import check_terminal
 

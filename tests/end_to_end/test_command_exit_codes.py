@@ -119,6 +119,17 @@ def test_an_id_that_cannot_be_a_segment_of_a_path_is_refused_and_nothing_is_sent
     assert (done.returncode, done.stderr, fake_api.requests) == (1, f"{line}\n", [])
 
 
+@pytest.mark.parametrize("command", ["runs start --agent A -q", "runs messages 12345678"])
+@pytest.mark.parametrize("option", ["--exit-status", "--on-request=deny", "--answer=1=a"])
+def test_an_option_of_waiting_is_refused_where_nothing_waits(
+    command: str, option: str, fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    done = run_duvo_with_fake_api(*command.split(), option)
+    name = option.partition("=")[0]
+    assert done.stderr.startswith(f"duvo: {name} goes with waiting or following; see `duvo runs ")
+    assert (done.returncode, fake_api.requests) == (1, [])
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "advice"),
     [
