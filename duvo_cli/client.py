@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import duvo
 
-from .errors import ERROR, CommandFailed, worst
+from .errors import ERROR, NOT_FOUND, CommandFailed, worst
 from .output import logs, terminal
 
 USER_AGENT = f"duvo-cli/{duvo.__version__}"
@@ -33,7 +33,8 @@ def each_run(
 ) -> int:
     """Call a function for each of `args.run_ids` and return the exit code of them all.
 
-    The error of a single run is raised; those of several are reported, and count as 1.
+    The error of a single run is raised; those of several are reported, and count as 1,
+    or 3 if all are runs that were not found.
     """
     run_ids = list(dict.fromkeys(args.run_ids))
     if len(run_ids) == 1:
@@ -44,5 +45,5 @@ def each_run(
             codes.append(do(client, client.runs.find(run_id), args))
         except (duvo.NotFound, duvo.AmbiguousRun, duvo.Conflict, CommandFailed) as error:
             terminal.say(str(error))
-            codes.append(ERROR)
+            codes.append(NOT_FOUND if isinstance(error, duvo.NotFound) else ERROR)
     return worst(codes)

@@ -29,7 +29,7 @@ EXIT_CODES = (
 def worst(codes: Iterable[int]) -> int:
     """The exit code for several runs: the first in this order that applies to any of them."""
     found = set(codes)
-    order = (RUN_FAILED, ERROR, REQUEST_PENDING, RUN_STOPPED)
+    order = (RUN_FAILED, ERROR, REQUEST_PENDING, RUN_STOPPED, NOT_FOUND)
     return next((code for code in order if code in found), 0)
 
 

@@ -97,11 +97,22 @@ def test_of_several_runs_those_that_can_be_shown_are(
     run_id = fake_api.start("completed")
     nobody = "33333333-3333-4333-8333-333333333333"
     shown = run_duvo_with_fake_api("runs", "get", nobody, run_id)
-    assert shown.returncode == 1
+    assert shown.returncode == 3
     assert run_id in shown.stdout
     (line,) = shown.stderr.splitlines()
     assert nobody in line
-    assert run_duvo_with_fake_api("runs", "get", nobody).returncode == 3
+
+
+def test_the_exit_code_is_3_if_all_that_failed_was_not_found(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    one = fake_api.start("completed", run_id="aaaa1111-3333-4333-8333-333333333333")
+    fake_api.start("completed", run_id="aaaa2222-3333-4333-8333-333333333333")
+    nobody, ambiguous = "33333333-3333-4333-8333-333333333333", "aaaa"
+    codes = {(nobody,): 3, (nobody, one): 3, (nobody, ambiguous): 1, (ambiguous, one): 1}
+    for run_ids, code in codes.items():
+        assert run_duvo_with_fake_api("runs", "get", *run_ids).returncode == code
+    assert run_duvo_with_fake_api("runs", "stop", nobody, one).returncode == 3
 
 
 @pytest.mark.long

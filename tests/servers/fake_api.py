@@ -239,6 +239,8 @@ class FakeAPI:
         }
 
     def _stop(self, seen: ReceivedRequest, run_id: str) -> tuple[int, Any]:
+        if run_id not in self.runs:
+            return 404, {"error": "not_found"}
         if self.runs[run_id]["status"] in ("completed", "failed", "interrupted"):
             return 200, {"success": False, "message": "not running"}
         self.end(run_id, "interrupted")
