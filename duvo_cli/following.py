@@ -6,7 +6,7 @@ import signal
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import duvo
 
@@ -114,6 +114,9 @@ def wait_for_all(
                 del left[run.id]
                 codes.append(run_end.exit_code(run))
                 if args.json:
+                    # A list has other fields of a run than a wait for one run prints.
+                    with suppress(duvo.DuvoError, CommandFailed), ends_at(deadline, ""):
+                        run.refresh()
                     json.print_line(run_end.document(run))
                     continue
                 run_end.say_end(run)

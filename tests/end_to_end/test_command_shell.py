@@ -115,6 +115,17 @@ def test_the_exit_code_is_3_if_all_that_failed_was_not_found(
     assert run_duvo_with_fake_api("runs", "stop", nobody, one).returncode == 3
 
 
+def test_wait_as_json_prints_the_same_of_a_run_alone_and_among_several(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    one = fake_api.start("completed", sandbox_id="44444444-4444-4444-8444-444444444444")
+    other = fake_api.start("completed")
+    alone = run_duvo_with_fake_api("runs", "wait", one, "--json")
+    several = run_duvo_with_fake_api("runs", "wait", other, one, "--json")
+    documents = [json.loads(line) for line in several.stdout.splitlines()]
+    assert json.loads(alone.stdout) in documents
+
+
 @pytest.mark.long
 def test_a_wait_for_several_runs_that_is_over_names_those_that_are_left(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
