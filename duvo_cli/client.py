@@ -36,7 +36,7 @@ def each_run(
     The error of a single run is raised; those of several are reported, and count as 1,
     or 3 if all are runs that were not found.
     """
-    run_ids = list(dict.fromkeys(args.run_ids))
+    run_ids = list({run_id.casefold(): run_id for run_id in args.run_ids}.values())
     if len(run_ids) == 1:
         return do(client, client.runs.find(run_ids[0]), args)
     codes = []

@@ -126,7 +126,7 @@ def respond(
         raise _errors.InvalidReply(
             f"run {state.id} has no pending request (it is {state.status}); nothing was sent"
         )
-    if request_id is not None and request_id != request.id:
+    if request_id is not None and request_id.casefold() != request.id.casefold():
         raise _errors.InvalidReply(
             f"run {state.id} has no pending request {request_id}; it has {request.id}: "
             f"{replies.describe(request)}; nothing was sent",

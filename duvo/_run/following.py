@@ -128,8 +128,8 @@ class MessageReader:
             asked_at = after.timestamp if after.type == "human_request" else None
         yield from poll(self.poller, self._state)
         request = self._state.pending_request
-        if request is not None and request.id == message_id:
-            asked_at = request.created_at
+        if request is not None and request.id.casefold() == message_id.casefold():
+            message_id, asked_at = request.id, request.created_at
         if asked_at is not None:
             self.conversation.given_requests.add(message_id)
         if not (yield from self._search_back(message_id, asked_at)):
@@ -150,7 +150,7 @@ class MessageReader:
                 # A human request has no offset, only a time.
                 moment = wire.moment(message) if asked_at is not None else None
                 earlier = asked_at is not None and moment is not None and moment <= asked_at
-                if message["id"] == message_id or earlier:
+                if message["id"].casefold() == message_id.casefold() or earlier:
                     conversation.cursor.place_after(message["id"], begin + index)
                     return True
             end = begin

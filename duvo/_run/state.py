@@ -62,7 +62,8 @@ class RunState:
         listed: bool = False,
         started_here_at: float | None = None,
     ):
-        self.id = checked_id(run_id, "run")
+        # As servers send it, even if the user gave it in capitals.
+        self.id = run_id.lower() if paths.is_id(checked_id(run_id, "run")) else run_id
         self.listed = listed
         self.started_here_at = started_here_at
         self.resumed: Resumed | None = None

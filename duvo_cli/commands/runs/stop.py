@@ -49,7 +49,7 @@ def _stop(client: duvo.Client, handle: duvo.Run, args: Namespace) -> int:
 
 def _confirmed(client: duvo.Client, args: Namespace) -> bool:
     """Ask once for all runs; a single run that has ended needs no confirmation."""
-    run_ids = set(args.run_ids)
+    run_ids = {run_id.casefold() for run_id in args.run_ids}
     if len(run_ids) > 1:
         text = f"{len(run_ids)} runs"
     else:

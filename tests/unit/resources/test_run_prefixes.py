@@ -16,6 +16,14 @@ def test_a_run_is_found_by_the_first_characters_of_its_id(
     assert client.runs.find(run_id[:8].upper()).refresh().id == run_id
 
 
+def test_an_id_in_capitals_is_the_same_run(fake_api: FakeAPI, client: duvo.Client) -> None:
+    run_id = fake_api.start()
+    capitals = client.runs.run(run_id.upper())
+    assert {capitals, client.runs.find(run_id.upper()), client.runs.get(run_id)} == {capitals}
+    assert capitals.refresh().id == run_id
+    assert run_id in repr(capitals)
+
+
 def test_a_whole_id_is_not_looked_up(fake_api: FakeAPI, client: duvo.Client) -> None:
     run_id = "33333333-3333-4333-8333-333333333333"
     assert client.runs.find(run_id).id == run_id

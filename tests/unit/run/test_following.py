@@ -255,7 +255,7 @@ def test_an_outage_beyond_the_limit_raises_the_last_error(
     assert 300 < clock.time - began < 320
 
 
-@pytest.mark.parametrize("given", ["message", "id"])
+@pytest.mark.parametrize("given", ["message", "id", "id in capitals"])
 def test_after_resumes_behind_a_message(fake_api: FakeAPI, client: duvo.Client, given: str) -> None:
     run_id = fake_api.start()
     for number in range(130):
@@ -263,8 +263,18 @@ def test_after_resumes_behind_a_message(fake_api: FakeAPI, client: duvo.Client, 
     fake_api.end(run_id)
     run = client.runs.run(run_id)
     seventh = list(run.messages(limit=8))[7]
-    got = contents(run.messages(follow=True, after=seventh if given == "message" else seventh.id))
+    ids = {"id": seventh.id, "id in capitals": seventh.id.upper()}
+    got = contents(run.messages(follow=True, after=ids.get(given, seventh)))
     assert got == [str(n) for n in range(8, 130)]
+
+
+def test_after_resumes_behind_a_pending_request_whose_id_is_in_capitals(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    run_id = fake_api.start()
+    fake_api.say(run_id, "one")
+    request_id = fake_api.ask(run_id)
+    assert contents(client.runs.run(run_id).messages(after=request_id.upper())) == []
 
 
 def test_the_message_of_after_is_searched_from_the_end(

@@ -34,7 +34,7 @@ def test_respond_sends_the_decision_on_an_approval(
 ) -> None:
     run_id = fake_api.start()
     request_id = fake_api.ask(run_id)
-    reply = client.runs.run(run_id).respond(approve=approve, request_id=request_id)
+    reply = client.runs.run(run_id).respond(approve=approve, request_id=request_id.upper())
     assert reply.id == request_id
     assert replied(fake_api) == [{"approved": approve}]
 
