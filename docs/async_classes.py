@@ -25,7 +25,7 @@ TARGET = ROOT / "duvo" / "_async"
 CLASSES = {
     "_client": ["Client"],
     "_resources/agents": ["Agents", "AgentList"],
-    "_resources/iterators": ["Watch", "Completed", "distinct_runs"],
+    "_resources/iterators": ["Watch", "Completed", "distinct_runs", "given_runs"],
     "_resources/messages": ["Messages"],
     "_resources/results": ["Results", "_results"],
     "_resources/run": ["Run", "state_of"],

@@ -89,14 +89,20 @@ class AsyncCompleted(AsyncClosableIterator[AsyncRun]):
 
 def distinct_runs(driver: AsyncDriver, runs: Iterable[AsyncRun | str]) -> dict[str, AsyncRun]:
     """Return runs, given as objects or ids, each once, by id in lower case."""
+    return {run.id.casefold(): run for run in given_runs(driver, runs)}
+
+
+def given_runs(driver: AsyncDriver, runs: Iterable[AsyncRun | str]) -> list[AsyncRun]:
+    """Return runs, given as objects or ids; of a run that is given twice, the same object."""
     if isinstance(runs, (str, AsyncRun)):
         raise _errors.ConfigError("give a list of runs or run ids, not a single run")
     if not hasattr(runs, "__iter__"):
         raise _errors.ConfigError(f"give a list of runs or run ids, not {runs!r:.80}")
     found: dict[str, AsyncRun] = {}
+    given = []
     for run in runs:
         if not isinstance(run, (str, AsyncRun)):
             raise _errors.ConfigError(f"{run!r} is not a run; give runs or run ids")
         handle = run if isinstance(run, AsyncRun) else AsyncRun(driver, RunState(run))
-        found.setdefault(handle.id.casefold(), handle)
-    return found
+        given.append(found.setdefault(handle.id.casefold(), handle))
+    return given

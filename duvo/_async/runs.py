@@ -281,7 +281,7 @@ class AsyncRuns:
         """Wait until all runs have ended, and return them in the order given.
 
         Args:
-            runs: runs, or their ids.
+            runs: runs, or their ids; duplicates are returned as often as given.
             timeout: seconds in all; None waits for as long as it takes, 0 looks once.
             on_request, answers: as in `AsyncRun.wait`, for each run.
             check: once all have ended, raise an error if a run did not complete.
@@ -294,9 +294,9 @@ class AsyncRuns:
             DuvoError: a run cannot be read.
         """
         from .._run import waiting
-        from .iterators import distinct_runs
+        from .iterators import given_runs
 
-        waited = builtins.list(distinct_runs(self._driver, runs).values())
+        waited = given_runs(self._driver, runs)
         async for _ in self.as_completed(
             waited, timeout=timeout, on_request=on_request, answers=answers
         ):

@@ -93,14 +93,20 @@ def count_of_runs(count: int) -> str:
 
 def distinct_runs(driver: Driver, runs: Iterable[Run | str]) -> dict[str, Run]:
     """Return runs, given as objects or ids, each once, by id in lower case."""
+    return {run.id.casefold(): run for run in given_runs(driver, runs)}
+
+
+def given_runs(driver: Driver, runs: Iterable[Run | str]) -> list[Run]:
+    """Return runs, given as objects or ids; of a run that is given twice, the same object."""
     if isinstance(runs, (str, Run)):
         raise _errors.ConfigError("give a list of runs or run ids, not a single run")
     if not hasattr(runs, "__iter__"):
         raise _errors.ConfigError(f"give a list of runs or run ids, not {runs!r:.80}")
     found: dict[str, Run] = {}
+    given = []
     for run in runs:
         if not isinstance(run, (str, Run)):
             raise _errors.ConfigError(f"{run!r} is not a run; give runs or run ids")
         handle = run if isinstance(run, Run) else Run(driver, RunState(run))
-        found.setdefault(handle.id.casefold(), handle)
-    return found
+        given.append(found.setdefault(handle.id.casefold(), handle))
+    return given

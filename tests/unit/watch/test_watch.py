@@ -484,6 +484,16 @@ def test_wait_all_keeps_the_order_and_checks_at_the_end(
         client.runs.wait_all(runs, check=True)
 
 
+def test_wait_all_returns_a_run_for_each_that_is_given(
+    fake_api: FakeAPI, client: duvo.Client
+) -> None:
+    one, other = fake_api.start("completed"), fake_api.start("completed")
+    waited = client.runs.wait_all([one, client.runs.run(other), one.upper(), one], check=True)
+    assert [run.id for run in waited] == [one, other, one, one]
+    assert [run.answer for run in waited] == [None] * 4
+    assert fake_api.count("GET", f"/{one}/messages") == 1
+
+
 def test_wait_all_ends_at_its_timeout(
     fake_api: FakeAPI, client: duvo.Client, clock: StoppedClock
 ) -> None:
