@@ -117,5 +117,5 @@ def _document(result: duvo.Result) -> dict[str, Any]:
         "key": result.key,
         "input": result.input,
         "run": result.run.to_dict()["run"],
-        "answer": run_end.if_known(result.run, "answer"),
+        **{name: run_end.if_known(result.run, name) for name in ("answer", "failure")},
     }

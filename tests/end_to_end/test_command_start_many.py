@@ -81,7 +81,9 @@ def test_each_row_gets_one_run_and_one_result(
     done = batch("--on-request", "approve", "--key", "number")
     assert done.returncode == 0, done.stderr
     lines = sorted(lines_of(done.stdout), key=lambda result: result["index"])
-    assert [list(result) for result in lines] == [["index", "key", "input", "run", "answer"]] * 3
+    names = ["index", "key", "input", "run", "answer", "failure"]
+    assert [list(result) for result in lines] == [names] * 3
+    assert {result["failure"] for result in lines} == {None}
     assert [result["key"] for result in lines] == ["INV-0", "INV-1", "INV-2"]
     assert [result["index"] for result in lines] == [0, 1, 2]
     assert lines[1]["input"] == {"number": "INV-1", "supplier": batch.supplier}
@@ -387,6 +389,8 @@ def test_the_exit_code_and_the_summary_reflect_the_outcome(
     assert done.returncode == code, done.stderr
     assert f"{outcome}  2" in done.stderr.splitlines()
     assert bool(code) == ("INV-1" in done.stderr)
+    for result in lines_of(done.stdout):
+        assert bool(result["failure"]) == (outcome == "failed")
 
 
 def test_a_row_refused_by_the_server_is_reported_and_the_others_finish(

@@ -106,9 +106,9 @@ generate | duvo runs start-many --agent "$AGENT_ID" --input - --journal tonight.
 """,
         notes="A CSV has the input's columns, then status, answer, failure and run_id. It is\n"
         "written whole at the end, at Ctrl-C and at a failure.\n"
-        'A line of JSON is {"index": …, "key": …, "input": …, "run": …, "answer": …}. It\n'
-        "is written once: to a .jsonl unless that file already has it, to stdout unless\n"
-        "an earlier command with the same journal has written it.",
+        'A line of JSON is {"index": …, "key": …, "input": …, "run": …, "answer": …,\n'
+        '"failure": …}. It is written once: to a .jsonl unless that file already has it,\n'
+        "to stdout unless an earlier command with the same journal has written it.",
     )
 
 
