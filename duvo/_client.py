@@ -128,7 +128,7 @@ class Client:
             path: the path, such as `/v2/teams`; `{teamId}` is replaced by the
                 client's team.
             params: the query.
-            body: any JSON value; None for no body.
+            body: any JSON value, or JSON as bytes, sent unchanged; None for no body.
 
         Raises:
             DuvoError: the request failed.

@@ -104,14 +104,14 @@ def _printing_refusals() -> Iterator[None]:
         raise
 
 
-def _body(args: Namespace, *, reads: bool) -> object:
+def _body(args: Namespace, *, reads: bool) -> bytes | None:
     if args.input is None:
         return fields.document(args.fields) if args.fields and not reads else None
     if reads:
         raise UsageError("--input does not go with GET and HEAD", "api")
     data = text.stdin().read() if args.input == "-" else text.read_file(args.input)
     try:
-        return fields.json_of(data)
+        return fields.checked_json(data)
     except ValueError as error:
         source = "stdin" if args.input == "-" else args.input
         raise CommandFailed(f"{source} is not JSON: {error}") from None

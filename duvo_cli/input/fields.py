@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
-from math import isfinite
 
 from . import text
 
@@ -46,26 +45,39 @@ def check(fields: Sequence[tuple[str, object]]) -> None:
         given[name] = key
 
 
-def document(fields: Sequence[tuple[str, object]]) -> dict[str, object]:
+def document(fields: Sequence[tuple[str, object]]) -> bytes:
     """The fields as a JSON object; `KEY[]` collects an array."""
+    from duvo._tables import numbers
+
     data: dict[str, Any] = {}
     for key, value in fields:
         if key.endswith("[]"):
             data.setdefault(key[:-2], []).append(value)
         else:
             data[key] = value
-    return data
+    return numbers.as_json(data).encode()
 
 
 def query(fields: Sequence[tuple[str, object]]) -> list[tuple[str, str]]:
     """The fields as a query; arrays repeat their key."""
+    from duvo._tables import numbers
+
     return [
-        (key.removesuffix("[]"), value if isinstance(value, str) else json.dumps(value))
+        (
+            key.removesuffix("[]"),
+            value if isinstance(value, str) else numbers.as_json(value, ensure_ascii=True),
+        )
         for key, value in fields
     ]
 
 
-def json_of(data: bytes) -> object:
+def checked_json(data: bytes) -> bytes:
+    """JSON as UTF-8, otherwise unchanged; raises as `_json_of` does."""
+    _json_of(data)
+    return data.decode(json.detect_encoding(data)).encode()
+
+
+def _json_of(data: bytes) -> object:
     """Parse JSON; any failure is a ValueError, also a field that is given twice."""
     from duvo._tables import numbers
 
@@ -77,12 +89,11 @@ def json_of(data: bytes) -> object:
 
 def _number(word: str) -> object:
     try:
-        value = json.loads(word)
+        value = _json_of(word.encode())
     except ValueError:
         return word
-    # Python also parses "NaN" and "1e999", which JSON does not have.
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value if is_number and isfinite(value) else word
+    return value if is_number else word
 
 
 def _split(argument: str) -> tuple[str, str]:
@@ -94,6 +105,6 @@ def _split(argument: str) -> tuple[str, str]:
 
 def _json(data: bytes, source: str) -> object:
     try:
-        return json_of(data)
+        return _json_of(data)
     except ValueError as error:
         raise ArgumentTypeError(f"{source} is not JSON: {error}") from None

@@ -370,6 +370,31 @@ def test_api_makes_query_and_body_from_fields(
     assert put.query == {"q": "1"}
 
 
+@pytest.mark.parametrize(
+    "body", ['{"amount": 12345678901234567.89,\n "rate": 0.10}', "null", "1E2"]
+)
+def test_api_sends_its_input_as_it_is(
+    body: str, fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    fake_api.before = lambda seen: (200, {})
+    run_duvo_with_fake_api("api", "POST", "/v2/x", "--input", "-", input=body)
+    (seen,) = fake_api.requests
+    assert seen.body.decode() == body
+    assert seen.headers["content-type"] == "application/json"
+
+
+def test_numbers_of_api_fields_keep_their_digits(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    fake_api.before = lambda seen: (200, {})
+    words = ("-F", "a=12345678901234567.89", "-F", "b=0.10", "-F", "c=-")
+    run_duvo_with_fake_api("api", "POST", "/v2/x", *words, input="[1.0, 2.50]")
+    run_duvo_with_fake_api("api", "GET", "/v2/x", *words, input="[1.0, 2.50]")
+    posted, got = fake_api.requests
+    assert posted.body.decode() == '{"a": 12345678901234567.89, "b": 0.10, "c": [1.0, 2.50]}'
+    assert got.query == {"a": "12345678901234567.89", "b": "0.10", "c": "[1.0, 2.50]"}
+
+
 @pytest.mark.parametrize("count", [0, 1, 120])
 def test_api_joins_pages_into_one_document(
     count: int, fake_api: FakeAPI, run_duvo_with_fake_api: Command
