@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 import duvo
 
 from . import reader
-from .errors import REQUEST_PENDING, TIMED_OUT, CommandFailed, Interrupted, worst
+from .detaching import detached
+from .errors import REQUEST_PENDING, TIMED_OUT, CommandFailed, worst
 from .output import json, run_end
 from .output.command_line import command_line
 from .replying import options
@@ -133,7 +134,7 @@ def wait_for_all(
         raise _unfinished(error.run, error, args, shown=False) from None
     except KeyboardInterrupt:
         again = command_line(args, "runs", "wait", *left)
-        raise Interrupted("detached; the runs continue; wait again with:", [again]) from None
+        raise detached(args, "the runs", "wait again with:", [again], many=True) from None
     return worst(codes)
 
 
@@ -236,5 +237,5 @@ def _detachable(run: duvo.Run, args: Namespace, begin: Sequence[str] = ()) -> It
         with _showing_status(describe):
             yield
     except KeyboardInterrupt:
-        text = f"detached; run {run.id} continues; to follow or stop it:"
-        raise Interrupted(text, _next_steps(run, args, begin)) from None
+        steps = _next_steps(run, args, begin)
+        raise detached(args, f"run {run.id}", "to follow or stop it:", steps) from None

@@ -15,7 +15,7 @@ from duvo._tables.table import Table
 
 from .. import reader
 from ..client import client_of
-from ..errors import Interrupted
+from ..detaching import detached
 from ..output import logs, run_end, terminal
 from ..output.command_line import command_line
 from ..output.live import StatusLine
@@ -76,7 +76,9 @@ def run(
                 raise
             output.complete(results)
         except KeyboardInterrupt:
-            raise Interrupted(f"detached; {_next_steps(results, journal)}") from None
+            count = _unfinished(results)
+            runs = "1 run" if count == 1 else f"{count} runs"
+            raise detached(args, runs, _picks_up(journal), many=count != 1) from None
         except (duvo.DuvoError, OSError) as error:
             _show(summary)
             if isinstance(error, OSError):
@@ -157,7 +159,14 @@ def _ended(results: duvo.Results) -> str:
 
 
 def _next_steps(results: duvo.Results, journal: Path) -> str:
-    progress = results.progress
-    unfinished = progress.running + progress.waiting
-    runs = "1 run continues" if unfinished == 1 else f"{unfinished} runs continue"
-    return f"{runs}; the same command picks up from {journal}"
+    count = _unfinished(results)
+    runs = "1 run continues" if count == 1 else f"{count} runs continue"
+    return f"{runs}; {_picks_up(journal)}"
+
+
+def _unfinished(results: duvo.Results) -> int:
+    return results.progress.running + results.progress.waiting
+
+
+def _picks_up(journal: Path) -> str:
+    return f"the same command picks up from {journal}"

@@ -13,6 +13,7 @@ from pathlib import Path
 import duvo
 from duvo import local
 
+from ..detaching import ENGINE, KEPT, TEMPORARY
 from ..engine import log, reloading
 from ..engine.server import default_database, port, say_stopping, serving, show
 from ..engine.signals import Signals
@@ -97,6 +98,7 @@ def _run_program(args: Namespace, program: list[str]) -> int:
                 "DUVO_API_KEY": server.api_key,
                 "DUVO_API_BASE_URL": server.base_url,
                 "DUVO_TEAM_ID": server.team_id,
+                ENGINE: KEPT if args.database else TEMPORARY,
             }
             code = programs.run(program, settings, signals)
             return code if server.failure is None else 1

@@ -23,6 +23,7 @@ import duvo
 from tests.servers.dev_process import DevProcess, running_dev
 from tests.servers.fake_api import KEY
 from tests.support.command import DUVO, Command, rest_of, wait_for
+from tests.support.pseudo_terminal import PseudoTerminal
 
 AGENTS = """
 import time
@@ -437,3 +438,24 @@ def test_the_rate_limit_is_enforced(run_duvo_unconfigured: Command) -> None:
     )
     done = run_duvo_unconfigured("dev", "--rate-limit", "3", "--", sys.executable, "-c", script)
     assert done.stdout.splitlines() == ["2", "1", "0", "429 True"], done.stderr
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_ctrl_c_in_a_program_of_dev_says_whether_its_run_ends_with_the_engine(
+    kept: bool, run_duvo_unconfigured: Command, tmp_path: Path
+) -> None:
+    database = str(tmp_path / "kept.sqlite")
+    options = ["--database", database] if kept else []
+    start = [DUVO, "runs", "start", "--agent", "Endless worker", "--follow"]
+    words = [DUVO, "dev", *options, "--", *start]
+    with PseudoTerminal(words, run_duvo_unconfigured.environment, columns=200) as tty:
+        tty.expect("Working")
+        tty.type("\x03")
+        if kept:
+            tty.expect("detached; run (.*) continues at the next `duvo dev` on the same database")
+        else:
+            tty.expect("stopped; run .* ends with the temporary engine of `duvo dev`")
+        assert tty.end() == 130
+        assert "runs messages" not in tty.shown
+    shown = run_duvo_unconfigured("dev", *options, "--", DUVO, "runs", "list", "-q")
+    assert len(shown.stdout.split()) == kept

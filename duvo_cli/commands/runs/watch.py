@@ -11,14 +11,15 @@ import duvo
 
 from ... import following, reader
 from ...client import client_of
-from ...errors import TIMED_OUT, CommandFailed, Interrupted, UsageError
+from ...detaching import detached
+from ...errors import TIMED_OUT, CommandFailed, UsageError
 from ...output import json, run_end, terminal
 from ...output.command_line import command_line
 from ...output.times import add_period
 from ...parser import ENDED, RUN, UNFINISHED, Parser, identifier, statuses
 from ...time_limit import ends_at
 
-_CONTINUE = "the runs continue; watch them again with:"
+_WATCH_AGAIN = "watch them again with:"
 
 
 def register(parser: Parser) -> None:
@@ -110,10 +111,10 @@ def _watch(
     except duvo.WaitTimeout as error:
         if not error.was_read:
             raise CommandFailed(f"{error} with `{_again(args)}`", TIMED_OUT) from None
-        text = f"not all runs ended within {args.timeout:g} s; {_CONTINUE}"
+        text = f"not all runs ended within {args.timeout:g} s; the runs continue; {_WATCH_AGAIN}"
         raise CommandFailed(text, TIMED_OUT, commands=[_again(args)]) from None
     except KeyboardInterrupt:
-        raise Interrupted(f"detached; {_CONTINUE}", [_again(args)]) from None
+        raise detached(args, "the runs", _WATCH_AGAIN, [_again(args)], many=True) from None
     codes = {run_end.exit_code(run) for run in runs}
     return min(codes - {0}, default=0) if args.exit_status else 0
 
