@@ -27,6 +27,14 @@ class Words:
             "without an account, duvo.local.Server serves the API on this machine"
         )
 
+    def choose_profile(self, names: list[str]) -> str:
+        """Return how to use one of the profiles, of which none is the default."""
+        known = ", ".join(map(repr, names))
+        return (
+            "no profile is the default; choose one with profile=, DUVO_PROFILE or "
+            f"duvo.profiles.use(NAME): {known}"
+        )
+
     def check_key(self) -> str:
         """Return where the key comes from."""
         return "check the API key (api_key=, DUVO_API_KEY or the profile)"

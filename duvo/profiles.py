@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from ._errors import ConfigError
+from ._errors import ConfigError, UnknownProfile
 from ._settings.credentials import DEFAULT_BASE_URL, checked_base_url, checked_id, checked_key
 from ._settings.profile_file import LocalEngine, Profile, Profiles, load, locked, path, save
 
@@ -131,6 +131,9 @@ def remove(name: str) -> None:
         ConfigError: the file cannot be written.
     """
     with locked() as known:
-        name = known.named(name).name
+        name = name.strip()
+        if name not in known.profiles:
+            names = ", ".join(map(repr, sorted(known.profiles))) or "none"
+            raise UnknownProfile(f"there is no profile {name!r} to remove (profiles: {names})")
         rest = {key: profile for key, profile in known.profiles.items() if key != name}
         save(Profiles(None if known.default == name else known.default, rest))

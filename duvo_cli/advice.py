@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from shlex import join, quote
 
 from duvo._advice import Words
 
@@ -30,11 +31,15 @@ class CommandWords(Words):
             "without an account, `duvo dev` serves the API on this machine"
         )
 
+    def choose_profile(self, names: list[str]) -> str:
+        commands = " or ".join(f"`{join(['duvo', 'profiles', 'use', name])}`" for name in names)
+        return f"no profile is the default; choose one: {commands}"
+
     def check_key(self) -> str:
         return "check the API key (DUVO_API_KEY, or `duvo profiles list`)"
 
     def add_profile(self, name: str) -> str:
-        return f"add it with `duvo profiles add {name}`"
+        return f"add it with `duvo profiles add {quote(name)}`"
 
     def start_engine(self) -> str:
         return "start `duvo dev`"

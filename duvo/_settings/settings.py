@@ -143,7 +143,7 @@ def resolve(
     if source is None:
         source = f"the profile {named.name!r}" if named and named.base_url else "the default"
     if api_key is None:
-        raise MissingCredential(f"no API key: {words().no_key()}")
+        raise MissingCredential(f"no API key: {_key_remedy()}")
     return Settings(
         checked_key(api_key),
         checked_base_url(base_url or DEFAULT_BASE_URL),
@@ -194,6 +194,14 @@ def _profile_in_force(
     default = known.named(known.default) if known.default else known.local()
     # The key of another server must not reach a local engine, nor that of an engine another server.
     return None if default and default.engine and any(given.values()) else default
+
+
+def _key_remedy() -> str:
+    """Return how to give a key where no profile is in force."""
+    from .profile_file import load
+
+    names = [profile.name for profile in load().profiles.values() if not profile.engine]
+    return words().choose_profile(names) if names else words().no_key()
 
 
 def _refuse_beside_engine(profile: Profile, given: Mapping[str, str | None]) -> None:

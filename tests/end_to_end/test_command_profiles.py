@@ -44,11 +44,31 @@ def test_the_first_profile_is_the_default_until_another_is_chosen(
     run_duvo_unconfigured("profiles", "use", "other")
     assert run_duvo_unconfigured("whoami").returncode == 1
     assert run_duvo_unconfigured("whoami", DUVO_PROFILE="work").returncode == 0
-    run_duvo_unconfigured("profiles", "remove", "other")
+    removed = run_duvo_unconfigured("profiles", "remove", "other")
+    choose = "no profile is the default; choose one: `duvo profiles use work`"
+    assert removed.stderr == f"duvo: {choose}\n"
     document = json.loads(run_duvo_unconfigured("profiles", "list", "--json").stdout)
     assert document["default"] is None
     assert [profile["name"] for profile in document["profiles"]] == ["work"]
-    assert run_duvo_unconfigured("whoami").returncode == 2
+    done = run_duvo_unconfigured("whoami")
+    assert (done.returncode, done.stderr) == (2, f"duvo: no API key: {choose}\n")
+
+
+def test_names_of_profiles_are_quoted_in_advice(run_duvo_unconfigured: Command) -> None:
+    run_duvo_unconfigured("profiles", "add", "a", "--no-check", input=KEY)
+    added = run_duvo_unconfigured("profiles", "add", "b c", "--no-check", input=KEY)
+    assert added.stderr == "duvo: use it with --profile 'b c'\n"
+    unknown = run_duvo_unconfigured("whoami", "--profile", "x y")
+    assert unknown.stderr.endswith("add it with `duvo profiles add 'x y'`\n")
+
+
+def test_removing_an_unknown_profile_lists_the_known_ones(run_duvo_unconfigured: Command) -> None:
+    run_duvo_unconfigured("profiles", "add", "a", "--no-check", input=KEY)
+    done = run_duvo_unconfigured("profiles", "remove", "x")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "duvo: there is no profile 'x' to remove (profiles: 'a')\n",
+    )
 
 
 def test_lists_do_not_show_keys(run_duvo_unconfigured: Command) -> None:
@@ -136,6 +156,7 @@ def test_a_key_is_checked_before_it_is_saved(
     refused = run_duvo_unconfigured(*add, input="dv_another_key")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
     assert refused.stderr.startswith("duvo: profile work was not saved: ")
+    assert refused.stderr.endswith("; check the key that was given\n")
     assert json.loads(run_duvo_unconfigured("profiles", "list", "--json").stdout)["profiles"] == []
     saved = run_duvo_unconfigured(*add, input=KEY)
     assert saved.returncode == 0

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from functools import partial
+from shlex import quote
 
 import duvo
+from duvo._advice import using
 
+from ...advice import CommandWords
 from ...client import USER_AGENT
 from ...errors import NO_ACCESS, CommandFailed, UsageError
 from ...input import text
@@ -58,7 +62,7 @@ def run(args: Namespace) -> int:
     saved = f"profile {terminal.in_one_line(added.name)} saved in {profiles.path()}"
     details.show(args, {"name": added.name, "default": is_default}, lambda: [saved])
     if not args.json:
-        use = f"use it with --profile {added.name}"
+        use = f"use it with --profile {quote(added.name)}"
         terminal.say("it is the default profile" if is_default else use)
     return 0
 
@@ -76,12 +80,18 @@ def _check(args: Namespace, key: str) -> None:
         user_agent=USER_AGENT,
     )
     try:
-        client.teams.list()
+        with using(partial(_Words, args)):
+            client.teams.list()
     except (duvo.ConnectionError, duvo.TimeoutError, duvo.ServerError, duvo.RateLimited) as error:
         terminal.say(f"the key could not be checked: {error}")
     except duvo.AuthenticationError as error:
         name = terminal.in_one_line(args.name)
         raise CommandFailed(f"profile {name} was not saved: {error}", NO_ACCESS) from None
+
+
+class _Words(CommandWords):
+    def check_key(self) -> str:
+        return "check the key that was given"
 
 
 def _key(args: Namespace) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from ...output import details
+from ...advice import CommandWords
+from ...output import details, terminal
 from ...parser import Parser
 
 
@@ -18,4 +19,8 @@ def run(args: Namespace) -> int:
 
     profiles.remove(args.name)
     details.show(args, {"removed": args.name}, lambda: [f"profile {args.name} removed"])
+    known = profiles.load()
+    left = [profile.name for profile in known.profiles.values() if not profile.engine]
+    if left and known.default is None:
+        terminal.say(CommandWords(args).choose_profile(left))
     return 0
