@@ -37,7 +37,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from ._models.human_requests import HumanRequest
@@ -204,6 +204,7 @@ class APIError(DuvoError):
         request_id: the server's id of the request, or None.
         retry_after: seconds that the server asked to wait, or None.
         body: the response's JSON with the API key removed, or None.
+        headers: the response's headers by names in lower case, with the API key removed.
     """
 
     def __init__(
@@ -218,8 +219,10 @@ class APIError(DuvoError):
         request_id: str | None = None,
         retry_after: float | None = None,
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ):
         super().__init__(text, method=method, path=path)
+        self.headers = headers or {}
         self.status = status
         self.code = code
         self.message = message

@@ -133,6 +133,7 @@ def _error(
         request_id=request_id,
         retry_after=retry_after,
         body=body,
+        headers={name.lower(): _without(secret, value) for name, value in response.headers.items()},
     )
 
 

@@ -45,8 +45,9 @@ def register(parser: Parser) -> None:
     parser.add_argument("--paginate", action="store_true", help="fetch all pages as one document")
     parser.add_argument("-i", "--include", action="store_true", help="print status and headers too")
     parser.explain(
-        "Prints the API's response unchanged. {teamId} in the path is replaced by the\n"
-        "team. Fields are the query of GET and HEAD, and the JSON body of other methods.",
+        "Prints the API's response unchanged, error responses too, which --jq does not\n"
+        "filter. {teamId} in the path is replaced by the team. Fields are the query of GET\n"
+        "and HEAD, and the JSON body of other methods.",
         examples="""
 duvo api GET /v2/teams
 duvo api GET '/v2/teams/{teamId}/runs' -f status=waiting --paginate
@@ -69,15 +70,13 @@ def run(args: Namespace) -> int:
         raise UsageError(str(error), "api") from None
     body = _body(args, reads=reads)
     params = fields.query(args.fields) if sends_query else []
-    with client_of(args) as client, _printing_refusals():
+    with client_of(args) as client, _printing_refusals(args):
         if args.paginate:
             json.print_document(client.paginate(args.path, params=params))
             return 0
         response = client.request(method, args.path, params=params, body=body)
     if args.include:
-        head = [f"HTTP {response.status}"]
-        head += [f"{name}: {value}" for name, value in response.headers.items()]
-        terminal.write("\n".join(terminal.in_one_line(line) for line in head) + "\n")
+        _print_head(response)
     if args.jq is not None or terminal.is_terminal(sys.stdout):
         if response.data is not None:
             json.print_document(response.data)
@@ -94,14 +93,22 @@ def _in_query(path: str) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def _printing_refusals() -> Iterator[None]:
-    """Print the body of error responses too."""
+def _printing_refusals(args: Namespace) -> Iterator[None]:
+    """Print error responses too; --jq is for the documents of other responses."""
     try:
         yield
     except duvo.APIError as error:
+        if args.include:
+            _print_head(error)
         if error.body is not None:
-            json.print_document(error.body)
+            json.print_unfiltered(error.body)
         raise
+
+
+def _print_head(response: duvo.Response | duvo.APIError) -> None:
+    head = [f"HTTP {response.status}"]
+    head += [f"{name}: {value}" for name, value in response.headers.items()]
+    terminal.write("\n".join(terminal.in_one_line(line) for line in head) + "\n")
 
 
 def _body(args: Namespace, *, reads: bool) -> bytes | None:

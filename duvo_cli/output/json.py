@@ -35,6 +35,11 @@ def print_document(data: object) -> None:
     _print(lambda indent: _encoded(data, indent), indent=2)
 
 
+def print_unfiltered(data: object) -> None:
+    """Print one indented document as it is, also with --jq."""
+    terminal.write(_encoded(data, 2))
+
+
 def print_line(data: object) -> None:
     """Print one document on a line of its own, unbuffered."""
     _print(lambda indent: _encoded(data, indent), indent=None)

@@ -156,7 +156,7 @@ def test_a_key_is_checked_before_it_is_saved(
     refused = run_duvo_unconfigured(*add, input="dv_another_key")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
     assert refused.stderr.startswith("duvo: profile work was not saved: ")
-    assert refused.stderr.endswith("; check the key that was given\n")
+    assert refused.stderr.endswith("; check the key that was given [request id req-1]\n")
     assert json.loads(run_duvo_unconfigured("profiles", "list", "--json").stdout)["profiles"] == []
     saved = run_duvo_unconfigured(*add, input=KEY)
     assert saved.returncode == 0

@@ -340,6 +340,13 @@ def test_api_prints_error_responses_too(fake_api: FakeAPI, run_duvo_with_fake_ap
     assert done.returncode == 1
     assert json.loads(done.stdout) == {"error": "forbidden", "message": "not for this key"}
     assert "403" in done.stderr
+    filtered = run_duvo_with_fake_api("api", "GET", "/v2/teams", "--jq", ".data | length")
+    assert (filtered.stdout, filtered.returncode) == (done.stdout, 1)
+    headed = run_duvo_with_fake_api("api", "GET", "/v2/teams", "-i")
+    head, body = headed.stdout.split("\n\n", 1)
+    assert head.splitlines()[0] == "HTTP 403"
+    assert "x-request-id: req-" in head.lower()
+    assert body == done.stdout
 
 
 def test_api_makes_query_and_body_from_fields(
