@@ -16,9 +16,16 @@ from ..input import fields, text
 from ..output import json, terminal
 from ..parser import Parser
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
 
 def register(parser: Parser) -> None:
-    parser.add_argument("method", metavar="METHOD", help="GET, POST, PUT, PATCH, DELETE, …")
+    parser.add_argument(
+        "method",
+        nargs="?",
+        metavar="METHOD",
+        help="GET, POST, PUT, PATCH, DELETE, … (GET, or POST with fields or --input)",
+    )
     parser.add_argument("path", metavar="PATH", help="such as /v2/teams/{teamId}/runs")
     parser.add_argument(
         "-f",
@@ -49,7 +56,7 @@ def register(parser: Parser) -> None:
         "filter. {teamId} in the path is replaced by the team. Fields are the query of GET\n"
         "and HEAD, and the JSON body of other methods.",
         examples="""
-duvo api GET /v2/teams
+duvo api /v2/teams
 duvo api GET '/v2/teams/{teamId}/runs' -f status=waiting --paginate
 duvo api POST "/v2/runs/$RUN_ID/messages" -f message=Hello
 """,
@@ -57,7 +64,7 @@ duvo api POST "/v2/runs/$RUN_ID/messages" -f message=Hello
 
 
 def run(args: Namespace) -> int:
-    method = args.method.upper()
+    method = _method(args)
     if not method.isascii() or not method.isalpha():
         raise UsageError(f"{args.method!r} is not an HTTP method", "api")
     reads = method in ("GET", "HEAD")
@@ -85,6 +92,15 @@ def run(args: Namespace) -> int:
         sys.stdout.buffer.write(response.content)
         sys.stdout.buffer.flush()
     return 0
+
+
+def _method(args: Namespace) -> str:
+    if args.method is not None:
+        return str(args.method).upper()
+    if args.path.upper() in _METHODS:
+        raise UsageError("give PATH", "api")
+    sends = (args.fields or args.input is not None) and not args.paginate
+    return "POST" if sends else "GET"
 
 
 def _in_query(path: str) -> list[tuple[str, str]]:

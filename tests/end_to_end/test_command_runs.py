@@ -349,6 +349,20 @@ def test_api_prints_error_responses_too(fake_api: FakeAPI, run_duvo_with_fake_ap
     assert body == done.stdout
 
 
+def test_the_method_of_api_may_be_left_out(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    fake_api.before = lambda seen: (200, {"data": [], "total": 0, "limit": 50, "offset": 0})
+    run_duvo_with_fake_api("api", "/v2/x")
+    run_duvo_with_fake_api("api", "/v2/x", "-f", "a=1")
+    run_duvo_with_fake_api("api", "--input", "-", "/v2/x", input="{}")
+    run_duvo_with_fake_api("api", "/v2/x", "-f", "a=1", "--paginate")
+    methods = [seen.method for seen in fake_api.requests]
+    assert methods == ["GET", "POST", "POST", "GET"]
+    done = run_duvo_with_fake_api("api", "get")
+    assert done.stderr == "duvo: give PATH; see `duvo api --help`\n"
+
+
 def test_api_makes_query_and_body_from_fields(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:
