@@ -75,7 +75,8 @@ class Parser(argparse.ArgumentParser):
         """Add the options of every command."""
         group = self.add_argument_group("options of every command")
         group.add_argument("--json", action="store_true", help="print JSON")
-        group.add_argument("--jq", metavar="EXPR", help="print what jq makes of the JSON")
+        jq = "print what jq makes of the JSON (needs the extra jq)"
+        group.add_argument("--jq", metavar="EXPR", help=jq)
         group.add_argument("--profile", metavar="NAME", help="use this profile")
         group.add_argument("--team", type=identifier, metavar="ID", help="act in this team")
         group.add_argument("--base-url", metavar="URL", help="the API's address")
