@@ -613,6 +613,18 @@ def test_a_dry_run_shows_messages_without_settings_or_a_server(
     assert list(folder.iterdir()) == [batch.file]
 
 
+def test_a_dry_run_shows_only_rows_that_get_a_run(
+    run_duvo_unconfigured: Command, folder: Path
+) -> None:
+    batch = Batch(folder, run_duvo_unconfigured, 2)
+    batch.add(*["INV-1"] * 5, "INV-2")
+    done = batch("--dry-run", "--key", "number")
+    assert done.stdout.splitlines() == [
+        f"{index}: Process {number} of {batch.supplier}"
+        for index, number in ((0, "INV-0"), (1, "INV-1"), (7, "INV-2"))
+    ]
+
+
 @pytest.mark.parametrize(("delimiter", "given"), [(";", ";"), ("#", "#"), ("\t", "tab")])
 def test_a_delimiter_that_is_given_is_not_looked_for(
     delimiter: str, given: str, run_duvo_unconfigured: Command, folder: Path

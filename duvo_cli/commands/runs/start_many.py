@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
+from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,8 @@ from ...replying import options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from duvo._tables.start_message import Key, StartMessage
     from duvo._tables.table import Table
 
@@ -195,13 +198,22 @@ def _journal(args: Namespace, table: Table) -> Path:
 
 
 def _show(table: Table, message: StartMessage, key: Key | None, total: int, args: Namespace) -> int:
-    for index, row in enumerate(islice(table.values(), _SHOWN_BY_DRY_RUN)):
+    for index, row, row_key in islice(_to_start(table, key), _SHOWN_BY_DRY_RUN):
         message_text = message(row)
         if args.json:
-            row_key = None if key is None else key(row)
             json.print_row({"index": index, "key": row_key, "input": row, "message": message_text})
         else:
             terminal.write(f"{index}: {terminal.harmless(message_text)}")
     part = f"the first {_SHOWN_BY_DRY_RUN} of {total} messages; "
     terminal.say(f"{part if total > _SHOWN_BY_DRY_RUN else ''}nothing was started")
     return 0
+
+
+def _to_start(table: Table, key: Key | None) -> Iterator[tuple[int, Any, str | None]]:
+    """The rows that get a run of their own, with index and key."""
+    keys = set()
+    for index, row in enumerate(table.values()):
+        row_key = None if key is None else key(row)
+        if row_key is None or row_key not in keys:
+            keys.add(row_key)
+            yield index, row, row_key
