@@ -16,8 +16,8 @@ class BadRows(ConfigError):
     """Rows of a table that cannot be used.
 
     Attributes:
-        details: a line for each reason, with the lines of the table it applies
-            to; empty when the error's text says it all.
+        details: a line for each reason, with the lines or rows of the table it
+            applies to; empty when the error's text says it all.
     """
 
     def __init__(self, message: str, *, details: Sequence[str] = ()):
@@ -34,19 +34,25 @@ def check(table: Table, message: StartMessage, key: Key | None = None) -> tuple[
     Raises:
         BadRows: some rows cannot be used; the first twenty are listed.
     """
-    good = count_of_bad = 0
-    bad: list[BadRow] = []
+    good = count_of_bad = last_line = 0
+    bad: list[tuple[int, BadRow]] = []
     keys: set[str] = set()
-    for row in table.rows():
+    place = "line"
+    for number, row in enumerate(table.rows(), 1):
+        if row.line == last_line:
+            # Several rows are on one line, whose number would not tell them apart.
+            place = "row"
+        last_line = row.line
         problem = row if isinstance(row, BadRow) else _problem(row, message, key, keys)
         if problem is None:
             good += 1
             continue
         count_of_bad += 1
         if len(bad) < _MOST_SHOWN:
-            bad.append(problem)
+            bad.append((number, problem))
     if bad:
-        raise _failure(table.name, bad, count_of_bad)
+        at = [(row.line if place == "line" else number, row.why) for number, row in bad]
+        raise _failure(table.name, place, at, count_of_bad)
     return good, good if key is None else len(keys)
 
 
@@ -60,16 +66,18 @@ def _problem(row: Row, message: StartMessage, key: Key | None, keys: set[str]) -
     return None
 
 
-def _failure(name: str, bad: list[BadRow], count: int) -> BadRows:
+def _failure(name: str, place: str, bad: list[tuple[int, str]], count: int) -> BadRows:
+    """The error for bad rows, each with the number of its line or row, and why it is bad."""
     if count == 1:
-        return BadRows(f"{name}, line {bad[0].line}: {bad[0].why}")
+        ((number, why),) = bad
+        return BadRows(f"{name}, {place} {number}: {why}")
     # A misspelt column is missing in every row: each reason is given once.
-    lines: dict[str, list[str]] = {}
-    for row in bad:
-        lines.setdefault(row.why, []).append(str(row.line))
+    numbers: dict[str, list[str]] = {}
+    for number, why in bad:
+        numbers.setdefault(why, []).append(str(number))
     details = []
-    for why, (*most, last) in lines.items():
-        where = f"lines {', '.join(most)} and {last}" if most else f"line {last}"
+    for why, (*most, last) in numbers.items():
+        where = f"{place}s {', '.join(most)} and {last}" if most else f"{place} {last}"
         details.append(f"{name}, {where}: {why}")
     more = f" ({count - len(bad)} of them are not shown)" if count > len(bad) else ""
     return BadRows(f"{count} rows of {name} cannot be used{more}", details=details)

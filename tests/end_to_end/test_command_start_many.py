@@ -495,6 +495,20 @@ def test_bad_rows_are_reported_with_their_lines_and_nothing_is_started(
     assert list(folder.iterdir()) == [file]
 
 
+def test_bad_rows_that_share_a_line_are_reported_with_their_numbers(
+    run_duvo_unconfigured: Command, folder: Path
+) -> None:
+    file = folder / "rows.json"
+    words = ["runs", "start-many", "--agent", "A", "--key", "n", "--dry-run", "--input", str(file)]
+    file.write_text('[{"n": 1}, 2, {"n": 3}, 4]')
+    assert run_duvo_unconfigured(*words).stderr.splitlines() == [
+        f"duvo: {file}, rows 2 and 4: not an object, so there is no column 'n' for the key",
+        f"duvo: 2 rows of {file} cannot be used; nothing was started",
+    ]
+    file.write_text('[\n{"n": 1}, {"n": }\n]')
+    assert f"{file}, row 2: not JSON" in run_duvo_unconfigured(*words).stderr
+
+
 def test_rows_that_are_bad_for_the_same_reason_share_a_line(
     run_duvo_unconfigured: Command, folder: Path
 ) -> None:
@@ -646,6 +660,8 @@ def test_a_delimiter_that_is_given_is_not_looked_for(
         ("number~supplier\n1~A, B\n2~C, D\n", (), True),
         ("number~supplier\n1~ACME\n2~Bolt\n", ("--delimiter", ";"), False),
         ("numero,supplier\n1,ACME\n2,Bolt\n", (), False),
+        ("number\n1\n\xff\n", (), False),
+        ("\xff\n1\n", (), False),
     ],
 )
 def test_the_option_delimiter_is_suggested_only_if_no_delimiter_was_recognized(
@@ -655,7 +671,7 @@ def test_the_option_delimiter_is_suggested_only_if_no_delimiter_was_recognized(
     run_duvo_unconfigured: Command,
     folder: Path,
 ) -> None:
-    (folder / "rows.csv").write_text(text)
+    (folder / "rows.csv").write_text(text, encoding="latin-1")
     words = ["runs", "start-many", "--agent", "A", "--input", str(folder / "rows.csv"), "--dry-run"]
     done = run_duvo_unconfigured(*words, "--message-template", "{number}", *given)
     assert done.returncode == 1

@@ -168,7 +168,8 @@ def _checked(table: Table, message: StartMessage, key: Key | None, *, has_delimi
     except BadRows as error:
         for line in error.details:
             terminal.say(line)
-        hint = "" if has_delimiter else _hint(table)
+        columns = [*message.columns, *([key.column] if key else [])]
+        hint = "" if has_delimiter else _hint(table, columns)
         raise CommandFailed(f"{error}; nothing was started{hint}") from None
     if runs < rows:
         terminal.say(
@@ -177,14 +178,17 @@ def _checked(table: Table, message: StartMessage, key: Key | None, *, has_delimi
     return runs
 
 
-def _hint(table: Table) -> str:
-    """What to do about a CSV that seems to have a single column."""
-    from duvo._tables.rows import Row
+def _hint(table: Table, columns: list[str]) -> str:
+    """What to do about a CSV that seems to have a single column, and lacks one of these."""
+    from duvo._tables.rows import BadRow, Row
 
     if table.format.kind != "csv":
         return ""
+    first = next(table.rows(), None)
+    if isinstance(first, BadRow) and first.why.startswith("not UTF-"):
+        return ""
     row = next((row for row in table.rows() if isinstance(row, Row)), None)
-    if row is not None and len(row.value) > 1:
+    if row is not None and (len(row.value) > 1 or {*columns} <= {*row.value}):
         return ""
     return "; if another character separates its columns, --delimiter names it"
 
