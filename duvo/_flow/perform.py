@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("duvo")
 poll_logger = logging.getLogger("duvo.pace")
+rate_limit_logger = logging.getLogger("duvo.rate_limit")
 
 LONG_SLEEP = 5.0
 """Seconds above which a sleep is logged at INFO."""
@@ -107,7 +108,8 @@ def _log_sleep(step: Sleep) -> None:
         if step.polling:
             poll_logger.info("polling again in %.0f s: %s", step.seconds, step.reason)
         else:
-            logger.info("waiting %.0f s: %s", step.seconds, step.reason)
+            log = rate_limit_logger if step.rate_limited else logger
+            log.info("waiting %.0f s: %s", step.seconds, step.reason)
 
 
 def _refuse_awaitable(result: Any) -> Any:

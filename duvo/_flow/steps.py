@@ -47,17 +47,22 @@ class Send:
 class Sleep:
     """Sleep for some seconds. The reason is logged when the sleep is long.
 
+    `rate_limited`: the rate limit is the reason.
+
     `ends` is when it ends, on the client's clock, once it was begun: after an
     interruption only the rest is slept.
     """
 
-    __slots__ = ("ends", "polling", "reason", "seconds")
+    __slots__ = ("ends", "polling", "rate_limited", "reason", "seconds")
     enters = (Closed,)
 
-    def __init__(self, seconds: float, reason: str, *, polling: bool = False):
+    def __init__(
+        self, seconds: float, reason: str, *, polling: bool = False, rate_limited: bool = False
+    ):
         self.seconds = seconds
         self.reason = reason
         self.polling = polling
+        self.rate_limited = rate_limited
         self.ends: float | None = None
 
 

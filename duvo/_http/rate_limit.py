@@ -210,7 +210,9 @@ class SharedRateLimit:
                     return self._limit.send(now)
             if deadline is not None:
                 seconds = deadline.left(seconds)
-            yield Sleep(seconds, "the rate limit allows no more requests at the moment")
+            yield Sleep(
+                seconds, "the rate limit allows no more requests at the moment", rate_limited=True
+            )
             if deadline is not None and deadline.passed:
                 return None
 

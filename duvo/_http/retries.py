@@ -191,7 +191,9 @@ def _retry(
                 state.set_exception((type(last), last, last.__traceback__))
         elif isinstance(do, tenacity.DoSleep):
             state.prepare_for_next_attempt()
-            yield Sleep(do, "before the next attempt")
+            limited = isinstance(last, errors.RateLimited)
+            reason = "the server refuses more requests" if limited else "before the next attempt"
+            yield Sleep(do, reason, rate_limited=limited)
         else:
             result: T = do
             return result

@@ -138,9 +138,9 @@ class Poller:
         self.check_look()
         yield Sleep(self.deadline.left(seconds), reason, polling=True)
 
-    def sleep(self, seconds: float, reason: str) -> Flow[None]:
+    def sleep(self, seconds: float, reason: str, *, rate_limited: bool = False) -> Flow[None]:
         """Sleep, but not beyond the deadline."""
-        yield Sleep(self.deadline.left(seconds), reason)
+        yield Sleep(self.deadline.left(seconds), reason, rate_limited=rate_limited)
 
     def check_deadline(self) -> None:
         """Raise `WaitTimeout` if the deadline has passed."""
@@ -168,7 +168,8 @@ class Poller:
         asked = getattr(error, "retry_after", None)
         if isinstance(error, _errors.RateLimited):
             seconds = min(_LONGEST_SLEEP, retries.backoff(4, asked))
-            yield from self.sleep(seconds, f"the rate limit, while reading {self._subject}")
+            reason = f"the rate limit, while reading {self._subject}"
+            yield from self.sleep(seconds, reason, rate_limited=True)
             return
         now = self.api.clock.now()
         self._failures += 1
