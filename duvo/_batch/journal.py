@@ -25,7 +25,7 @@ from .._errors import JournalError
 from .._forks import renew_in_child
 from . import fingerprints
 from .entry import Changes, Row, stored_status
-from .journal_file import open_file, open_private
+from .journal_file import DAMAGED, is_damage, open_file, open_private
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -332,6 +332,8 @@ class Journal:
             with self._lock:
                 yield
         except sqlite3.Error as error:
+            if is_damage(error):
+                raise JournalError(f"{self} {DAMAGED.format(error)}") from None
             raise JournalError(f"{self} cannot be used any more ({error})") from None
 
     def __str__(self) -> str:

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 VERSION = 3
 """Version of the tables; a file of a newer version is refused."""
 
+DAMAGED = (
+    "is damaged ({}): restore it from a copy, or move it away, "
+    "after which all inputs are started again"
+)
+"""What is wrong with a journal, and what to do; with the reason in it."""
+
 _APPLICATION = 0x6475766F  # "duvo" in ASCII, the mark of a journal
 _OWNER_ALONE = 0o600
 _ATTEMPTS = 6
@@ -233,6 +239,11 @@ def _is_locked(error: Exception) -> bool:
     return isinstance(error, sqlite3.OperationalError) and str(error) == "database is locked"
 
 
+def is_damage(error: Exception) -> bool:
+    """Whether the content of the file is the reason, and not the access to it."""
+    return type(error) is sqlite3.DatabaseError
+
+
 def _refusal(file: Path, error: Exception) -> JournalError:
     if isinstance(error, FileNotFoundError):
         return JournalError(
@@ -242,6 +253,8 @@ def _refusal(file: Path, error: Exception) -> JournalError:
         return JournalError(f"{file} is a directory; give the name of a file")
     if "not a database" in str(error):
         return JournalError(f"{file} is not a journal: use another file")
+    if is_damage(error):
+        return JournalError(f"the journal {file} {DAMAGED.format(error)}")
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return JournalError(
         f"the journal {file} cannot be written ({reason}): use a file in a local directory "

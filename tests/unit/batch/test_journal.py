@@ -445,6 +445,17 @@ def test_files_that_are_not_journals_are_refused_and_unchanged(file: Path) -> No
     assert stat.S_IMODE(file.stat().st_mode) == 0o644
 
 
+@pytest.mark.parametrize("size", [200, 5000])
+def test_a_damaged_journal_is_refused_unchanged_with_what_to_do(file: Path, size: int) -> None:
+    with opened(file) as journal:
+        journal.take(contents("a"))
+    part = file.read_bytes()[:size]
+    file.write_bytes(part)
+    with pytest.raises(duvo.JournalError, match=r"is damaged \(.*move it away, after which all"):
+        Journal(file, **OWNER).take(contents("a"))
+    assert file.read_bytes() == part
+
+
 def test_a_journal_of_a_newer_version_is_refused(file: Path) -> None:
     with opened(file):
         pass
