@@ -74,7 +74,7 @@ def lines(
         cells.append([row.status, row.agent, *([row.text] if has_text else []), *rest])
     symbols = _SYMBOLS if terminal.is_utf8(terminal.stdout()) else _ASCII
     room = None if wide or columns is None else columns - 2
-    first, *others = table(head, cells, room, flexible=2 if has_text else 1)
+    first, *others = table(head, cells, room, flexible=(2, 1) if has_text else (1,))
     painted = []
     for row, line in zip(rows, others, strict=True):
         colour = _COLOURS.get(row.status, "")

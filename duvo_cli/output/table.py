@@ -16,20 +16,25 @@ def table(
     rows: Sequence[Sequence[str]],
     columns: int | None = None,
     *,
-    flexible: int | None = None,
+    flexible: Sequence[int] = (),
 ) -> list[str]:
     """Align rows under a head, in lines of at most `columns`, or of any length.
 
-    The cells of the column `flexible` are the first to be cut, if lines are too long.
+    If lines are too long, the columns `flexible` are cut: first the later ones to a third
+    of a line, then all in this order.
     """
     cells = [list(head), *([in_one_line(cell) for cell in row] for row in rows)]
     widths = [max(displayed(row[at]) for row in cells) for at in range(len(head))]
-    if columns is not None and flexible is not None:
+    if columns is not None:
         too_wide = sum(widths) + 2 * (len(widths) - 1) - columns
-        if too_wide > 0:
-            widths[flexible] = min(widths[flexible], max(_NARROWEST, widths[flexible] - too_wide))
-            for row in cells:
-                row[flexible] = cut(row[flexible], widths[flexible])
+        steps = [(at, max(columns // 3, _NARROWEST)) for at in flexible[1:]]
+        for at, least in [*steps, *((at, _NARROWEST) for at in flexible)]:
+            less = max(0, min(too_wide, widths[at] - least))
+            widths[at] -= less
+            too_wide -= less
+        for row in cells:
+            for at in flexible:
+                row[at] = cut(row[at], widths[at])
     lines = []
     for row in cells:
         padded = [cell + " " * (widths[at] - displayed(cell)) for at, cell in enumerate(row[:-1])]

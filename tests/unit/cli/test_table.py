@@ -23,6 +23,17 @@ def test_a_cell_is_one_line_and_lines_are_cut_to_the_terminal():
     assert table(("A", "B"), [("x\ny", "one\x1btwo three")], 12) == ["A    B", "x y  one␛tw…"]
 
 
+@pytest.mark.parametrize("long", [60, 160])
+def test_flexible_columns_leave_room_for_the_others(long):
+    rows = [("waiting", "A" * long, "T" * 90, "3 min", "12345678")]
+    head, line = table(("S", "AGENT", "TITLE", "AGE", "RUN"), rows, 90, flexible=(2, 1))
+    agent, title = "A" * 29 + "…", "T" * 31 + "…"
+    assert line == f"waiting  {agent}  {title}  3 min  12345678"
+    assert head.split() == ["S", "AGENT", "TITLE", "AGE", "RUN"]
+    narrow = table(("S", "AGENT", "TITLE", "AGE", "RUN"), rows, 44, flexible=(2, 1))[1]
+    assert narrow == "waiting  AAAAAAA…  TTTTTTT…  3 min  12345678"
+
+
 def test_wide_characters_are_cut_by_displayed_width():
     assert cut("日本語", 5) == "日本…"
     assert displayed(cut("日本語", 4)) <= 4
