@@ -29,9 +29,10 @@ _HEAD = """\
 Every command with its options. `duvo --help`, `duvo COMMAND --help` and `man duvo` show the same in
 a terminal.
 
-Options may come before or after the command's name. `--json` prints the API's JSON,
-with the documented names added (see [JSON](json.md)). [Exit codes](exit-codes.md) and
-[environment variables](environment.md) have pages of their own.
+The options of every command may come before or after the command's name, its own options after it.
+Words after `--` are not options. `--json` prints the API's JSON, with the documented names added
+(see [JSON](json.md)). [Exit codes](exit-codes.md) and [environment variables](environment.md) have
+pages of their own.
 """
 
 

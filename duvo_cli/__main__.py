@@ -111,6 +111,9 @@ def _without_command(group: str, options: list[str]) -> int:
     if "--version" in options:
         return _dispatch(["--version"])
     if options and not {"-h", "--help"} & set(options):
+        from . import parser
+
+        parser.common_parser(group).parse(options)
         raise UsageError("give a command", group)
     print(overview.group_overview(group) if group else overview.overview(), end="")
     return 0

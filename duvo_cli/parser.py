@@ -123,7 +123,7 @@ class Parser(argparse.ArgumentParser):
         words = iter(argv)
         for word in words:
             if word == "--":
-                return [*attached, word, *words]
+                return [*attached, *map(_Word, words)]
             option, is_attached, value = _split(word)
             action = known.get(option)
             if action is None and option.startswith("--"):
@@ -138,8 +138,13 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"{option} is given twice, with {earlier!r} and {f'{value:.100}'!r}")
             if "FILE" not in str(action.metavar):
                 self._check_text(option, value)
-            attached.append(f"{option}={value}" if option.startswith("--") else option + value)
+            # argparse would take an `=` behind a short option for no part of its value.
+            attached.append(f"{action.option_strings[-1]}={value}")
         return attached
+
+    def _parse_optional(self, arg_string: str) -> Any:
+        # argparse takes words behind `--` for options when it parses them a second time.
+        return None if isinstance(arg_string, _Word) else super()._parse_optional(arg_string)
 
     def _refuse(self, option: str) -> NoReturn:
         from difflib import get_close_matches
@@ -164,6 +169,12 @@ class Parser(argparse.ArgumentParser):
             if not value.startswith("@") and "=@" not in value:
                 byte = ord(value[error.start]) & 0xFF
                 self.error(f"the value of {option} is not UTF-8 text (byte 0x{byte:02x})")
+
+
+class _Word(str):
+    """A word behind `--`, which is not an option."""
+
+    __slots__ = ()
 
 
 class _StoreOnce(argparse.Action):
@@ -201,6 +212,13 @@ def parser_of(command: str) -> Parser:
     """The complete parser of a command."""
     parser = Parser(command)
     module_for(command).register(parser)
+    parser.add_common()
+    return parser
+
+
+def common_parser(group: str) -> Parser:
+    """A parser of the options of every command, in front of a command that is missing."""
+    parser = Parser(group)
     parser.add_common()
     return parser
 

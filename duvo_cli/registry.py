@@ -52,6 +52,8 @@ _WORDS_OF_OTHERS = {
 _WITHOUT_GROUP = {**dict.fromkeys(("login", "auth"), "profiles add"), "version": "--version"}
 """What first words of other tools mean here."""
 
+_OPTIONS_WITHOUT_VALUE = ("--json", "--debug", "-h", "--help", "--version")
+
 OPTIONS_WITH_VALUE = frozenset({"--jq", "--profile", "--team", "--base-url", "--timeout"})
 
 
@@ -90,6 +92,10 @@ def find(argv: list[str]) -> tuple[str | None, str, list[str]]:
         if name in COMMANDS:
             return name, group, [*options, *rest]
         if name not in GROUPS:
+            last = options[-1] if options else ""
+            if last.startswith("-") and "=" not in last and last not in _OPTIONS_WITHOUT_VALUE:
+                # The word is probably its value.
+                raise UsageError(f"give {last} after the command's name", group)
             raise _unknown(name, group, next((word for word in rest if word in GROUPS), ""))
         group = name
     return None, group, options

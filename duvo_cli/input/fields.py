@@ -98,7 +98,7 @@ def _number(word: str) -> object:
 
 def _split(argument: str) -> tuple[str, str]:
     key, found, value = argument.partition("=")
-    if not found or not key:
+    if not found or not key.removesuffix("[]"):
         raise ArgumentTypeError(f"{argument!r} is not KEY=VALUE")
     return key, value
 

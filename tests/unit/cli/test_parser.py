@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from itertools import product, takewhile
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import duvo_cli.commands
 from duvo_cli import parser, registry
+from duvo_cli.__main__ import main
 from duvo_cli.errors import CommandFailed, UsageError
 
 
@@ -157,6 +159,33 @@ def test_every_example_in_the_help_can_be_parsed(command):
 def test_a_value_may_begin_with_a_dash(words, answers):
     args = parser.parser_of("runs respond").parse(["RUN", *words])
     assert (args.run_id, args.answer) == ("RUN", answers)
+
+
+def test_words_behind_two_dashes_are_not_options():
+    args = parser.parser_of("runs get").parse(["--json", "--", "-h", "--x"])
+    assert (args.run_ids, args.json) == (["-h", "--x"], True)
+    assert parser.parser_of("profiles add").parse(["--", "-x"]).name == "-x"
+
+
+def test_a_value_may_begin_with_an_equals_sign():
+    for words in (["-f", "=b"], ["--field", "=b"], ["-f", "[]=b"]):
+        with pytest.raises(UsageError, match=re.escape(f"'{words[1]}' is not KEY=VALUE")):
+            parser.parser_of("api").parse(["POST", "/x", *words])
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("--foo", "unknown option --foo; see `duvo --help`"),
+        ("runs --jsn", "unknown option --jsn (did you mean `--json`?); see `duvo runs --help`"),
+        ("--json", "give a command; see `duvo --help`"),
+        ("--team", "--team needs a value; see `duvo --help`"),
+        ("runs --limit 1 list", "give --limit after the command's name; see `duvo runs --help`"),
+    ],
+)
+def test_options_without_a_command_are_checked(line, error, capsys):
+    assert main(line.split()) == 1
+    assert capsys.readouterr().err == f"duvo: {error}\n"
 
 
 def test_an_option_is_not_taken_for_the_value_of_another():
