@@ -60,12 +60,23 @@ duvo dev agents.py -- pytest
 def run(args: Namespace) -> int:
     if args.program == []:
         raise UsageError("give a COMMAND after --", "dev")
+    if args.program is None:
+        _check_for_command(args.files)
     # The program shows its runs itself.
     log.show(debug=args.debug, quiet=args.quiet or args.program is not None)
     with kept_from_agents():
         if args.program is not None:
             return _run_program(args, args.program)
         return _serve_until_signalled(args)
+
+
+def _check_for_command(files: list[str]) -> None:
+    """Refuse what seems to be a command without `--` in front of it."""
+    for number, name in enumerate(files, 1):
+        # There may be a directory of the command's name.
+        is_path = Path(name).is_file() or (number == len(files) and Path(name).is_dir())
+        if not name.endswith(".py") and not is_path:
+            raise UsageError(f"{name!r} is not a Python file; a command goes after --", "dev")
 
 
 def _serve_until_signalled(args: Namespace) -> int:

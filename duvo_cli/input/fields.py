@@ -31,7 +31,7 @@ def typed_field(argument: str) -> tuple[str, object]:
     if value.startswith("@@"):
         return key, value[1:]
     if value.startswith("@"):
-        return key, _json(text.read_file(value[1:]), repr(value[1:]))
+        return key, _json(text.read_argument(value), repr(value[1:]))
     return key, _number(value)
 
 

@@ -28,18 +28,24 @@ def text_of(argument: str) -> str:
     if argument.startswith("@@"):
         return argument[1:]
     if argument.startswith("@"):
-        return _decoded(read_file(argument[1:]), argument[1:])
+        return _decoded(read_argument(argument), argument[1:])
     return argument
 
 
-def read_file(name: str) -> bytes:
+def read_argument(argument: str) -> bytes:
+    """Read the file of an argument `@FILE`, which may have been meant as text."""
+    hint = "text that begins with @ is written @@…"
+    if argument == "@":
+        raise CommandFailed(f"give the name of a file after @; {hint}")
+    return read_file(argument[1:], f"; {hint}")
+
+
+def read_file(name: str, hint: str = "") -> bytes:
     """Read a file. Its `~` is expanded here: in `@~/FILE`, a shell leaves it."""
     try:
         return Path(os.path.expanduser(name)).read_bytes()  # noqa: PTH111
     except OSError as error:
-        raise CommandFailed(
-            f"cannot read {name!r}: {error.strerror}; text that begins with @ is written @@…"
-        ) from None
+        raise CommandFailed(f"cannot read {name!r}: {error.strerror}{hint}") from None
 
 
 def stdin() -> BinaryIO:

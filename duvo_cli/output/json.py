@@ -67,7 +67,10 @@ def _print(encode: Callable[[int | None], str], indent: int | None) -> None:
             else:
                 terminal.write(_encoded(value, None))
     except ValueError as error:
-        raise CommandFailed(f"--jq: {error}") from None
+        # This is all that jq says of an input that is missing.
+        no_input = "each document is filtered by itself: `input` has no other to read"
+        text = no_input if str(error) == "break" else str(error)
+        raise CommandFailed(f"--jq: {text}") from None
 
 
 def _encoded(data: object, indent: int | None) -> str:

@@ -29,7 +29,7 @@ def show(
     columns: Mapping[str, Callable[[T], str]],
     document: object,
     *,
-    empty: str,
+    empty: str | None,
     in_terminal: Callable[[Sequence[T]], list[str]] | None = None,
 ) -> None:
     """Print the document, a table in a terminal, or otherwise lines separated by tabs.
@@ -37,7 +37,7 @@ def show(
     Args:
         columns: make the cells of the items, by their names.
         document: not used without --json.
-        empty: the text for an empty list.
+        empty: the text for an empty list; None: something else is said about it.
         in_terminal: makes the lines of another table for a terminal.
     """
     ids_only = getattr(args, "ids_only", False)
@@ -57,7 +57,7 @@ def show(
 
     if args.json or items:
         details.show(args, document, lines)
-    elif not ids_only:
+    elif empty is not None and not ids_only:
         terminal.say(empty)
 
 

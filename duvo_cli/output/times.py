@@ -28,11 +28,17 @@ def moment(text: str) -> datetime | str:
             return datetime.now(timezone.utc) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         except OverflowError:
             raise ArgumentTypeError(f"{text!r} is before the first year") from None
-    # The SDK parses times; this only refuses obvious mistakes before any request.
     if not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ArgumentTypeError(
             f"{text!r} is not a time: give 2h, 7d, today, yesterday, 2026-01-31 or 2026-01-31T12:00"
         )
+    from duvo._errors import ConfigError
+    from duvo._models.times import users_time
+
+    try:
+        users_time(text)
+    except ConfigError as error:
+        raise ArgumentTypeError(str(error)) from None
     return text
 
 

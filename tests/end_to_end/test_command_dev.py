@@ -341,6 +341,15 @@ def test_what_the_user_wrote_is_shown_as_it_was_written(
     assert shown in done.stderr
 
 
+def test_a_command_of_dev_without_two_dashes_is_recognized(
+    run_duvo_unconfigured: Command, agents_file: str
+) -> None:
+    done = run_duvo_unconfigured("dev", agents_file, "duvo", "runs", "list")
+    assert done.stderr == (
+        "duvo: 'duvo' is not a Python file; a command goes after --; see `duvo dev --help`\n"
+    )
+
+
 def test_without_the_extra_the_error_says_how_to_install_it(
     run_duvo_unconfigured: Command, tmp_path: Path
 ) -> None:

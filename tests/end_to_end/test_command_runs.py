@@ -466,6 +466,16 @@ def test_invalid_json_as_api_input_is_one_line(run_duvo_with_fake_api: Command) 
     done = run_duvo_with_fake_api("api", "POST", "/v2/x", "--input", "-", input="{")
     assert (done.stdout, done.returncode) == ("", 1)
     assert done.stderr.startswith("duvo: stdin is not JSON")
+    missing = run_duvo_with_fake_api("api", "POST", "/v2/x", "--input", "/nofile")
+    assert missing.stderr == "duvo: cannot read '/nofile': No such file or directory\n"
+
+
+def test_a_limit_of_none_is_one_line(fake_api: FakeAPI, run_duvo_with_fake_api: Command) -> None:
+    fake_api.start()
+    done = run_duvo_with_fake_api("runs", "list", "--limit", "0")
+    assert done.stderr == "duvo: showing 0; use --all or a larger --limit for more\n"
+    done = run_duvo_with_fake_api("agents", "list", "--limit", "0")
+    assert done.stderr == "duvo: showing 0; use a larger --limit, or none, for more\n"
 
 
 def test_api_input_that_is_nested_too_deeply_is_one_line(run_duvo_with_fake_api: Command) -> None:

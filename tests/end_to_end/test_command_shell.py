@@ -56,6 +56,8 @@ def test_a_jq_expression_that_is_wrong_is_one_line_and_nothing_is_sent(
     assert fake_api.requests == []
     failing = run_duvo_with_fake_api("runs", "list", "--jq", '"x" | .y')
     assert (failing.returncode, len(failing.stderr.splitlines())) == (1, 1)
+    without = run_duvo_with_fake_api("runs", "list", "--jq", "input")
+    assert without.stderr.startswith("duvo: --jq: each document is filtered by itself")
 
 
 def test_without_the_package_jq_one_line_says_how_to_install_it(

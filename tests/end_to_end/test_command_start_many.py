@@ -557,6 +557,7 @@ def test_rows_that_are_bad_for_the_same_reason_share_a_line(
         ("a\n1\n", "--journal notes.txt", "notes.txt"),
         ("a\n1\n", "--input none.csv", "cannot read 'none.csv'"),
         ("a\n1\n", "--input -", "--input - needs --journal"),
+        ("a\n1\n", "--jq .answer --output q.csv", "--jq filters what is printed; leave out"),
     ],
 )
 def test_input_that_cannot_work_is_one_line_and_starts_nothing(

@@ -111,6 +111,8 @@ def _load_all(paths: Iterable[str | os.PathLike[str]]) -> list[Agent]:
 
 def _load(path: str | os.PathLike[str]) -> list[Agent]:
     file = Path(path).absolute()
+    if file.is_dir():
+        raise AgentFileError(f"{path}: a directory; give a Python file with agents")
     if not file.is_file():
         raise AgentFileError(f"{path}: there is no such file; give a Python file with agents")
     if file.suffix != ".py":

@@ -38,7 +38,8 @@ def run(args: Namespace) -> int:
         "limit": len(found) if args.limit is None else args.limit,
         "offset": 0,
     }
-    listing.show(args, found, _COLUMNS, document, empty="no agents")
+    empty = None if agents.more else "no agents"
+    listing.show(args, found, _COLUMNS, document, empty=empty)
     if agents.more:
         listing.say_more(args, len(found), agents.total, "a larger --limit, or none,")
     return 0

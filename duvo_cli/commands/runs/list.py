@@ -107,7 +107,8 @@ def run(args: Namespace) -> int:
     data = [run.to_dict()["run"] for run in found] if args.json else []
     document = {"data": data, "total": runs.total}
     in_terminal = partial(_lines, wide=args.wide)
-    listing.show(args, found, _COLUMNS, document, empty="no runs", in_terminal=in_terminal)
+    empty = None if runs.more else "no runs"
+    listing.show(args, found, _COLUMNS, document, empty=empty, in_terminal=in_terminal)
     if runs.more:
         listing.say_more(args, len(found), runs.total, "--all or a larger --limit")
     return 0

@@ -121,6 +121,8 @@ def run(args: Namespace) -> int:
 
     if args.input == "-" and args.journal is None and not args.dry_run:
         raise UsageError("--input - needs --journal", _COMMAND)
+    if args.jq is not None and args.output not in (None, "-") and not args.dry_run:
+        raise UsageError("--jq filters what is printed; leave out --jq, or --output", _COMMAND)
     message = _message(args)
     key = None if args.key is None else Key(args.key)
     columns = [*message.columns, *([args.key] if args.key is not None else [])]

@@ -12,6 +12,7 @@ import pytest
 from duvo import Option, Question
 from duvo_cli.errors import CommandFailed
 from duvo_cli.input import fields
+from duvo_cli.input.text import text_of
 from duvo_cli.output.times import moment
 from duvo_cli.replying import typed
 from duvo_cli.replying.options import key_and_text
@@ -173,6 +174,22 @@ def test_items_of_an_array_may_be_given_repeatedly():
     given = [("a[]", "1"), ("b", "2"), ("a[]", "1")]
     fields.check(given)
     assert json.loads(fields.document(given)) == {"a": ["1", "1"], "b": "2"}
+
+
+def test_an_at_sign_needs_the_name_of_a_file():
+    hint = "text that begins with @ is written @@…"
+    for read in (lambda: text_of("@"), lambda: fields.typed_field("k=@")):
+        with pytest.raises(CommandFailed) as caught:
+            read()
+        assert str(caught.value) == f"give the name of a file after @; {hint}"
+    with pytest.raises(CommandFailed, match="cannot read '/nofile': No such file or directory; te"):
+        text_of("@/nofile")
+
+
+@pytest.mark.parametrize("text", ["2026-02-30", "2026-01-31T25:00", "2026-01-31x"])
+def test_a_time_that_does_not_exist_is_refused_as_an_argument(text):
+    with pytest.raises(ArgumentTypeError, match=f"'{text}' is not a time such as"):
+        moment(text)
 
 
 @pytest.mark.parametrize("text", ["k", "=v", ""])

@@ -187,7 +187,7 @@ def test_a_bad_file_is_refused_in_one_line(write: Write, text: str, expected: st
 def test_a_missing_file_and_a_file_without_py_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AgentFileError, match="there is no such file"):
         load_agents(tmp_path / "missing.py")
-    with pytest.raises(AgentFileError, match="there is no such file"):
+    with pytest.raises(AgentFileError, match=": a directory; give a Python file with agents"):
         load_agents(tmp_path)
     other = tmp_path / "agents.txt"
     other.write_text("")
