@@ -55,6 +55,9 @@ _duvo_runs() { _duvo_words runs "$1"; }
 _duvo_agents() { _duvo_words agents "$1"; }
 _duvo_profiles() { _duvo_words profiles "$1"; }
 
+# Whether a word may be one of these: options are looked through by the parser.
+_duvo_is_in() { [[ "$1" == -* || " $2 " == *" $1 "* ]]; }
+
 # Bash splits words at = and : too. This joins them again, but for --option=value.
 _duvo() {
     local -a words=("${COMP_WORDS[@]:0:COMP_CWORD+1}") joined=()
@@ -76,9 +79,25 @@ _duvo() {
     word="${joined[last]}"
     # What is offered replaces only what follows the last = or :.
     if [[ "$word" != "${words[COMP_CWORD]}" ]]; then cut="${word%"${word##*[=:]}"}"; fi
+    COMPREPLY=()
+    local first="${joined[1]}" second="${joined[2]-}" group="" several=""
+    if (( last > 1 )) && ! _duvo_is_in "$first" "${_shtab_duvo_subparsers[*]}"; then return; fi
+    if (( last > 2 )) && [[ "$first" == help ]]; then
+        group="_shtab_duvo_${second//[^a-z]/_}_subparsers[*]"
+        if (( last == 3 )); then COMPREPLY=($(compgen -W "${!group-}" -- "$word")); fi
+        return
+    fi
+    group="_shtab_duvo_${first//[^a-z]/_}_subparsers[*]"
+    if (( last > 2 )) && [[ -n "${!group-}" ]] && ! _duvo_is_in "$second" "${!group}"; then
+        return
+    fi
+    # Of several words with commas, the last is completed.
+    if [[ "${joined[last - 1]}" == --status ]]; then several="${word%"${word##*,}"}"; fi
+    joined[last]="${word#"$several"}"
     local -a COMP_WORDS=("${joined[@]}")
     local COMP_CWORD=$last
     _shtab_duvo
+    if [ -n "$several" ]; then COMPREPLY=("${COMPREPLY[@]/#/$several}"); fi
     if [ -n "$cut" ]; then COMPREPLY=("${COMPREPLY[@]#"$cut"}"); fi
 }
 """

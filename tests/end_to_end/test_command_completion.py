@@ -369,6 +369,27 @@ def test_bash_offers_the_words_of_options(bash: Bash) -> None:
     assert bash.offers("duvo", "runs", "start", "--on-request", "=", "a") == ["ask", "approve"]
 
 
+def test_bash_completes_the_last_of_several_statuses(bash: Bash) -> None:
+    for words in (["--status"], ["--status", "="]):
+        offered = bash.offers("duvo", "runs", "list", *words, "failed,s")
+        assert offered == ["failed,stopped"]
+    assert "failed,waiting" in bash.offers("duvo", "runs", "list", "--status", "failed,")
+
+
+def test_bash_offers_nothing_behind_an_unknown_command(bash: Bash) -> None:
+    assert bash.offers("duvo", "xyz", "") == []
+    assert bash.offers("duvo", "runs", "xyz", "") == []
+    assert "start" in bash.offers("duvo", "runs", "--json", "")
+    assert "runs" in bash.offers("duvo", "--json", "")
+
+
+def test_bash_offers_the_commands_of_a_group_as_topics_of_help(bash: Bash) -> None:
+    assert "runs" in bash.offers("duvo", "help", "")
+    assert bash.offers("duvo", "help", "runs", "st") == ["start", "start-many", "stop"]
+    assert bash.offers("duvo", "help", "environment", "") == []
+    assert bash.offers("duvo", "help", "runs", "start", "") == []
+
+
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
