@@ -18,7 +18,7 @@ from duvo_cli.registry import COMMANDS
 ROOT = Path(__file__).parents[2]
 ARGS = Namespace(profile=None, team=None, base_url=None)
 ADVICE = sorted(name for name in vars(Words) if not name.startswith("_"))
-VALUES = {"name": "base_url", "agent_id": "A", "run_id": "R", "keys": ["key"]}
+VALUES = {"name": "base_url", "agent_id": "A", "run_id": "R", "keys": ["key"], "names": ["work"]}
 
 COMMAND_WORDS = re.compile(r"(?<![\w-])--[a-z]|\bduvo (runs|agents|profiles|api|whoami)\b")
 """Words for a command line only. `duvo dev` is not among them: it starts a local engine."""
