@@ -1,4 +1,4 @@
-"""What Ctrl-C leaves behind: the runs continue, unless their engine ends too."""
+"""What Ctrl-C and a timeout leave behind: the runs continue, unless their engine ends too."""
 
 from __future__ import annotations
 
@@ -24,12 +24,21 @@ def detached(
         runs: the runs; `many`: they are in the plural.
         advice: how to continue, where the server continues too.
     """
-    own_server = args.base_url is not None or args.profile is not None
-    engine = None if own_server else os.environ.get(ENGINE)
-    if engine == TEMPORARY:
-        verb = "end" if many else "ends"
-        return Interrupted(f"stopped; {runs} {verb} with the temporary engine of `duvo dev`")
+    fate = fate_with_engine(args, many=many)
+    if fate is not None:
+        return Interrupted(f"stopped following; {runs} {fate}")
     verb = "continue" if many else "continues"
-    if engine == KEPT:
-        return Interrupted(f"detached; {runs} {verb} at the next `duvo dev` on the same database")
     return Interrupted(f"detached; {runs} {verb}; {advice}", commands)
+
+
+def fate_with_engine(args: Namespace, *, many: bool = False) -> str | None:
+    """What becomes of runs if the server is the engine of `duvo dev -- COMMAND`, or None."""
+    if args.base_url is not None or args.profile is not None:
+        return None
+    engine = os.environ.get(ENGINE)
+    if engine == TEMPORARY:
+        return f"{'end' if many else 'ends'} with the temporary engine of `duvo dev`"
+    if engine == KEPT:
+        verb = "continue" if many else "continues"
+        return f"{verb} at the next `duvo dev` on the same database"
+    return None

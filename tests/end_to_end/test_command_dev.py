@@ -461,9 +461,11 @@ def test_ctrl_c_in_a_program_of_dev_says_whether_its_run_ends_with_the_engine(
         tty.expect("Working")
         tty.type("\x03")
         if kept:
-            tty.expect("detached; run (.*) continues at the next `duvo dev` on the same database")
+            tty.expect(
+                "stopped following; run .* continues at the next `duvo dev` on the same database"
+            )
         else:
-            tty.expect("stopped; run .* ends with the temporary engine of `duvo dev`")
+            tty.expect("stopped following; run .* ends with the temporary engine of `duvo dev`")
         assert tty.end() == 130
         assert "runs messages" not in tty.shown
     shown = run_duvo_unconfigured("dev", *options, "--", DUVO, "runs", "list", "-q")

@@ -278,6 +278,20 @@ def test_ctrl_c_while_following_detaches_and_says_how_to_continue(
     run.stop()
 
 
+@pytest.mark.parametrize("command", ["wait", "watch"])
+def test_a_timeout_on_a_temporary_engine_advises_no_command(
+    command: str, fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    runs = [fake_api.start(), fake_api.start()]
+    for run_ids in (runs[:1], runs):
+        words = ["runs", command, *run_ids, "--timeout", "0.3"]
+        done = run_duvo_with_fake_api(*words, DUVO_DEV_DATABASE="temporary")
+        (said,) = [line for line in done.stderr.splitlines() if line.startswith("duvo: ")]
+        assert "within 0.3 s" in said
+        assert re.search(r"ends? with the temporary engine of `duvo dev`$", said)
+        assert (done.returncode, "duvo runs" in done.stderr) == (124, False)
+
+
 def test_the_command_named_after_ctrl_c_shows_the_rest_and_nothing_twice(
     run_duvo: Command, dev_client: duvo.Client
 ) -> None:
