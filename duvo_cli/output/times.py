@@ -32,13 +32,13 @@ def moment(text: str) -> datetime | str:
         raise ArgumentTypeError(
             f"{text!r} is not a time: give 2h, 7d, today, yesterday, 2026-01-31 or 2026-01-31T12:00"
         )
-    from duvo._errors import ConfigError
-    from duvo._models.times import users_time
-
+    # The SDK parses times; this refuses obvious mistakes before any request.
     try:
-        users_time(text)
-    except ConfigError as error:
-        raise ArgumentTypeError(str(error)) from None
+        date.fromisoformat(text[:10])
+        if re.match(r"[0-9]{2}:[0-9]{2}", text[11:]):
+            time.fromisoformat(text[11:16])
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} does not exist: {error}") from None
     return text
 
 

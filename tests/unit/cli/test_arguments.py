@@ -186,9 +186,9 @@ def test_an_at_sign_needs_the_name_of_a_file():
         text_of("@/nofile")
 
 
-@pytest.mark.parametrize("text", ["2026-02-30", "2026-01-31T25:00", "2026-01-31x"])
+@pytest.mark.parametrize("text", ["2026-02-30", "2026-01-31T25:00", "2026-01-31 12:60Z"])
 def test_a_time_that_does_not_exist_is_refused_as_an_argument(text):
-    with pytest.raises(ArgumentTypeError, match=f"'{text}' is not a time such as"):
+    with pytest.raises(ArgumentTypeError, match=f"'{text}' does not exist: "):
         moment(text)
 
 
