@@ -80,7 +80,10 @@ class FakeRun(RunContext):
         return f"<FakeRun said={self.said!r} asked={self.asked!r} called={self.called!r}>"
 
     async def play(self, function: Callable[[RunContext], Awaitable[object]]) -> object:
-        """Call an agent's function, and check its end as the engine does; for `Agent` alone."""
+        """Call an agent's function, and check its end as the engine does.
+
+        An agent that is called with this run does so itself.
+        """
         if self._has_end:  # one agent calls another
             return await function(self)
         self._has_end = True
