@@ -204,7 +204,8 @@ class APIError(DuvoError):
         request_id: the server's id of the request, or None.
         retry_after: seconds that the server asked to wait, or None.
         body: the response's JSON with the API key removed, or None.
-        headers: the response's headers by names in lower case, with the API key removed.
+        headers: the response's headers by names in lower case, without cookies and with
+            the API key removed.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ def each_run(
     """Call a function for each of `args.run_ids` and return the exit code of them all.
 
     The error of a single run is raised; those of several are reported, and count as 1,
-    or 3 if all are runs that were not found.
+    or as 3 if runs that were not found are the only ones.
     """
     run_ids = list({run_id.casefold(): run_id for run_id in args.run_ids}.values())
     if len(run_ids) == 1:

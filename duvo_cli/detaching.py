@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from .errors import Interrupted
 
 ENGINE = "DUVO_DEV_DATABASE"
-"""The variable that `duvo dev -- COMMAND` sets for COMMAND, with which its engine ends."""
+"""The variable that `duvo dev -- duvo …` sets for the command, with which its engine ends."""
 
 TEMPORARY = "temporary"
 KEPT = "kept"

@@ -112,14 +112,15 @@ def wait_for_all(
             for run in client.runs.as_completed(
                 runs, timeout=left_until(deadline), on_request=choice, answers=args.answer
             ):
-                del left[run.id]
                 codes.append(run_end.exit_code(run))
                 if args.json:
                     # A list has other fields of a run than a wait for one run prints.
                     with suppress(duvo.DuvoError, CommandFailed), ends_at(deadline, ""):
                         run.refresh()
                     json.print_line(run_end.document(run))
+                    del left[run.id]
                     continue
+                del left[run.id]
                 run_end.say_end(run)
                 if run.status == "completed":
                     run_end.print_answer(run)

@@ -266,6 +266,8 @@ class Journal:
                         "the batch has ended, and had no journal; give a journal to `map` to "
                         "compare inputs later"
                     )
+                if not self._file.exists():
+                    raise JournalError(f"{self} is gone")
                 self._use(self._open())
             try:
                 yield

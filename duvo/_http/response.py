@@ -133,7 +133,11 @@ def _error(
         request_id=request_id,
         retry_after=retry_after,
         body=body,
-        headers={name.lower(): _without(secret, value) for name, value in response.headers.items()},
+        headers={
+            name.lower(): without_key(value, secret)
+            for name, value in response.headers.items()
+            if name.lower() != "set-cookie"
+        },
     )
 
 

@@ -139,9 +139,10 @@ def retry(
     most: int,
     deadline: Deadline | None,
 ) -> Flow[T]:
-    """Make an attempt, and at most so many retries; raise the error of the last one.
+    """Make an attempt, and at most `most` retries.
 
-    Or of the one before, if there was no time left to send the last one.
+    Raises the error of the last one, or of the one before if there was no time left to
+    send the last one.
     """
     try:
         return (yield from attempt())

@@ -126,7 +126,9 @@ def match(request: HumanRequest, answers: Answers) -> Given:
 def _is_empty(answer: object) -> bool:
     if isinstance(answer, str):
         return not answer.strip()
-    return isinstance(answer, (list, tuple)) and not answer
+    if not isinstance(answer, (list, tuple)):
+        return False
+    return not answer or any(isinstance(one, str) and not one.strip() for one in answer)
 
 
 def how_to_answer(request: HumanRequest) -> str:
@@ -163,7 +165,7 @@ def _pairs(
             raise _unfit(why, request)
         pairs = [_split(text, names, request) for text in texts]
     for key, choice in pairs:
-        if _is_empty(choice):
+        if _is_empty(choice) and key in names:
             raise _unfit(f"the answer to {key!r} is empty", request)
     return pairs
 

@@ -20,6 +20,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _SETTINGS = ("api_key", "base_url", "team_id")
 
@@ -208,7 +211,21 @@ def save(profiles: Profiles) -> None:
     import tomlkit
 
     file = _target()
-    document = tomlkit.parse(file.read_text(encoding="utf-8") if file.exists() else "")
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    try:
+        text = tomlkit.dumps(_changed(tomlkit.parse(before), profiles))
+        is_right = _from_toml(tomllib.loads(text), file) == profiles
+    except ValueError:
+        is_right = False
+    if not is_right:
+        # A change to dotted keys may end up in another table: comments and layout are lost.
+        text = tomlkit.dumps(_changed(tomllib.loads(before), profiles))
+    _replace(file, text)
+
+
+def _changed(document: MutableMapping[str, Any], profiles: Profiles) -> MutableMapping[str, Any]:
+    import tomlkit
+
     _set(document, {"default": profiles.default or None})
     entries = document.setdefault("profiles", tomlkit.table(is_super_table=True))
     for name in set(entries) - set(profiles.profiles):
@@ -220,7 +237,7 @@ def save(profiles: Profiles) -> None:
             _set(entries[name], values)
         else:
             entries[name] = {key: value for key, value in values.items() if value is not None}
-    _replace(file, tomlkit.dumps(document))
+    return document
 
 
 def _set(table: MutableMapping[str, object], values: Mapping[str, object]) -> None:

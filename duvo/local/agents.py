@@ -119,7 +119,7 @@ def _takes_one_argument(function: AgentFunction) -> bool:
 
         lazily["annotation_format"] = Format.FORWARDREF
     try:
-        inspect.signature(function, **lazily).bind(None)
+        inspect.signature(function, follow_wrapped=False, **lazily).bind(None)
     except TypeError:
         return False
     return True

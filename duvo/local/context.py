@@ -385,6 +385,7 @@ class RunContext:
 
 
 def _checked_seconds(seconds: Any) -> float:
-    if hasattr(type(seconds), "__float__") and math.isfinite(seconds):
-        return float(seconds)
+    with contextlib.suppress(OverflowError):
+        if hasattr(type(seconds), "__float__") and math.isfinite(seconds):
+            return float(seconds)
     raise TypeError(f"run.sleep() takes a number of seconds, not {seconds!r:.80}")

@@ -109,8 +109,10 @@ def _run_program(args: Namespace, program: list[str]) -> int:
                 "DUVO_API_KEY": server.api_key,
                 "DUVO_API_BASE_URL": server.base_url,
                 "DUVO_TEAM_ID": server.team_id,
-                ENGINE: KEPT if args.database else TEMPORARY,
             }
+            # The engine outlives a command of a script, but not `duvo` itself.
+            if Path(program[0]).name == "duvo":
+                settings[ENGINE] = KEPT if args.database else TEMPORARY
             code = programs.run(program, settings, signals)
             return code if server.failure is None else 1
     finally:

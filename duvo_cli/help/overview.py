@@ -52,7 +52,7 @@ Environment
   DUVO_SERVE_LOG_FORMAT
                      the options of `duvo serve` of these names
   DUVO_DEBUG         1 is the same as --debug
-  DUVO_DEV_DATABASE  set by `duvo dev -- COMMAND`: temporary or kept
+  DUVO_DEV_DATABASE  set by `duvo dev -- duvo …`: temporary or kept
   NO_COLOR           if not empty, no colours
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
                      the proxy, and the hosts to reach without it; loopback always is

@@ -125,6 +125,19 @@ def test_the_inbox_as_json_has_all_that_q_leaves(
         assert tty.end() == 0
 
 
+def test_the_inbox_ends_on_q_when_the_server_fails(
+    fake_api: FakeAPI, run_duvo_with_fake_api: Command
+) -> None:
+    # A run is read only once the request before it was answered or left.
+    runs = [asking(fake_api)[0] for _ in range(3)]
+    with answering(run_duvo_with_fake_api) as tty:
+        tty.expect(r"Approve\? \[y/n\] ")
+        fake_api.before = lambda seen: (403, {}) if seen.path.endswith(runs[2]) else None
+        tty.type("q\n")
+        tty.expect("0 answered, the rest left")
+        assert tty.end() == 0
+
+
 def test_ctrl_c_while_what_is_left_is_read_ends_the_inbox(
     fake_api: FakeAPI, run_duvo_with_fake_api: Command
 ) -> None:

@@ -127,8 +127,12 @@ def test_what_else_the_profile_file_contains_is_kept() -> None:
     assert profiles.load().profiles["local"].engine == engine
 
 
+DOTTED = "profiles.a.api_key = 'k'\nprofiles.b.api_key = 'l'\nprofiles.b.note = 'm'\n"
+
+
 @pytest.mark.parametrize(
-    "text", ["profiles = {a = {api_key = 'k'}}\n", "profiles.a.api_key = 'k'\n", "default = 'b'\n"]
+    "text",
+    ["profiles = {a = {api_key = 'k'}}\n", "profiles.a.api_key = 'k'\n", DOTTED, "default = 'b'\n"],
 )
 def test_a_profile_file_in_any_form_of_toml_is_changed(text: str) -> None:
     profiles.path().parent.mkdir()
@@ -137,6 +141,7 @@ def test_a_profile_file_in_any_form_of_toml_is_changed(text: str) -> None:
     profiles.add("new", "dv_new")
     profiles.use("new")
     assert set(profiles.load().profiles) == {*before, "new"}
+    assert ("note" in text) == ("note" in profiles.path().read_text())
     assert profiles.load().default == "new"
     profiles.remove("new")
     assert profiles.load() == profiles.Profiles(None, before)

@@ -93,6 +93,7 @@ class FakeRun(RunContext):
             self.end()
         finally:
             self._has_end = False
+            self._made = []
         return returned
 
     @noted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from contextlib import suppress
 
 import duvo
 
@@ -70,14 +71,15 @@ def _show(client: duvo.Client, args: Namespace) -> int:
 def _answer(client: duvo.Client, args: Namespace) -> int:
     tally = inbox.Tally()
     prompt = Prompt(client, args, None, shows=True, can_leave=True)
-    terminal.say("s or an empty line skips a request, q or Ctrl-D quits")
+    terminal.say('s or an empty line skips a request, q or Ctrl-D quits ("s" or "q" is text)')
     waiting = client.runs.inbox(args.agent, args.since, args.until)
     try:
         for run in tally.meet(waiting):
             _ask_about(run, prompt, tally, args)
     except (typed.Quit, KeyboardInterrupt) as end:
         terminal.write_aside([""])
-        with StatusLine(lambda: "reading the requests that are left"):
+        # The answers were sent, whatever happens now.
+        with suppress(duvo.DuvoError), StatusLine(lambda: "reading the requests that are left"):
             for _ in tally.meet(waiting):
                 pass
         if isinstance(end, KeyboardInterrupt):

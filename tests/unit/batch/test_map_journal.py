@@ -116,6 +116,10 @@ def test_inputs_are_compared_with_the_journal_of_a_batch_that_has_ended(
         assert (found.known, found.finished, found.new) == (2, 2, 1)
     # The file is free again.
     assert len(list(client.runs.map(AGENT, ["a", "b"], journal=file))) == 2
+    file.unlink()
+    with pytest.raises(duvo.JournalError, match="is gone"):
+        results.compare(["a"])
+    assert not file.exists()
 
 
 def test_inputs_cannot_be_compared_after_a_batch_without_a_journal(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,14 @@ async def a_default(run: RunContext, x: int = 1, *, y: int = 2) -> None: ...
 async def any_arguments(*args: Any, **kwargs: Any) -> None: ...
 
 
+def with_database(function: Any) -> Any:
+    @wraps(function)
+    async def call(run: RunContext) -> Any:
+        return await function(run, "database")
+
+    return call
+
+
 class Shop:
     async def buyer(self, run: RunContext) -> None: ...
 
@@ -84,7 +92,14 @@ def test_a_function_that_does_not_take_the_run_alone_is_refused(function: Any) -
 
 
 @pytest.mark.parametrize(
-    "function", [a_default, any_arguments, Shop().buyer, partial(two_arguments, x=1)]
+    "function",
+    [
+        a_default,
+        any_arguments,
+        Shop().buyer,
+        partial(two_arguments, x=1),
+        with_database(two_arguments),
+    ],
 )
 def test_a_function_that_takes_the_run_among_others_is_an_agent(function: Any) -> None:
     assert agent("One")(function).function is function

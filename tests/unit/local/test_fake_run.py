@@ -207,6 +207,24 @@ def test_an_agent_fails_as_on_the_engine_if_it_does_not_await_a_call(name: str) 
             play(played, FakeRun())
 
 
+def test_a_call_that_a_failed_agent_left_is_not_that_of_the_next() -> None:
+    @agent("Failing")
+    async def failing(run: RunContext) -> None:
+        left.append(run.say("left"))
+        raise KeyError("x")
+
+    @agent("Good")
+    async def good(run: RunContext) -> None:
+        await run.say("good")
+
+    left: list[Any] = []
+    run = FakeRun()
+    with pytest.raises(KeyError):
+        play(failing, run)
+    assert play(good, run).said == ["good"]
+    left[0].close()
+
+
 def test_an_agent_may_await_a_call_later_than_it_makes_it() -> None:
     @agent("Late")
     async def late(run: RunContext) -> None:
