@@ -215,10 +215,11 @@ def save(profiles: Profiles) -> None:
     try:
         text = tomlkit.dumps(_changed(tomlkit.parse(before), profiles))
         is_right = _from_toml(tomllib.loads(text), file) == profiles
-    except ValueError:
+    except (ValueError, LookupError, TypeError, AttributeError):
         is_right = False
     if not is_right:
-        # A change to dotted keys may end up in another table: comments and layout are lost.
+        # tomlkit may fail to change dotted keys, or change another table. Then comments
+        # and layout are lost.
         text = tomlkit.dumps(_changed(tomllib.loads(before), profiles))
     _replace(file, text)
 

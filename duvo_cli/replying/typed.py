@@ -57,12 +57,12 @@ def answers_to(question: duvo.Question) -> Callable[[str], str]:
 
     def parse(text: str) -> str:
         parts = [part.strip() for part in text.split(",") if part.strip()]
-        if not parts if question.multi_select else not text:
+        if not text.strip('" ') or (question.multi_select and not parts):
             raise NotUnderstood("type an answer")
         if not question.options:
             return text
         if _option(question, text) is None and question.multi_select:
-            return ",".join(_option_or_text(question, part) for part in parts)
+            return ",".join(dict.fromkeys(_option_or_text(question, part) for part in parts))
         return _option_or_text(question, text)
 
     return parse

@@ -127,12 +127,15 @@ def test_what_else_the_profile_file_contains_is_kept() -> None:
     assert profiles.load().profiles["local"].engine == engine
 
 
-DOTTED = "profiles.a.api_key = 'k'\nprofiles.b.api_key = 'l'\nprofiles.b.note = 'm'\n"
-
-
 @pytest.mark.parametrize(
     "text",
-    ["profiles = {a = {api_key = 'k'}}\n", "profiles.a.api_key = 'k'\n", DOTTED, "default = 'b'\n"],
+    [
+        "profiles = {a = {api_key = 'k'}}\n",
+        "profiles.a.api_key = 'k'\nprofiles.a.team_id = 't'\n",
+        "profiles.a.api_key = 'k'\nprofiles.b.api_key = 'l'\nprofiles.b.note = 'm'\n",
+        "[profiles]\na.api_key = 'k'\na.base_url = 'http://127.0.0.1:9'\na.team_id = 't'\n",
+        "default = 'b'\n",
+    ],
 )
 def test_a_profile_file_in_any_form_of_toml_is_changed(text: str) -> None:
     profiles.path().parent.mkdir()
@@ -145,6 +148,9 @@ def test_a_profile_file_in_any_form_of_toml_is_changed(text: str) -> None:
     assert profiles.load().default == "new"
     profiles.remove("new")
     assert profiles.load() == profiles.Profiles(None, before)
+    profiles.add("a", "dv_a")
+    known = profiles.load().profiles
+    assert known == {**before, "a": profiles.Profile("a", "dv_a")}
 
 
 def test_a_failed_write_leaves_the_profile_file_unchanged(
