@@ -18,21 +18,21 @@ KEPT = "kept"
 def detached(
     args: Namespace, runs: str, advice: str, commands: Iterable[str] = (), *, many: bool = False
 ) -> Interrupted:
-    """The end of a command by Ctrl-C, whose runs would have been followed further.
+    """The error for Ctrl-C in a command that follows runs.
 
     Args:
-        runs: the runs; `many`: they are in the plural.
-        advice: how to continue, where the server continues too.
+        runs: names the runs; `many` if there are several.
+        advice: how to continue, if the server continues too.
     """
-    fate = fate_with_engine(args, many=many)
-    if fate is not None:
-        return Interrupted(f"stopped following; {runs} {fate}")
+    outcome = at_engine_end(args, many=many)
+    if outcome is not None:
+        return Interrupted(f"stopped following; {runs} {outcome}")
     verb = "continue" if many else "continues"
     return Interrupted(f"detached; {runs} {verb}; {advice}", commands)
 
 
-def fate_with_engine(args: Namespace, *, many: bool = False) -> str | None:
-    """What becomes of runs if the server is the engine of `duvo dev -- COMMAND`, or None."""
+def at_engine_end(args: Namespace, *, many: bool = False) -> str | None:
+    """What happens to runs when the engine of `duvo dev -- duvo …` ends; None on other servers."""
     if args.base_url is not None or args.profile is not None:
         return None
     engine = os.environ.get(ENGINE)

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 import duvo
 
 from . import reader
-from .detaching import detached, fate_with_engine
+from .detaching import at_engine_end, detached
 from .errors import REQUEST_PENDING, TIMED_OUT, CommandFailed, worst
 from .output import json, run_end
 from .output.command_line import command_line
@@ -129,9 +129,9 @@ def wait_for_all(
         if not error.was_read:
             raise CommandFailed(f"{error} with `{again}`", TIMED_OUT) from None
         late = f"{len(left)} of {len(runs)} runs did not end within {args.timeout:g} s"
-        fate = fate_with_engine(args, many=True)
-        if fate is not None:
-            raise CommandFailed(f"{late}; they {fate}", TIMED_OUT) from None
+        outcome = at_engine_end(args, many=True)
+        if outcome is not None:
+            raise CommandFailed(f"{late}; they {outcome}", TIMED_OUT) from None
         text = f"{late} and continue; wait again with:"
         raise CommandFailed(text, TIMED_OUT, commands=[again]) from None
     except duvo.HumanRequestPending as error:
@@ -163,9 +163,9 @@ def _unfinished(
             again = command_line(args, "runs", "wait", run.id)
             return CommandFailed(f"{error} with `{again}`", TIMED_OUT)
         within = f"within {args.timeout:g} s"
-        fate = fate_with_engine(args)
-        if fate is not None:
-            return CommandFailed(f"run {run.id} did not end {within}; it {fate}", TIMED_OUT)
+        outcome = at_engine_end(args)
+        if outcome is not None:
+            return CommandFailed(f"run {run.id} did not end {within}; it {outcome}", TIMED_OUT)
         status = run_end.if_known(run, "status")
         if status == "waiting":
             text = f"run {run.id} waits for a human, and was not answered {within}; to continue:"

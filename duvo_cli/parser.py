@@ -138,12 +138,12 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"{option} is given twice, with {earlier!r} and {f'{value:.100}'!r}")
             if "FILE" not in str(action.metavar):
                 self._check_text(option, value)
-            # argparse would take an `=` behind a short option for no part of its value.
+            # argparse drops an `=` with which the value of a short option begins.
             attached.append(f"{action.option_strings[-1]}={value}")
         return attached
 
     def _parse_optional(self, arg_string: str) -> Any:
-        # argparse takes words behind `--` for options when it parses them a second time.
+        # argparse parses words after `--` a second time, and would take them for options.
         return None if isinstance(arg_string, _Word) else super()._parse_optional(arg_string)
 
     def _refuse(self, option: str) -> NoReturn:
@@ -172,7 +172,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Word(str):
-    """A word behind `--`, which is not an option."""
+    """A word after `--`, which is not an option."""
 
     __slots__ = ()
 
@@ -217,7 +217,7 @@ def parser_of(command: str) -> Parser:
 
 
 def common_parser(group: str) -> Parser:
-    """A parser of the options of every command, in front of a command that is missing."""
+    """A parser for the options of every command, for a line that names no command."""
     parser = Parser(group)
     parser.add_common()
     return parser

@@ -47,7 +47,7 @@ class Send:
 class Sleep:
     """Sleep for some seconds. The reason is logged when the sleep is long.
 
-    `rate_limited`: the rate limit is the reason.
+    `rate_limited` is whether the rate limit is the reason.
 
     `ends` is when it ends, on the client's clock, once it was begun: after an
     interruption only the rest is slept.

@@ -81,10 +81,10 @@ def is_verdict(error: Exception) -> bool:
     return 400 <= error.status < 500 and error.status not in (401, 403, 429)
 
 
-def more_telling(
+def failure_to_report(
     earlier: errors.DuvoError | None, error: errors.DuvoError, deadline: Deadline | None
 ) -> errors.DuvoError:
-    """Return the failure to report: of an attempt, or the `earlier` one before it.
+    """Return the failure to report: that of the last attempt, or the `earlier` one.
 
     An attempt that the deadline ended before the request was sent shows nothing about
     the server.
@@ -188,7 +188,7 @@ def _retry(
                     raise first
                 state.set_result((yield from attempt()))
             except errors.DuvoError as error:
-                last = more_telling(last, error, deadline)
+                last = failure_to_report(last, error, deadline)
                 state.set_exception((type(last), last, last.__traceback__))
         elif isinstance(do, tenacity.DoSleep):
             state.prepare_for_next_attempt()

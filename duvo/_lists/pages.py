@@ -146,7 +146,7 @@ def joined(api: Api, path: str, params: Sequence[tuple[str, str]], size: int) ->
     Args:
         params: the query, beside that of the path; its limit is the page size, its offset
             the beginning.
-        size: the page size if there is no limit.
+        size: the page size without a limit.
 
     Raises:
         ConfigError: limit or offset is given twice, or is not a whole number.

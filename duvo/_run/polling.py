@@ -153,7 +153,7 @@ class Poller:
             raise self.out_of_time()
 
     def _tolerate(self, error: _errors.DuvoError) -> Flow[None]:
-        self._last_failure = retries.more_telling(self._last_failure, error, self.deadline)
+        self._last_failure = retries.failure_to_report(self._last_failure, error, self.deadline)
         self.check_deadline()
         if isinstance(error, _errors.NotFound) and self._is_new():
             self.check_look()

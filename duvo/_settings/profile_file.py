@@ -92,6 +92,13 @@ class Profiles:
                 + words().add_profile(name)
             ) from None
 
+    @property
+    def choices(self) -> list[str]:
+        """The names of the user's own profiles, if none is the default."""
+        if self.default is not None:
+            return []
+        return sorted(name for name, profile in self.profiles.items() if not profile.engine)
+
     def local(self) -> Profile | None:
         """Return the profile of a local engine, if possible one that is running."""
         of_engines = [profile for profile in self.profiles.values() if profile.engine]

@@ -200,10 +200,8 @@ def _key_remedy() -> str:
     """Return how to give a key where no profile is in force."""
     from .profile_file import load
 
-    known = load()
-    names = [profile.name for profile in known.profiles.values() if not profile.engine]
-    has_none = names and known.default is None
-    return words().choose_profile(sorted(names)) if has_none else words().no_key()
+    names = load().choices
+    return words().choose_profile(names) if names else words().no_key()
 
 
 def _refuse_beside_engine(profile: Profile, given: Mapping[str, str | None]) -> None:

@@ -23,6 +23,11 @@ class BadRow(NamedTuple):
     line: int
     why: str
 
+    @property
+    def is_undecodable(self) -> bool:
+        """Whether it is not text in the table's encoding."""
+        return self.why.startswith("not UTF-")
+
 
 def decoded(lines: Iterable[str], encoding: str, bad: list[BadRow]) -> Iterator[str]:
     """Yield the lines; before one that was not in this encoding, add it to `bad`."""

@@ -17,7 +17,7 @@ class Tally:
     """Replies that were sent, runs that still wait, and requests answered elsewhere first.
 
     Attributes:
-        is_complete: whether all the runs that wait were met.
+        is_complete: whether all the runs that wait were counted.
     """
 
     def __init__(self) -> None:
@@ -26,8 +26,8 @@ class Tally:
         self.too_late = 0
         self.is_complete = False
 
-    def meet(self, waiting: Iterable[duvo.Run]) -> Iterator[duvo.Run]:
-        """Give runs that wait, each of which is left unless it is recorded."""
+    def count(self, waiting: Iterable[duvo.Run]) -> Iterator[duvo.Run]:
+        """Give the runs that wait; each counts as left until its reply is recorded."""
         for run in waiting:
             self.left.append(run)
             yield run

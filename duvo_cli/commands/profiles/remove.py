@@ -19,8 +19,6 @@ def run(args: Namespace) -> int:
 
     profiles.remove(args.name)
     details.show(args, {"removed": args.name}, lambda: [f"profile {args.name} removed"])
-    known = profiles.load()
-    left = [profile.name for profile in known.profiles.values() if not profile.engine]
-    if left and known.default is None:
-        terminal.say(CommandWords(args).choose_profile(left))
+    if choices := profiles.load().choices:
+        terminal.say(CommandWords(args).choose_profile(choices))
     return 0

@@ -74,13 +74,13 @@ def _answer(client: duvo.Client, args: Namespace) -> int:
     terminal.say('s or an empty line skips a request, q or Ctrl-D quits ("s" or "q" is text)')
     waiting = client.runs.inbox(args.agent, args.since, args.until)
     try:
-        for run in tally.meet(waiting):
+        for run in tally.count(waiting):
             _ask_about(run, prompt, tally, args)
     except (typed.Quit, KeyboardInterrupt) as end:
         terminal.write_aside([""])
         # The answers were sent, whatever happens now.
         with suppress(duvo.DuvoError), StatusLine(lambda: "reading the requests that are left"):
-            for _ in tally.meet(waiting):
+            for _ in tally.count(waiting):
                 pass
         if isinstance(end, KeyboardInterrupt):
             raise

@@ -88,7 +88,7 @@ def _check(args: Namespace) -> None:
 def _respond_to_all(client: duvo.Client, args: Namespace) -> int:
     tally = inbox.Tally()
     try:
-        for run in tally.meet(client.runs.inbox(args.agent)):
+        for run in tally.count(client.runs.inbox(args.agent)):
             _respond_if_approval(run, tally, args)
     except (duvo.DuvoError, KeyboardInterrupt):
         if tally.answered:

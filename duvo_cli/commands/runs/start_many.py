@@ -187,7 +187,7 @@ def _hint(table: Table, columns: list[str]) -> str:
     if table.format.kind != "csv":
         return ""
     first = next(table.rows(), None)
-    if isinstance(first, BadRow) and first.why.startswith("not UTF-"):
+    if isinstance(first, BadRow) and first.is_undecodable:
         return ""
     row = next((row for row in table.rows() if isinstance(row, Row)), None)
     if row is not None and (len(row.value) > 1 or {*columns} <= {*row.value}):

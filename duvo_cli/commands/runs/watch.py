@@ -11,7 +11,7 @@ import duvo
 
 from ... import following, reader
 from ...client import client_of
-from ...detaching import detached, fate_with_engine
+from ...detaching import at_engine_end, detached
 from ...errors import TIMED_OUT, CommandFailed, UsageError
 from ...output import json, run_end, terminal
 from ...output.command_line import command_line
@@ -112,9 +112,9 @@ def _watch(
         if not error.was_read:
             raise CommandFailed(f"{error} with `{_again(args)}`", TIMED_OUT) from None
         late = f"not all runs ended within {args.timeout:g} s; the runs"
-        fate = fate_with_engine(args, many=True)
-        if fate is not None:
-            raise CommandFailed(f"{late} {fate}", TIMED_OUT) from None
+        outcome = at_engine_end(args, many=True)
+        if outcome is not None:
+            raise CommandFailed(f"{late} {outcome}", TIMED_OUT) from None
         text = f"{late} continue; {_WATCH_AGAIN}"
         raise CommandFailed(text, TIMED_OUT, commands=[_again(args)]) from None
     except KeyboardInterrupt:
